@@ -25,7 +25,7 @@ int sl_addr_parse(const char *text, struct sl_addr *addr)
 static void clear_host_bits(struct sl_prefix *prefix)
 {
 	for (uint32_t bit = prefix->length; bit < sl_addr_bits(&prefix->addr); bit++)
-		prefix->addr.octets[bit / 8] &= (uint8_t)~(0x80u >> (bit % 8));
+		prefix->addr.octets[bit / 8] &= (uint8_t) ~(0x80u >> (bit % 8));
 }
 
 static int parse_length(const char *text, uint8_t bits, uint8_t *length)
@@ -99,7 +99,8 @@ const char *sl_addr_format(const struct sl_addr *addr, char *text)
 {
 	int family = addr->family == SL_FAMILY_IPV4 ? AF_INET : AF_INET6;
 
-	if (addr->family == SL_FAMILY_NONE || !inet_ntop(family, addr->octets, text, SL_ADDR_TEXT_SIZE))
+	if (addr->family == SL_FAMILY_NONE ||
+	    !inet_ntop(family, addr->octets, text, SL_ADDR_TEXT_SIZE))
 		(void)snprintf(text, SL_ADDR_TEXT_SIZE, "none");
 	return text;
 }
@@ -118,8 +119,8 @@ const char *sl_mac_format(const struct sl_mac *mac, char *text)
 {
 	const uint8_t *o = mac->octets;
 
-	(void)snprintf(text, SL_MAC_TEXT_SIZE, "%02x:%02x:%02x:%02x:%02x:%02x", o[0], o[1], o[2], o[3], o[4],
-		       o[5]);
+	(void)snprintf(text, SL_MAC_TEXT_SIZE, "%02x:%02x:%02x:%02x:%02x:%02x", o[0], o[1], o[2],
+		       o[3], o[4], o[5]);
 	return text;
 }
 

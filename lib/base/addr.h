@@ -2,10 +2,9 @@
 
 /* Addresses as people write them: IPv4, IPv6, prefixes, MAC.
  *
- * Shape:   one struct for both families; IPv4 fills the first four octets, the rest is zero, so that
- *          memcmp() compares.
- * Threads: any; pure.
- * Errors:  parsers return 0 or -EINVAL and write their output only on success.
+ * Shape:   one struct for both families; IPv4 fills the first four octets, the rest is zero, so
+ * that memcmp() compares. Threads: any; pure. Errors:  parsers return 0 or -EINVAL and write their
+ * output only on success.
  */
 
 #ifndef SL_BASE_ADDR_H
@@ -14,17 +13,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SL_ADDR_TEXT_SIZE   64 /* any address or prefix with its final zero */
-#define SL_MAC_SIZE	    6
-#define SL_MAC_TEXT_SIZE    18
-#define SL_ADDR4_SIZE	    4
-#define SL_ADDR6_SIZE	    16
+#define SL_ADDR_TEXT_SIZE 64 /* any address or prefix with its final zero */
+#define SL_MAC_SIZE	  6
+#define SL_MAC_TEXT_SIZE  18
+#define SL_ADDR4_SIZE	  4
+#define SL_ADDR6_SIZE	  16
 
 /* Values of struct sl_addr.family; also those of the flow key. */
 enum sl_family { SL_FAMILY_NONE = 0, SL_FAMILY_IPV4 = 4, SL_FAMILY_IPV6 = 6 };
 
 struct sl_addr {
-	uint8_t family;	   /* enum sl_family */
+	uint8_t family;	    /* enum sl_family */
 	uint8_t octets[16]; /* network order */
 };
 
@@ -39,8 +38,8 @@ struct sl_mac {
 
 int sl_addr_parse(const char *text, struct sl_addr *addr);
 
-/* "ADDRESS" (a whole one) or "ADDRESS/LENGTH". With host bits set under the mask: -EINVAL, unless host is
- * not NULL, which gets the whole address (an interface's "192.0.2.2/24"). */
+/* "ADDRESS" (a whole one) or "ADDRESS/LENGTH". With host bits set under the mask: -EINVAL, unless
+ * host is not NULL, which gets the whole address (an interface's "192.0.2.2/24"). */
 int sl_prefix_parse(const char *text, struct sl_prefix *prefix, struct sl_addr *host);
 
 /* Six hexadecimal octets with colons. */

@@ -14,12 +14,12 @@
 #include <stdint.h>
 #include <string.h>
 
-#define SL_CACHE_LINE	 64
+#define SL_CACHE_LINE	  64
 #define SL_ARRAY_COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define SL_MIN(a, b)	 ((a) < (b) ? (a) : (b))
-#define SL_MAX(a, b)	 ((a) > (b) ? (a) : (b))
-#define sl_likely(x)	 __builtin_expect(!!(x), 1)
-#define sl_unlikely(x)	 __builtin_expect(!!(x), 0)
+#define SL_MIN(a, b)	  ((a) < (b) ? (a) : (b))
+#define SL_MAX(a, b)	  ((a) > (b) ? (a) : (b))
+#define sl_likely(x)	  __builtin_expect(!!(x), 1)
+#define sl_unlikely(x)	  __builtin_expect(!!(x), 0)
 
 /* Words as they lie in memory. */
 static inline uint16_t sl_load16(const void *at)

@@ -32,6 +32,7 @@ int sl_err_prefix(struct sl_err *err, const char *format, ...)
 	length = vsnprintf(err->text, sizeof(err->text), format, args);
 	va_end(args);
 	if (length >= 0 && (size_t)length < sizeof(err->text))
-		(void)snprintf(err->text + length, sizeof(err->text) - (size_t)length, ": %s", tail);
+		(void)snprintf(err->text + length, sizeof(err->text) - (size_t)length, ": %s",
+			       tail);
 	return err->code;
 }

@@ -21,6 +21,7 @@ int sl_err_set(struct sl_err *err, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /* Puts "prefix: " before the sentence, to say where it happened. Returns the code in err. */
-int sl_err_prefix(struct sl_err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int sl_err_prefix(struct sl_err *err, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 #endif

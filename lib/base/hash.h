@@ -2,13 +2,12 @@
 
 /* Keyed hash of short keys made of 64-bit words: 64 bits out, a key of 16 octets.
  *
- * Why:     a flow's slot must not be guessable by who sends the packets, and must be the same in every
- *          dispatcher that shares a pool, also in kernel-side programs, which have no AES, no CRC and no
- *          128-bit multiplication.
- * Shape:   folded multiplication (the high half of a 128-bit product xored with its low half, the mixing
- *          step of Wang Yi's wyhash), two products for two words, four for five words.
- * Source:  https://github.com/wangyi-fudan/wyhash (the idea of the step); figures: `scripts/bench hash`.
- * Threads: any; pure.
+ * Why:     a flow's slot must not be guessable by who sends the packets, and must be the same in
+ * every dispatcher that shares a pool, also in kernel-side programs, which have no AES, no CRC and
+ * no 128-bit multiplication. Shape:   folded multiplication (the high half of a 128-bit product
+ * xored with its low half, the mixing step of Wang Yi's wyhash), two products for two words, four
+ * for five words. Source:  https://github.com/wangyi-fudan/wyhash (the idea of the step); figures:
+ * `scripts/bench hash`. Threads: any; pure.
  */
 
 #ifndef SL_BASE_HASH_H
@@ -22,13 +21,15 @@ struct sl_hash_key {
 	uint64_t word[2]; /* octets 0..7 and 8..15 of the key, little-endian */
 };
 
-/* Odd constants of balanced bits, any would do: the hexadecimal digits of the roots of 2, 3, 5 and 7. */
+/* Odd constants of balanced bits, any would do: the hexadecimal digits of the roots of 2, 3, 5
+ * and 7. */
 #define SL_HASH_C0 0x6a09e667f3bcc909ull
 #define SL_HASH_C1 0xbb67ae8584caa73bull
 #define SL_HASH_C2 0x3c6ef372fe94f82bull
 #define SL_HASH_C3 0xa54ff53a5f1d36f1ull
 
-/* Both halves of a 64 x 64 bit product from four 32 x 32 bit ones: for machines without the wide one. */
+/* Both halves of a 64 x 64 bit product from four 32 x 32 bit ones: for machines without the wide
+ * one. */
 static inline void sl_hash_multiply_narrow(uint64_t a, uint64_t b, uint64_t *low, uint64_t *high)
 {
 	uint64_t a0 = (uint32_t)a, a1 = a >> 32;
@@ -70,8 +71,8 @@ static inline uint64_t sl_hash2(const struct sl_hash_key *key, uint64_t w0, uint
 }
 
 /* Hash of five words (an IPv6 five-tuple). */
-static inline uint64_t sl_hash5(const struct sl_hash_key *key, uint64_t w0, uint64_t w1, uint64_t w2,
-				uint64_t w3, uint64_t w4)
+static inline uint64_t sl_hash5(const struct sl_hash_key *key, uint64_t w0, uint64_t w1,
+				uint64_t w2, uint64_t w3, uint64_t w4)
 {
 	uint64_t source = sl_hash_fold(w1 ^ key->word[0] ^ SL_HASH_C2, w2 ^ key->word[1]);
 	uint64_t target = sl_hash_fold(w3 ^ key->word[1] ^ SL_HASH_C3, w4 ^ key->word[0]);

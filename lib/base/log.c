@@ -33,8 +33,8 @@ enum sl_log_level sl_log_level_get(void)
 const char *sl_log_level_name(enum sl_log_level level)
 {
 	switch (level) {
-#define X(id, name, priority) \
-	case SL_LOG_##id: \
+#define X(id, name, priority)                                                                      \
+	case SL_LOG_##id:                                                                          \
 		return name;
 		SL_LOG_LEVELS(X)
 #undef X
@@ -44,10 +44,10 @@ const char *sl_log_level_name(enum sl_log_level level)
 
 int sl_log_level_parse(const char *name, enum sl_log_level *level)
 {
-#define X(id, text, priority) \
-	if (strcmp(name, text) == 0) { \
-		*level = SL_LOG_##id; \
-		return 0; \
+#define X(id, text, priority)                                                                      \
+	if (strcmp(name, text) == 0) {                                                             \
+		*level = SL_LOG_##id;                                                              \
+		return 0;                                                                          \
 	}
 	SL_LOG_LEVELS(X)
 #undef X

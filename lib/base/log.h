@@ -2,9 +2,9 @@
 
 /* Log lines: one line each to a sink the application sets. Not for the packet path.
  *
- * Why:     only ctl and app log; wings below report with struct sl_err. The sink is a callback so that lib
- *          never prints.
- * Threads: any; the level is one atomic word, the sink is set once before threads start.
+ * Why:     only ctl and app log; wings below report with struct sl_err. The sink is a callback so
+ * that lib never prints. Threads: any; the level is one atomic word, the sink is set once before
+ * threads start.
  */
 
 #ifndef SL_BASE_LOG_H
@@ -13,11 +13,11 @@
 #include <stdbool.h>
 
 /* name, syslog priority (journald reads it as <N> before a line) */
-#define SL_LOG_LEVELS(X) \
-	X(ERROR, "error", 3) \
-	X(WARNING, "warning", 4) \
-	X(NOTICE, "notice", 5) \
-	X(INFO, "info", 6) \
+#define SL_LOG_LEVELS(X)                                                                           \
+	X(ERROR, "error", 3)                                                                       \
+	X(WARNING, "warning", 4)                                                                   \
+	X(NOTICE, "notice", 5)                                                                     \
+	X(INFO, "info", 6)                                                                         \
 	X(DEBUG, "debug", 7)
 
 enum sl_log_level {

@@ -2,8 +2,8 @@
 
 /* Memory for tables and long-lived objects: zeroed, cache-line aligned, huge pages where they help.
  *
- * Why:     one door, so that tests can make every allocation fail in turn (they wrap these symbols at link
- *          time), and tables of many megabytes get transparent huge pages without hugetlbfs.
+ * Why:     one door, so that tests can make every allocation fail in turn (they wrap these symbols
+ * at link time), and tables of many megabytes get transparent huge pages without hugetlbfs.
  * Threads: any; not for the packet path.
  * Errors:  NULL when there is no memory.
  */
@@ -13,8 +13,8 @@
 
 #include <stddef.h>
 
-/* Zeroed memory of at least size octets. Tables of 2 MiB and more ask for transparent huge pages and cost
- * only the pages that are touched. */
+/* Zeroed memory of at least size octets. Tables of 2 MiB and more ask for transparent huge pages
+ * and cost only the pages that are touched. */
 void *sl_mem_alloc(size_t size);
 
 /* Takes NULL. size is that of sl_mem_alloc(). */

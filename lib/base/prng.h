@@ -29,7 +29,8 @@ static inline uint64_t sl_prng_next(struct sl_prng *prng)
 	return sl_prng_mix(prng->state);
 }
 
-/* A number in [0, bound), bound > 0, by multiplication (bias below 2^-32 for bounds that fit 32 bits). */
+/* A number in [0, bound), bound > 0, by multiplication (bias below 2^-32 for bounds that fit 32
+ * bits). */
 static inline uint32_t sl_prng_below(struct sl_prng *prng, uint32_t bound)
 {
 	return (uint32_t)(((sl_prng_next(prng) >> 32) * bound) >> 32);

@@ -2,9 +2,9 @@
 
 /* The flow key: a five-tuple as words, so that hashing it is a few loads and products.
  *
- * Shape:   word 0 holds ports, protocol and family; IPv4 fills word 1 (source, destination) and leaves the
- *          rest zero, IPv6 fills words 1, 2 (source) and 3, 4 (destination). Octets lie as on the wire.
- * Threads: any; pure.
+ * Shape:   word 0 holds ports, protocol and family; IPv4 fills word 1 (source, destination) and
+ * leaves the rest zero, IPv6 fills words 1, 2 (source) and 3, 4 (destination). Octets lie as on the
+ * wire. Threads: any; pure.
  */
 
 #ifndef SL_PKT_KEY_H
@@ -19,7 +19,8 @@ struct sl_key {
 	union {
 		uint64_t word[5];
 		struct {
-			uint16_t sport_be; /* 0 where the protocol has no ports, or they are unknown */
+			uint16_t sport_be; /* 0 where the protocol has no ports, or they are unknown
+					    */
 			uint16_t dport_be;
 			uint8_t protocol; /* IP protocol number of the transport header */
 			uint8_t family;	  /* enum sl_family */
@@ -40,8 +41,8 @@ _Static_assert(sizeof(struct sl_key) == 40, "five words");
 
 /* What of the key a pool hashes: the words are ANDed with these. */
 struct sl_key_mask {
-	uint64_t misc;	    /* for word 0 */
-	uint64_t src, dst;  /* all ones or zero */
+	uint64_t misc;	   /* for word 0 */
+	uint64_t src, dst; /* all ones or zero */
 };
 
 /* Both ends exchanged: the key of the other direction. */
@@ -76,7 +77,8 @@ static inline uint64_t sl_key_hash(const struct sl_hash_key *secret, const struc
 		return sl_hash2(secret, key->word[0] & mask->misc, key->word[1] & addrs);
 	}
 	return sl_hash5(secret, key->word[0] & mask->misc, key->word[1] & mask->src,
-			key->word[2] & mask->src, key->word[3] & mask->dst, key->word[4] & mask->dst);
+			key->word[2] & mask->src, key->word[3] & mask->dst,
+			key->word[4] & mask->dst);
 }
 
 #endif

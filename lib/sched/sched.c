@@ -8,8 +8,8 @@
 const char *sl_sched_name(enum sl_scheduler scheduler)
 {
 	switch (scheduler) {
-#define X(id, name, value, fills) \
-	case SL_SCHED_##id: \
+#define X(id, name, value, fills)                                                                  \
+	case SL_SCHED_##id:                                                                        \
 		return name;
 		SL_SCHEDULERS(X)
 #undef X
@@ -19,10 +19,10 @@ const char *sl_sched_name(enum sl_scheduler scheduler)
 
 int sl_sched_parse(const char *name, enum sl_scheduler *scheduler)
 {
-#define X(id, text, value, fills) \
-	if (strcmp(name, text) == 0) { \
-		*scheduler = SL_SCHED_##id; \
-		return 0; \
+#define X(id, text, value, fills)                                                                  \
+	if (strcmp(name, text) == 0) {                                                             \
+		*scheduler = SL_SCHED_##id;                                                        \
+		return 0;                                                                          \
 	}
 	SL_SCHEDULERS(X)
 #undef X
@@ -32,8 +32,8 @@ int sl_sched_parse(const char *name, enum sl_scheduler *scheduler)
 bool sl_sched_fills_slots(enum sl_scheduler scheduler)
 {
 	switch (scheduler) {
-#define X(id, name, value, fills) \
-	case SL_SCHED_##id: \
+#define X(id, name, value, fills)                                                                  \
+	case SL_SCHED_##id:                                                                        \
 		return fills;
 		SL_SCHEDULERS(X)
 #undef X

@@ -2,13 +2,12 @@
 
 /* Which node: the two contracts that schedulers fulfil, one file an algorithm.
  *
- * Why:     ring, maglev, rendezvous and minimal fill slots when something changes; wrr, wrandom, wleast and
- *          p2c choose when a flow begins. Callers see only these tables.
- * Shape:   pure functions over plain arrays; nodes are known by the caller's index, which is what is written
- *          into slots, and by a seed (a hash of the node's name), so that equal names give equal tables in
- *          every dispatcher, whatever the indices.
- * Threads: build: any (control); pick: the core that owns the state.
- * Memory:  build allocates scratch through sl_mem_alloc() and frees it before it returns.
+ * Why:     ring, maglev, rendezvous and minimal fill slots when something changes; wrr, wrandom,
+ * wleast and p2c choose when a flow begins. Callers see only these tables. Shape:   pure functions
+ * over plain arrays; nodes are known by the caller's index, which is what is written into slots,
+ * and by a seed (a hash of the node's name), so that equal names give equal tables in every
+ * dispatcher, whatever the indices. Threads: build: any (control); pick: the core that owns the
+ * state. Memory:  build allocates scratch through sl_mem_alloc() and frees it before it returns.
  * Errors:  0 or negative errno (-ENOMEM, -EINVAL); slots are written only on success.
  */
 
@@ -21,14 +20,14 @@
 #define SL_SCHED_NOBODY 0 /* node index of a slot that has nobody to serve */
 
 /* id, name, fills slots */
-#define SL_SCHEDULERS(X) \
-	X(MINIMAL, "minimal", 0, true) \
-	X(RING, "ring", 1, true) \
-	X(MAGLEV, "maglev", 2, true) \
-	X(RENDEZVOUS, "rendezvous", 3, true) \
-	X(WRR, "wrr", 4, false) \
-	X(WRANDOM, "wrandom", 5, false) \
-	X(WLEAST, "wleast", 6, false) \
+#define SL_SCHEDULERS(X)                                                                           \
+	X(MINIMAL, "minimal", 0, true)                                                             \
+	X(RING, "ring", 1, true)                                                                   \
+	X(MAGLEV, "maglev", 2, true)                                                               \
+	X(RENDEZVOUS, "rendezvous", 3, true)                                                       \
+	X(WRR, "wrr", 4, false)                                                                    \
+	X(WRANDOM, "wrandom", 5, false)                                                            \
+	X(WLEAST, "wleast", 6, false)                                                              \
 	X(P2C, "p2c", 7, false)
 
 enum sl_scheduler {
@@ -44,29 +43,33 @@ struct sl_sched_node {
 };
 
 struct sl_sched_input {
-	const struct sl_sched_node *nodes; /* those that can serve; ordered by the caller as it likes */
+	const struct sl_sched_node
+		*nodes; /* those that can serve; ordered by the caller as it likes */
 	uint32_t node_count;
 	uint32_t slot_count;	/* a power of two, SL_SLOTS_MIN..SL_SLOTS_MAX */
 	const uint32_t *before; /* the table before the change, or NULL: there was none */
-	const uint32_t *former; /* per slot the node that held it before its present one (0: none); or NULL */
+	const uint32_t *former; /* per slot the node that held it before its present one (0: none);
+				   or NULL */
 };
 
-/* Fills slots[slot_count] with node indices. Which algorithms read `before` and `former` is theirs to say. */
-int sl_sched_build(enum sl_scheduler scheduler, const struct sl_sched_input *input, uint32_t *slots);
+/* Fills slots[slot_count] with node indices. Which algorithms read `before` and `former` is theirs
+ * to say. */
+int sl_sched_build(enum sl_scheduler scheduler, const struct sl_sched_input *input,
+		   uint32_t *slots);
 
-/* Exact quotas by largest remainder; ties by seed: quotas[i] slots for nodes[i], their sum slot_count, or all
- * zero when no node has weight. */
+/* Exact quotas by largest remainder; ties by seed: quotas[i] slots for nodes[i], their sum
+ * slot_count, or all zero when no node has weight. */
 int sl_sched_quota(const struct sl_sched_node *nodes, uint32_t node_count, uint32_t slot_count,
 		   uint32_t *quotas);
 
-/* What packets use while some nodes are away: home with the slots of absent nodes lent to present ones, a
- * pure function of (home, nodes, absent). absent[i] says that nodes[i] is not available; nodes are all those of
- * the pool. With nobody present every slot is SL_SCHED_NOBODY. */
+/* What packets use while some nodes are away: home with the slots of absent nodes lent to present
+ * ones, a pure function of (home, nodes, absent). absent[i] says that nodes[i] is not available;
+ * nodes are all those of the pool. With nobody present every slot is SL_SCHED_NOBODY. */
 int sl_sched_lend(const struct sl_sched_node *nodes, uint32_t node_count, const bool *absent,
 		  const uint32_t *home, uint32_t slot_count, uint32_t *slots);
 
-/* Slots that differ between two tables, and the least number that any change to these quotas needs: the sum
- * over nodes of max(0, quota after - slots before). */
+/* Slots that differ between two tables, and the least number that any change to these quotas needs:
+ * the sum over nodes of max(0, quota after - slots before). */
 uint32_t sl_sched_moved(const uint32_t *before, const uint32_t *after, uint32_t slot_count);
 int sl_sched_least(const struct sl_sched_node *nodes, uint32_t node_count, const uint32_t *before,
 		   uint32_t slot_count, uint32_t *least);

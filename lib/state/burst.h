@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* A burst between the stages: parallel arrays, one entry a packet, filled stage by stage.
+ *
+ * Threads: one owner core.
+ */
+
+#ifndef SL_STATE_BURST_H
+#define SL_STATE_BURST_H
+
+#include <stdint.h>
+
+#include "base/limit.h"
+#include "pkt/parse.h"
+
+/* What becomes of a packet. */
+enum sl_verdict {
+	SL_VERDICT_NODE = 0, /* to node[i] */
+	SL_VERDICT_DROP = 1, /* reason[i], enum sl_drop */
+	SL_VERDICT_PUNT = 2, /* no service takes it: the port's punt says */
+	SL_VERDICT_OWN = 3,  /* ours to answer or learn from */
+	SL_VERDICT_HELD = 4, /* kept back (an early fragment); in flight */
+};
+
+/* Why that node: as `explain` tells. name, value */
+#define SL_WHYS(X)                                                                                 \
+	X(SLOT, "slot", 0)                                                                         \
+	X(LENT, "lent", 1)                                                                         \
+	X(PRIOR, "prior", 2)                                                                       \
+	X(TRACKED, "tracked", 3)                                                                   \
+	X(SCHEDULER, "scheduler", 4)
+
+enum sl_why {
+#define X(id, name, value) SL_WHY_##id = (value),
+	SL_WHYS(X)
+#undef X
+};
+
+struct sl_burst {
+	struct sl_pkt pkt[SL_BURST_MAX];   /* parse */
+	uint64_t hash[SL_BURST_MAX];	   /* decide: what the pool hashes */
+	uint32_t service[SL_BURST_MAX];	   /* decide: index, or SL_SERVICE_NONE */
+	uint32_t node[SL_BURST_MAX];	   /* decide: node index */
+	uint32_t frame_size[SL_BURST_MAX]; /* receive: octets of the frame */
+	uint8_t verdict[SL_BURST_MAX];	   /* decide: enum sl_verdict */
+	uint8_t reason[SL_BURST_MAX];	   /* decide: enum sl_drop */
+	uint8_t why[SL_BURST_MAX];	   /* decide: enum sl_why */
+	uint32_t count;
+} __attribute__((aligned(SL_CACHE_LINE)));
+
+#endif

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* What packets see: one immutable snapshot of services, pools, slots, nodes and ports.
+ *
+ * Why:     a burst reads one pointer and then only memory that nobody writes.
+ * Shape:   small arrays in the snapshot itself; what is large (slot tables, node chunks, service
+ * table) is reference counted and shared with the snapshot before where it did not change. Threads:
+ * control builds, publishes, retires and frees (reference counts are plain); all cores read.
+ * Memory:  the snapshot owns one reference to each part. Never allocates on the packet path.
+ */
+
+#ifndef SL_STATE_SNAPSHOT_H
+#define SL_STATE_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/limit.h"
+#include "pkt/encap.h"
+#include "pkt/key.h"
+
+struct sl_flow_table;
+struct sl_pick_view;
+struct sl_service_table;
+
+/* ---- nodes --------------------------------------------------------------------------------------
+ */
+
+#define SL_NODE_NOBODY	    0	/* node index that never is a node: nobody to serve */
+#define SL_NODE_CHUNK_COUNT 256 /* nodes of a chunk */
+#define SL_NODE_CHUNKS_MAX  (SL_NODE_INDEX_MAX / SL_NODE_CHUNK_COUNT)
+
+enum sl_node_kind {
+	SL_NODE_NONE = 0, /* index not in use */
+	SL_NODE_WORKER = 1,
+	SL_NODE_REMOTE = 2,
+	SL_NODE_OUTPUT = 3,
+};
+
+/* name, value: as `sluicectl nodes` shows them */
+#define SL_NODE_STATES(X)                                                                          \
+	X(UP, "up", 0)                                                                             \
+	X(DOWN, "down", 1)                                                                         \
+	X(DRAINING, "draining", 2)                                                                 \
+	X(DRAINED, "drained", 3)                                                                   \
+	X(DISABLED, "disabled", 4)                                                                 \
+	X(LEAVING, "leaving", 5)
+
+enum sl_node_state {
+#define X(id, name, value) SL_NODE_STATE_##id = (value),
+	SL_NODE_STATES(X)
+#undef X
+};
+
+/* sl_node_view.flags */
+#define SL_NODE_KEEPS	    0x01 /* its live flows stay with it: up, draining, drained, leaving */
+#define SL_NODE_TAKES	    0x02 /* takes new flows: up */
+#define SL_NODE_NO_NEIGHBOR 0x04 /* remote whose next hop's MAC address is not known */
+
+/* Two cache lines: all that the packet path needs to hand a packet to the node. */
+struct sl_node_view {
+	uint8_t kind;	      /* enum sl_node_kind */
+	uint8_t state;	      /* enum sl_node_state */
+	uint8_t flags;	      /* SL_NODE_ */
+	uint8_t port;	      /* remote, output: index of the port it leaves by */
+	uint16_t worker;      /* worker: index of the worker thread */
+	uint16_t l3_size_max; /* remote: largest inner IP packet that fits the port's MTU */
+	uint32_t pool;	      /* index of its pool */
+	uint32_t spare;
+	void *handler; /* worker: its handler instance; opaque here, owned by work */
+	struct sl_encap encap;
+};
+
+_Static_assert(sizeof(struct sl_node_view) == 2 * SL_CACHE_LINE, "two cache lines a node");
+
+struct sl_node_chunk {
+	struct sl_node_view node[SL_NODE_CHUNK_COUNT];
+	uint32_t references; /* control only */
+};
+
+/* ---- pools --------------------------------------------------------------------------------------
+ */
+
+#define SL_SLOT_OPEN                                                                               \
+	0x80000000u /* in a slot word: the rest is an index into the pool's open slots */
+
+/* An unsettled slot: packets of unknown flows go to prior until open_until_ms. */
+struct sl_open_slot {
+	uint32_t node, prior; /* node indices */
+	uint64_t open_until_ms, moved_at_ms;
+	uint32_t slot; /* which slot this is, for the cores' stamps */
+	uint32_t spare;
+};
+
+struct sl_slot_table {
+	uint32_t references; /* control only */
+	uint32_t count;	     /* a power of two */
+	uint32_t open_count;
+	struct sl_open_slot *open; /* open_count; ordered by slot */
+	uint32_t word[];	   /* count: a node index, or SL_SLOT_OPEN | index into open */
+};
+
+enum sl_tracking { SL_TRACKING_NONE = 0, SL_TRACKING_TRANSITION = 1, SL_TRACKING_FULL = 2 };
+enum sl_no_node { SL_NO_NODE_DROP = 0, SL_NO_NODE_ANY = 1, SL_NO_NODE_PUNT = 2 };
+
+/* sl_pool_view.flags */
+#define SL_POOL_SYMMETRIC 0x01 /* both directions of a flow hash alike */
+#define SL_POOL_INNER	  0x02 /* hash inside tunnels */
+#define SL_POOL_PICKS	  0x04 /* a scheduler that chooses for each new flow; pick is set */
+
+struct sl_pool_view {
+	/* first cache line: every packet */
+	const uint32_t *words; /* of slots */
+	const struct sl_open_slot *open;
+	struct sl_key_mask mask; /* what is hashed */
+	uint8_t shift;		 /* slot = hash >> shift (64 - log2 of the count) */
+	uint8_t tracking;	 /* enum sl_tracking */
+	uint8_t flags;		 /* SL_POOL_ */
+	uint8_t no_node;	 /* enum sl_no_node */
+	uint32_t index;		 /* of the pool: stable as long as it lives */
+	uint32_t spare0;
+	uint32_t spare1;
+	uint64_t spare2;
+	/* second: open slots, tracked pools, control */
+	struct sl_flow_table *const
+		*flow_tables;		 /* one for each receive core; NULL: tracking none */
+	_Atomic uint32_t *const *stamps; /* for each receive core, one word a slot; see decide.h */
+	const struct sl_pick_view *pick;
+	struct sl_slot_table *slots;
+	uint32_t idle_ms_tcp, idle_ms_udp, idle_ms_other;
+	uint32_t spare3[5];
+};
+
+_Static_assert(sizeof(struct sl_pool_view) == 2 * SL_CACHE_LINE, "two cache lines a pool");
+
+/* ---- services and ports -----------------------------------------------------------------------
+ */
+
+#define SL_SERVICE_NONE UINT32_MAX
+
+/* sl_service_view.flags */
+#define SL_SERVICE_NAMES_ADDRESS 0x01 /* not `any` */
+
+struct sl_service_view {
+	uint32_t pool;	     /* index into snapshot pools */
+	uint32_t prior_pool; /* SL_SERVICE_NONE, or the pool whose answer is the prior while open */
+	uint64_t open_until_ms;
+	uint64_t moved_at_ms;
+	uint16_t flags;	    /* SL_SERVICE_ */
+	uint16_t mss_clamp; /* 0: none */
+	uint32_t spare;
+};
+
+#define SL_PUNT_DROP 0xff /* sl_port_view.punt_port: counts as no_service */
+
+struct sl_port_view {
+	uint8_t punt_port; /* index of the port that takes what no service takes, or SL_PUNT_DROP */
+	uint8_t arp;	   /* what we answer for: 0 services, 1 addresses, 2 off */
+	uint16_t mtu;
+	struct sl_mac mac;
+};
+
+/* ---- the snapshot -------------------------------------------------------------------------------
+ */
+
+struct sl_snapshot {
+	uint64_t generation; /* operators' changes */
+	uint64_t number;     /* every snapshot has the next one */
+	struct sl_hash_key hash_key;
+	const struct sl_service_table *service_table; /* shared; see service.h */
+	const struct sl_pool_view *pools; /* pool_count; stable indices, holes have words NULL */
+	const struct sl_service_view *services; /* service_count; stable indices */
+	uint32_t pool_count;
+	uint32_t service_count;
+	uint32_t port_count;
+	uint32_t spare;
+	struct sl_port_view ports[SL_PORTS_MAX];
+	struct sl_node_chunk *chunks[SL_NODE_CHUNKS_MAX]; /* NULL where no node lives */
+};
+
+static inline const struct sl_node_view *sl_snapshot_node(const struct sl_snapshot *snapshot,
+							  uint32_t index)
+{
+	return &snapshot->chunks[index / SL_NODE_CHUNK_COUNT]->node[index % SL_NODE_CHUNK_COUNT];
+}
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Counters of the packet path: plain words, each written by one thread, read by control at any
+ * time.
+ *
+ * Why:     the balance received = delivered + forwarded + punted + dropped + in_flight must hold in
+ * every answer. Writers count `received` before anything else of a burst and outcomes after; a
+ * reader takes all outcomes first and `received` last (loads in program order on x86, acquire loads
+ * elsewhere), so that what it finds missing is in flight and never negative. Shape:   one block a
+ * receive core or worker, cache-line aligned, so that no line has two writers. Threads: written:
+ * the owner; read: control (sl_stats_read).
+ */
+
+#ifndef SL_STATE_STATS_H
+#define SL_STATE_STATS_H
+
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/limit.h"
+
+/* Reasons of drops: id, name in statistics, value. Every one has a test. */
+#define SL_DROPS(X)                                                                                \
+	X(NO_SERVICE, "no_service", 0)                                                             \
+	X(NO_NODE, "no_node", 1)                                                                   \
+	X(TRUNCATED, "truncated", 2)                                                               \
+	X(BAD_HEADER, "bad_header", 3)                                                             \
+	X(QUEUE_FULL, "queue_full", 4)                                                             \
+	X(TOO_BIG, "too_big", 5)                                                                   \
+	X(FRAGMENT, "fragment", 6)                                                                 \
+	X(NO_NEIGHBOR, "no_neighbor", 7)                                                           \
+	X(TX_FAILED, "tx_failed", 8)                                                               \
+	X(TTL_EXPIRED, "ttl_expired", 9)
+
+enum sl_drop {
+#define X(id, name, value) SL_DROP_##id = (value),
+	SL_DROPS(X)
+#undef X
+		SL_DROP_COUNT
+};
+
+const char *sl_drop_name(enum sl_drop reason);
+
+struct sl_node_stats {
+	uint64_t packets, bytes; /* given to the node: frames' octets as received */
+	uint64_t flows_started;
+	uint64_t queue_dropped;
+};
+
+struct sl_service_stats {
+	uint64_t packets, bytes;
+};
+
+struct sl_port_stats {
+	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, tx_failed;
+};
+
+/* What one receive core counts. */
+struct sl_core_stats {
+	uint64_t received; /* first line: touched every burst */
+	uint64_t forwarded;
+	uint64_t punted;
+	uint64_t bursts, empty_bursts;
+	uint64_t busy_cycles, all_cycles; /* TSC */
+	uint64_t last_packet_tsc;
+	uint64_t dropped[SL_DROP_COUNT];
+	struct sl_port_stats ports[SL_PORTS_MAX];
+	struct sl_node_stats *nodes;	   /* SL_NODE_INDEX_MAX */
+	struct sl_service_stats *services; /* SL_SERVICES_MAX + 1; the last for none */
+} __attribute__((aligned(SL_CACHE_LINE)));
+
+/* What one worker counts. */
+struct sl_worker_stats {
+	uint64_t delivered; /* taken from rings */
+	uint64_t busy_cycles, all_cycles;
+	uint64_t last_packet_tsc;
+	struct sl_port_stats ports[SL_PORTS_MAX]; /* what its handlers send */
+} __attribute__((aligned(SL_CACHE_LINE)));
+
+/* 0 or -ENOMEM. */
+int sl_core_stats_create(struct sl_core_stats **stats);
+void sl_core_stats_destroy(struct sl_core_stats *stats);
+
+struct sl_balance {
+	uint64_t received, delivered, forwarded, punted, dropped, in_flight;
+	uint64_t drops[SL_DROP_COUNT];
+};
+
+/* The balance over all cores and workers, in the order that keeps in_flight from being negative. */
+void sl_stats_balance(struct sl_core_stats *const *cores, uint32_t core_count,
+		      struct sl_worker_stats *const *workers, uint32_t worker_count,
+		      struct sl_balance *balance);
+
+#endif
