@@ -3,10 +3,13 @@
 /* The configuration file: what the operator asked, as plain data.
  *
  * Why:     a file is read whole, every error of it is reported with its place, and what comes out
- * is valid. Shape:   arrays in file order; names are resolved to indices (`pool`, `port`); absent
- * keys have their defaults. Threads: any; plain data of the caller. Memory:  sl_conf_parse()
- * allocates, sl_conf_destroy() frees (takes NULL). Errors:  0, -EINVAL with a list of errors,
- * -ENOMEM. Source:  libyaml's document tree and its marks.
+ *          is valid.
+ * Shape:   arrays in file order; names are resolved to indices (`pool`, `port`); absent keys have
+ *          their defaults.
+ * Threads: any; plain data of the caller.
+ * Memory:  sl_conf_parse() allocates, sl_conf_destroy() frees (takes NULL). Strings and arrays are
+ *          from malloc(), so that an owner may replace them.
+ * Errors:  0, -EINVAL with a list of errors, -ENOMEM.
  */
 
 #ifndef SL_CTL_CONF_H
@@ -42,6 +45,13 @@ enum sl_conf_hash {
 	SL_CONF_HASH_SRC = 3,
 	SL_CONF_HASH_DST = 4,
 	SL_CONF_HASH_INNER_5_TUPLE = 5,
+};
+/* The outer IPv4 header's don't-fragment bit. */
+enum sl_conf_outer_df {
+	SL_OUTER_DF_POOL = 0, /* of a node: as its pool says */
+	SL_OUTER_DF_COPY = 1, /* the inner packet's; set for IPv6 inside */
+	SL_OUTER_DF_SET = 2,
+	SL_OUTER_DF_CLEAR = 3,
 };
 enum sl_conf_health_type {
 	SL_HEALTH_NONE = 0,
@@ -106,8 +116,8 @@ struct sl_conf_health {
 	uint16_t port;
 	uint32_t interval_ms, timeout_ms;
 	uint32_t rise, fall;
-	char *path; /* http */
-	char *host;
+	char *path; /* http; else NULL */
+	char *host; /* http: the Host header, NULL: the node's address */
 };
 
 struct sl_conf_node {
@@ -116,14 +126,15 @@ struct sl_conf_node {
 	uint64_t weight; /* millionths */
 	/* worker */
 	uint32_t worker;
-	char *handler; /* "sink", "echo", "capture", ... */
-	char *file;    /* capture */
+	char *handler; /* "sink", "echo", "capture", ...; NULL: no worker */
+	char *file;    /* capture; else NULL */
 	/* remote */
 	struct sl_addr address;
 	enum sl_encap_type encap;
 	uint16_t gue_port;
 	uint32_t vni;
-	bool mac_set;
+	enum sl_conf_outer_df outer_df;
+	bool mac_set; /* as written; sl_conf_next_hop() knows where it follows from the port */
 	struct sl_mac mac;
 	/* remote, output */
 	uint32_t port; /* index */
@@ -140,6 +151,7 @@ struct sl_conf_pool {
 	enum sl_no_node no_node;
 	uint32_t idle_ms_tcp, idle_ms_udp, idle_ms_other;
 	uint32_t flow_entries;
+	enum sl_conf_outer_df outer_df; /* never SL_OUTER_DF_POOL */
 	struct sl_conf_health health;
 	struct sl_conf_node *nodes;
 	uint32_t node_count;
@@ -183,6 +195,9 @@ struct sl_conf_errors {
 	uint32_t warning_count;
 };
 
+#define SL_CONF_TEXT_MAX   (16u << 20) /* octets of a file */
+#define SL_CONF_ERRORS_MAX 1000u       /* errors, and warnings, that are listed */
+
 /* Reads YAML text of length octets. errors is initialised by the callee and freed with
  * sl_conf_errors_fini() in every case; warnings may be there on success. */
 int sl_conf_parse(const char *text, size_t length, struct sl_conf **conf,
@@ -190,12 +205,33 @@ int sl_conf_parse(const char *text, size_t length, struct sl_conf **conf,
 void sl_conf_destroy(struct sl_conf *conf);
 void sl_conf_errors_fini(struct sl_conf_errors *errors);
 
+/* The handlers that worker nodes may name; names are borrowed for ever. Before the first parse and
+ * before there are threads; without it they are sink, echo and capture. */
+struct sl_conf_handler {
+	const char *name;
+	bool needs_file;
+};
+void sl_conf_handlers_set(const struct sl_conf_handler *handlers, uint32_t count);
+
 /* A node alone, from name=value pairs as in the file ("weight=5", "address=10.0.0.1"); for
  * add-node. The names of ports are looked up in conf. The node's strings are freed with
- * sl_conf_node_fini(). */
+ * sl_conf_node_fini(). Places in errors: line 1, column the number of the pair. */
 int sl_conf_node_parse(const struct sl_conf *conf, const char *name, const char *const *pairs,
 		       uint32_t count, struct sl_conf_node *node, struct sl_conf_errors *errors);
 void sl_conf_node_fini(struct sl_conf_node *node);
+
+/* to becomes a node of its own with the same content. -ENOMEM: to is as before. */
+int sl_conf_node_copy(const struct sl_conf_node *from, struct sl_conf_node *to);
+
+/* A weight as in the file ("50.5") to millionths and back: 0 or -EINVAL (then why, if not NULL,
+ * gets the rest of a sentence that starts with the value). text has SL_CONF_WEIGHT_TEXT_SIZE
+ * octets. */
+#define SL_CONF_WEIGHT_TEXT_SIZE 24
+int sl_conf_weight_parse(const char *text, uint64_t *weight, const char **why);
+const char *sl_conf_weight_format(uint64_t weight, char *text);
+
+/* "500ms", "15m", "2h" to milliseconds: 0 or -EINVAL. */
+int sl_conf_duration_parse(const char *text, uint64_t *ms);
 
 /* The configuration as YAML that sl_conf_parse() takes and that gives an equal struct. Allocated;
  * NULL: no memory. */
@@ -203,5 +239,47 @@ char *sl_conf_format(const struct sl_conf *conf);
 
 /* Deep copy; NULL: no memory. */
 struct sl_conf *sl_conf_copy(const struct sl_conf *conf);
+
+/* ---- comparing ----------------------------------------------------------------------------------
+ */
+
+/* What differs between two configurations. Names are compared where indices may shift. */
+#define SL_CONF_DATAPLANE 0x01 /* all of it but hash_key; needs a restart */
+#define SL_CONF_HASH_KEY  0x02
+#define SL_CONF_PORTS	  0x04 /* needs a restart */
+#define SL_CONF_SOCKET	  0x08 /* control.socket; needs a restart */
+#define SL_CONF_CONTROL	  0x10 /* the rest of control */
+#define SL_CONF_POOLS	  0x20
+#define SL_CONF_SERVICES  0x40
+uint32_t sl_conf_changes(const struct sl_conf *a, const struct sl_conf *b);
+
+/* The first key that differs in what needs a restart ("dataplane.worker_cpus"), or NULL. */
+const char *sl_conf_restart_key(const struct sl_conf *a, const struct sl_conf *b);
+
+bool sl_conf_node_equal(const struct sl_conf_node *a, const struct sl_conf_node *b);
+bool sl_conf_pool_equal(const struct sl_conf_pool *a, const struct sl_conf_pool *b);
+/* Of two configurations: their pools are compared by name. */
+bool sl_conf_service_equal(const struct sl_conf *conf_a, const struct sl_conf_service *a,
+			   const struct sl_conf *conf_b, const struct sl_conf_service *b);
+
+/* ---- what follows from it -----------------------------------------------------------------------
+ */
+
+/* Where frames for a remote node go. True: *mac is known. False: it is to be learned by asking for
+ * *hop (the node itself, or its port's gateway). */
+bool sl_conf_next_hop(const struct sl_conf *conf, const struct sl_conf_node *node,
+		      struct sl_mac *mac, struct sl_addr *hop);
+
+/* The outer source address of what is encapsulated for a remote node; NULL: its port has none of
+ * that family (never so in a configuration that was parsed). */
+const struct sl_addr *sl_conf_outer_source(const struct sl_conf *conf,
+					   const struct sl_conf_node *node);
+
+/* The least `slots` of which weight gets a whole one; 0: more than SL_SLOTS_MAX, or no weight. */
+uint32_t sl_conf_slots_least(uint64_t weight, uint64_t total);
+
+/* The socket when a configuration names none: /run/INSTANCE/control.sock for root, else under
+ * $XDG_RUNTIME_DIR or /run/user/UID. Allocated; NULL: no memory. */
+char *sl_conf_socket_default(const char *instance);
 
 #endif
