@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* The handler contract: what serves the packets of a worker node. Users can write their own.
+ *
+ * Why:     a node of this machine is a thread and a handler; the thread is sluice's, the handler is
+ *          a table of four functions.
+ * Shape:   one instance a node. Packets come in bursts, whole Ethernet frames as they were
+ *          received, in the order of each flow.
+ * Threads: open, close: control. burst, flush: the worker thread of the node, never two at a time,
+ *          never after close.
+ * Memory:  packets given to burst() are the handler's: each is sent or freed, once, in burst() or
+ *          later, at the latest in close().
+ * Errors:  open: negative errno and a sentence.
+ */
+
+#ifndef SL_WORK_HANDLER_H
+#define SL_WORK_HANDLER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct rte_mbuf;
+struct sl_worker;
+
+#define SL_HANDLERS_MAX 32 /* kinds, built-in ones included */
+
+struct sl_handler_args {
+	const char *node; /* its name, for messages */
+	const char *file; /* as configured, or NULL */
+};
+
+struct sl_handler_burst {
+	struct rte_mbuf **packets; /* count; mbuf.hash.usr is the node's index */
+	uint32_t count;
+	struct sl_worker *worker; /* for sl_handler_send() */
+};
+
+struct sl_handler_ops {
+	const char *name; /* as in the configuration */
+	int (*open)(const struct sl_handler_args *args, void **state, struct sl_err *err);
+	void (*burst)(void *state, const struct sl_handler_burst *burst);
+	void (*flush)(void *state); /* when the worker has nothing to do, and at its end; or NULL */
+	void (*close)(void *state); /* or NULL */
+};
+
+/* Sends a packet by the port it came in by; it is no longer the handler's. Only in burst(). */
+void sl_handler_send(const struct sl_handler_burst *burst, struct rte_mbuf *packet);
+void sl_handler_free(struct rte_mbuf *const *packets, uint32_t count);
+
+/* The handler of a name; NULL: there is none. Names of all, for messages: "sink, echo, capture". */
+const struct sl_handler_ops *sl_handler_find(const char *name);
+const char *sl_handler_names(void);
+/* Makes a user's handler known, before configurations are read. ops stays the caller's. -EEXIST,
+ * -ENOSPC, -EINVAL. */
+int sl_handler_register(const struct sl_handler_ops *ops);
+
+/* An opened handler: what sl_node_view.handler points to. */
+struct sl_handler {
+	const struct sl_handler_ops *ops;
+	void *state;
+};
+
+/* Opens the handler of a name for a node. -ENOENT: no such handler. */
+int sl_handler_open(const char *name, const struct sl_handler_args *args,
+		    struct sl_handler **handler, struct sl_err *err);
+/* When no worker can hold packets for it nor see it: its node index is released. Takes NULL. */
+void sl_handler_close(struct sl_handler *handler);
+
+#endif
