@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* Every limit that users can meet, in one place. Each has a test at it and one past it. */
+/* Every limit that users can meet, in one place. Each has a test at it and one past it.
+ *
+ * Threads: any; constants.
+ */
 
 #ifndef SL_BASE_LIMIT_H
 #define SL_BASE_LIMIT_H

@@ -9,23 +9,23 @@
 #ifndef SL_CTL_REPORT_H
 #define SL_CTL_REPORT_H
 
-#include <jansson.h>
-
 #include "ctl/model.h"
 
+struct json_t; /* jansson's */
+
 /* The whole statistics object. */
-json_t *sl_report_stats(const struct sl_model_report *report);
+struct json_t *sl_report_stats(const struct sl_model_report *report);
 
 /* Its parts under their names, with more members (since, why, kind, address, ...): what `pools`,
  * `nodes`, `services` and `status` answer. pool NULL: all. */
-json_t *sl_report_pools(const struct sl_model_report *report);
-json_t *sl_report_nodes(const struct sl_model_report *report, const char *pool);
-json_t *sl_report_services(const struct sl_model_report *report);
-json_t *sl_report_ports(const struct sl_model_report *report);
+struct json_t *sl_report_pools(const struct sl_model_report *report);
+struct json_t *sl_report_nodes(const struct sl_model_report *report, const char *pool);
+struct json_t *sl_report_services(const struct sl_model_report *report);
+struct json_t *sl_report_ports(const struct sl_model_report *report);
 
 /* The answer of a change: generation, moved_slots, least_slots, warnings, and `left` or `changes`
  * where the verb has them. */
-json_t *sl_report_change(const struct sl_change *change, const struct sl_change_result *result,
-			 bool sentences);
+struct json_t *sl_report_change(const struct sl_change *change,
+				const struct sl_change_result *result, bool sentences);
 
 #endif
