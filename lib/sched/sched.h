@@ -2,12 +2,14 @@
 
 /* Which node: the two contracts that schedulers fulfil, one file an algorithm.
  *
- * Why:     ring, maglev, rendezvous and minimal fill slots when something changes; wrr, wrandom,
- * wleast and p2c choose when a flow begins. Callers see only these tables. Shape:   pure functions
- * over plain arrays; nodes are known by the caller's index, which is what is written into slots,
- * and by a seed (a hash of the node's name), so that equal names give equal tables in every
- * dispatcher, whatever the indices. Threads: build: any (control); pick: the core that owns the
- * state. Memory:  build allocates scratch through sl_mem_alloc() and frees it before it returns.
+ * Why:     ring, maglev, rendezvous and minimal fill slots when something changes; wrr,
+ *          wrandom, wleast and p2c choose when a flow begins (pick.h). Callers see only these
+ *          tables.
+ * Shape:   pure functions over plain arrays; nodes are known by the caller's index, which is
+ *          what is written into slots, and by a seed (a hash of the node's name), so that equal
+ *          names give equal tables in every dispatcher, whatever the indices.
+ * Threads: build: any (control); pick: the core that owns the state.
+ * Memory:  build allocates scratch through sl_mem_alloc() and frees it before it returns.
  * Errors:  0 or negative errno (-ENOMEM, -EINVAL); slots are written only on success.
  */
 
@@ -43,8 +45,7 @@ struct sl_sched_node {
 };
 
 struct sl_sched_input {
-	const struct sl_sched_node
-		*nodes; /* those that can serve; ordered by the caller as it likes */
+	const struct sl_sched_node *nodes; /* those that can serve, in any order */
 	uint32_t node_count;
 	uint32_t slot_count;	/* a power of two, SL_SLOTS_MIN..SL_SLOTS_MAX */
 	const uint32_t *before; /* the table before the change, or NULL: there was none */
@@ -52,8 +53,11 @@ struct sl_sched_input {
 				   or NULL */
 };
 
-/* Fills slots[slot_count] with node indices. Which algorithms read `before` and `former` is theirs
- * to say. */
+/* Fills slots[slot_count] with node indices; with nobody to serve every slot is SL_SCHED_NOBODY.
+ * Only minimal reads `before` and `former`, and for it slots may be the table before. What the
+ * table before holds that is no node's (removed nodes, SL_SCHED_NOBODY) goes to those who lack
+ * slots. A scheduler that chooses per flow is given minimal's table: flows met in mid-life without
+ * an entry follow it. */
 int sl_sched_build(enum sl_scheduler scheduler, const struct sl_sched_input *input,
 		   uint32_t *slots);
 
@@ -73,6 +77,12 @@ int sl_sched_lend(const struct sl_sched_node *nodes, uint32_t node_count, const 
 uint32_t sl_sched_moved(const uint32_t *before, const uint32_t *after, uint32_t slot_count);
 int sl_sched_least(const struct sl_sched_node *nodes, uint32_t node_count, const uint32_t *before,
 		   uint32_t slot_count, uint32_t *least);
+
+/* The least power of two of slots with which nodes[which] has a share of one slot or more: compare
+ * it with the slot_count to find weights too small for it, with SL_SLOTS_MAX to see whether any
+ * table would do. 0 for a node without weight. */
+uint64_t sl_sched_slots_needed(const struct sl_sched_node *nodes, uint32_t node_count,
+			       uint32_t which);
 
 /* Name of a scheduler and back: 0 or -EINVAL. */
 const char *sl_sched_name(enum sl_scheduler scheduler);
