@@ -3,8 +3,9 @@
 /* Addresses as people write them: IPv4, IPv6, prefixes, MAC.
  *
  * Shape:   one struct for both families; IPv4 fills the first four octets, the rest is zero, so
- * that memcmp() compares. Threads: any; pure. Errors:  parsers return 0 or -EINVAL and write their
- * output only on success.
+ *          that memcmp() compares.
+ * Threads: any; pure.
+ * Errors:  parsers return 0 or -EINVAL and write their output only on success.
  */
 
 #ifndef SL_BASE_ADDR_H

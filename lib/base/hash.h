@@ -3,11 +3,13 @@
 /* Keyed hash of short keys made of 64-bit words: 64 bits out, a key of 16 octets.
  *
  * Why:     a flow's slot must not be guessable by who sends the packets, and must be the same in
- * every dispatcher that shares a pool, also in kernel-side programs, which have no AES, no CRC and
- * no 128-bit multiplication. Shape:   folded multiplication (the high half of a 128-bit product
- * xored with its low half, the mixing step of Wang Yi's wyhash), two products for two words, four
- * for five words. Source:  https://github.com/wangyi-fudan/wyhash (the idea of the step); figures:
- * `scripts/bench hash`. Threads: any; pure.
+ *          every dispatcher that shares a pool, also in kernel-side programs, which have no AES,
+ *          no CRC and no 128-bit multiplication.
+ * Shape:   folded multiplication (the high half of a 128-bit product xored with its low half, the
+ *          mixing step of Wang Yi's wyhash), two products for two words, four for five words.
+ * Source:  https://github.com/wangyi-fudan/wyhash (the idea of the step); figures: `scripts/bench
+ *          hash`.
+ * Threads: any; pure.
  */
 
 #ifndef SL_BASE_HASH_H

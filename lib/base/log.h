@@ -3,8 +3,8 @@
 /* Log lines: one line each to a sink the application sets. Not for the packet path.
  *
  * Why:     only ctl and app log; wings below report with struct sl_err. The sink is a callback so
- * that lib never prints. Threads: any; the level is one atomic word, the sink is set once before
- * threads start.
+ *          that lib never prints.
+ * Threads: any; the level is one atomic word, the sink is set once before threads start.
  */
 
 #ifndef SL_BASE_LOG_H

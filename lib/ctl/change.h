@@ -2,12 +2,14 @@
 
 /* A change of the model, and its answer: the one door for files, sockets, health and the cluster.
  *
- * Why:     every source asks in the same words, so that checking, dry runs, generations and answers
- * are written once. Shape:   plain data; a change borrows all that it points to for the length of
- * the call. Threads: control. Memory:  sl_change_result_fini() frees what an answer owns. Errors:
- * 0 or negative errno with a sentence: -ENOENT names something that is not there, -ESTALE the
- * generation is another one, -EINVAL a wrong value, -EPERM what may not change at run time or
- * without force, -EEXIST a name used twice, -ENOSPC a limit, -ENOMEM.
+ * Why:     every source asks in the same words, so that checking, dry runs, generations and
+ *          answers are written once.
+ * Shape:   plain data; a change borrows all that it points to for the length of the call.
+ * Threads: control.
+ * Memory:  sl_change_result_fini() frees what an answer owns.
+ * Errors:  0 or negative errno with a sentence: -ENOENT names something that is not there, -ESTALE
+ *          the generation is another one, -EINVAL a wrong value, -EPERM what may not change at run
+ *          time or without force, -EEXIST a name used twice, -ENOSPC a limit, -ENOMEM.
  */
 
 #ifndef SL_CTL_CHANGE_H

@@ -4,8 +4,9 @@
  *
  * Why:     a change is made on a copy, history keeps the image before, the state file holds one.
  * Shape:   the configuration as `config` shows it, and beside each of its pools the tables and the
- * nodes' states. Pools and tables are shared by the images that agree on them. Threads: control;
- * reference counts are plain. Memory:  get and put; an image that was committed never changes.
+ *          nodes' states. Pools and tables are shared by the images that agree on them.
+ * Threads: control; reference counts are plain.
+ * Memory:  get and put; an image that was committed never changes.
  * Errors:  NULL: no memory.
  */
 

@@ -3,9 +3,11 @@
 /* The control thread's loop: signals, timers, and a publication at the end of every turn.
  *
  * Why:     everything in control happens in one thread, one event after the other, and what one
- * turn changed becomes one snapshot. Shape:   libevent; other rooms add their events to its base.
- * Threads: control; sl_loop_stop() from any. Memory:  create and destroy (takes NULL). Errors:  0
- * or negative errno.
+ *          turn changed becomes one snapshot.
+ * Shape:   libevent; other rooms add their events to its base.
+ * Threads: control; sl_loop_stop() from any.
+ * Memory:  create and destroy (takes NULL).
+ * Errors:  0 or negative errno.
  */
 
 #ifndef SL_CTL_LOOP_H

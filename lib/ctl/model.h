@@ -3,11 +3,13 @@
 /* The model: what we believe, and the one door through which it changes.
  *
  * Why:     configuration, operators, health and the file of kept state all end in one place that
- * says yes or no, and from which the snapshot that packets see is built. Shape:   the present image
- * (immutable, see image.h), and beside it what lives as long as the daemon: node indices, the
- * cores' tables of each pool, the slots that are open, the bases of counters. Threads: control.
- * Memory:  create and destroy (destroy takes NULL, when all readers have ended). Errors:  0 or
- * negative errno with a sentence; a change that is refused has changed nothing.
+ *          says yes or no, and from which the snapshot that packets see is built.
+ * Shape:   the present image (immutable, see image.h), and beside it what lives as long as the
+ *          daemon: node indices, the cores' tables of each pool, the slots that are open, the
+ *          bases of counters.
+ * Threads: control.
+ * Memory:  create and destroy (destroy takes NULL, when all readers have ended).
+ * Errors:  0 or negative errno with a sentence; a change that is refused has changed nothing.
  */
 
 #ifndef SL_CTL_MODEL_H

@@ -4,12 +4,13 @@
  * costs one copy and a few patches.
  *
  * Shape:   struct sl_encap holds the new octets from the Ethernet header up to where the inner IP
- * packet starts (VXLAN: up to its inner Ethernet header's end), checksums pre-summed over all that
- * does not change from packet to packet. Threads: building: any; a built template is immutable.
+ *          packet starts (VXLAN: up to its inner Ethernet header's end), checksums pre-summed over
+ *          all that does not change from packet to packet.
+ * Threads: building: any; a built template is immutable.
  * Errors:  sl_encap_build() returns 0 or -EINVAL and writes only on success.
  * Source:  RFC 2003, 2473, 4213 (IP in IP), 2784 (GRE), draft-ietf-intarea-gue variant 0, RFC 7348
- * (VXLAN), RFC 6040 (ECN, normal mode), RFC 6864 (IPv4 identification), RFC 6935 (zero UDP checksum
- * in IPv6).
+ *          (VXLAN), RFC 6040 (ECN, normal mode), RFC 6864 (IPv4 identification), RFC 6935 (zero
+ *          UDP checksum in IPv6).
  */
 
 #ifndef SL_PKT_ENCAP_H

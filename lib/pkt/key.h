@@ -3,8 +3,9 @@
 /* The flow key: a five-tuple as words, so that hashing it is a few loads and products.
  *
  * Shape:   word 0 holds ports, protocol and family; IPv4 fills word 1 (source, destination) and
- * leaves the rest zero, IPv6 fills words 1, 2 (source) and 3, 4 (destination). Octets lie as on the
- * wire. Threads: any; pure.
+ *          leaves the rest zero, IPv6 fills words 1, 2 (source) and 3, 4 (destination). Octets lie
+ *          as on the wire.
+ * Threads: any; pure.
  */
 
 #ifndef SL_PKT_KEY_H

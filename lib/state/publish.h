@@ -3,9 +3,11 @@
 /* Publication: the one pointer, the grace period, and what waits for it.
  *
  * Why:     control swaps the snapshot; a core that read the old pointer may use it until its burst
- * ends. The memory-order argument stands in publish.c. Threads: publish, retire, reclaim: control.
- * get, quiescent: each registered reader (receive cores and workers). Nobody ever waits for
- * anybody. Memory:  rte_rcu_qsbr for SL_READERS_MAX readers, owned. Errors:  0 or negative errno.
+ *          ends. The memory-order argument stands in publish.c.
+ * Threads: publish, retire, reclaim: control. get, quiescent: each registered reader (receive
+ *          cores and workers). Nobody ever waits for anybody.
+ * Memory:  rte_rcu_qsbr for SL_READERS_MAX readers, owned.
+ * Errors:  0 or negative errno.
  */
 
 #ifndef SL_STATE_PUBLISH_H

@@ -3,11 +3,12 @@
 /* The service table: destination address, protocol, port -> service, most specific first.
  *
  * Why:     512 services must cost a packet no more than 8.
- * Shape:   immutable, built aside; a packet's common case (whole address, one port) is one probe of
- * a hash table without collisions beyond a bucket; prefixes, ranges and bare protocols go a bounded
- * second way. Among services that match, the longest prefix wins, then a named protocol over none,
- * then one port over a range over none. Threads: building: control; lookup: any. Errors:  0 or
- * negative errno; -EEXIST when two services are equal, *first and *second say which.
+ * Shape:   immutable, built aside; a packet's common case (whole address, one port) is one probe
+ *          of a hash table without collisions beyond a bucket; prefixes, ranges and bare protocols
+ *          go a bounded second way. Among services that match, the longest prefix wins, then a
+ *          named protocol over none, then one port over a range over none.
+ * Threads: building: control; lookup: any.
+ * Errors:  0 or negative errno; -EEXIST when two services are equal, *first and *second say which.
  */
 
 #ifndef SL_STATE_SERVICE_H

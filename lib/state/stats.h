@@ -3,12 +3,14 @@
 /* Counters of the packet path: plain words, each written by one thread, read by control at any
  * time.
  *
- * Why:     the balance received = delivered + forwarded + punted + dropped + in_flight must hold in
- * every answer. Writers count `received` before anything else of a burst and outcomes after; a
- * reader takes all outcomes first and `received` last (loads in program order on x86, acquire loads
- * elsewhere), so that what it finds missing is in flight and never negative. Shape:   one block a
- * receive core or worker, cache-line aligned, so that no line has two writers. Threads: written:
- * the owner; read: control (sl_stats_read).
+ * Why:     the balance received = delivered + forwarded + punted + dropped + in_flight must hold
+ *          in every answer. Writers count `received` before anything else of a burst and outcomes
+ *          after; a reader takes all outcomes first and `received` last (loads in program order on
+ *          x86, acquire loads elsewhere), so that what it finds missing is in flight and never
+ *          negative.
+ * Shape:   one block a receive core or worker, cache-line aligned, so that no line has two
+ *          writers.
+ * Threads: written: the owner; read: control (sl_stats_read).
  */
 
 #ifndef SL_STATE_STATS_H
