@@ -66,9 +66,10 @@ int sl_eal_cpu(uint32_t lcore);
 int sl_eal_launch(uint32_t lcore, int (*function)(void *argument), void *argument);
 int sl_eal_wait(uint32_t lcore);
 
-/* The last line that DPDK logged since clear, without its newline; "" when there was none. It is
- * kept for error sentences, whatever `debug` says. */
-const char *sl_eal_last_words(void);
-void sl_eal_last_words_clear(void);
+/* The first warning or error that DPDK logged since clear (it names the cause, later ones repeat
+ * it), without its newline; "" when there was none. Kept for error sentences, whatever `debug`
+ * says. */
+const char *sl_eal_words(void);
+void sl_eal_words_clear(void);
 
 #endif

@@ -23,13 +23,12 @@
 
 struct rte_mempool;
 
-#define SL_PORT_NOTE_SIZE	 384
-#define SL_PORT_DRIVER_SIZE	 32
-#define SL_PORT_DEVICE_SIZE	 1024
-#define SL_PORT_HEADROOM	 128	     /* octets before a frame: room for encapsulation */
-#define SL_PORT_ROOM		 2048	     /* octets of a frame in one packet buffer */
-#define SL_PORT_QUEUES_MAX	 128	     /* of one port, each direction */
-#define SL_PORT_CAPTURE_SCAN_MAX (1ll << 30) /* octets: larger captures are not looked through */
+#define SL_PORT_NOTE_SIZE   384
+#define SL_PORT_DRIVER_SIZE 32
+#define SL_PORT_DEVICE_SIZE 1024
+#define SL_PORT_HEADROOM    128	 /* octets before a frame: room for encapsulation */
+#define SL_PORT_ROOM	    2048 /* octets of a frame in one packet buffer */
+#define SL_PORT_QUEUES_MAX  128	 /* of one port, each direction */
 
 struct sl_port_spec {
 	const char *name;
@@ -73,9 +72,6 @@ void sl_port_close(struct sl_port *port);
 
 /* One line: driver, MAC address, link, queues, RSS. text has size octets and is returned. */
 const char *sl_port_describe(const struct sl_port *port, char *text, uint32_t size);
-
-/* Whether a device string names a PCI address. */
-bool sl_port_device_is_pci(const char *device);
 
 /* Which receive core polls a queue: ports with few queues are spread over the cores. */
 static inline uint32_t sl_port_rx_core(uint32_t port, uint32_t queue, uint32_t core_count)
