@@ -30,7 +30,7 @@ static int due_create(struct due *due, const struct sl_sched_node *nodes, uint32
 		return -ENOMEM;
 	at = due->memory;
 	due->by_index = sl_take(&at, index_end * sizeof(*due->by_index));
-	sl_roster_init(&due->roster, at, nodes, node_count, NULL, slot_count, index_end);
+	sl_roster_init(&due->roster, at, nodes, node_count, slot_count, index_end);
 	for (uint32_t i = 0; i < due->roster.count; i++)
 		due->by_index[due->roster.nodes[i].index] = due->roster.nodes[i].quota;
 	return 0;

@@ -6,7 +6,6 @@
 
 #include "base/limit.h"
 #include "base/prng.h"
-#include "sched/sort.h"
 
 /* What quotas rest on: weight * slots fits 64 bits, and so does the sum of the weights. */
 _Static_assert(SL_WEIGHT_MAX <= UINT64_MAX / SL_SLOTS_MAX, "weight * slots fits 64 bits");
@@ -61,38 +60,39 @@ static void sort_by_seed(const struct sl_sched_node *nodes, struct sl_sort_item 
 	sl_sort(items, spare, count);
 }
 
-static void enlist(struct sl_roster *roster, const struct sl_sched_node *nodes, uint32_t node_count,
-		   const bool *absent, struct sl_sort_item *items, struct sl_sort_item *spare)
+static void enlist(struct sl_roster *roster, const struct sl_sched_node *nodes, uint32_t node_count)
 {
+	struct sl_sort_item *items = roster->items;
 	uint64_t twins = 0;
 
 	roster->count = 0;
 	roster->weight_sum = 0;
 	for (uint32_t i = 0; i < node_count; i++) {
-		if (nodes[i].weight == 0 || (absent && absent[i]))
+		if (nodes[i].weight == 0)
 			continue;
 		items[roster->count].key = sl_prng_mix(nodes[i].seed);
 		items[roster->count].ref = i;
 		roster->count++;
 		roster->weight_sum += nodes[i].weight;
 	}
-	sort_by_seed(nodes, items, spare, roster->count);
+	sort_by_seed(nodes, items, roster->spare, roster->count);
 	for (uint32_t i = 0; i < roster->count; i++) {
 		const struct sl_sched_node *node = &nodes[items[i].ref];
 
 		/* Twins in seed get different preferences all the same. */
 		twins = i > 0 && items[i].key == items[i - 1].key ? twins + 1 : 0;
-		roster->nodes[i].weight = node->weight;
-		roster->nodes[i].seed = items[i].key + twins;
-		roster->nodes[i].index = node->index;
+		roster->nodes[i] = (struct sl_roster_node){.weight = node->weight,
+							   .seed = items[i].key + twins,
+							   .index = node->index,
+							   .ref = items[i].ref};
 	}
 }
 
 /* The whole parts first; the slots left over go to the largest remainders, equal ones in roster
  * order. */
-static void share_out(struct sl_roster *roster, struct sl_sort_item *items,
-		      struct sl_sort_item *spare)
+static void share_out(struct sl_roster *roster)
 {
+	struct sl_sort_item *items = roster->items;
 	uint32_t left = roster->slot_count;
 
 	if (roster->count == 0)
@@ -108,24 +108,36 @@ static void share_out(struct sl_roster *roster, struct sl_sort_item *items,
 	}
 	if (left == 0)
 		return;
-	sl_sort(items, spare, roster->count);
+	sl_sort(items, roster->spare, roster->count);
 	for (uint32_t i = 0; i < left; i++)
 		roster->nodes[items[i].ref].quota++;
 }
 
 void sl_roster_init(struct sl_roster *roster, void *memory, const struct sl_sched_node *nodes,
-		    uint32_t node_count, const bool *absent, uint32_t slot_count,
-		    uint32_t index_end)
+		    uint32_t node_count, uint32_t slot_count, uint32_t index_end)
 {
 	unsigned char *at = memory;
-	struct sl_sort_item *items, *spare;
 
 	roster->nodes = sl_take(&at, node_count * sizeof(*roster->nodes));
-	items = sl_take(&at, node_count * sizeof(*items));
-	spare = sl_take(&at, node_count * sizeof(*spare));
+	roster->items = sl_take(&at, node_count * sizeof(*roster->items));
+	roster->spare = sl_take(&at, node_count * sizeof(*roster->spare));
 	roster->index_end = index_end;
 	roster->slot_count = slot_count;
 	roster->slot_bits = (uint32_t)__builtin_ctz(slot_count);
-	enlist(roster, nodes, node_count, absent, items, spare);
-	share_out(roster, items, spare);
+	enlist(roster, nodes, node_count);
+	share_out(roster);
+}
+
+void sl_roster_narrow(struct sl_roster *roster, const bool *absent)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < roster->count; i++) {
+		if (absent[roster->nodes[i].ref])
+			roster->weight_sum -= roster->nodes[i].weight;
+		else
+			roster->nodes[kept++] = roster->nodes[i];
+	}
+	roster->count = kept;
+	share_out(roster);
 }

@@ -20,11 +20,13 @@
 
 #include "base/bytes.h"
 #include "sched/sched.h"
+#include "sched/sort.h"
 
 struct sl_roster_node {
 	uint64_t weight; /* above 0 */
 	uint64_t seed;	 /* scrambled */
 	uint32_t index;
+	uint32_t ref;	/* its place among the nodes given */
 	uint32_t quota; /* slots; the sum over the roster is slot_count */
 };
 
@@ -34,7 +36,8 @@ struct sl_roster {
 	uint32_t index_end;  /* one above the highest index of all nodes given */
 	uint32_t slot_count; /* a power of two */
 	uint32_t slot_bits;
-	uint64_t weight_sum; /* at most 2^56 */
+	uint64_t weight_sum;		    /* at most 2^56 */
+	struct sl_sort_item *items, *spare; /* for sorting */
 };
 
 /* 0, or -EINVAL for a number of slots or nodes, an index or a weight out of range. Comes first,
@@ -44,10 +47,12 @@ int sl_roster_check(const struct sl_sched_node *nodes, uint32_t node_count, uint
 
 size_t sl_roster_memsize(uint32_t node_count);
 
-/* absent may be NULL; absent nodes are left out like those without weight. */
 void sl_roster_init(struct sl_roster *roster, void *memory, const struct sl_sched_node *nodes,
-		    uint32_t node_count, const bool *absent, uint32_t slot_count,
-		    uint32_t index_end);
+		    uint32_t node_count, uint32_t slot_count, uint32_t index_end);
+
+/* Takes the absent nodes off and shares the slots out again; absent is by place among the nodes
+ * given. */
+void sl_roster_narrow(struct sl_roster *roster, const bool *absent);
 
 /* Carves one allocation into arrays that begin on cache lines: sizes are summed through sl_room(),
  * then each array is taken in turn. */

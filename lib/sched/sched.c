@@ -84,7 +84,7 @@ int sl_sched_build(enum sl_scheduler scheduler, const struct sl_sched_input *inp
 	memory = sl_mem_alloc(size);
 	if (!memory)
 		return -ENOMEM;
-	sl_roster_init(&roster, memory, input->nodes, input->node_count, NULL, input->slot_count,
+	sl_roster_init(&roster, memory, input->nodes, input->node_count, input->slot_count,
 		       index_end);
 	if (roster.count == 0)
 		memset(slots, 0, input->slot_count * sizeof(*slots));
