@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Starts the real sluiced for a test, in a folder of its own, and reads what it leaves behind."""
+
+import itertools
+import json
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import tempfile
+import time
+
+from tap import TOP, Failed, Skip, equal
+
+BUILD = os.environ.get("SLUICE_BUILD", os.path.join(TOP, "build"))
+SLUICED = os.path.join(BUILD, "app", "sluiced")
+SLUICECTL = os.path.join(BUILD, "app", "sluicectl")
+CPUS = sorted(os.sched_getaffinity(0))
+NUMBERS = itertools.count()
+LINK_ETHERNET = 1
+
+
+def binary():
+    if not os.path.isfile(SLUICED):
+        raise Skip(f"{SLUICED} is not built")
+    return SLUICED
+
+
+class Folder:
+    """A temporary folder that is gone afterwards; kept when SLUICE_KEEP is set."""
+
+    def __enter__(self):
+        self.path = tempfile.mkdtemp(prefix="sluice-test.")
+        return self
+
+    def __exit__(self, *_):
+        if "SLUICE_KEEP" in os.environ:
+            print(f"# kept {self.path}")
+        else:
+            shutil.rmtree(self.path, ignore_errors=True)
+
+    def file(self, name):
+        return os.path.join(self.path, name)
+
+    def write(self, name, text):
+        with open(self.file(name), "w", encoding="utf-8") as file:
+            file.write(text if isinstance(text, str) else json.dumps(text, indent=1))
+        return self.file(name)
+
+    def read(self, name):
+        with open(self.file(name), encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+
+def configuration(folder, ports, pools, services, **more):
+    """The contract's sections with what a test needs; JSON is YAML, too."""
+    plane = {"instance": f"test{os.getpid()}n{next(NUMBERS)}", "memory_mb": 128, "packet_buffers": 8192,
+             "rx_cpus": [CPUS[0]], "worker_cpus": [CPUS[-1]], "hugepages": "off",
+             "hash_key": "00112233445566778899aabbccddeeff"}
+    plane.update(more.get("dataplane", {}))
+    control = {"socket": folder.file("control.sock")}
+    control.update(more.get("control", {}))
+    return {"dataplane": plane, "ports": ports, "control": control, "pools": pools,
+            "services": services}
+
+
+class Daemon:
+    """A running sluiced. Standard error goes to a file; the report is read when it has ended."""
+
+    def __init__(self, folder, conf, arguments=(), name="sluiced", prefix=()):
+        self.folder, self.name = folder, name
+        path = folder.write(f"{name}.yaml", conf)
+        self.socket = conf["control"]["socket"] if isinstance(conf, dict) else None
+        self.errors = open(folder.file(f"{name}.log"), "w+b")
+        self.process = subprocess.Popen(
+            [*prefix, binary(), "-c", path, "--report", folder.file(f"{name}.json"), *arguments],
+            cwd=folder.path, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.errors)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.errors.close()
+
+    def log(self):
+        return self.folder.read(f"{self.name}.log")
+
+    def wait(self, seconds=60):
+        """The exit status; negative for a signal."""
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)
+            self.process.wait()
+            raise Failed(f"sluiced did not end within {seconds} s\n{self.log()}") from None
+
+    def stop(self, number=signal.SIGTERM, seconds=20):
+        self.process.send_signal(number)
+        return self.wait(seconds)
+
+    def ready(self, seconds=20):
+        """Waits until the control socket takes connections."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self.process.poll() is not None:
+                raise Failed(f"sluiced ended with {self.process.returncode}\n{self.log()}")
+            try:
+                with socket.socket(socket.AF_UNIX) as client:
+                    client.connect(self.socket)
+                    return
+            except OSError:
+                time.sleep(0.02)
+        raise Failed(f"no control socket within {seconds} s\n{self.log()}")
+
+    def report(self):
+        try:
+            return json.loads(self.folder.read(f"{self.name}.json"))
+        except (OSError, ValueError) as problem:
+            raise Failed(f"no report: {problem}\n{self.log()}") from None
+
+
+def run(folder, conf, *arguments, status=0, seconds=60, prefix=()):
+    """Runs to the end of the captures; checks the exit status and the balance; gives the report."""
+    with Daemon(folder, conf, ("--exit-when-idle", "150", *arguments), prefix=prefix) as daemon:
+        got = daemon.wait(seconds)
+        if got != status:
+            raise Failed(f"exit status\n  wanted: {status}\n  got:    {got}\n{daemon.log()}")
+        if status:
+            return daemon.log()
+        report = daemon.report()
+        balanced(report)
+        return report
+
+
+def balanced(report):
+    balance = report["balance"]
+    equal(balance["in_flight"], 0, "in_flight")
+    parts = sum(balance[term] for term in ("delivered", "forwarded", "punted", "dropped"))
+    equal(balance["received"], parts, f"received is the sum of outcomes in {balance}")
+    equal(sum(report["dropped"].values()), balance["dropped"], "sum of drops by reason")
+
+
+class Session:
+    """A connection to the control socket that speaks JSON-RPC."""
+
+    def __init__(self, path):
+        self.client = socket.socket(socket.AF_UNIX)
+        self.client.settimeout(20)
+        self.client.connect(path)
+        self.lines = self.client.makefile("rb")
+        self.number = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.lines.close()
+        self.client.close()
+
+    def call(self, method, **params):
+        """The whole answer: with `result` or `error`."""
+        self.number += 1
+        request = {"jsonrpc": "2.0", "id": self.number, "method": method, "params": params}
+        self.client.sendall(json.dumps(request).encode() + b"\n")
+        answer = json.loads(self.lines.readline())
+        equal(answer["id"], self.number, "id of the answer")
+        return answer
+
+    def result(self, method, **params):
+        answer = self.call(method, **params)
+        if "result" not in answer:
+            raise Failed(f"{method} {params}: {answer}")
+        return answer["result"]
+
+
+def write_pcap(path, frames, link=LINK_ETHERNET):
+    with open(path, "wb") as file:
+        file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, link))
+        for number, frame in enumerate(frames):
+            file.write(struct.pack("<IIII", 1 + number // 1000000, number % 1000000, len(frame),
+                                   len(frame)) + frame)
+
+
+def read_pcap(path):
+    """Frames of a pcap or pcapng file."""
+    with open(path, "rb") as file:
+        data = file.read()
+    if not data:
+        return []
+    if data[:4] == b"\x0a\x0d\x0d\x0a":
+        return read_pcapng(data)
+    order = "<" if data[:4] in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1") else ">"
+    frames, at = [], 24
+    while at + 16 <= len(data):
+        size = struct.unpack_from(order + "I", data, at + 8)[0]
+        frames.append(data[at + 16:at + 16 + size])
+        at += 16 + size
+    return frames
+
+
+def read_pcapng(data):
+    frames, at, order = [], 0, "<"
+    while at + 12 <= len(data):
+        if data[at:at + 4] == b"\x0a\x0d\x0d\x0a":
+            order = "<" if data[at + 8:at + 12] == b"\x4d\x3c\x2b\x1a" else ">"
+        kind, size = struct.unpack_from(order + "II", data, at)
+        if kind == 6:
+            length = struct.unpack_from(order + "I", data, at + 20)[0]
+            frames.append(data[at + 28:at + 28 + length])
+        elif kind == 3:
+            length = struct.unpack_from(order + "I", data, at + 8)[0]
+            frames.append(data[at + 12:at + 12 + min(length, size - 16)])
+        if size < 12:
+            break
+        at += size
+    return frames
