@@ -199,7 +199,7 @@ int sl_device_check(const char *text, struct sl_device *device, struct sl_err *e
 				  text);
 	memcpy(found.name, text, length);
 	for (int pass = 0; pass < 2; pass++) {
-		strcpy(copy, text[length] == ',' ? text + length + 1 : "");
+		snprintf(copy, sizeof(copy), "%s", text[length] == ',' ? text + length + 1 : "");
 		rc = keys_check(copy, pass == 1, &look, err);
 		if (rc != 0)
 			return rc;

@@ -49,8 +49,8 @@ def show(value, terminal=False):
 def nodes():
     status, text = show(report())
     equal(status, 0)
-    true("one       100    75.00%    76.00%      70.07%    760    7,000" in text, text)
-    true("two      33.3    25.00%    24.00%      29.93%    240    2,990" in text, text)
+    true("one      100    75.00%    76.00%      70.07%    760    7,000" in text, text)
+    true("two     33.3    25.00%    24.00%      29.93%    240    2,990" in text, text)
 
 
 @case("drops are named by reason and the balance is shown")
