@@ -10,6 +10,7 @@
 
 #include <stdint.h>
 
+#include "base/bytes.h"
 #include "base/limit.h"
 #include "pkt/parse.h"
 

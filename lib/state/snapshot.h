@@ -13,6 +13,7 @@
 #define SL_STATE_SNAPSHOT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/bytes.h"
@@ -22,7 +23,9 @@
 
 struct sl_flow_table;
 struct sl_pick_view;
+struct sl_pool_memory;
 struct sl_service_table;
+struct sl_stamp;
 
 /* ---- nodes --------------------------------------------------------------------------------------
  */
@@ -82,23 +85,29 @@ struct sl_node_chunk {
 /* ---- pools --------------------------------------------------------------------------------------
  */
 
-#define SL_SLOT_OPEN                                                                               \
-	0x80000000u /* in a slot word: the rest is an index into the pool's open slots */
+/* A slot word is a node index with SL_SLOT_LENT, or SL_SLOT_OPEN with an index into the pool's open
+ * slots. */
+#define SL_SLOT_OPEN 0x80000000u
+#define SL_SLOT_LENT 0x40000000u /* the slot's own node is not available; only for `explain` */
+#define SL_SLOT_NODE 0x3fffffffu /* mask of the index */
+
+_Static_assert(SL_NODE_INDEX_MAX <= SL_SLOT_NODE, "a node index fits a slot word");
 
 /* An unsettled slot: packets of unknown flows go to prior until open_until_ms. */
 struct sl_open_slot {
 	uint32_t node, prior; /* node indices */
 	uint64_t open_until_ms, moved_at_ms;
 	uint32_t slot; /* which slot this is, for the cores' stamps */
-	uint32_t spare;
+	uint32_t lent; /* SL_SLOT_LENT or 0 */
 };
 
 struct sl_slot_table {
 	uint32_t references; /* control only */
 	uint32_t count;	     /* a power of two */
 	uint32_t open_count;
+	uint32_t spare;
 	struct sl_open_slot *open; /* open_count; ordered by slot */
-	uint32_t word[];	   /* count: a node index, or SL_SLOT_OPEN | index into open */
+	uint32_t word[];	   /* count */
 };
 
 enum sl_tracking { SL_TRACKING_NONE = 0, SL_TRACKING_TRANSITION = 1, SL_TRACKING_FULL = 2 };
@@ -124,12 +133,15 @@ struct sl_pool_view {
 	uint64_t spare2;
 	/* second: open slots, tracked pools, control */
 	struct sl_flow_table *const
-		*flow_tables;		 /* one for each receive core; NULL: tracking none */
-	_Atomic uint32_t *const *stamps; /* for each receive core, one word a slot; see decide.h */
+		*flow_tables;		/* one for each receive core; NULL: tracking none */
+	struct sl_stamp *const *stamps; /* for each receive core, one a slot; see pool_memory.h */
 	const struct sl_pick_view *pick;
 	struct sl_slot_table *slots;
 	uint32_t idle_ms_tcp, idle_ms_udp, idle_ms_other;
-	uint32_t spare3[5];
+	uint32_t spare3;
+	struct sl_pool_memory *memory; /* owns flow_tables and stamps */
+	uint64_t entries_since_ms; /* flow table entries last used before do not count: set when an
+				      idle timeout is raised, to now minus the one before */
 };
 
 _Static_assert(sizeof(struct sl_pool_view) == 2 * SL_CACHE_LINE, "two cache lines a pool");
@@ -168,9 +180,12 @@ struct sl_snapshot {
 	uint64_t generation; /* operators' changes */
 	uint64_t number;     /* every snapshot has the next one */
 	struct sl_hash_key hash_key;
-	const struct sl_service_table *service_table; /* shared; see service.h */
-	const struct sl_pool_view *pools; /* pool_count; stable indices, holes have words NULL */
-	const struct sl_service_view *services; /* service_count; stable indices */
+	struct sl_hash_key flow_key; /* identifies flows in flow tables; random, the same for ever
+				      */
+	struct sl_service_table *service_table; /* shared; see service.h */
+	struct sl_pool_view *pools;	  /* pool_count; stable indices, holes have words NULL */
+	struct sl_service_view *services; /* service_count; stable indices */
+	size_t size;			  /* of the allocation that holds all three */
 	uint32_t pool_count;
 	uint32_t service_count;
 	uint32_t port_count;
@@ -179,10 +194,51 @@ struct sl_snapshot {
 	struct sl_node_chunk *chunks[SL_NODE_CHUNKS_MAX]; /* NULL where no node lives */
 };
 
+/* index: of a node in use, or one that was in use in this snapshot's time. */
 static inline const struct sl_node_view *sl_snapshot_node(const struct sl_snapshot *snapshot,
 							  uint32_t index)
 {
 	return &snapshot->chunks[index / SL_NODE_CHUNK_COUNT]->node[index % SL_NODE_CHUNK_COUNT];
 }
+
+/* The flags of a node; 0 for an index that is not in use. */
+static inline uint8_t sl_snapshot_node_flags(const struct sl_snapshot *snapshot, uint32_t index)
+{
+	const struct sl_node_chunk *chunk = snapshot->chunks[index / SL_NODE_CHUNK_COUNT];
+
+	return chunk ? chunk->node[index % SL_NODE_CHUNK_COUNT].flags : 0;
+}
+
+/* ---- building, in the control thread, before the snapshot is published
+ * --------------------------- */
+
+/* A snapshot that shares every part with base (its number is the next one), or an empty one for
+ * NULL. The counts may differ from base's. -ENOMEM, -E2BIG. */
+int sl_snapshot_create(const struct sl_snapshot *base, uint32_t pool_count, uint32_t service_count,
+		       struct sl_snapshot **snapshot);
+
+/* Puts every part and frees the snapshot: what sl_publish_retire() calls. Takes NULL. */
+void sl_snapshot_release(void *snapshot);
+
+/* A node to write to, in a chunk that only this snapshot has: copied from the shared one when
+ * needed. NULL: no memory. */
+struct sl_node_view *sl_snapshot_node_edit(struct sl_snapshot *snapshot, uint32_t index);
+
+/* Gives the pool these slots: takes over the caller's reference, puts that of the slots before. */
+void sl_pool_view_set_slots(struct sl_pool_view *pool, struct sl_slot_table *slots);
+
+/* Gives the pool these tables and stamps: takes over the caller's reference, puts those before. */
+void sl_pool_view_set_memory(struct sl_pool_view *pool, struct sl_pool_memory *memory);
+
+/* Empties the pool: puts its slots and its memory. */
+void sl_pool_view_clear(struct sl_pool_view *pool);
+
+/* Gives the snapshot this service table: takes over the caller's reference, puts the one before. */
+void sl_snapshot_set_services(struct sl_snapshot *snapshot, struct sl_service_table *table);
+
+/* One allocation with its words and open slots, all zero, one reference. 0 or -ENOMEM. */
+int sl_slot_table_create(uint32_t count, uint32_t open_count, struct sl_slot_table **table);
+struct sl_slot_table *sl_slot_table_get(struct sl_slot_table *table);
+void sl_slot_table_put(struct sl_slot_table *table); /* takes NULL */
 
 #endif

@@ -43,6 +43,21 @@ enum sl_drop {
 
 const char *sl_drop_name(enum sl_drop reason);
 
+/* The owner's own addition to its counter: after what it counted before (release, a plain store on
+ * x86). */
+static inline void sl_stats_add(uint64_t *counter, uint64_t count)
+{
+	uint64_t value = __atomic_load_n(counter, __ATOMIC_RELAXED) + count;
+
+	__atomic_store_n(counter, value, __ATOMIC_RELEASE);
+}
+
+/* Another thread's look at a counter. */
+static inline uint64_t sl_stats_read(const uint64_t *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_ACQUIRE);
+}
+
 struct sl_node_stats {
 	uint64_t packets, bytes; /* given to the node: frames' octets as received */
 	uint64_t flows_started;

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Snapshot, tables and parsed packets -> verdicts: the packet path and `explain` call it alike.
+ *
+ * Why:     service, slot and flow rules stand in one place, and what explains is what decides.
+ * Shape:   passes over the burst: services, hashes with their slots prefetched, slots; only packets
+ *          in unsettled slots, beginnings and packets of fully tracked pools go further, to the
+ *          core's flow table.
+ * Threads: sl_decide: the core that owns `core`; sl_decide_look: any thread that holds the snapshot.
+ * Memory:  none of its own.
+ * Errors:  none; each packet gets a verdict.
+ */
+
+#ifndef SL_STATE_DECIDE_H
+#define SL_STATE_DECIDE_H
+
+#include <stdint.h>
+
+#include "state/burst.h"
+#include "state/core.h"
+#include "state/snapshot.h"
+
+/* Decides for every packet whose verdict is SL_VERDICT_NODE when it comes (whoever has decided on a
+ * packet before has written another one). Writes service, hash, node, verdict, reason, why. Verdict
+ * PUNT has the reason under which the packet counts where the port drops what it would punt. Counts
+ * flows_started of nodes. */
+void sl_decide(const struct sl_snapshot *snapshot, struct sl_core *core, struct sl_burst *burst,
+	       uint64_t now_ms);
+
+/* The same answers, and nothing is written but the burst: no entry, no stamp, no count. core->index
+ * says through whose eyes; core->stats is not read. */
+void sl_decide_look(const struct sl_snapshot *snapshot, const struct sl_core *core,
+		    struct sl_burst *burst, uint64_t now_ms);
+
+/* The hash of a packet in a pool: its slot is hash >> pool->shift. Fragments, first and later, hash
+ * without ports, so that those of a datagram meet. */
+uint64_t sl_decide_hash(const struct sl_snapshot *snapshot, const struct sl_pool_view *pool,
+			const struct sl_pkt *pkt);
+
+#endif

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "state/service.h"
+
+#include <rte_prefetch.h>
+
+#include "base/bytes.h"
+#include "state/service_table.h"
+
+/* ---- the common packet: one probe ---------------------------------------------------------------
+ */
+
+static bool probe4(const struct sl_service_table *table, uint64_t key, uint32_t *value)
+{
+	uint32_t mask = (1u << table->bits4) - 1;
+
+	for (uint32_t b = sl_service_hash4(key, table->bits4);; b = (b + 1) & mask) {
+		const struct sl_service_bucket4 *bucket = &table->bucket4[b];
+
+		for (uint32_t i = 0; i < SL_ARRAY_COUNT(bucket->key); i++) {
+			if (bucket->key[i] == key) {
+				*value = bucket->value[i];
+				return true;
+			}
+		}
+		if (bucket->key[SL_ARRAY_COUNT(bucket->key) - 1] == 0)
+			return false; /* never filled up: nothing went on from here */
+	}
+}
+
+static bool probe6(const struct sl_service_table *table, uint64_t addr0, uint64_t addr1,
+		   uint64_t misc, uint32_t *value)
+{
+	uint32_t mask = (2u << table->bits6) - 1;
+
+	for (uint32_t e = 2 * sl_service_hash6(addr0, addr1, misc, table->bits6);;
+	     e = (e + 1) & mask) {
+		const struct sl_service_entry6 *entry = &table->entry6[e];
+
+		if (entry->misc == misc && entry->addr[0] == addr0 && entry->addr[1] == addr1) {
+			*value = entry->value;
+			return true;
+		}
+		if (entry->misc == 0)
+			return false;
+	}
+}
+
+/* Whether the exact tables speak for the packet. */
+static inline bool is_plain(const struct sl_service_table *table, const struct sl_pkt *pkt)
+{
+	return pkt->status == SL_PKT_OK &&
+	       !(pkt->flags & (SL_PKT_ICMP_STRANGE | SL_PKT_GROUP | SL_PKT_NO_PORTS)) &&
+	       !(table->vlans && pkt->vlan);
+}
+
+static inline void prefetch_exact(const struct sl_service_table *table, const struct sl_pkt *pkt)
+{
+	const struct sl_key *key = &pkt->key;
+	uint64_t misc = sl_service_misc(key->dport_be, key->protocol);
+
+	if (key->family == SL_FAMILY_IPV4)
+		rte_prefetch0(&table->bucket4[sl_service_hash4(sl_service_exact4(key->dst4, misc),
+							       table->bits4)]);
+	else
+		rte_prefetch0(&table->entry6[2 * sl_service_hash6(key->word[3], key->word[4], misc,
+								  table->bits6)]);
+}
+
+static inline bool find_exact(const struct sl_service_table *table, const struct sl_key *key,
+			      uint64_t misc, uint32_t *value)
+{
+	if (key->family == SL_FAMILY_IPV4)
+		return probe4(table, sl_service_exact4(key->dst4, misc), value);
+	return probe6(table, key->word[3], key->word[4], misc, value);
+}
+
+/* ---- the second way -----------------------------------------------------------------------------
+ */
+
+static uint32_t locate(const struct sl_service_table *table, uint8_t family, const uint8_t *octets)
+{
+	uint32_t f = family == SL_FAMILY_IPV6;
+	const struct sl_service_interval *interval = table->interval[f];
+	uint32_t low = 0, high = table->interval_count[f];
+	sl_wide addr =
+		f ? (sl_wide)sl_be64(sl_load64(octets)) << 64 | sl_be64(sl_load64(octets + 8))
+		  : sl_load_be32(octets);
+
+	while (high - low > 1) {
+		uint32_t middle = (low + high) / 2;
+
+		if (interval[middle].start <= addr)
+			low = middle;
+		else
+			high = middle;
+	}
+	return interval[low].place;
+}
+
+static uint32_t find_ports(const struct sl_service_ports *ports, uint32_t count, uint16_t port)
+{
+	uint32_t low = 0, high = count;
+
+	while (low < high) {
+		uint32_t middle = (low + high) / 2;
+
+		if (ports[middle].last < port)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < count && ports[low].first <= port ? ports[low].service : SL_SERVICE_NONE;
+}
+
+static const struct sl_service_group *find_group(const struct sl_service_table *table,
+						 const struct sl_service_place *place, uint32_t key)
+{
+	const struct sl_service_group *group = &table->group[place->group_at];
+	uint32_t low = 0, high = place->group_count;
+
+	while (low < high) {
+		uint32_t middle = (low + high) / 2;
+
+		if (group[middle].key < key)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < place->group_count && group[low].key == key ? &group[low] : NULL;
+}
+
+/* Best of up to two groups that differ in their VLAN: one port, then a range, then all; the VLAN
+ * decides last. A later fragment has no port: it follows the service of all ports, else the first
+ * one. */
+static uint32_t match_groups(const struct sl_service_table *table,
+			     const struct sl_service_group *const group[2], uint16_t port,
+			     bool no_ports)
+{
+	uint32_t service = SL_SERVICE_NONE;
+
+	for (int g = 0; g < 2 && service == SL_SERVICE_NONE && !no_ports; g++)
+		if (group[g])
+			service = find_ports(&table->port[group[g]->single_at],
+					     group[g]->single_count, port);
+	for (int g = 0; g < 2 && service == SL_SERVICE_NONE && !no_ports; g++)
+		if (group[g])
+			service = find_ports(&table->port[group[g]->range_at],
+					     group[g]->range_count, port);
+	for (int g = 0; g < 2 && service == SL_SERVICE_NONE; g++)
+		if (group[g])
+			service = group[g]->whole;
+	for (int g = 0; g < 2 && service == SL_SERVICE_NONE && no_ports; g++)
+		if (group[g])
+			service = table->port[group[g]->single_at].service;
+	return service;
+}
+
+static uint32_t match_place(const struct sl_service_table *table, uint32_t place, uint8_t protocol,
+			    const struct sl_pkt *pkt)
+{
+	for (int named = 1; named >= 0; named--) {
+		uint32_t key = (named ? protocol : SL_SERVICE_PROTOCOL_NONE) << 16;
+		const struct sl_service_group *group[2] = {NULL, NULL};
+		uint32_t service;
+
+		if (pkt->vlan)
+			group[0] = find_group(table, &table->place[place], key | pkt->vlan);
+		group[1] = find_group(table, &table->place[place], key);
+		service = match_groups(table, group, sl_be16(pkt->key.dport_be),
+				       pkt->flags & SL_PKT_NO_PORTS);
+		if (service != SL_SERVICE_NONE)
+			return service;
+	}
+	return SL_SERVICE_NONE;
+}
+
+static uint32_t find_slowly(const struct sl_service_table *table, const struct sl_pkt *pkt)
+{
+	const struct sl_key *key = &pkt->key;
+	uint32_t place = SL_SERVICE_PLACE_ANY;
+	uint32_t service;
+
+	if (!(pkt->flags & (SL_PKT_ICMP_STRANGE | SL_PKT_GROUP)) &&
+	    !find_exact(table, key, SL_SERVICE_EXACT_PLACE, &place)) {
+		const uint8_t *octets =
+			key->family == SL_FAMILY_IPV4 ? (const uint8_t *)&key->dst4 : key->dst;
+
+		place = locate(table, key->family, octets);
+	}
+	for (; place != SL_SERVICE_PLACE_NONE; place = table->place[place].parent) {
+		service = match_place(table, place, key->protocol, pkt);
+		if (service != SL_SERVICE_NONE)
+			return service;
+	}
+	if (pkt->flags & SL_PKT_ICMP_ERROR)
+		return match_place(table, SL_SERVICE_PLACE_ANY, pkt->protocol, pkt);
+	return SL_SERVICE_NONE;
+}
+
+/* ---- for everybody ------------------------------------------------------------------------------
+ */
+
+void sl_service_lookup(const struct sl_service_table *table, const struct sl_pkt *pkts,
+		       uint32_t count, uint32_t *services)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (sl_likely(pkts[i].status == SL_PKT_OK))
+			prefetch_exact(table, &pkts[i]);
+	for (uint32_t i = 0; i < count; i++) {
+		const struct sl_key *key = &pkts[i].key;
+
+		if (sl_unlikely(pkts[i].status != SL_PKT_OK))
+			services[i] = SL_SERVICE_NONE;
+		else if (sl_unlikely(!is_plain(table, &pkts[i])) ||
+			 !find_exact(table, key, sl_service_misc(key->dport_be, key->protocol),
+				     &services[i]))
+			services[i] = find_slowly(table, &pkts[i]);
+	}
+}
+
+bool sl_service_table_owns(const struct sl_service_table *table, const struct sl_addr *addr)
+{
+	return locate(table, addr->family, addr->octets) != SL_SERVICE_PLACE_ANY;
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* The inside of a service table, shared by who builds it (service_build.c) and who looks up
+ * (service.c); nobody else includes this.
+ *
+ * Shape:   two hash tables of (whole address, protocol, port), one a family, answer the common
+ * packet in one probe; they also know each whole address's place. The rest goes a second way: the
+ * place of an address is the longest prefix that holds it, found by binary search over intervals;
+ * a place has groups of rules by protocol and VLAN and a parent, the next shorter prefix; the last
+ * parent is `any`. Bounded: a binary search, at most 129 parents, four groups each.
+ * Threads: immutable after the build.
+ */
+
+#ifndef SL_STATE_SERVICE_TABLE_H
+#define SL_STATE_SERVICE_TABLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+
+#define SL_SERVICE_PLACE_ANY	 0	    /* place of services without an address */
+#define SL_SERVICE_PLACE_NONE	 UINT32_MAX /* parent of `any` */
+#define SL_SERVICE_PROTOCOL_NONE 256	    /* in a group's key: any protocol */
+
+/* Second part of exact keys: what the entry is. */
+#define SL_SERVICE_EXACT_RULE  1 /* with protocol and port: a service */
+#define SL_SERVICE_EXACT_PLACE 2 /* of the address alone: its place */
+
+typedef unsigned __int128 sl_wide; /* an address as a number */
+
+/* One cache line. A key is address << 32 | port << 16 | protocol << 8 | what; 0: free. */
+struct sl_service_bucket4 {
+	uint64_t key[5];
+	uint32_t value[5];
+	uint32_t spare;
+};
+
+/* Two to a cache line. misc is port << 16 | protocol << 8 | what; 0: free. */
+struct sl_service_entry6 {
+	uint64_t addr[2];
+	uint64_t misc;
+	uint32_t value;
+	uint32_t spare;
+};
+
+_Static_assert(sizeof(struct sl_service_bucket4) == SL_CACHE_LINE, "one line a probe");
+_Static_assert(2 * sizeof(struct sl_service_entry6) == SL_CACHE_LINE, "one line a probe");
+
+struct sl_service_ports {
+	uint16_t first, last;
+	uint32_t service;
+};
+
+/* Rules of one place, protocol and VLAN. */
+struct sl_service_group {
+	uint32_t key; /* protocol << 16 | VLAN */
+	uint32_t single_at, single_count;
+	uint32_t range_at, range_count;
+	uint32_t whole; /* service of all ports, or SL_SERVICE_NONE */
+};
+
+struct sl_service_place {
+	uint32_t parent;
+	uint32_t group_at, group_count; /* ordered by key */
+};
+
+/* Addresses from start up to the next interval's lie in place. */
+struct sl_service_interval {
+	sl_wide start;
+	uint32_t place;
+};
+
+struct sl_service_table {
+	struct sl_service_bucket4 *bucket4;
+	struct sl_service_entry6 *entry6;
+	uint32_t bits4, bits6; /* log2 of the buckets */
+	bool vlans;	       /* some rule names a VLAN */
+	/* the second way */
+	struct sl_service_interval *interval[2]; /* IPv4, IPv6 */
+	uint32_t interval_count[2];
+	uint32_t place_count, group_count, port_count;
+	struct sl_service_place *place;
+	struct sl_service_group *group;
+	struct sl_service_ports *port;
+	uint32_t spec_count, rule_size; /* what there is room for */
+	uint32_t references;		/* control only */
+};
+
+static inline uint64_t sl_service_exact4(uint32_t dst4, uint64_t misc)
+{
+	return (uint64_t)dst4 << 32 | misc;
+}
+
+static inline uint64_t sl_service_misc(uint32_t port_be, uint8_t protocol)
+{
+	return port_be << 16 | (uint32_t)protocol << 8 | SL_SERVICE_EXACT_RULE;
+}
+
+static inline uint32_t sl_service_hash4(uint64_t key, uint32_t bits)
+{
+	return (uint32_t)(((key ^ key >> 32) * 0x9e3779b97f4a7c15ull) >> (64 - bits));
+}
+
+static inline uint32_t sl_service_hash6(uint64_t addr0, uint64_t addr1, uint64_t misc,
+					uint32_t bits)
+{
+	uint64_t mixed = (addr0 ^ misc) * 0xbf58476d1ce4e5b9ull ^ addr1;
+
+	return sl_service_hash4(mixed ^ mixed << 21, bits);
+}
+
+#endif

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Which service takes a packet. */
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/bytes.h"
+#include "base/prng.h"
+#include "state/service.h"
+
+#define TCP 6
+#define UDP 17
+
+static struct sl_service_spec spec_of(uint32_t index, const char *prefix, int protocol,
+				      const struct sl_port_range *ports, uint32_t port_count)
+{
+	struct sl_service_spec spec = {.index = index,
+				       .any = !prefix,
+				       .protocol = (int16_t)protocol,
+				       .ports = ports,
+				       .port_count = port_count};
+
+	if (prefix)
+		assert_int_equal(sl_prefix_parse(prefix, &spec.prefix, NULL), 0);
+	return spec;
+}
+
+static struct sl_pkt pkt_of(const char *dst, uint8_t protocol, uint16_t port)
+{
+	struct sl_pkt pkt = {.status = SL_PKT_OK, .protocol = protocol};
+	struct sl_addr addr;
+
+	assert_int_equal(sl_addr_parse(dst, &addr), 0);
+	pkt.key.family = addr.family;
+	pkt.key.protocol = protocol;
+	pkt.key.dport_be = sl_be16(port);
+	if (addr.family == SL_FAMILY_IPV4)
+		memcpy(&pkt.key.dst4, addr.octets, 4);
+	else
+		memcpy(pkt.key.dst, addr.octets, 16);
+	return pkt;
+}
+
+static uint32_t lookup(const struct sl_service_table *table, struct sl_pkt pkt)
+{
+	uint32_t service = 12345;
+
+	sl_service_lookup(table, &pkt, 1, &service);
+	return service;
+}
+
+static struct sl_service_table *build(const struct sl_service_spec *specs, uint32_t count)
+{
+	struct sl_service_table *table = NULL;
+	uint32_t first, second;
+
+	assert_int_equal(sl_service_table_build(specs, count, &table, &first, &second), 0);
+	return table;
+}
+
+static void the_most_specific_service_takes_a_packet(void **state)
+{
+	const struct sl_port_range http[] = {{80, 80}, {8000, 8099}};
+	const struct sl_port_range low[] = {{1, 1023}};
+	const struct sl_service_spec specs[] = {
+		spec_of(0, "192.0.2.10", TCP, http, 2),	  spec_of(1, "192.0.2.10", TCP, low, 1),
+		spec_of(2, "192.0.2.10", TCP, NULL, 0),	  spec_of(3, "192.0.2.10", -1, NULL, 0),
+		spec_of(4, "192.0.2.0/24", TCP, http, 1), spec_of(5, "192.0.0.0/16", -1, NULL, 0),
+		spec_of(6, "2001:db8::/32", UDP, low, 1), spec_of(7, "2001:db8::53", UDP, low, 1),
+		spec_of(8, NULL, UDP, NULL, 0),		  spec_of(9, NULL, -1, NULL, 0),
+	};
+	struct sl_service_table *table = build(specs, SL_ARRAY_COUNT(specs));
+
+	assert_int_equal(lookup(table, pkt_of("192.0.2.10", TCP, 80)), 0);
+	assert_int_equal(lookup(table, pkt_of("192.0.2.10", TCP, 8000)), 0);
+	assert_int_equal(lookup(table, pkt_of("192.0.2.10", TCP, 8099)), 0);
+	assert_int_equal(lookup(table, pkt_of("192.0.2.10", TCP, 8100)), 2);
+	assert_int_equal(lookup(table, pkt_of("192.0.2.10", TCP, 81)), 1);
+	assert_int_equal(lookup(table, pkt_of("192.0.2.10", TCP, 0)), 2);
+	assert_int_equal(lookup(table, pkt_of("192.0.2.10", UDP, 80)), 3);
+	assert_int_equal(lookup(table, pkt_of("192.0.2.11", TCP, 80)), 4);
+	assert_int_equal(lookup(table, pkt_of("192.0.2.11", TCP, 81)), 5);
+	assert_int_equal(lookup(table, pkt_of("192.0.3.0", TCP, 80)), 5);
+	assert_int_equal(lookup(table, pkt_of("192.1.0.0", TCP, 80)), 9);
+	assert_int_equal(lookup(table, pkt_of("191.255.255.255", UDP, 80)), 8);
+	assert_int_equal(lookup(table, pkt_of("255.255.255.255", TCP, 80)), 9);
+	assert_int_equal(lookup(table, pkt_of("2001:db8::1", UDP, 53)), 6);
+	assert_int_equal(lookup(table, pkt_of("2001:db8::53", UDP, 53)), 7);
+	assert_int_equal(lookup(table, pkt_of("2001:db8::53", TCP, 53)), 9);
+	assert_int_equal(lookup(table, pkt_of("2001:db9::", UDP, 53)), 8);
+	sl_service_table_put(table);
+}
+
+static void without_an_any_service_strangers_find_none(void **state)
+{
+	const struct sl_port_range http[] = {{80, 80}};
+	const struct sl_service_spec specs[] = {spec_of(0, "192.0.2.10", TCP, http, 1),
+						spec_of(1, "2001:db8::/127", -1, NULL, 0)};
+	struct sl_service_table *table = build(specs, 2);
+
+	assert_int_equal(lookup(table, pkt_of("192.0.2.10", TCP, 81)), SL_SERVICE_NONE);
+	assert_int_equal(lookup(table, pkt_of("192.0.2.9", TCP, 80)), SL_SERVICE_NONE);
+	assert_int_equal(lookup(table, pkt_of("2001:db8::1", UDP, 9)), 1);
+	assert_int_equal(lookup(table, pkt_of("2001:db8::2", UDP, 9)), SL_SERVICE_NONE);
+	sl_service_table_put(table);
+}
+
+static void no_services_take_nothing(void **state)
+{
+	struct sl_service_table *table = build(NULL, 0);
+
+	assert_int_equal(lookup(table, pkt_of("192.0.2.10", TCP, 80)), SL_SERVICE_NONE);
+	assert_int_equal(lookup(table, pkt_of("::1", TCP, 80)), SL_SERVICE_NONE);
+	sl_service_table_put(table);
+}
+
+static void a_group_frame_goes_only_to_a_service_without_an_address(void **state)
+{
+	const struct sl_service_spec specs[] = {spec_of(0, "224.0.0.0/4", -1, NULL, 0),
+						spec_of(1, NULL, UDP, NULL, 0)};
+	struct sl_service_table *table = build(specs, 2);
+	struct sl_pkt pkt = pkt_of("224.0.0.9", UDP, 520);
+
+	assert_int_equal(lookup(table, pkt), 0);
+	pkt.flags = SL_PKT_GROUP;
+	assert_int_equal(lookup(table, pkt), 1);
+	pkt = pkt_of("224.0.0.9", TCP, 520);
+	pkt.flags = SL_PKT_GROUP;
+	assert_int_equal(lookup(table, pkt), SL_SERVICE_NONE);
+	sl_service_table_put(table);
+}
+
+static void an_icmp_error_follows_its_flow_and_a_strange_one_does_not(void **state)
+{
+	const struct sl_port_range http[] = {{80, 80}};
+	const struct sl_service_spec specs[] = {
+		spec_of(0, "192.0.2.10", TCP, http, 1),
+		spec_of(1, "192.0.2.10", 1, NULL, 0),
+		spec_of(2, NULL, 1, NULL, 0),
+	};
+	struct sl_service_table *table = build(specs, 3);
+	struct sl_pkt error = pkt_of("192.0.2.10", TCP, 80);
+	struct sl_pkt strange = pkt_of("192.0.2.10", 1, 0);
+
+	error.flags = SL_PKT_ICMP_ERROR;
+	error.protocol = 1;
+	assert_int_equal(lookup(table, error), 0);
+	error.key.dport_be = sl_be16(81);
+	assert_int_equal(lookup(table, error), 2);
+	assert_int_equal(lookup(table, strange), 1);
+	strange.flags = SL_PKT_ICMP_STRANGE;
+	assert_int_equal(lookup(table, strange), 2);
+	sl_service_table_put(table);
+}
+
+static void a_later_fragment_follows_the_service_of_its_address_and_protocol(void **state)
+{
+	const struct sl_port_range range[] = {{80, 80}, {100, 200}};
+	const struct sl_service_spec specs[] = {
+		spec_of(0, "192.0.2.10", UDP, range, 2),
+		spec_of(1, "192.0.2.11", UDP, &range[1], 1),
+		spec_of(2, "192.0.2.12", UDP, range, 2),
+		spec_of(3, "192.0.2.12", UDP, NULL, 0),
+	};
+	struct sl_service_table *table = build(specs, 4);
+	struct sl_pkt pkt = pkt_of("192.0.2.10", UDP, 0);
+
+	assert_int_equal(lookup(table, pkt), SL_SERVICE_NONE);
+	pkt.flags = SL_PKT_NO_PORTS | SL_PKT_FRAGMENT;
+	assert_int_equal(lookup(table, pkt), 0);
+	pkt = pkt_of("192.0.2.11", UDP, 0);
+	pkt.flags = SL_PKT_NO_PORTS | SL_PKT_FRAGMENT;
+	assert_int_equal(lookup(table, pkt), 1);
+	pkt = pkt_of("192.0.2.12", UDP, 0);
+	pkt.flags = SL_PKT_NO_PORTS | SL_PKT_FRAGMENT;
+	assert_int_equal(lookup(table, pkt), 3);
+	sl_service_table_put(table);
+}
+
+static void a_vlan_decides_among_equals(void **state)
+{
+	const struct sl_port_range http[] = {{80, 80}}, all[] = {{1, 9999}};
+	struct sl_service_spec specs[] = {
+		spec_of(0, "192.0.2.10", TCP, http, 1),
+		spec_of(1, "192.0.2.10", TCP, http, 1),
+		spec_of(2, "192.0.2.10", TCP, all, 1),
+	};
+	struct sl_service_table *table;
+	struct sl_pkt pkt = pkt_of("192.0.2.10", TCP, 80);
+
+	specs[1].vlan = 7;
+	specs[2].vlan = 8;
+	table = build(specs, 3);
+	assert_int_equal(lookup(table, pkt), 0);
+	pkt.vlan = 7;
+	assert_int_equal(lookup(table, pkt), 1);
+	pkt.vlan = 8;
+	assert_int_equal(lookup(table, pkt), 0);
+	pkt.key.dport_be = sl_be16(81);
+	assert_int_equal(lookup(table, pkt), 2);
+	pkt.vlan = 9;
+	assert_int_equal(lookup(table, pkt), SL_SERVICE_NONE);
+	sl_service_table_put(table);
+}
+
+static void packets_that_are_not_ip_find_no_service(void **state)
+{
+	const struct sl_service_spec specs[] = {spec_of(0, NULL, -1, NULL, 0)};
+	struct sl_service_table *table = build(specs, 1);
+	struct sl_pkt pkt = pkt_of("192.0.2.10", TCP, 80);
+
+	assert_int_equal(lookup(table, pkt), 0);
+	pkt.status = SL_PKT_NOT_IP;
+	assert_int_equal(lookup(table, pkt), SL_SERVICE_NONE);
+	sl_service_table_put(table);
+}
+
+static void assert_refused(const struct sl_service_spec *specs, uint32_t count, int code,
+			   uint32_t one, uint32_t other)
+{
+	struct sl_service_table *table = NULL;
+	uint32_t first = 99, second = 99;
+
+	assert_int_equal(sl_service_table_build(specs, count, &table, &first, &second), code);
+	assert_null(table);
+	assert_int_equal(first, one);
+	assert_int_equal(second, other);
+}
+
+static void two_equal_services_are_refused(void **state)
+{
+	const struct sl_port_range http[] = {{80, 80}}, wide[] = {{8000, 8100}},
+				   wider[] = {{8100, 8200}}, twice[] = {{80, 90}, {85, 95}};
+	struct sl_service_spec specs[3];
+
+	specs[0] = spec_of(0, "192.0.2.10", TCP, http, 1);
+	specs[1] = spec_of(1, "192.0.2.10", TCP, wide, 1);
+	specs[2] = spec_of(2, "192.0.2.10/32", TCP, http, 1);
+	assert_refused(specs, 3, -EEXIST, 0, 2);
+	specs[2] = spec_of(2, "192.0.2.10", TCP, wider, 1);
+	assert_refused(specs, 3, -EEXIST, 1, 2);
+	specs[0] = spec_of(0, NULL, -1, NULL, 0);
+	specs[2] = spec_of(2, NULL, -1, NULL, 0);
+	assert_refused(specs, 3, -EEXIST, 0, 2);
+	specs[2] = spec_of(2, "192.0.2.11", TCP, twice, 2);
+	sl_service_table_put(build(specs, 3));
+	specs[2] = spec_of(2, "192.0.2.11", -1, http, 1);
+	assert_refused(specs, 3, -EINVAL, 99, 99);
+}
+
+static void an_address_is_owned_when_a_service_names_it(void **state)
+{
+	const struct sl_service_spec specs[] = {spec_of(0, "192.0.2.10", TCP, NULL, 0),
+						spec_of(1, "2001:db8::/64", TCP, NULL, 0),
+						spec_of(2, NULL, -1, NULL, 0)};
+	struct sl_service_table *table = build(specs, 3);
+	struct sl_addr addr;
+
+	sl_addr_parse("192.0.2.10", &addr);
+	assert_true(sl_service_table_owns(table, &addr));
+	sl_addr_parse("192.0.2.11", &addr);
+	assert_false(sl_service_table_owns(table, &addr));
+	sl_addr_parse("2001:db8::ffff", &addr);
+	assert_true(sl_service_table_owns(table, &addr));
+	sl_addr_parse("2001:db8:0:1::", &addr);
+	assert_false(sl_service_table_owns(table, &addr));
+	sl_service_table_put(table);
+}
+
+/* ---- against a naive twin -----------------------------------------------------------------------
+ */
+
+static bool naive_matches(const struct sl_service_spec *spec, const struct sl_pkt *pkt,
+			  const struct sl_addr *dst, uint32_t *rank)
+{
+	uint32_t class = 0;
+	uint16_t port = sl_be16(pkt->key.dport_be);
+
+	if (!spec->any && !sl_prefix_contains(&spec->prefix, dst))
+		return false;
+	if (spec->protocol >= 0 && spec->protocol != pkt->key.protocol)
+		return false;
+	for (uint32_t p = 0; p < spec->port_count; p++)
+		if (spec->ports[p].first <= port && port <= spec->ports[p].last)
+			class = SL_MAX(class,
+				       spec->ports[p].first == spec->ports[p].last ? 2u : 1u);
+	if (spec->port_count && !class)
+		return false;
+	*rank = (spec->any ? 0 : 1u + spec->prefix.length) * 100 +
+		(spec->protocol >= 0 ? 10u : 0u) + class;
+	return true;
+}
+
+static void many_services_with_many_prefix_lengths_agree_with_a_search_of_all(void **state)
+{
+	static struct sl_service_spec specs[SL_SERVICES_MAX];
+	static struct sl_port_range ports[SL_SERVICES_MAX];
+	struct sl_prng prng = {.state = 7};
+	struct sl_service_table *table = NULL;
+	uint32_t count = 0, first, second;
+
+	while (count < 600) {
+		struct sl_service_spec *spec = &specs[count];
+		uint32_t kind = sl_prng_below(&prng, 4);
+		uint8_t bits = sl_prng_below(&prng, 2) ? 32 : 128;
+		struct sl_addr addr = {.family = bits == 32 ? SL_FAMILY_IPV4 : SL_FAMILY_IPV6};
+		int rc;
+
+		*spec = (struct sl_service_spec){.index = count, .protocol = -1};
+		for (int o = 0; o < bits / 8; o++)
+			addr.octets[o] = (uint8_t)(sl_prng_below(&prng, 2) ? 0 : 128);
+		spec->prefix.addr = addr;
+		spec->prefix.length = (uint8_t)sl_prng_below(&prng, bits + 1u);
+		for (uint32_t b = spec->prefix.length; b < bits; b++)
+			spec->prefix.addr.octets[b / 8] &= (uint8_t) ~(0x80 >> b % 8);
+		spec->any = sl_prng_below(&prng, 300) == 0;
+		if (kind)
+			spec->protocol = sl_prng_below(&prng, 2) ? TCP : UDP;
+		ports[count].first = (uint16_t)sl_prng_below(&prng, 20);
+		ports[count].last = (uint16_t)(ports[count].first + (kind == 2 ? 3 : 0));
+		spec->ports = &ports[count];
+		spec->port_count = kind > 1;
+		rc = sl_service_table_build(specs, count + 1, &table, &first, &second);
+		if (rc == 0)
+			count++;
+		else
+			assert_int_equal(rc, -EEXIST);
+		if (rc == 0 && count < 600)
+			sl_service_table_put(table);
+	}
+	for (int n = 0; n < 5000; n++) {
+		struct sl_addr addr = specs[sl_prng_below(&prng, count)].prefix.addr;
+		struct sl_pkt pkt;
+		char text[SL_ADDR_TEXT_SIZE];
+		uint32_t best = SL_SERVICE_NONE, best_rank = 0, rank;
+
+		addr.octets[sl_prng_below(&prng, 4)] ^= (uint8_t)(1u << sl_prng_below(&prng, 8));
+		pkt = pkt_of(sl_addr_format(&addr, text), sl_prng_below(&prng, 2) ? TCP : UDP,
+			     (uint16_t)sl_prng_below(&prng, 24));
+		for (uint32_t i = 0; i < count; i++) {
+			if (!naive_matches(&specs[i], &pkt, &addr, &rank))
+				continue;
+			assert_true(best == SL_SERVICE_NONE || rank != best_rank);
+			if (best == SL_SERVICE_NONE || rank > best_rank) {
+				best = i;
+				best_rank = rank;
+			}
+		}
+		assert_int_equal(lookup(table, pkt), best);
+	}
+	sl_service_table_put(table);
+}
+
+static void the_most_services_build_and_one_more_is_refused(void **state)
+{
+	static struct sl_service_spec specs[SL_SERVICES_MAX + 1];
+	static struct sl_port_range ports[SL_SERVICE_PORTS_MAX + 1];
+	struct sl_service_table *table;
+	struct sl_pkt pkt;
+
+	for (uint32_t p = 0; p <= SL_SERVICE_PORTS_MAX; p++)
+		ports[p].first = ports[p].last = (uint16_t)(p * 3);
+	for (uint32_t i = 0; i <= SL_SERVICES_MAX; i++) {
+		specs[i] = spec_of(i, "10.0.0.0", TCP, ports, SL_SERVICE_PORTS_MAX);
+		sl_store_be32(specs[i].prefix.addr.octets, 0x0a000000 + i);
+	}
+	table = build(specs, SL_SERVICES_MAX);
+	pkt = pkt_of("10.0.15.255", TCP, 63 * 3);
+	assert_int_equal(lookup(table, pkt), 4095);
+	pkt = pkt_of("10.0.15.255", TCP, 63 * 3 + 1);
+	assert_int_equal(lookup(table, pkt), SL_SERVICE_NONE);
+	sl_service_table_put(table);
+	assert_refused(specs, SL_SERVICES_MAX + 1, -E2BIG, 99, 99);
+	specs[0].port_count = SL_SERVICE_PORTS_MAX + 1;
+	assert_refused(specs, 1, -EINVAL, 99, 99);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_most_specific_service_takes_a_packet),
+		cmocka_unit_test(without_an_any_service_strangers_find_none),
+		cmocka_unit_test(no_services_take_nothing),
+		cmocka_unit_test(a_group_frame_goes_only_to_a_service_without_an_address),
+		cmocka_unit_test(an_icmp_error_follows_its_flow_and_a_strange_one_does_not),
+		cmocka_unit_test(a_later_fragment_follows_the_service_of_its_address_and_protocol),
+		cmocka_unit_test(a_vlan_decides_among_equals),
+		cmocka_unit_test(packets_that_are_not_ip_find_no_service),
+		cmocka_unit_test(two_equal_services_are_refused),
+		cmocka_unit_test(an_address_is_owned_when_a_service_names_it),
+		cmocka_unit_test(many_services_with_many_prefix_lengths_agree_with_a_search_of_all),
+		cmocka_unit_test(the_most_services_build_and_one_more_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
