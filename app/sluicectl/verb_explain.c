@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Where a packet goes, and why: one described by options, or a frame of a capture. */
+
+#include <pcap/pcap.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "show.h"
+#include "verbs.h"
+
+#define FRAME_MAX 262144 /* octets of a frame that is sent, so that its text fits a line */
+
+static json_t *hex_frame(const u_char *octets, uint32_t size)
+{
+	static const char digits[] = "0123456789abcdef";
+	char *text = malloc(2 * (size_t)size + 1);
+	json_t *value;
+
+	if (!text)
+		return NULL;
+	for (uint32_t i = 0; i < size; i++) {
+		text[2 * i] = digits[octets[i] >> 4];
+		text[2 * i + 1] = digits[octets[i] & 15];
+	}
+	value = json_stringn(text, 2 * (size_t)size);
+	free(text);
+	return value;
+}
+
+static json_t *frame_params(const char *path, long long wanted)
+{
+	char error[PCAP_ERRBUF_SIZE];
+	pcap_t *capture = pcap_open_offline(path, error);
+	struct pcap_pkthdr *header;
+	const u_char *octets;
+	long long number = 0;
+	json_t *params = NULL;
+	int rc = 1;
+
+	if (!capture) {
+		(void)complain("%s", error);
+		return NULL;
+	}
+	while (number < wanted && (rc = pcap_next_ex(capture, &header, &octets)) == 1)
+		number++;
+	if (pcap_datalink(capture) != DLT_EN10MB)
+		(void)complain("%s: is no capture of Ethernet frames", path);
+	else if (rc == -1)
+		(void)complain("%s: frame %lld: %s", path, number + 1, pcap_geterr(capture));
+	else if (number < wanted || wanted < 1)
+		(void)complain("%s: has %lld frames, the first is 1: no frame %lld", path, number,
+			       wanted);
+	else
+		params = json_pack(
+			"{s:o, s:i}", "frame",
+			hex_frame(octets, header->caplen > FRAME_MAX ? FRAME_MAX : header->caplen),
+			"frame_size", (int)header->len);
+	pcap_close(capture);
+	return params;
+}
+
+static json_t *tuple_params(const struct command *command)
+{
+	static const char *const texts[] = {"src", "dst", "proto", "flags"};
+	static const char *const ports[] = {"sport", "dport"};
+	json_t *params = json_object();
+	const char *value;
+	long long number;
+
+	for (size_t i = 0; i < 4; i++) {
+		value = command_option(command, texts[i]);
+		if (value)
+			(void)json_object_set_new(params, texts[i], json_string(value));
+	}
+	for (size_t i = 0; i < 2; i++) {
+		value = command_option(command, ports[i]);
+		if (value && !parse_count(ports[i], value, &number)) {
+			json_decref(params);
+			return NULL;
+		}
+		if (value)
+			(void)json_object_set_new(params, ports[i], json_integer(number));
+	}
+	return params;
+}
+
+static void show_forward(json_t *forward)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(forward, name, value)
+	{
+		char *text = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY);
+
+		printf("  %-14s %s\n", name, text ? text : json_string_value(value));
+		free(text);
+	}
+}
+
+static void show_answer(const json_t *result)
+{
+	static const struct {
+		const char *why, *words;
+	} whys[] = {
+		{"slot", "its slot's node"},
+		{"lent", "its slot's own node is not available, the slot is lent"},
+		{"prior", "its slot moved a short while ago: unknown flows stay where they were"},
+		{"tracked", "the flow is in a core's table"},
+		{"scheduler", "the scheduler would choose it for a new flow"},
+	};
+	const char *why = get_string(result, "why");
+
+	if (json_object_get(result, "dropped")) {
+		printf("dropped: %s\n", get_string(result, "dropped"));
+		return;
+	}
+	if (json_object_get(result, "punted")) {
+		printf("punted: %s\n", get_string(result, "punted"));
+		return;
+	}
+	printf("service %s, pool %s, hash %s, slot %lld, generation %lld\n",
+	       get_string(result, "service"), get_string(result, "pool"),
+	       get_string(result, "hash"), get_integer(result, "slot"),
+	       get_integer(result, "generation"));
+	printf("node %s: %s", get_string(result, "node"), why);
+	for (size_t i = 0; i < sizeof(whys) / sizeof(whys[0]); i++)
+		if (strcmp(whys[i].why, why) == 0)
+			printf(" (%s)", whys[i].words);
+	printf("\n");
+	show_forward(json_object_get(result, "forward"));
+}
+
+int verb_explain(struct command *command)
+{
+	const char *capture = command_option(command, "pcap");
+	const char *frame = command_option(command, "frame");
+	long long number = 1;
+	json_t *params, *result;
+	int rc;
+
+	if (frame && !capture)
+		return complain("explain: --frame needs --pcap FILE");
+	if (frame && !parse_count("--frame", frame, &number))
+		return EXIT_REFUSED;
+	if (!capture && (!command_option(command, "src") || !command_option(command, "dst")))
+		return complain("explain: --src and --dst, or --pcap FILE, are needed");
+	params = capture ? frame_params(capture, number) : tuple_params(command);
+	if (!params)
+		return EXIT_REFUSED;
+	rc = call_read(command, "explain", params, &result);
+	if (!result)
+		return rc;
+	show_answer(result);
+	json_decref(result);
+	return EXIT_DONE;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* What the verbs do: one function each, run() of struct verb. All return an exit status. */
+
+#ifndef SL_SLUICECTL_VERBS_H
+#define SL_SLUICECTL_VERBS_H
+
+#include <jansson.h>
+
+#include "client.h"
+#include "command.h"
+
+/* verb_read.c */
+int verb_status(struct command *command);
+int verb_pools(struct command *command);
+int verb_nodes(struct command *command);
+int verb_services(struct command *command);
+int verb_flows(struct command *command);
+int verb_history(struct command *command);
+int verb_events(struct command *command);
+int verb_log_level(struct command *command);
+
+/* verb_stats.c */
+int verb_stats(struct command *command);
+
+/* verb_explain.c */
+int verb_explain(struct command *command);
+
+/* verb_node.c */
+int verb_set_weight(struct command *command);
+int verb_add_node(struct command *command);
+int verb_remove_node(struct command *command);
+int verb_drain(struct command *command);
+int verb_enable(struct command *command);
+int verb_disable(struct command *command);
+
+/* verb_config.c */
+int verb_apply(struct command *command);
+int verb_check(struct command *command);
+int verb_diff(struct command *command);
+int verb_config(struct command *command);
+int verb_rollback(struct command *command);
+
+/* verb_table.c */
+int verb_table(struct command *command);
+
+/* ---- shared by them -----------------------------------------------------------------------------
+ */
+
+/* "POOL/NODE" into params "pool" and "node". Returns false when it is no such thing, told. */
+bool split_pool_node(const char *word, json_t *params);
+/* --dry-run, --if-generation, --force into params. Returns false when one is wrong, told. */
+bool change_params(const struct command *command, json_t *params);
+/* Makes the change and says what became of it. */
+int run_change(struct command *command, const char *method, json_t *params, const char *file);
+/* Prints the answer of a change. */
+void show_change(const struct command *command, const json_t *result);
+/* Calls and prints the result when --json was given: then *result is NULL. */
+int call_read(struct command *command, const char *method, json_t *params, json_t **result);
+/* A whole file, zero-terminated, to be freed; NULL was told. "-" is standard input. */
+char *read_file(const char *path, size_t *length);
+/* Replaces a file by text: a temporary one beside it, renamed. Returns an exit status. */
+int write_file(const char *path, const char *text, size_t length);
+/* A whole number not below 0; false was told. */
+bool parse_count(const char *what, const char *text, long long *number);
+
+#endif
