@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* The internet checksum: of octets, of transport packets with their pseudo header, and after small
+ * changes.
+ *
+ * Why:     replies of our own and worker echoes are built from whole octets; forwarded packets
+ *          change by a word or two and must not be read whole.
+ * Shape:   sums are kept as they lie in memory (network order words on a little-endian machine): a
+ *          one's complement sum does not mind, as long as its words are stored the same way.
+ * Threads: any; pure.
+ * Source:  RFC 1071, RFC 1624 (equation 3), RFC 8200 section 8.1.
+ */
+
+#ifndef SL_PKT_CSUM_H
+#define SL_PKT_CSUM_H
+
+#include <stdint.h>
+
+#include "base/bytes.h"
+
+/* A partial sum down to 16 bits, not yet complemented. */
+static inline uint16_t sl_csum_fold(uint64_t sum)
+{
+	sum = (sum >> 32) + (uint32_t)sum;
+	sum = (sum >> 16) + (sum & 0xffff);
+	sum = (sum >> 16) + (sum & 0xffff);
+	sum = (sum >> 16) + (sum & 0xffff);
+	return (uint16_t)sum;
+}
+
+/* Partial sum of size octets; at most 2^31 of them. An odd last one counts as if a zero followed.
+ */
+uint64_t sl_csum_partial(const void *octets, uint32_t size);
+
+/* The checksum field's value (to be stored as it is) over octets whose own field is zero; 0 over
+ * octets whose field is right. */
+static inline uint16_t sl_csum(const void *octets, uint32_t size)
+{
+	return (uint16_t)~sl_csum_fold(sl_csum_partial(octets, size));
+}
+
+/* The field's new value when a 16-bit word under it changes; all three as they lie in memory. */
+static inline uint16_t sl_csum_update16(uint16_t field, uint16_t before, uint16_t after)
+{
+	return (uint16_t)~sl_csum_fold((uint64_t)(uint16_t)~field + (uint16_t)~before + after);
+}
+
+static inline uint16_t sl_csum_update32(uint16_t field, uint32_t before, uint32_t after)
+{
+	return (uint16_t)~sl_csum_fold((uint64_t)(uint16_t)~field + (uint32_t)~before + after);
+}
+
+/* Checksum of a TCP, UDP, ICMPv6 or other transport packet of size octets at l4 that the IP header
+ * at l3 (either family) carries: over pseudo header and packet, with what its field holds. For
+ * ICMPv4, which has no pseudo header, use sl_csum(). A UDP sender writes 0xffff where this gives 0.
+ */
+uint16_t sl_csum_transport(const uint8_t *l3, uint8_t protocol, const uint8_t *l4, uint32_t size);
+
+#endif
