@@ -1,0 +1,222 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Bad input: each a clear message and the right exit status, never a crash, and nothing is lost."""
+
+import os
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+from tap import CASES, case, equal, run, true  # noqa: E402
+import daemon  # noqa: E402
+
+FRAME = (bytes.fromhex("020000000002020000000001" "0800" "4500002c000040004006" "0000" "c6336407c000020a")
+         + bytes.fromhex("04000050" + "00000001" + "00000000" + "50022000" + "0000" + "0000" + "00000000"))
+RAW_IP = 101
+
+
+def checked(frame):
+    """With a right IPv4 header checksum."""
+    head = bytearray(frame[14:34])
+    total = sum(int.from_bytes(head[i:i + 2], "big") for i in range(0, 20, 2))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    head[10:12] = (total ^ 0xFFFF).to_bytes(2, "big")
+    return frame[:14] + bytes(head) + frame[34:]
+
+
+def conf(folder, device="net_pcap0,rx_pcap=in.pcap,tx_pcap=out.pcap", **more):
+    nodes = more.pop("nodes", [{"name": "w0", "worker": 0, "handler": "sink", "weight": 1}])
+    return daemon.configuration(folder, [{"name": "p0", "device": device, "arp": "off"}],
+                                [{"name": "web", "nodes": nodes}],
+                                [{"name": "all", "address": "any", "pool": "web"}], **more)
+
+
+def refused(status, *words, write=None, arguments=(), **keys):
+    """The daemon ends with the status, and a line of its output has all the words."""
+    with daemon.Folder() as folder:
+        if write:
+            write(folder)
+        else:
+            daemon.write_pcap(folder.file("in.pcap"), [checked(FRAME)])
+        log = daemon.run(folder, conf(folder, **keys), *arguments, status=status)
+        wanted = [word for word in words]
+        true(any(all(word in line for word in wanted) for line in log.split("\n")),
+             f"no line has {wanted} in:\n{log}")
+
+
+def octets(data):
+    def write(folder):
+        with open(folder.file("in.pcap"), "wb") as file:
+            file.write(data)
+    return write
+
+
+def command(*arguments):
+    return subprocess.run([daemon.binary(), *arguments], capture_output=True, text=True, timeout=20)
+
+
+@case("a capture that is not Ethernet is refused with status 2")
+def not_ethernet():
+    refused(2, "in.pcap", "Ethernet", write=lambda folder: daemon.write_pcap(
+        folder.file("in.pcap"), [FRAME[14:]], RAW_IP))
+
+
+@case("an empty file is refused with status 2")
+def empty():
+    refused(2, "in.pcap", write=octets(b""))
+
+
+@case("a file that is no capture is refused with status 2")
+def no_capture():
+    refused(2, "in.pcap", write=octets(b"this is a text, and not a capture of anything at all\n" * 3))
+
+
+@case("a capture without packets ends in good order with nothing received")
+def no_packets():
+    with daemon.Folder() as folder:
+        daemon.write_pcap(folder.file("in.pcap"), [])
+        equal(daemon.run(folder, conf(folder))["balance"]["received"], 0, "received")
+
+
+@case("of a capture cut off in a packet all whole packets are delivered")
+def cut_off():
+    with daemon.Folder() as folder:
+        daemon.write_pcap(folder.file("in.pcap"), [checked(FRAME)] * 5)
+        with open(folder.file("in.pcap"), "r+b") as file:
+            file.truncate(os.path.getsize(folder.file("in.pcap")) - 10)
+        equal(daemon.run(folder, conf(folder))["balance"]["delivered"], 4, "delivered")
+
+
+@case("packets cut short when captured are counted as truncated")
+def snapped():
+    with daemon.Folder() as folder:
+        daemon.write_pcap(folder.file("in.pcap"), [checked(FRAME)[:40], checked(FRAME)[:20], checked(FRAME)])
+        report = daemon.run(folder, conf(folder))
+        equal(report["dropped"]["truncated"], 2, "truncated")
+        equal(report["balance"]["delivered"], 1, "delivered")
+
+
+@case("a missing capture is refused with status 2 and its name")
+def missing():
+    refused(2, "absent.pcap", device="net_pcap0,rx_pcap=absent.pcap,tx_pcap=out.pcap")
+
+
+@case("an output whose folder is missing is refused with status 2 and its name")
+def missing_output():
+    refused(2, "nowhere/out.pcap", device="net_pcap0,rx_pcap=in.pcap,tx_pcap=nowhere/out.pcap")
+
+
+@case("an unknown device is refused with status 2 and its name")
+def unknown_device():
+    refused(2, "net_nonsense0", device="net_nonsense0")
+
+
+@case("a PCI address where no device is is refused with status 2")
+def absent_pci():
+    refused(2, "0000:fe:1f.7", device="0000:fe:1f.7")
+
+
+@case("a CPU that the machine has not is refused with status 2")
+def absent_cpu():
+    refused(2, "4000", dataplane={"rx_cpus": [4000]})
+
+
+@case("more memory than the machine has is refused with status 2")
+def much_memory():
+    refused(2, "memory", dataplane={"memory_mb": 1000000})
+
+
+@case("two nodes of one name are refused with status 1 and their place")
+def twins():
+    twin = {"name": "w0", "worker": 0, "handler": "sink", "weight": 1}
+    refused(1, "sluiced.yaml:", "w0", nodes=[twin, twin])
+
+
+@case("a worker index that does not exist is refused with status 1")
+def absent_worker():
+    refused(1, "sluiced.yaml:", "worker",
+            nodes=[{"name": "w0", "worker": 1, "handler": "sink", "weight": 1}])
+
+
+@case("weights of -1, NaN, infinity, words and too much are refused with status 1")
+def weights():
+    for weight in (-1, ".nan", ".inf", "many", 1000001, "1e300", "0x10", ""):
+        refused(1, "sluiced.yaml:", "weight",
+                nodes=[{"name": "w0", "worker": 0, "handler": "sink", "weight": weight}])
+
+
+@case("an unknown handler is refused with status 1")
+def handler():
+    refused(1, "sluiced.yaml:", "juggle",
+            nodes=[{"name": "w0", "worker": 0, "handler": "juggle", "weight": 1}])
+
+
+@case("every error of a file is reported with file, line and column, not just the first")
+def all_errors():
+    text = """\
+dataplane:
+  brust: 32
+ports:
+  - {name: p0, device: "net_null0", mtu: 100}
+pools:
+  - name: web
+    slots: 1000
+    nodes:
+      - {name: w0, worker: 0, handler: sink, weight: -1}
+services:
+  - {name: all, address: any, pool: wbe}
+"""
+    with daemon.Folder() as folder:
+        log = daemon.run(folder, text, status=1)
+        for line, word in ((2, "brust"), (4, "mtu"), (7, "slots"), (9, "weight"), (11, "wbe")):
+            true(any(f"sluiced.yaml:{line}:" in one and word in one for one in log.split("\n")),
+                 f"line {line}, {word}, is not in:\n{log}")
+
+
+@case("a file that is no YAML is refused with status 1 and the place")
+def no_yaml():
+    with daemon.Folder() as folder:
+        log = daemon.run(folder, "ports: [\n  {name: p0\n", status=1)
+        true("sluiced.yaml:" in log, log)
+
+
+@case("a configuration that is missing is refused with status 1 and its name")
+def no_configuration():
+    done = command("-c", "/nowhere/sluice.yaml")
+    equal(done.returncode, 1, "status")
+    true("/nowhere/sluice.yaml" in done.stderr, done.stderr)
+
+
+@case("a wrong command line is refused with status 1 and how it goes")
+def command_line():
+    for arguments in ((), ("--nonsense",), ("-c",), ("-c", "x", "--exit-when-idle", "soon"),
+                      ("-c", "x", "--exit-when-idle", "-5"), ("-c", "x", "--log-level", "loud"), ("-c", "x", "y")):
+        done = command(*arguments)
+        equal(done.returncode, 1, f"status of sluiced {' '.join(arguments)}\n{done.stderr}")
+        true(done.stderr.strip() != "", f"sluiced {' '.join(arguments)} says nothing")
+
+
+@case("--check validates completely and touches no device")
+def check_only():
+    with daemon.Folder() as folder:
+        good = folder.write("good.yaml", conf(folder, device="net_pcap0,rx_pcap=absent.pcap"))
+        bad = folder.write("bad.yaml", conf(folder, nodes=[{"name": "w0", "worker": 9, "handler": "sink"}]))
+        equal(command("-c", good, "--check").returncode, 0, "status of a good file")
+        done = command("-c", bad, "--check")
+        equal(done.returncode, 1, "status of a bad file")
+        true("bad.yaml:" in done.stderr, done.stderr)
+
+
+@case("a report that cannot be written is an error")
+def no_report():
+    with daemon.Folder() as folder:
+        daemon.write_pcap(folder.file("in.pcap"), [checked(FRAME)])
+        path = folder.write("conf.yaml", conf(folder))
+        done = subprocess.run([daemon.binary(), "-c", path, "--exit-when-idle", "100", "--report",
+                               "/nowhere/report.json"], capture_output=True, text=True, cwd=folder.path)
+        true(done.returncode != 0, "status 0")
+        true("/nowhere/report.json" in done.stderr, done.stderr)
+
+
+run(CASES)

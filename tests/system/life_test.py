@@ -1,0 +1,230 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""From start to end: signals, instances side by side, hugepages, shared CPUs, full rings."""
+
+import glob
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+from tap import CASES, TOP, Skip, case, equal, run, true  # noqa: E402
+import daemon  # noqa: E402
+
+HUGEPAGES = "/sys/kernel/mm/hugepages/hugepages-2048kB/"
+
+
+def traffic(folder, flows=300):
+    subprocess.run([os.path.join(TOP, "scripts/traffic"), "-o", folder.file("in.pcap"), "--flows",
+                    str(flows)], check=True)
+    return len(daemon.read_pcap(folder.file("in.pcap")))
+
+
+def conf(folder, endless=False, handlers=("sink", "sink"), **more):
+    device = "net_pcap0,rx_pcap=in.pcap,tx_pcap=out.pcap" + (",infinite_rx=1" if endless else "")
+    nodes = [{"name": f"w{number}", "worker": number, "handler": handler, "weight": 1}
+             for number, handler in enumerate(handlers)]
+    plane = {"worker_cpus": [daemon.CPUS[-1]] * len(handlers), **more.pop("dataplane", {})}
+    return daemon.configuration(folder, [{"name": "p0", "device": device, "arp": "off"}],
+                                [{"name": "web", "nodes": nodes}],
+                                [{"name": "all", "address": "any", "pool": "web"}], dataplane=plane, **more)
+
+
+def ends_with(number):
+    with daemon.Folder() as folder:
+        traffic(folder)
+        with daemon.Daemon(folder, conf(folder, endless=True)) as one:
+            one.ready()
+            time.sleep(0.3)
+            equal(one.stop(number), 0, f"status after signal {number}; {one.log()}")
+            report = one.report()
+            daemon.balanced(report)
+            true(report["balance"]["delivered"] > 1000, f"little was delivered: {report['balance']}")
+
+
+@case("SIGTERM under load ends in good order, nothing in flight, with a report")
+def terminated():
+    ends_with(signal.SIGTERM)
+
+
+@case("SIGINT under load ends in good order, nothing in flight, with a report")
+def interrupted():
+    ends_with(signal.SIGINT)
+
+
+@case("without --exit-when-idle the daemon stays when a capture is over")
+def stays():
+    with daemon.Folder() as folder:
+        count = traffic(folder)
+        with daemon.Daemon(folder, conf(folder)) as one:
+            one.ready()
+            time.sleep(1)
+            true(one.process.poll() is None, f"it ended: {one.log()}")
+            equal(one.stop(), 0, "status")
+            equal(one.report()["balance"]["received"], count, "received")
+
+
+@case("two instances run side by side")
+def side_by_side():
+    with daemon.Folder() as first, daemon.Folder() as second:
+        counts = traffic(first, 200), traffic(second, 300)
+        with daemon.Daemon(first, conf(first)) as one, daemon.Daemon(second, conf(second)) as other:
+            one.ready()
+            other.ready()
+            time.sleep(0.5)
+            equal((one.stop(), other.stop()), (0, 0), f"status\n{one.log()}{other.log()}")
+            equal((one.report()["balance"]["received"], other.report()["balance"]["received"]), counts,
+                  "received")
+
+
+@case("a second instance on the socket of a live one is refused with status 2, a dead one's is taken")
+def same_socket():
+    with daemon.Folder() as folder:
+        traffic(folder)
+        with daemon.Daemon(folder, conf(folder)) as one:
+            one.ready()
+            with daemon.Daemon(folder, conf(folder), name="other") as other:
+                equal(other.wait(20), 2, f"status {other.log()}")
+                true("control.sock" in other.log(), other.log())
+            one.process.kill()
+            one.process.wait()
+        true(os.path.exists(folder.file("control.sock")), "no socket file was left")
+        daemon.run(folder, conf(folder))
+
+
+@case("a capture is dispatched without loss over one shared CPU (queue_full wait)")
+def lossless():
+    with daemon.Folder() as folder:
+        count = traffic(folder, 2000)
+        cpu = daemon.CPUS[0]
+        plane = {"rx_cpus": [cpu], "worker_cpus": [cpu] * 4, "ring_size": 64}
+        report = daemon.run(folder, with_capture(folder, plane))
+        equal(report["balance"]["received"], count, "received")
+        equal(report["dropped"]["queue_full"], 0, "queue_full")
+
+
+def with_capture(folder, plane):
+    value = conf(folder, handlers=("sink", "echo", "sink", "capture"), dataplane=plane)
+    value["pools"][0]["nodes"][3]["file"] = "w3.pcapng"
+    return value
+
+
+@case("queue_full drop loses packets under overload, counts them, and the balance holds")
+def overload():
+    with daemon.Folder() as folder:
+        traffic(folder)
+        cpu = daemon.CPUS[0]
+        plane = {"rx_cpus": [cpu], "worker_cpus": [cpu], "ring_size": 64, "queue_full": "drop"}
+        with daemon.Daemon(folder, conf(folder, endless=True, handlers=("sink",), dataplane=plane)) as one:
+            one.ready()
+            time.sleep(0.5)
+            equal(one.stop(), 0, f"status {one.log()}")
+            report = one.report()
+            daemon.balanced(report)
+            true(report["dropped"]["queue_full"] > 0, f"nothing was dropped: {report['balance']}")
+            node = report["pools"]["web"]["nodes"]["w0"]
+            equal(node["queue_dropped"], report["dropped"]["queue_full"], "queue_dropped of the node")
+
+
+@case("several receive CPUs on a device with one queue are served by one, and it is said")
+def few_queues():
+    with daemon.Folder() as folder:
+        count = traffic(folder)
+        plane = {"rx_cpus": [daemon.CPUS[0], daemon.CPUS[-1]]}
+        with daemon.Daemon(folder, conf(folder, dataplane=plane), ("--exit-when-idle", "150")) as one:
+            equal(one.wait(), 0, one.log())
+            equal(one.report()["balance"]["received"], count, "received")
+            true("queue" in one.log(), f"not said: {one.log()}")
+
+
+@case("each port is described in one line: driver, link, queues")
+def port_line():
+    with daemon.Folder() as folder:
+        traffic(folder)
+        with daemon.Daemon(folder, conf(folder), ("--exit-when-idle", "100")) as one:
+            equal(one.wait(), 0, one.log())
+            lines = [line for line in one.log().split("\n") if "p0" in line and "net_pcap" in line]
+            true(lines and "queue" in lines[0], f"no such line in:\n{one.log()}")
+
+
+@case("--report - writes the report on standard output")
+def report_on_output():
+    with daemon.Folder() as folder:
+        count = traffic(folder)
+        path = folder.write("conf.yaml", conf(folder))
+        done = subprocess.run([daemon.binary(), "-c", path, "--exit-when-idle", "100", "--report", "-"],
+                              capture_output=True, text=True, cwd=folder.path, timeout=30)
+        equal(done.returncode, 0, done.stderr)
+        equal(json.loads(done.stdout)["balance"]["received"], count, "received")
+
+
+@case("--exit-when-idle ends also when no packet ever comes")
+def never_a_packet():
+    with daemon.Folder() as folder:
+        daemon.write_pcap(folder.file("in.pcap"), [])
+        start = time.monotonic()
+        equal(daemon.run(folder, conf(folder))["balance"]["received"], 0, "received")
+        true(time.monotonic() - start < 10, "it took more than 10 s")
+
+
+@case("--version and --help answer on standard output with status 0")
+def words():
+    for option in ("--version", "--help"):
+        done = subprocess.run([daemon.binary(), option], capture_output=True, text=True, timeout=20)
+        equal((done.returncode, done.stderr), (0, ""), option)
+        true("sluice" in done.stdout, done.stdout)
+
+
+def set_hugepages(count):
+    try:
+        with open(HUGEPAGES + "nr_hugepages", "w", encoding="ascii") as file:
+            file.write(str(count))
+        with open(HUGEPAGES + "nr_hugepages", encoding="ascii") as file:
+            return int(file.read())
+    except OSError as problem:
+        raise Skip(f"hugepages cannot be set here: {problem}") from None
+
+
+class Hugepages:
+    def __init__(self, count):
+        self.count = count
+
+    def __enter__(self):
+        with open(HUGEPAGES + "nr_hugepages", encoding="ascii") as file:
+            self.before = int(file.read())
+        got = set_hugepages(max(self.count, self.before) if self.count else 0)
+        if got < self.count:
+            set_hugepages(self.before)
+            raise Skip(f"the kernel gave {got} of {self.count} hugepages")
+
+    def __exit__(self, *_):
+        set_hugepages(self.before)
+
+
+@case("hugepages auto uses them when enough are free, and goes without when few are")
+def hugepages_auto():
+    if not os.path.isdir(HUGEPAGES):
+        raise Skip("this kernel has no hugepages of 2 MB")
+    for pages in (4, 300):
+        with Hugepages(pages), daemon.Folder() as folder:
+            count = traffic(folder)
+            report = daemon.run(folder, conf(folder, dataplane={"hugepages": "auto", "memory_mb": 256}))
+            equal(report["balance"]["received"], count, f"received with {pages} hugepages")
+    leftover = glob.glob("/dev/hugepages/test*map_*")
+    equal(leftover, [], "files left in /dev/hugepages")
+
+
+@case("hugepages require without hugepages is refused with status 2 and the remedy")
+def hugepages_required():
+    if not os.path.isdir(HUGEPAGES):
+        raise Skip("this kernel has no hugepages of 2 MB")
+    with Hugepages(0), daemon.Folder() as folder:
+        traffic(folder)
+        log = daemon.run(folder, conf(folder, dataplane={"hugepages": "require"}), status=2)
+        true("hugepages" in log, log)
+
+
+run(CASES)
