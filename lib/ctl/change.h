@@ -45,6 +45,7 @@ enum sl_change_kind {
 };
 
 const char *sl_change_name(enum sl_change_kind kind);
+bool sl_change_is_operators(enum sl_change_kind kind);
 
 /* A slot table in names: word s is 1 + an index into names, 0: nobody. */
 struct sl_change_table {

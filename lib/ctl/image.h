@@ -56,11 +56,13 @@ struct sl_image_node {
 struct sl_image_pool {
 	uint32_t references;
 	char name[SL_NAME_SIZE];
-	uint32_t index;		 /* of the snapshot */
-	struct sl_table *home;	 /* changed by operators only */
-	struct sl_table *former; /* per slot the node before its present one, 0: none */
-	struct sl_table *target; /* what packets use: home, slots of absent nodes lent */
-	uint32_t node_count;	 /* those of the configuration, in its order, then leaving ones */
+	uint32_t index;		  /* of the snapshot */
+	bool leaving;		  /* removed; flows of its services may still need its answer */
+	struct sl_conf_pool gone; /* leaving: its configuration, without strings and nodes */
+	struct sl_table *home;	  /* changed by operators only */
+	struct sl_table *former;  /* per slot the node before its present one, 0: none */
+	struct sl_table *target;  /* what packets use: home, slots of absent nodes lent */
+	uint32_t node_count;	  /* those of the configuration, in its order, then leaving ones */
 	uint32_t node_room;
 	struct sl_image_node *nodes;
 };
@@ -69,7 +71,7 @@ struct sl_image {
 	uint32_t references;
 	uint64_t generation;
 	struct sl_conf *conf;
-	uint32_t pool_count; /* as conf->pool_count, in its order */
+	uint32_t pool_count; /* those of the configuration, in its order, then leaving ones */
 	struct sl_image_pool **pools;
 	uint32_t service_count;			/* as conf->service_count, in its order */
 	uint32_t *service_index;		/* of the snapshot */
@@ -84,12 +86,33 @@ void sl_image_put(struct sl_image *image); /* takes NULL */
  * tables of zeros. */
 struct sl_image *sl_image_create(struct sl_conf *conf);
 
+/* An image whose pools are all still NULL, with room for more of them; conf becomes its own. */
+struct sl_image *sl_image_frame(struct sl_conf *conf, uint32_t more_pools);
+
 /* A second image that shares every pool, for editing; conf is a deep copy. */
 struct sl_image *sl_image_copy(const struct sl_image *image);
 /* The pool at place i, made the image's own (copied when shared) for editing; NULL: no memory. */
 struct sl_image_pool *sl_image_pool_edit(struct sl_image *image, uint32_t place);
 
-/* Places: -1 when there is none. Leaving nodes are found by no name. */
+/* A pool without nodes and tables. */
+struct sl_image_pool *sl_image_pool_create(const char *name, uint32_t node_room);
+void sl_image_pool_put(struct sl_image_pool *pool); /* takes NULL */
+
+/* A node, up, of that name at a place; those from there on move up by one. Within node_room it
+ * cannot fail. remove is the reverse. */
+struct sl_image_node *sl_image_node_insert(struct sl_image_pool *pool, uint32_t place,
+					   const char *name);
+void sl_image_node_remove(struct sl_image_pool *pool, uint32_t place);
+
+/* The seed that schedulers know a node by. */
+uint64_t sl_image_seed(const char *name);
+
+/* The configuration of the pool at a place, and of a node in it; leaving or not. */
+const struct sl_conf_pool *sl_image_pool_conf(const struct sl_image *image, uint32_t place);
+const struct sl_conf_node *sl_image_node_conf(const struct sl_image *image, uint32_t place,
+					      uint32_t node);
+
+/* Places: -1 when there is none. Leaving pools and nodes are found by no name. */
 int sl_image_find_pool(const struct sl_image *image, const char *name);
 int sl_image_find_node(const struct sl_image_pool *pool, const char *name);
 

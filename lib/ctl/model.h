@@ -141,7 +141,6 @@ uint64_t sl_model_generation(const struct sl_model *model);
 /* The snapshot packets see (borrowed, until the next flush), NULL before the first. */
 const struct sl_snapshot *sl_model_snapshot(const struct sl_model *model);
 const struct sl_hash_key *sl_model_hash_key(const struct sl_model *model);
-/* Kept state brings the key of the run before: before the first flush only. */
 
 struct sl_node_report {
 	const char *name;

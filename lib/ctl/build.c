@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <errno.h>
+#include <string.h>
+
+#include "ctl/body.h"
+#include "ctl/schedule.h"
+#include "state/pool_memory.h"
+#include "state/service.h"
+
+/* ---- nodes --------------------------------------------------------------------------------------
+ */
+
+/* False: the next hop's MAC address is not known. */
+static bool encap_of(const struct sl_model *model, const struct sl_conf_node *node,
+		     struct sl_encap *encap)
+{
+	const struct sl_conf *conf = model->image->conf;
+	const struct sl_model_hooks *hooks = &model->options.hooks;
+	const struct sl_addr *src = sl_conf_outer_source(conf, node);
+	struct sl_encap_spec spec = {.type = node->encap, .vni = node->vni, .dst = node->address};
+	struct sl_addr hop;
+	bool known = sl_conf_next_hop(conf, node, &spec.dst_mac, &hop);
+
+	if (!known && hooks->next_hop)
+		known = hooks->next_hop(hooks->context, node->port, &hop, &spec.dst_mac);
+	spec.src_mac = model->options.ports[node->port].mac;
+	spec.port = node->encap == SL_ENCAP_VXLAN ? SL_VXLAN_PORT : node->gue_port;
+	spec.inner_src_mac = spec.src_mac;
+	spec.inner_dst_mac = spec.dst_mac;
+	if (src)
+		spec.src = *src;
+	return sl_encap_build(&spec, encap) == 0 && known;
+}
+
+static uint8_t flags_of(const struct sl_image_node *node, bool regardless)
+{
+	uint8_t flags = 0;
+
+	if (sl_image_node_takes(node))
+		flags |= SL_NODE_TAKES;
+	if (sl_image_node_keeps(node))
+		flags |= SL_NODE_KEEPS;
+	if (regardless && node->down && node->hand == SL_HAND_UP && !node->leaving)
+		flags |= SL_NODE_TAKES | SL_NODE_KEEPS;
+	return flags;
+}
+
+static void view_node(const struct sl_model *model, uint32_t place, uint32_t n, bool regardless,
+		      struct sl_node_view *view)
+{
+	const struct sl_image_pool *pool = model->image->pools[place];
+	const struct sl_image_node *node = &pool->nodes[n];
+	const struct sl_conf_node *conf = sl_image_node_conf(model->image, place, n);
+
+	memset(view, 0, sizeof(*view));
+	view->kind = (uint8_t)conf->kind;
+	view->state = (uint8_t)sl_image_node_state(node);
+	view->flags = flags_of(node, regardless);
+	view->pool = pool->index;
+	if (conf->kind == SL_NODE_WORKER) {
+		view->worker = (uint16_t)conf->worker;
+		view->handler = model->nodes[node->index].handler;
+		return;
+	}
+	view->port = (uint8_t)conf->port;
+	if (conf->kind != SL_NODE_REMOTE)
+		return;
+	if (!encap_of(model, conf, &view->encap))
+		view->flags |= SL_NODE_NO_NEIGHBOR;
+	view->l3_size_max =
+		(uint16_t)(model->image->conf->ports[conf->port].mtu - view->encap.overhead);
+}
+
+/* Chunks are copied only where a node differs. */
+static int put_view(struct sl_snapshot *snapshot, uint32_t index, const struct sl_node_view *view)
+{
+	struct sl_node_view *at;
+
+	if (snapshot->chunks[index / SL_NODE_CHUNK_COUNT] &&
+	    memcmp(sl_snapshot_node(snapshot, index), view, sizeof(*view)) == 0)
+		return 0;
+	at = sl_snapshot_node_edit(snapshot, index);
+	if (!at)
+		return -ENOMEM;
+	*at = *view;
+	return 0;
+}
+
+static int build_nodes(const struct sl_model *model, uint32_t place, struct sl_snapshot *snapshot)
+{
+	const struct sl_image_pool *pool = model->image->pools[place];
+	const struct sl_conf_pool *conf = sl_image_pool_conf(model->image, place);
+	bool regardless = sl_schedule_regardless(conf, pool);
+
+	if (model->pools[pool->index].built == pool && !model->touched)
+		return 0;
+	for (uint32_t n = 0; n < pool->node_count; n++) {
+		struct sl_node_view view;
+
+		view_node(model, place, n, regardless, &view);
+		if (put_view(snapshot, pool->nodes[n].index, &view) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Indices that nobody has any more are empty in the new snapshot. */
+static int clear_nodes(const struct sl_model *model, struct sl_snapshot *snapshot)
+{
+	static const struct sl_node_view empty;
+
+	for (const struct sl_life_item *item = model->retired; item; item = item->next)
+		if (item->kind == SL_LIFE_NODE && put_view(snapshot, item->index, &empty) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+/* ---- pools --------------------------------------------------------------------------------------
+ */
+
+static struct sl_key_mask mask_of(enum sl_conf_hash hash)
+{
+	struct sl_key protocol = {.protocol = 0xff, .family = 0xff};
+	struct sl_key family = {.family = 0xff};
+	struct sl_key_mask mask = {UINT64_MAX, UINT64_MAX, UINT64_MAX};
+
+	if (hash == SL_CONF_HASH_3_TUPLE)
+		mask.misc = protocol.word[0];
+	else if (hash != SL_CONF_HASH_5_TUPLE && hash != SL_CONF_HASH_INNER_5_TUPLE)
+		mask.misc = family.word[0];
+	if (hash == SL_CONF_HASH_SRC)
+		mask.dst = 0;
+	if (hash == SL_CONF_HASH_DST)
+		mask.src = 0;
+	return mask;
+}
+
+static uint8_t tracking_of(const struct sl_conf_pool *conf)
+{
+	if (!sl_sched_fills_slots(conf->scheduler))
+		return SL_TRACKING_FULL;
+	switch (conf->tracking) {
+	case SL_CONF_TRACKING_NONE:
+		return SL_TRACKING_NONE;
+	case SL_CONF_TRACKING_FULL:
+		return SL_TRACKING_FULL;
+	case SL_CONF_TRACKING_AUTO:
+	case SL_CONF_TRACKING_TRANSITION:
+		break;
+	}
+	return SL_TRACKING_TRANSITION;
+}
+
+static void set_memory(struct sl_pool_view *view, struct sl_pool_memory *memory, bool tracks)
+{
+	if (view->memory != memory) {
+		sl_pool_memory_put(view->memory);
+		view->memory = sl_pool_memory_get(memory);
+	}
+	view->flow_tables = tracks && memory->flow_entries ? memory->flow_tables : NULL;
+	view->stamps = memory->stamps;
+}
+
+static int build_pool(const struct sl_model *model, uint32_t place, struct sl_snapshot *snapshot)
+{
+	const struct sl_image_pool *pool = model->image->pools[place];
+	const struct sl_conf_pool *conf = sl_image_pool_conf(model->image, place);
+	const struct sl_body_pool *body = &model->pools[pool->index];
+	struct sl_pool_view *view = &snapshot->pools[pool->index];
+	struct sl_slot_table *slots = NULL;
+	int status = sl_build_slots(model, place, snapshot, &slots);
+
+	if (status < 0)
+		return status;
+	if (slots)
+		sl_pool_view_set_slots(view, slots);
+	view->mask = mask_of(conf->hash);
+	view->tracking = tracking_of(conf);
+	view->flags = 0;
+	if (conf->symmetric)
+		view->flags |= SL_POOL_SYMMETRIC;
+	if (conf->hash == SL_CONF_HASH_INNER_5_TUPLE)
+		view->flags |= SL_POOL_INNER;
+	view->no_node = (uint8_t)conf->no_node;
+	view->index = pool->index;
+	view->idle_ms_tcp = conf->idle_ms_tcp;
+	view->idle_ms_udp = conf->idle_ms_udp;
+	view->idle_ms_other = conf->idle_ms_other;
+	set_memory(view, body->memory, view->tracking != SL_TRACKING_NONE);
+	return 0;
+}
+
+/* ---- services, ports ----------------------------------------------------------------------------
+ */
+
+static void build_services(struct sl_model *model, struct sl_snapshot *snapshot)
+{
+	const struct sl_image *image = model->image;
+
+	for (uint32_t s = 0; s < image->service_count; s++) {
+		const struct sl_conf_service *conf = &image->conf->services[s];
+		uint32_t index = image->service_index[s];
+		struct sl_service_view *view = &snapshot->services[index];
+		struct sl_body_service *body = &model->services[index];
+
+		sl_build_service_point(model, body, image->pools[conf->pool]->index,
+				       &image->conf->pools[conf->pool]);
+		*view = (struct sl_service_view){
+			.pool = body->pool,
+			.prior_pool = body->prior_pool,
+			.open_until_ms = body->open_until_ms,
+			.moved_at_ms = body->moved_at_ms,
+			.flags = conf->any ? 0 : SL_SERVICE_NAMES_ADDRESS,
+			.mss_clamp = conf->mss_clamp,
+		};
+	}
+	if (snapshot->service_table != image->service_table)
+		sl_snapshot_set_services(snapshot, sl_service_table_get(image->service_table));
+}
+
+static void build_ports(const struct sl_model *model, struct sl_snapshot *snapshot)
+{
+	const struct sl_conf *conf = model->image->conf;
+
+	snapshot->port_count = conf->port_count;
+	for (uint32_t p = 0; p < conf->port_count; p++) {
+		const struct sl_conf_port *port = &conf->ports[p];
+		struct sl_port_view *view = &snapshot->ports[p];
+
+		view->punt_port =
+			port->punt == SL_CONF_PUNT_PORT ? (uint8_t)port->punt_port : SL_PUNT_DROP;
+		view->arp = (uint8_t)port->arp;
+		view->mtu = port->mtu;
+		view->mac = model->options.ports[p].mac;
+	}
+}
+
+/* ---- the snapshot -------------------------------------------------------------------------------
+ */
+
+static void count_indices(const struct sl_image *image, uint32_t *pools, uint32_t *services)
+{
+	*pools = 0;
+	*services = 0;
+	for (uint32_t p = 0; p < image->pool_count; p++)
+		*pools = SL_MAX(*pools, image->pools[p]->index + 1);
+	for (uint32_t s = 0; s < image->service_count; s++)
+		*services = SL_MAX(*services, image->service_index[s] + 1);
+}
+
+static void clear_pools(const struct sl_model *model, struct sl_snapshot *snapshot)
+{
+	for (uint32_t i = 0; i < snapshot->pool_count; i++)
+		if (model->pools[i].use != SL_USE_LIVE)
+			sl_pool_view_clear(&snapshot->pools[i]);
+}
+
+/* The runtime tables remember what the snapshot was built from. */
+static void remember(struct sl_model *model)
+{
+	for (uint32_t p = 0; p < model->image->pool_count; p++) {
+		struct sl_image_pool *pool = model->image->pools[p];
+		struct sl_body_pool *body = &model->pools[pool->index];
+
+		if (body->built == pool)
+			continue;
+		sl_image_pool_put(body->built);
+		body->built = pool;
+		pool->references++;
+	}
+}
+
+int sl_build_snapshot(struct sl_model *model, struct sl_snapshot **snapshot)
+{
+	const struct sl_image *image = model->image;
+	struct sl_snapshot *made;
+	uint32_t pools, services;
+	int status;
+
+	count_indices(image, &pools, &services);
+	status = sl_snapshot_create(model->snapshot, pools, services, &made);
+	if (status < 0)
+		return status;
+	made->generation = image->generation;
+	made->hash_key = model->options.hash_key;
+	build_ports(model, made);
+	clear_pools(model, made);
+	status = clear_nodes(model, made);
+	for (uint32_t p = 0; p < image->pool_count && status == 0; p++) {
+		status = build_nodes(model, p, made);
+		if (status == 0)
+			status = build_pool(model, p, made);
+	}
+	if (status < 0) {
+		sl_snapshot_release(made);
+		return status;
+	}
+	build_services(model, made);
+	remember(model);
+	*snapshot = made;
+	return 0;
+}

@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "ctl/model.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "ctl/body.h"
+#include "ctl/schedule.h"
+#include "state/pool_memory.h"
+#include "state/service.h"
+
+#define STARVED_WARNINGS_MAX 16 /* of one change; then their number */
+
+/* ---- listeners ----------------------------------------------------------------------------------
+ */
+
+void sl_model_listen(struct sl_model *model, struct sl_model_listener *listener)
+{
+	struct sl_model_listener **end = &model->listeners;
+
+	while (*end)
+		end = &(*end)->next;
+	listener->next = NULL;
+	*end = listener;
+}
+
+static void tell(struct sl_model *model, struct sl_model_event *event)
+{
+	event->wall_ms = model->options.wall_ms();
+	event->generation = model->image->generation;
+	for (struct sl_model_listener *l = model->listeners; l; l = l->next)
+		l->event(l->context, event);
+}
+
+static void tell_nodes(struct sl_model *model, const struct sl_image_pool *old,
+		       const struct sl_image_pool *pool)
+{
+	for (uint32_t n = 0; n < pool->node_count; n++) {
+		const struct sl_image_node *node = &pool->nodes[n];
+		struct sl_model_event event = {.kind = SL_EVENT_NODE, .pool = pool->name};
+		const struct sl_image_node *was = NULL;
+
+		for (uint32_t i = 0; old && i < old->node_count && !was; i++) {
+			uint32_t near = (n + i) % old->node_count;
+
+			if (old->nodes[near].index == node->index)
+				was = &old->nodes[near];
+		}
+		event.node = node->name;
+		event.state = sl_image_node_state(node);
+		event.why = node->why;
+		if (!was || sl_image_node_state(was) != event.state || was->cut != node->cut)
+			tell(model, &event);
+	}
+}
+
+static const struct sl_image_pool *pool_by_index(const struct sl_image *image, uint32_t index)
+{
+	for (uint32_t p = 0; image && p < image->pool_count; p++)
+		if (image->pools[p]->index == index)
+			return image->pools[p];
+	return NULL;
+}
+
+static void tell_change(struct sl_edit *edit, struct sl_image *before)
+{
+	struct sl_model *model = edit->model;
+	struct sl_model_event event = {.kind = SL_EVENT_CHANGE};
+
+	event.change = edit->change;
+	event.result = edit->result;
+	event.before = before;
+	event.after = edit->image;
+	if (sl_change_is_operators(edit->change->kind))
+		tell(model, &event);
+	for (uint32_t p = 0; p < edit->image->pool_count; p++) {
+		const struct sl_image_pool *pool = edit->image->pools[p];
+		const struct sl_image_pool *old = pool_by_index(before, pool->index);
+
+		if (old != pool)
+			tell_nodes(model, old, pool);
+	}
+	for (uint32_t w = 0; w < edit->result->warning_count; w++) {
+		event = (struct sl_model_event){.kind = SL_EVENT_WARNING};
+		event.text = edit->result->warnings[w];
+		tell(model, &event);
+	}
+}
+
+/* ---- finishing a change -------------------------------------------------------------------------
+ */
+
+static int warn_starved(struct sl_edit *edit, uint32_t place)
+{
+	const struct sl_conf_pool *conf = &edit->image->conf->pools[place];
+	uint32_t *slots = calloc(conf->node_count + 1, sizeof(*slots));
+	uint32_t starved = 0;
+	int status = slots ? sl_schedule_starved(conf, edit->image->pools[place], slots) : -ENOMEM;
+
+	for (uint32_t n = 0; status == 0 && n < conf->node_count; n++) {
+		const char *name = conf->nodes[n].name;
+
+		if (slots[n] == 0 || ++starved > STARVED_WARNINGS_MAX)
+			continue;
+		if (slots[n] > SL_SLOTS_MAX)
+			status = sl_change_warn(edit->result,
+						"pool %s: node %s has weight but no slot; no number"
+						" of slots would serve it",
+						conf->name, name);
+		else
+			status = sl_change_warn(edit->result,
+						"pool %s: node %s has weight but none of %" PRIu32
+						" slots; slots: %" PRIu32 " would serve it",
+						conf->name, name, conf->slots, slots[n]);
+	}
+	if (status == 0 && starved > STARVED_WARNINGS_MAX)
+		status =
+			sl_change_warn(edit->result, "pool %s: %" PRIu32 " more nodes without slot",
+				       conf->name, starved - STARVED_WARNINGS_MAX);
+	free(slots);
+	return status;
+}
+
+static int finish_pool(struct sl_edit *edit, uint32_t place)
+{
+	const struct sl_conf_pool *conf = &edit->image->conf->pools[place];
+	struct sl_image_pool *pool = edit->image->pools[place];
+	const struct sl_image_pool *old = pool_by_index(edit->before, pool->index);
+	struct sl_change_pool *row = &edit->result->pools[edit->result->pool_count];
+	int status = 0;
+
+	if (old == pool)
+		return 0;
+	if (edit->rebuild[place])
+		status = sl_schedule_home(conf, pool);
+	if (status == 0)
+		status = sl_schedule_target(conf, pool);
+	if (status == 0)
+		status = sl_schedule_measure(conf, old, pool, &row->moved_slots, &row->least_slots);
+	if (status == 0 && edit->rebuild[place] && sl_sched_fills_slots(conf->scheduler))
+		status = warn_starved(edit, place);
+	if (status < 0)
+		return sl_err_set(edit->err, status, "pool %s: cannot build its slots: %s",
+				  conf->name, strerror(-status));
+	memcpy(row->name, pool->name, sizeof(row->name));
+	edit->result->pool_count++;
+	return 0;
+}
+
+static int finish_services(struct sl_edit *edit)
+{
+	struct sl_image *image = edit->image;
+	struct sl_service_spec *specs;
+	uint32_t first = 0, second = 0;
+	int status;
+
+	if (image->service_table)
+		return 0;
+	specs = calloc(image->service_count + 1, sizeof(*specs));
+	if (!specs)
+		return sl_err_set(edit->err, -ENOMEM, "no memory");
+	for (uint32_t s = 0; s < image->service_count; s++) {
+		const struct sl_conf_service *service = &image->conf->services[s];
+
+		specs[s] = (struct sl_service_spec){
+			.index = image->service_index[s],
+			.any = service->any,
+			.prefix = service->prefix,
+			.protocol = service->protocol,
+			.vlan = service->vlan,
+			.ports = service->ports,
+			.port_count = service->port_count,
+		};
+	}
+	status = sl_service_table_build(specs, image->service_count, &image->service_table, &first,
+					&second);
+	free(specs);
+	if (status == -EEXIST)
+		return sl_err_set(edit->err, -EINVAL, "services %s and %s take the same packets",
+				  image->conf->services[first].name,
+				  image->conf->services[second].name);
+	return status < 0 ? sl_err_set(edit->err, status, "cannot build the service table") : 0;
+}
+
+static int check_limits(struct sl_edit *edit)
+{
+	uint32_t nodes = 0;
+
+	for (uint32_t p = 0; p < edit->image->conf->pool_count; p++)
+		nodes += edit->image->conf->pools[p].node_count;
+	if (nodes > SL_NODES_MAX)
+		return sl_err_set(edit->err, -ENOSPC, "%" PRIu32 " nodes are more than %d", nodes,
+				  SL_NODES_MAX);
+	return 0;
+}
+
+static int finish(struct sl_edit *edit)
+{
+	int status = check_limits(edit);
+
+	edit->result->pools = calloc(edit->image->pool_count + 1, sizeof(*edit->result->pools));
+	if (!edit->result->pools)
+		return sl_err_set(edit->err, -ENOMEM, "no memory");
+	for (uint32_t p = 0; p < edit->image->conf->pool_count && status == 0; p++)
+		status = finish_pool(edit, p);
+	return status < 0 ? status : finish_services(edit);
+}
+
+/* Expected shares changed: measuring begins anew. */
+static void rebase_shares(struct sl_edit *edit)
+{
+	struct sl_model *model = edit->model;
+
+	for (uint32_t p = 0; p < edit->image->pool_count; p++) {
+		const struct sl_image_pool *pool = edit->image->pools[p];
+		const struct sl_image_pool *old = pool_by_index(edit->before, pool->index);
+
+		if (old == pool || (old && old->target == pool->target))
+			continue;
+		for (uint32_t n = 0; n < pool->node_count; n++) {
+			uint32_t index = pool->nodes[n].index;
+			struct sl_node_stats stats;
+
+			sl_life_node_stats(model, index, &stats);
+			model->nodes[index].share_base = stats.packets;
+		}
+	}
+}
+
+/* From here on nothing can fail. */
+static void commit(struct sl_edit *edit, struct sl_life_item *items)
+{
+	struct sl_model *model = edit->model;
+	struct sl_image *before = model->image;
+
+	rebase_shares(edit);
+	if (!before || sl_change_is_operators(edit->change->kind))
+		edit->image->generation++;
+	edit->result->generation = edit->image->generation;
+	model->options.hash_key = edit->hash_key;
+	model->image = edit->image;
+	model->dirty = true;
+	sl_life_end(edit, items);
+	tell_change(edit, before);
+	sl_image_put(before);
+	edit->image = NULL;
+}
+
+/* dry_run: all of it but the commit. */
+static int carry_out(struct sl_edit *edit, bool dry_run, int (*make)(struct sl_edit *edit))
+{
+	struct sl_life_item *items = NULL;
+	int status;
+
+	edit->now_ms = edit->model->options.now_ms();
+	edit->wall_ms = edit->model->options.wall_ms();
+	edit->hash_key = edit->model->options.hash_key;
+	edit->rebuild = calloc(SL_POOLS_MAX, sizeof(*edit->rebuild));
+	status = edit->rebuild ? make(edit) : sl_err_set(edit->err, -ENOMEM, "no memory");
+	if (status == 0)
+		status = finish(edit);
+	if (status == 0 && !dry_run)
+		status = sl_life_begin(edit);
+	if (status == 0 && !dry_run && sl_life_items(edit, &items) < 0)
+		status = sl_err_set(edit->err, -ENOMEM, "no memory");
+	if (status == 0 && !dry_run)
+		commit(edit, items);
+	else
+		sl_life_undo(edit);
+	sl_image_put(edit->image);
+	free(edit->taken);
+	free(edit->rebuild);
+	return status;
+}
+
+int sl_model_change(struct sl_model *model, const struct sl_change *change, bool dry_run,
+		    struct sl_change_result *result, struct sl_err *err)
+{
+	struct sl_edit edit = {
+		.model = model,
+		.change = change,
+		.before = model->image,
+		.result = result,
+		.err = err,
+	};
+
+	*result = (struct sl_change_result){.generation = model->image->generation};
+	if (change->if_generation_set && change->if_generation != model->image->generation)
+		return sl_err_set(err, -ESTALE, "the generation is %" PRIu64 ", not %" PRIu64,
+				  model->image->generation, change->if_generation);
+	edit.image = sl_image_copy(model->image);
+	if (!edit.image)
+		return sl_err_set(err, -ENOMEM, "no memory");
+	return carry_out(&edit, dry_run, sl_edit_make);
+}
+
+/* ---- life of the model --------------------------------------------------------------------------
+ */
+
+struct first {
+	const struct sl_conf *conf;
+	const struct sl_image *kept;
+};
+
+static int make_first(struct sl_edit *edit)
+{
+	int status = sl_apply_make(edit, edit->change->conf, edit->change->image);
+
+	if (status == 0 && edit->change->image)
+		edit->image->generation = edit->change->image->generation - 1;
+	for (uint32_t s = 0; s < edit->result->sentence_count; s++)
+		free(edit->result->sentences[s]);
+	edit->result->sentence_count = 0;
+	return status;
+}
+
+static int allocate(struct sl_model *model)
+{
+	model->nodes = sl_mem_alloc(SL_NODE_INDEX_MAX * sizeof(*model->nodes));
+	model->pools = sl_mem_alloc(SL_POOLS_MAX * sizeof(*model->pools));
+	model->services = sl_mem_alloc(SL_SERVICES_MAX * sizeof(*model->services));
+	model->seen = sl_mem_alloc(SL_NODE_INDEX_MAX);
+	return model->nodes && model->pools && model->services && model->seen ? 0 : -ENOMEM;
+}
+
+int sl_model_create(const struct sl_model_options *options, const struct sl_conf *conf,
+		    const struct sl_image *kept, struct sl_change_result *result,
+		    struct sl_model **model, struct sl_err *err)
+{
+	struct sl_model *made = calloc(1, sizeof(*made));
+	struct sl_change change = {.kind = SL_CHANGE_APPLY, .conf = conf, .image = kept};
+	struct sl_edit edit = {.model = made, .change = &change, .result = result, .err = err};
+	int status;
+
+	*result = (struct sl_change_result){0};
+	if (!made)
+		return sl_err_set(err, -ENOMEM, "no memory");
+	made->options = *options;
+	if (!made->options.now_ms)
+		made->options.now_ms = sl_clock_ms;
+	if (!made->options.wall_ms)
+		made->options.wall_ms = sl_clock_wall_ms;
+	made->started_ms = made->options.now_ms();
+	status = allocate(made);
+	if (status < 0)
+		sl_err_set(err, status, "no memory");
+	else
+		status = carry_out(&edit, false, make_first);
+	if (status < 0) {
+		sl_model_destroy(made);
+		return status;
+	}
+	*model = made;
+	return 0;
+}
+
+static void free_runtime(struct sl_model *model)
+{
+	for (uint32_t i = 0; model->nodes && i < SL_NODE_INDEX_MAX; i++)
+		if (model->nodes[i].handler)
+			model->options.hooks.handler_destroy(model->options.hooks.context,
+							     model->nodes[i].handler);
+	for (uint32_t i = 0; model->pools && i < SL_POOLS_MAX; i++) {
+		sl_image_pool_put(model->pools[i].built);
+		sl_pool_memory_put(model->pools[i].memory);
+	}
+	sl_mem_free(model->nodes, SL_NODE_INDEX_MAX * sizeof(*model->nodes));
+	sl_mem_free(model->pools, SL_POOLS_MAX * sizeof(*model->pools));
+	sl_mem_free(model->services, SL_SERVICES_MAX * sizeof(*model->services));
+	sl_mem_free(model->seen, SL_NODE_INDEX_MAX);
+}
+
+void sl_model_destroy(struct sl_model *model)
+{
+	if (!model)
+		return;
+	while (model->retired) {
+		struct sl_life_item *item = model->retired;
+
+		model->retired = item->next;
+		free(item);
+	}
+	if (model->snapshot) {
+		sl_publish_swap(model->options.publish, NULL);
+		sl_snapshot_release(model->snapshot);
+	}
+	while (sl_publish_reclaim(model->options.publish) > 0)
+		;
+	sl_image_put(model->image);
+	free_runtime(model);
+	free(model);
+}
+
+void sl_model_touch(struct sl_model *model)
+{
+	model->touched = true;
+	model->dirty = true;
+}
+
+int sl_model_flush(struct sl_model *model, struct sl_err *err)
+{
+	struct sl_snapshot *snapshot, *old;
+	int status;
+
+	if (!model->dirty)
+		return 0;
+	status = sl_build_snapshot(model, &snapshot);
+	if (status < 0)
+		return sl_err_set(err, status, "cannot build a snapshot: %s", strerror(-status));
+	old = sl_publish_swap(model->options.publish, snapshot);
+	model->snapshot = snapshot;
+	model->dirty = false;
+	model->touched = false;
+	if (old && sl_publish_retire(model->options.publish, sl_snapshot_release, old) < 0)
+		sl_model_touch(model);
+	sl_life_published(model);
+	sl_publish_reclaim(model->options.publish);
+	return 0;
+}
+
+void sl_model_tick(struct sl_model *model)
+{
+	sl_life_tick(model);
+	sl_publish_reclaim(model->options.publish);
+	sl_life_published(model);
+}
+
+/* ---- reading ------------------------------------------------------------------------------------
+ */
+
+struct sl_image *sl_model_image(const struct sl_model *model)
+{
+	return model->image;
+}
+
+uint64_t sl_model_generation(const struct sl_model *model)
+{
+	return model->image->generation;
+}
+
+const struct sl_snapshot *sl_model_snapshot(const struct sl_model *model)
+{
+	return model->snapshot;
+}
+
+const struct sl_hash_key *sl_model_hash_key(const struct sl_model *model)
+{
+	return &model->options.hash_key;
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/body.h"
+#include "ctl/schedule.h"
+
+/* ---- nodes --------------------------------------------------------------------------------------
+ */
+
+static void count_slots(const struct sl_model *model, uint32_t place, uint32_t *target,
+			uint32_t *home, uint32_t *open)
+{
+	const struct sl_image_pool *pool = model->image->pools[place];
+	const struct sl_slot_table *slots =
+		model->snapshot && pool->index < model->snapshot->pool_count
+			? model->snapshot->pools[pool->index].slots
+			: NULL;
+
+	for (uint32_t s = 0; s < pool->home->count; s++)
+		home[pool->home->word[s]]++;
+	for (uint32_t s = 0; s < pool->target->count; s++)
+		target[pool->target->word[s]]++;
+	for (uint32_t i = 0; slots && i < slots->open_count; i++)
+		open[slots->open[i].prior]++;
+}
+
+static double expected_total(const struct sl_conf_pool *conf, const struct sl_image_pool *pool)
+{
+	bool regardless = sl_schedule_regardless(conf, pool);
+	double sum = 0;
+
+	for (uint32_t n = 0; n < conf->node_count; n++)
+		if (sl_image_node_takes(&pool->nodes[n]) ||
+		    (regardless && pool->nodes[n].hand == SL_HAND_UP))
+			sum += (double)conf->nodes[n].weight;
+	return sum;
+}
+
+static void report_node(const struct sl_model *model, uint32_t place, uint32_t n, double total,
+			struct sl_node_report *row)
+{
+	const struct sl_image_pool *pool = model->image->pools[place];
+	const struct sl_image_node *node = &pool->nodes[n];
+	const struct sl_conf_pool *conf = sl_image_pool_conf(model->image, place);
+	uint64_t now = model->options.now_ms();
+	struct sl_node_stats stats;
+
+	sl_life_node_stats(model, node->index, &stats);
+	row->name = node->name;
+	row->why = node->why;
+	row->conf = sl_image_node_conf(model->image, place, n);
+	row->index = node->index;
+	row->state = sl_image_node_state(node);
+	row->weight = node->leaving ? 0 : row->conf->weight;
+	row->since_ms = node->since_ms;
+	if (node->deadline_ms > now)
+		row->deadline_left_ms = node->deadline_ms - now;
+	if (total > 0 && !node->leaving &&
+	    (sl_image_node_takes(node) ||
+	     (sl_schedule_regardless(conf, pool) && node->hand == SL_HAND_UP)))
+		row->expected_share = (double)row->weight / total;
+	row->packets = stats.packets;
+	row->bytes = stats.bytes;
+	row->flows_started = stats.flows_started;
+	row->queue_dropped = stats.queue_dropped;
+}
+
+static void measure_shares(const struct sl_model *model, struct sl_pool_report *row)
+{
+	double total = 0;
+
+	for (uint32_t n = 0; n < row->node_count; n++) {
+		struct sl_node_report *node = &row->nodes[n];
+
+		node->measured_share =
+			(double)(node->packets - model->nodes[node->index].share_base);
+		total += node->measured_share;
+	}
+	for (uint32_t n = 0; n < row->node_count; n++)
+		row->nodes[n].measured_share = total > 0 ? row->nodes[n].measured_share / total : 0;
+}
+
+/* ---- load ---------------------------------------------------------------------------------------
+ */
+
+static void add_load(struct sl_load *load, uint32_t *count, uint64_t packets, uint64_t weight)
+{
+	double per_unit = (double)packets * SL_WEIGHT_UNIT / (double)weight;
+
+	load->mean += per_unit;
+	load->max = SL_MAX(load->max, per_unit);
+	(*count)++;
+}
+
+static void end_load(struct sl_load *load, uint32_t count)
+{
+	if (count)
+		load->mean /= count;
+	load->factor = load->mean > 0 ? load->max / load->mean : 0;
+}
+
+static void measure_load(const struct sl_model *model, struct sl_pool_report *row)
+{
+	uint32_t all = 0, recent = 0, oldest = 0;
+
+	if (model->window_filled == SL_LOAD_WINDOW_S)
+		oldest = model->window_place;
+	for (uint32_t n = 0; n < row->node_count; n++) {
+		const struct sl_node_report *node = &row->nodes[n];
+
+		if (node->weight == 0)
+			continue;
+		add_load(&row->load, &all, node->packets, node->weight);
+		if (model->window_filled > 0)
+			add_load(&row->load_window, &recent,
+				 node->packets - model->nodes[node->index].window[oldest],
+				 node->weight);
+	}
+	end_load(&row->load, all);
+	end_load(&row->load_window, recent);
+}
+
+/* ---- pools --------------------------------------------------------------------------------------
+ */
+
+static int report_pool(struct sl_model *model, uint32_t place, struct sl_pool_report *row)
+{
+	const struct sl_image_pool *pool = model->image->pools[place];
+	const struct sl_conf_pool *conf = sl_image_pool_conf(model->image, place);
+	uint32_t *counts = calloc(3 * (size_t)SL_NODE_INDEX_MAX, sizeof(*counts));
+	uint32_t *target = counts, *home = counts + SL_NODE_INDEX_MAX;
+	uint32_t *open = counts + 2 * (size_t)SL_NODE_INDEX_MAX;
+	double total = expected_total(conf, pool);
+
+	row->nodes = calloc(pool->node_count + 1, sizeof(*row->nodes));
+	if (!counts || !row->nodes) {
+		free(counts);
+		return -ENOMEM;
+	}
+	row->name = pool->name;
+	row->conf = conf;
+	row->index = pool->index;
+	row->slots = conf->slots;
+	row->node_count = pool->node_count;
+	if (model->snapshot && pool->index < model->snapshot->pool_count &&
+	    model->snapshot->pools[pool->index].slots)
+		row->open_slots = model->snapshot->pools[pool->index].slots->open_count;
+	count_slots(model, place, target, home, open);
+	for (uint32_t n = 0; n < pool->node_count; n++) {
+		uint32_t index = pool->nodes[n].index;
+
+		report_node(model, place, n, total, &row->nodes[n]);
+		row->nodes[n].slots = target[index];
+		row->nodes[n].home_slots = home[index];
+		row->nodes[n].open_slots = open[index];
+	}
+	free(counts);
+	measure_shares(model, row);
+	measure_load(model, row);
+	return 0;
+}
+
+static int report_pools(struct sl_model *model, struct sl_model_report *report)
+{
+	uint32_t count = model->image->conf->pool_count;
+
+	report->pools = calloc(count + 1, sizeof(*report->pools));
+	if (!report->pools)
+		return -ENOMEM;
+	for (; report->pool_count < count; report->pool_count++) {
+		int status =
+			report_pool(model, report->pool_count, &report->pools[report->pool_count]);
+
+		if (status < 0)
+			return status;
+	}
+	return 0;
+}
+
+/* ---- services, ports ----------------------------------------------------------------------------
+ */
+
+static int report_services(struct sl_model *model, struct sl_model_report *report)
+{
+	const struct sl_conf *conf = model->image->conf;
+
+	report->services = calloc(conf->service_count + 1, sizeof(*report->services));
+	if (!report->services)
+		return -ENOMEM;
+	report->service_count = conf->service_count;
+	for (uint32_t s = 0; s < conf->service_count; s++) {
+		struct sl_service_report *row = &report->services[s];
+		struct sl_service_stats stats;
+
+		sl_life_service_stats(model, model->image->service_index[s], &stats);
+		row->name = conf->services[s].name;
+		row->conf = &conf->services[s];
+		row->pool = conf->pools[conf->services[s].pool].name;
+		row->packets = stats.packets;
+		row->bytes = stats.bytes;
+	}
+	return 0;
+}
+
+static void add_port(struct sl_port_stats *sum, const struct sl_port_stats *one)
+{
+	sum->rx_packets += __atomic_load_n(&one->rx_packets, __ATOMIC_RELAXED);
+	sum->rx_bytes += __atomic_load_n(&one->rx_bytes, __ATOMIC_RELAXED);
+	sum->tx_packets += __atomic_load_n(&one->tx_packets, __ATOMIC_RELAXED);
+	sum->tx_bytes += __atomic_load_n(&one->tx_bytes, __ATOMIC_RELAXED);
+	sum->tx_failed += __atomic_load_n(&one->tx_failed, __ATOMIC_RELAXED);
+}
+
+static int report_ports(struct sl_model *model, struct sl_model_report *report)
+{
+	const struct sl_model_options *options = &model->options;
+	const struct sl_conf *conf = model->image->conf;
+
+	report->ports = calloc(conf->port_count + 1, sizeof(*report->ports));
+	if (!report->ports)
+		return -ENOMEM;
+	report->port_count = conf->port_count;
+	for (uint32_t p = 0; p < conf->port_count; p++) {
+		struct sl_port_report *row = &report->ports[p];
+		struct sl_model_port_device device = {0};
+
+		row->name = conf->ports[p].name;
+		for (uint32_t c = 0; c < options->core_count; c++)
+			add_port(&row->stats, &options->cores[c]->ports[p]);
+		for (uint32_t w = 0; w < options->worker_count; w++)
+			add_port(&row->stats, &options->workers[w]->ports[p]);
+		if (options->hooks.port_device)
+			options->hooks.port_device(options->hooks.context, p, &device);
+		row->rx_missed = device.rx_missed;
+	}
+	return 0;
+}
+
+/* ---- the whole ----------------------------------------------------------------------------------
+ */
+
+int sl_model_report_build(struct sl_model *model, struct sl_model_report **report)
+{
+	struct sl_model_report *made = calloc(1, sizeof(*made));
+	int status;
+
+	if (!made)
+		return -ENOMEM;
+	made->generation = model->image->generation;
+	made->snapshot = model->snapshot ? model->snapshot->number : 0;
+	made->uptime_s = (double)(model->options.now_ms() - model->started_ms) / 1000.0;
+	sl_stats_balance(model->options.cores, model->options.core_count, model->options.workers,
+			 model->options.worker_count, &made->balance);
+	status = report_ports(model, made);
+	if (status == 0)
+		status = report_services(model, made);
+	if (status == 0)
+		status = report_pools(model, made);
+	if (status < 0) {
+		sl_model_report_destroy(made);
+		return status;
+	}
+	*report = made;
+	return 0;
+}
+
+void sl_model_report_destroy(struct sl_model_report *report)
+{
+	if (!report)
+		return;
+	for (uint32_t p = 0; report->pools && p < report->pool_count; p++)
+		free(report->pools[p].nodes);
+	free(report->pools);
+	free(report->services);
+	free(report->ports);
+	free(report);
+}

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "ctl/report.h"
+
+#include <string.h>
+
+#include <jansson.h>
+
+#include "base/addr.h"
+
+static json_t *number(uint64_t value)
+{
+	return json_integer((json_int_t)value);
+}
+
+static json_t *load(const struct sl_load *of)
+{
+	return json_pack("{s:f, s:f, s:f}", "mean", of->mean, "max", of->max, "factor", of->factor);
+}
+
+/* Weights print as they were written: whole ones without a fraction. */
+static json_t *weight(uint64_t millionths)
+{
+	if (millionths % SL_WEIGHT_UNIT == 0)
+		return number(millionths / SL_WEIGHT_UNIT);
+	return json_real((double)millionths / SL_WEIGHT_UNIT);
+}
+
+/* ---- nodes --------------------------------------------------------------------------------------
+ */
+
+static const char *const encap_names[] = {
+	[SL_ENCAP_NONE] = "none", [SL_ENCAP_IPIP] = "ipip",   [SL_ENCAP_GRE] = "gre",
+	[SL_ENCAP_GUE] = "gue",	  [SL_ENCAP_VXLAN] = "vxlan",
+};
+
+static json_t *node(const struct sl_node_report *row)
+{
+	return json_pack("{s:o, s:s, s:i, s:f, s:f, s:o, s:o, s:o, s:o, s:o}", "weight",
+			 weight(row->weight), "state", sl_node_state_name(row->state), "slots",
+			 (int)row->slots, "expected_share", row->expected_share, "measured_share",
+			 row->measured_share, "packets", number(row->packets), "bytes",
+			 number(row->bytes), "flows", number(row->flows), "flows_started",
+			 number(row->flows_started), "queue_dropped", number(row->queue_dropped));
+}
+
+static void add_destination(json_t *object, const struct sl_node_report *row)
+{
+	const struct sl_conf_node *conf = row->conf;
+	char text[SL_ADDR_TEXT_SIZE];
+
+	switch (conf->kind) {
+	case SL_NODE_WORKER:
+		json_object_set_new(object, "kind", json_string("worker"));
+		json_object_set_new(object, "worker", json_integer(conf->worker));
+		if (conf->handler)
+			json_object_set_new(object, "handler", json_string(conf->handler));
+		break;
+	case SL_NODE_REMOTE:
+		json_object_set_new(object, "kind", json_string("remote"));
+		json_object_set_new(object, "address",
+				    json_string(sl_addr_format(&conf->address, text)));
+		json_object_set_new(object, "encap", json_string(encap_names[conf->encap]));
+		break;
+	case SL_NODE_OUTPUT:
+		json_object_set_new(object, "kind", json_string("output"));
+		break;
+	case SL_NODE_NONE:
+		break;
+	}
+}
+
+/* With since and why, for `nodes`. */
+static json_t *node_full(const struct sl_node_report *row)
+{
+	json_t *object = node(row);
+
+	if (!object)
+		return NULL;
+	add_destination(object, row);
+	json_object_set_new(object, "since_ms", number(row->since_ms));
+	json_object_set_new(object, "why", json_string(row->why));
+	json_object_set_new(object, "home_slots", json_integer(row->home_slots));
+	json_object_set_new(object, "open_slots", json_integer(row->open_slots));
+	if (row->deadline_left_ms)
+		json_object_set_new(object, "deadline_left_seconds",
+				    json_real((double)row->deadline_left_ms / 1000.0));
+	return object;
+}
+
+/* A leaving node whose name another one has by now is told apart by its index. */
+static void set_node(json_t *nodes, const struct sl_node_report *row, json_t *object)
+{
+	char name[SL_NAME_SIZE + 16];
+
+	if (!json_object_get(nodes, row->name)) {
+		json_object_set_new(nodes, row->name, object);
+		return;
+	}
+	snprintf(name, sizeof(name), "%s#%u", row->name, row->index);
+	json_object_set_new(nodes, name, object);
+}
+
+static json_t *nodes_of(const struct sl_pool_report *pool, bool full)
+{
+	json_t *nodes = json_object();
+
+	for (uint32_t n = 0; nodes && n < pool->node_count; n++) {
+		const struct sl_node_report *row = &pool->nodes[n];
+
+		set_node(nodes, row, full ? node_full(row) : node(row));
+	}
+	return nodes;
+}
+
+struct json_t *sl_report_nodes(const struct sl_model_report *report, const char *pool)
+{
+	json_t *pools = json_object();
+
+	for (uint32_t p = 0; pools && p < report->pool_count; p++)
+		if (!pool || strcmp(pool, report->pools[p].name) == 0)
+			json_object_set_new(pools, report->pools[p].name,
+					    nodes_of(&report->pools[p], true));
+	return pools;
+}
+
+/* ---- pools, services, ports ---------------------------------------------------------------------
+ */
+
+static json_t *pool_object(const struct sl_pool_report *pool, bool full)
+{
+	json_t *window = load(&pool->load_window);
+	json_t *object = json_pack(
+		"{s:s, s:i, s:i, s:o, s:o, s:o, s:o, s:o}", "scheduler",
+		sl_sched_name(pool->conf->scheduler), "slots", (int)pool->slots, "open_slots",
+		(int)pool->open_slots, "tracked_flows", number(pool->tracked_flows), "begun_flows",
+		number(pool->begun_flows), "refused_flows", number(pool->refused_flows), "load",
+		load(&pool->load), "nodes", nodes_of(pool, full));
+
+	if (!object || !window) {
+		json_decref(window);
+		return object;
+	}
+	json_object_set_new(window, "seconds", json_integer(SL_LOAD_WINDOW_S));
+	json_object_set_new(json_object_get(object, "load"), "window", window);
+	return object;
+}
+
+static json_t *pools_object(const struct sl_model_report *report, bool full)
+{
+	json_t *pools = json_object();
+
+	for (uint32_t p = 0; pools && p < report->pool_count; p++)
+		json_object_set_new(pools, report->pools[p].name,
+				    pool_object(&report->pools[p], full));
+	return pools;
+}
+
+struct json_t *sl_report_pools(const struct sl_model_report *report)
+{
+	return pools_object(report, true);
+}
+
+static json_t *services_object(const struct sl_model_report *report, bool full)
+{
+	json_t *services = json_object();
+
+	for (uint32_t s = 0; services && s < report->service_count; s++) {
+		const struct sl_service_report *row = &report->services[s];
+		json_t *object = json_pack("{s:o, s:o}", "packets", number(row->packets), "bytes",
+					   number(row->bytes));
+
+		if (object && full) {
+			char text[SL_ADDR_TEXT_SIZE];
+
+			json_object_set_new(object, "pool", json_string(row->pool));
+			sl_prefix_format(&row->conf->prefix, text);
+			json_object_set_new(object, "address",
+					    json_string(row->conf->any ? "any" : text));
+			if (row->conf->protocol >= 0)
+				json_object_set_new(object, "protocol",
+						    json_integer(row->conf->protocol));
+		}
+		json_object_set_new(services, row->name, object);
+	}
+	return services;
+}
+
+struct json_t *sl_report_services(const struct sl_model_report *report)
+{
+	return services_object(report, true);
+}
+
+struct json_t *sl_report_ports(const struct sl_model_report *report)
+{
+	json_t *ports = json_object();
+
+	for (uint32_t p = 0; ports && p < report->port_count; p++) {
+		const struct sl_port_report *row = &report->ports[p];
+
+		json_object_set_new(ports, row->name,
+				    json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "rx_packets",
+					      number(row->stats.rx_packets), "rx_bytes",
+					      number(row->stats.rx_bytes), "tx_packets",
+					      number(row->stats.tx_packets), "tx_bytes",
+					      number(row->stats.tx_bytes), "rx_missed",
+					      number(row->rx_missed), "tx_failed",
+					      number(row->stats.tx_failed)));
+	}
+	return ports;
+}
+
+/* ---- the whole ----------------------------------------------------------------------------------
+ */
+
+static json_t *dropped(const struct sl_balance *balance)
+{
+	json_t *object = json_object();
+
+	for (uint32_t d = 0; object && d < SL_DROP_COUNT; d++)
+		json_object_set_new(object, sl_drop_name((enum sl_drop)d),
+				    number(balance->drops[d]));
+	return object;
+}
+
+struct json_t *sl_report_stats(const struct sl_model_report *report)
+{
+	const struct sl_balance *b = &report->balance;
+	json_t *balance =
+		json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "received", number(b->received),
+			  "delivered", number(b->delivered), "forwarded", number(b->forwarded),
+			  "punted", number(b->punted), "dropped", number(b->dropped), "in_flight",
+			  number(b->in_flight));
+
+	return json_pack("{s:o, s:o, s:f, s:o, s:o, s:o, s:o, s:o, s:o}", "generation",
+			 number(report->generation), "snapshot", number(report->snapshot),
+			 "uptime_seconds", report->uptime_s, "ports", sl_report_ports(report),
+			 "services", services_object(report, false), "pools",
+			 pools_object(report, false), "dropped", dropped(b), "punted",
+			 number(b->punted), "balance", balance);
+}
+
+/* ---- changes ------------------------------------------------------------------------------------
+ */
+
+static json_t *texts(char *const *list, uint32_t count)
+{
+	json_t *array = json_array();
+
+	for (uint32_t i = 0; array && i < count; i++)
+		json_array_append_new(array, json_string(list[i]));
+	return array;
+}
+
+struct json_t *sl_report_change(const struct sl_change *change,
+				const struct sl_change_result *result, bool sentences)
+{
+	json_t *moved = json_object(), *least = json_object(), *object;
+
+	for (uint32_t p = 0; moved && least && p < result->pool_count; p++) {
+		const struct sl_change_pool *row = &result->pools[p];
+
+		json_object_set_new(moved, row->name, json_integer(row->moved_slots));
+		json_object_set_new(least, row->name, json_integer(row->least_slots));
+	}
+	object = json_pack("{s:o, s:o, s:o, s:o}", "generation", number(result->generation),
+			   "moved_slots", moved, "least_slots", least, "warnings",
+			   texts(result->warnings, result->warning_count));
+	if (object && sentences)
+		json_object_set_new(object, "changes",
+				    texts(result->sentences, result->sentence_count));
+	if (object && change && change->kind == SL_CHANGE_DRAIN)
+		json_object_set_new(object, "left",
+				    json_pack("{s:i, s:o, s:b}", "slots", (int)result->left.slots,
+					      "flows", number(result->left.flows), "exact",
+					      (int)result->left.exact));
+	return object;
+}
