@@ -115,6 +115,12 @@ void sl_txbuf_init(struct sl_txbuf *buf, const struct sl_tx_plan *plan, uint32_t
 	buf->relax = yield;
 }
 
+/* Adds to a counter that others read, after what was counted before. */
+static void count_add(uint64_t *counter, uint64_t count)
+{
+	__atomic_store_n(counter, *counter + count, __ATOMIC_RELEASE);
+}
+
 /* Frees what nobody took, from packet `first` on, and says how many octets that was. */
 static uint32_t lose(struct sl_txbuf *buf, uint32_t first)
 {
@@ -123,8 +129,8 @@ static uint32_t lose(struct sl_txbuf *buf, uint32_t first)
 	for (uint32_t i = first; i < buf->count; i++)
 		bytes += buf->held[i]->pkt_len;
 	rte_pktmbuf_free_bulk(&buf->held[first], count);
-	*buf->counters.failed += count;
-	*buf->counters.lost += count;
+	count_add(buf->counters.failed, count);
+	count_add(buf->counters.lost, count);
 	return bytes;
 }
 
@@ -140,9 +146,9 @@ static void transmit(struct sl_txbuf *buf)
 	}
 	if (sl_unlikely(sent < count))
 		bytes -= lose(buf, sent);
-	*buf->counters.packets += sent;
-	*buf->counters.bytes += bytes;
-	*buf->counters.done += sent;
+	count_add(buf->counters.packets, sent);
+	count_add(buf->counters.bytes, bytes);
+	count_add(buf->counters.done, sent);
 }
 
 /* The owner counts what it sends; only what finds no room is counted here. */

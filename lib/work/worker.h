@@ -24,6 +24,7 @@
 #include "state/publish.h"
 #include "state/stats.h"
 
+struct rte_mbuf;
 struct sl_worker;
 
 struct sl_worker_spec {
@@ -49,5 +50,8 @@ int sl_worker_run(void *argument);
 
 /* When the receive cores are quiet: serves what is left in the rings, flushes, returns from run. */
 void sl_worker_stop(struct sl_worker *worker);
+
+/* For handlers, in burst(): the MAC address of the port that a packet came in by. */
+const struct sl_mac *sl_worker_mac(const struct sl_worker *worker, const struct rte_mbuf *packet);
 
 #endif

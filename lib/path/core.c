@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "path/core.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <rte_cycles.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "path/stage.h"
+#include "state/decide.h"
+
+/* Busy rounds after which what is held goes out anyway: 16 bursts of 32 fill the stages of 16
+ * workers, and last some 20 microseconds. */
+#define FLUSH_ROUNDS 16
+
+#define TICKS_A_SECOND 1000
+
+/* ---- creation -------------------------------------------------------------------------------- */
+
+static int queues_find(struct sl_path_core *core)
+{
+	const struct sl_path_spec *spec = &core->spec;
+
+	for (uint32_t p = 0; p < spec->port_count; p++) {
+		const struct sl_port *port = &spec->ports[p];
+
+		for (uint32_t q = 0; q < port->rx_queue_count; q++) {
+			struct sl_path_queue *queue = &core->queues[core->queue_count];
+
+			if (sl_port_rx_core(p, q, spec->core_count) != spec->core)
+				continue;
+			if (core->queue_count == SL_PATH_QUEUES_MAX)
+				return -E2BIG;
+			core->queue_count++;
+			queue->port_id = port->port_id;
+			queue->queue = (uint16_t)q;
+			queue->port = (uint8_t)p;
+			queue->checksum = port->rx_checksum;
+			queue->filter = !port->promiscuous;
+			memcpy(&queue->mac, port->mac.octets, sizeof(port->mac.octets));
+		}
+	}
+	return 0;
+}
+
+static void buffers_init(struct sl_path_core *core)
+{
+	const struct sl_path_spec *spec = &core->spec;
+	struct sl_core_stats *stats = core->stats;
+	uint64_t *lost = &stats->dropped[SL_DROP_TX_FAILED];
+
+	for (uint32_t p = 0; p < spec->port_count; p++) {
+		struct sl_port_stats *port = &stats->ports[p];
+
+		for (uint32_t class = 0; class < SL_TX_CLASS_COUNT; class ++) {
+			struct sl_txbuf *buf = &core->out[p * SL_TX_CLASS_COUNT + class];
+			struct sl_tx_counters counters = {&port->tx_packets, &port->tx_bytes,
+							  &port->tx_failed, &core->nowhere,
+							  &core->nowhere};
+
+			if (class == SL_TX_FORWARDED)
+				counters.done = &stats->forwarded;
+			if (class == SL_TX_PUNTED)
+				counters.done = &stats->punted;
+			if (class != SL_TX_OWN)
+				counters.lost = lost;
+			sl_txbuf_init(buf, spec->plan, p, spec->core, class, spec->wait, &counters);
+			buf->relax = sl_path_relax;
+			buf->context = core;
+		}
+	}
+	sl_tx_owner_init(&core->owner, spec->plan, spec->core);
+}
+
+int sl_path_core_create(const struct sl_path_spec *spec, struct sl_path_core **core)
+{
+	struct sl_path_core *made;
+	int rc;
+
+	if (spec->burst == 0 || spec->burst > SL_BURST_MAX || spec->port_count > SL_PORTS_MAX ||
+	    spec->core >= spec->core_count)
+		return -EINVAL;
+	made = sl_mem_alloc(sizeof(*made));
+	if (made == NULL)
+		return -ENOMEM;
+	made->spec = *spec;
+	made->stats = spec->stats;
+	made->core.index = spec->core;
+	made->core.stats = spec->stats;
+	rc = queues_find(made);
+	if (rc != 0)
+		goto free;
+	buffers_init(made);
+	made->stage_count = spec->rings == NULL ? 0 : spec->rings->worker_count;
+	for (uint32_t i = 0; i < made->stage_count; i++)
+		made->stages[i].ring = sl_worker_rings_get(spec->rings, spec->core, i);
+	rc = sl_publish_reader_add(spec->publish, spec->reader);
+	if (rc != 0)
+		goto free;
+	sl_publish_reader_offline(spec->publish, spec->reader);
+	*core = made;
+	return 0;
+free:
+	sl_mem_free(made, sizeof(*made));
+	return rc;
+}
+
+void sl_path_core_destroy(struct sl_path_core *core)
+{
+	if (core == NULL)
+		return;
+	sl_publish_reader_remove(core->spec.publish, core->spec.reader);
+	sl_mem_free(core, sizeof(*core));
+}
+
+/* ---- the loop -------------------------------------------------------------------------------- */
+
+void sl_path_flush(struct sl_path_core *core)
+{
+	for (uint32_t i = 0; i < core->stage_count; i++)
+		if (core->stages[i].count > 0)
+			sl_path_stage_flush(core, &core->stages[i]);
+	for (uint32_t i = 0; i < core->spec.port_count * SL_TX_CLASS_COUNT; i++)
+		sl_txbuf_flush(&core->out[i]);
+	core->held = false;
+	core->rounds = 0;
+}
+
+/* Hand-overs go to queues of its own, which never wait, so this does not come back here. */
+void sl_path_relax(void *context)
+{
+	struct sl_path_core *core = context;
+
+	if (sl_tx_drain(&core->owner, core->out) == 0)
+		sl_idle_yield();
+	else
+		core->held = true;
+}
+
+/* The clock of expiry: a look at the machine's once a millisecond. */
+static inline void tick(struct sl_path_core *core, uint64_t tsc)
+{
+	if (sl_likely(tsc - core->tick_tsc < core->tick_cycles))
+		return;
+	core->tick_tsc = tsc;
+	core->now_ms = sl_clock_ms();
+}
+
+static uint32_t receive_all(struct sl_path_core *core)
+{
+	uint32_t total = 0;
+
+	for (uint32_t i = 0; i < core->queue_count; i++) {
+		const struct sl_path_queue *queue = &core->queues[i];
+		const struct sl_snapshot *snapshot;
+		uint32_t count = sl_path_receive(core, queue);
+
+		if (count == 0)
+			continue;
+		snapshot = sl_publish_get(core->spec.publish);
+		sl_decide(snapshot, &core->core, &core->burst, core->now_ms);
+		sl_path_act(core, snapshot, queue->port);
+		core->stats->bursts++;
+		core->held = true;
+		total += count;
+	}
+	return total;
+}
+
+/* What is held goes out when nothing more comes, or when it waited long enough. */
+static void flush_due(struct sl_path_core *core, uint32_t work)
+{
+	if (core->held && (work == 0 || ++core->rounds >= FLUSH_ROUNDS))
+		sl_path_flush(core);
+}
+
+static void rest(struct sl_path_core *core, uint32_t work)
+{
+	if (work > 0) {
+		sl_idle_reset(&core->idle);
+		return;
+	}
+	core->stats->empty_bursts++;
+	sl_idle_wait(&core->idle);
+}
+
+static void account(struct sl_path_core *core, uint64_t *last, uint32_t work, uint32_t received)
+{
+	uint64_t now = rte_rdtsc();
+
+	core->stats->all_cycles += now - *last;
+	if (work > 0)
+		core->stats->busy_cycles += now - *last;
+	if (received > 0)
+		core->stats->last_packet_tsc = now;
+	*last = now;
+}
+
+int sl_path_core_run(void *argument)
+{
+	struct sl_path_core *core = argument;
+	uint64_t last = rte_rdtsc();
+	int phase;
+
+	core->tick_cycles = rte_get_tsc_hz() / TICKS_A_SECOND;
+	core->tick_tsc = last;
+	core->now_ms = sl_clock_ms();
+	sl_idle_init(&core->idle, core->spec.idle);
+	sl_publish_reader_online(core->spec.publish, core->spec.reader);
+	do {
+		uint32_t received = 0, work;
+
+		phase = atomic_load_explicit(&core->phase, memory_order_acquire);
+		tick(core, last);
+		if (sl_likely(phase == SL_PATH_RUN))
+			received = receive_all(core);
+		work = received + sl_tx_drain(&core->owner, core->out);
+		core->held |= work > 0;
+		flush_due(core, work);
+		sl_publish_quiescent(core->spec.publish, core->spec.reader);
+		if (phase == SL_PATH_STOP && !core->held)
+			atomic_store_explicit(&core->quiet, true, memory_order_release);
+		rest(core, work);
+		account(core, &last, work, received);
+		if (phase == SL_PATH_FINISH && work == 0)
+			break;
+	} while (true);
+	sl_publish_reader_offline(core->spec.publish, core->spec.reader);
+	return 0;
+}
+
+/* ---- control --------------------------------------------------------------------------------- */
+
+void sl_path_core_stop(struct sl_path_core *core)
+{
+	atomic_store_explicit(&core->phase, SL_PATH_STOP, memory_order_release);
+}
+
+bool sl_path_core_is_quiet(const struct sl_path_core *core)
+{
+	return atomic_load_explicit(&core->quiet, memory_order_acquire);
+}
+
+void sl_path_core_finish(struct sl_path_core *core)
+{
+	atomic_store_explicit(&core->phase, SL_PATH_FINISH, memory_order_release);
+}

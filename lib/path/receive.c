@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <rte_prefetch.h>
+
+#include "base/bytes.h"
+#include "path/stage.h"
+#include "pkt/parse.h"
+
+/* Headers are fetched this many packets ahead of parsing. */
+#define PREFETCH_AHEAD 4
+
+#define MAC_MASK 0xffffffffffffull
+
+/* What a parse status is before services are looked up. */
+static const uint8_t verdict_of[] = {
+	[SL_PKT_OK] = SL_VERDICT_NODE,
+	[SL_PKT_NOT_IP] = SL_VERDICT_PUNT,
+	[SL_PKT_TRUNCATED] = SL_VERDICT_DROP,
+	[SL_PKT_BAD_HEADER] = SL_VERDICT_DROP,
+};
+static const uint8_t reason_of[] = {
+	[SL_PKT_OK] = 0,
+	[SL_PKT_NOT_IP] = SL_DROP_NO_SERVICE,
+	[SL_PKT_TRUNCATED] = SL_DROP_TRUNCATED,
+	[SL_PKT_BAD_HEADER] = SL_DROP_BAD_HEADER,
+};
+
+/* Moves octets of later buffers into the first one until all headers lie together; every later
+ * reader and writer may then rely on it. False: there is no room (a foreign pool's buffers). */
+static bool gather(struct rte_mbuf *packet)
+{
+	uint32_t wanted = SL_MIN(packet->pkt_len, SL_PATH_HEAD_SIZE);
+
+	while (packet->data_len < wanted) {
+		struct rte_mbuf *next = packet->next;
+		uint32_t count = SL_MIN(wanted - packet->data_len, next->data_len);
+
+		if (count > rte_pktmbuf_tailroom(packet))
+			return false;
+		memcpy(rte_pktmbuf_mtod_offset(packet, uint8_t *, packet->data_len),
+		       rte_pktmbuf_mtod(next, const uint8_t *), count);
+		packet->data_len = (uint16_t)(packet->data_len + count);
+		next->data_len = (uint16_t)(next->data_len - count);
+		next->data_off = (uint16_t)(next->data_off + count);
+		if (next->data_len > 0)
+			continue;
+		packet->next = next->next;
+		packet->nb_segs--;
+		rte_pktmbuf_free_seg(next);
+	}
+	return true;
+}
+
+/* Returns the octets of all frames. */
+static inline __attribute__((always_inline)) uint64_t parse(struct sl_path_core *core,
+							    uint32_t count, const bool checksum)
+{
+	struct sl_burst *burst = &core->burst;
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < SL_MIN(count, PREFETCH_AHEAD); i++)
+		rte_prefetch0(rte_pktmbuf_mtod(core->packets[i], const void *));
+	for (uint32_t i = 0; i < count; i++) {
+		struct rte_mbuf *packet = core->packets[i];
+		uint32_t options = SL_PARSE_CHECK_SUM;
+
+		if (i + PREFETCH_AHEAD < count)
+			rte_prefetch0(
+				rte_pktmbuf_mtod(core->packets[i + PREFETCH_AHEAD], const void *));
+		if (checksum &&
+		    (packet->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD)
+			options = 0;
+		burst->frame_size[i] = packet->pkt_len;
+		bytes += packet->pkt_len;
+		if (sl_unlikely(packet->data_len != packet->pkt_len) && !gather(packet)) {
+			burst->pkt[i].status = SL_PKT_TRUNCATED;
+		} else {
+			sl_parse(rte_pktmbuf_mtod(packet, const uint8_t *), packet->data_len,
+				 packet->pkt_len, options, &burst->pkt[i]);
+		}
+		burst->verdict[i] = verdict_of[burst->pkt[i].status];
+		burst->reason[i] = reason_of[burst->pkt[i].status];
+	}
+	burst->count = count;
+	return bytes;
+}
+
+/* Virtual devices give every frame, also with promiscuous off. */
+static void filter(struct sl_path_core *core, const struct sl_path_queue *queue)
+{
+	struct sl_burst *burst = &core->burst;
+
+	for (uint32_t i = 0; i < burst->count; i++) {
+		const uint8_t *frame = rte_pktmbuf_mtod(core->packets[i], const uint8_t *);
+
+		if (core->packets[i]->data_len < sizeof(uint64_t) ||
+		    (frame[0] & SL_ETH_GROUP_BIT) != 0 ||
+		    (sl_load64(frame) & MAC_MASK) == queue->mac)
+			continue;
+		burst->verdict[i] = SL_VERDICT_DROP;
+		burst->reason[i] = SL_DROP_NO_SERVICE;
+	}
+}
+
+uint32_t sl_path_receive(struct sl_path_core *core, const struct sl_path_queue *queue)
+{
+	struct sl_port_stats *port = &core->stats->ports[queue->port];
+	uint32_t count = rte_eth_rx_burst(queue->port_id, queue->queue, core->packets,
+					  (uint16_t)core->spec.burst);
+
+	if (count == 0)
+		return 0;
+	sl_stats_add(&core->stats->received, count);
+	port->rx_packets += count;
+	if (queue->checksum)
+		port->rx_bytes += parse(core, count, true);
+	else
+		port->rx_bytes += parse(core, count, false);
+	if (sl_unlikely(queue->filter))
+		filter(core, queue);
+	return count;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* The stages of a core's journey and what they share. Private to path.
+ *
+ * Shape:   each stage is a function over the core's burst; packets[i] and burst.pkt[i] belong
+ *          together. After act no packet of the burst is the core's any more.
+ * Threads: the core.
+ * Memory:  struct sl_path_core holds everything.
+ * Errors:  none.
+ */
+
+#ifndef SL_PATH_STAGE_H
+#define SL_PATH_STAGE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "path/core.h"
+#include "state/burst.h"
+#include "state/core.h"
+#include "state/snapshot.h"
+
+struct rte_mbuf;
+
+#define SL_PATH_QUEUES_MAX (SL_PORTS_MAX * 4) /* that one core polls */
+#define SL_PATH_HEAD_SIZE  512		      /* octets of headers that are made contiguous */
+
+/* A receive queue that this core polls. */
+struct sl_path_queue {
+	uint16_t port_id, queue;
+	uint8_t port;  /* index as in snapshots */
+	bool checksum; /* the device looks at IPv4 header checksums */
+	bool filter;   /* only frames to our MAC address and to groups */
+	uint64_t mac;  /* ours, as its six octets lie in memory */
+};
+
+enum sl_path_phase { SL_PATH_RUN = 0, SL_PATH_STOP = 1, SL_PATH_FINISH = 2 };
+
+struct sl_path_core {
+	/* every burst */
+	struct sl_core_stats *stats;
+	struct sl_path_spec spec;
+	struct sl_core core;
+	bool held;	 /* stages or buffers may hold packets */
+	uint32_t rounds; /* since they were flushed */
+	uint64_t now_ms, tick_tsc, tick_cycles;
+	struct sl_idle idle;
+	uint32_t queue_count;
+	struct sl_path_queue queues[SL_PATH_QUEUES_MAX];
+	/* a burst */
+	struct sl_burst burst;
+	struct rte_mbuf *packets[SL_BURST_MAX];
+	const struct sl_node_view *views[SL_BURST_MAX];
+	/* what is held back */
+	struct sl_stage stages[SL_WORKERS_MAX];
+	uint32_t stage_count;
+	struct sl_txbuf out[SL_PORTS_MAX * SL_TX_CLASS_COUNT];
+	struct sl_tx_owner owner;
+	uint64_t nowhere; /* what is not in the balance is counted here */
+	/* control's words */
+	atomic_int phase;  /* written: control */
+	atomic_bool quiet; /* written: core; read: control */
+} __attribute__((aligned(SL_CACHE_LINE)));
+
+/* Receives a burst of a queue and parses it: packets, burst.pkt, frame_size, verdict (NODE where
+ * there is something to decide). Returns the number of packets. */
+uint32_t sl_path_receive(struct sl_path_core *core, const struct sl_path_queue *queue);
+
+/* Hands every packet of the burst to where its verdict says, and counts it. port: index of the one
+ * it came in by. */
+void sl_path_act(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t port);
+
+/* Pushes a stage's packets into its worker's ring; what finds no room is waited for or dropped. */
+void sl_path_stage_flush(struct sl_path_core *core, struct sl_stage *stage);
+
+/* Stages and buffers: everything out. */
+void sl_path_flush(struct sl_path_core *core);
+
+/* While it waits for another thread: serves hand-overs and yields. context: the core. */
+void sl_path_relax(void *context);
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "work/handler.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <rte_mbuf.h>
+
+#include "base/mem.h"
+#include "work/builtin.h"
+
+#define NAMES_SIZE 1024
+
+static const struct sl_handler_ops *known[SL_HANDLERS_MAX] = {
+	&sl_handler_sink,
+	&sl_handler_echo,
+	&sl_handler_capture,
+};
+static uint32_t known_count = 3;
+
+const struct sl_handler_ops *sl_handler_find(const char *name)
+{
+	for (uint32_t i = 0; i < known_count; i++)
+		if (strcmp(known[i]->name, name) == 0)
+			return known[i];
+	return NULL;
+}
+
+const char *sl_handler_names(void)
+{
+	static char names[NAMES_SIZE];
+	size_t used = 0;
+
+	for (uint32_t i = 0; i < known_count && used < sizeof(names); i++)
+		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s",
+					 i == 0 ? "" : ", ", known[i]->name);
+	return names;
+}
+
+int sl_handler_register(const struct sl_handler_ops *ops)
+{
+	if (ops->name == NULL || ops->open == NULL || ops->burst == NULL)
+		return -EINVAL;
+	if (sl_handler_find(ops->name) != NULL)
+		return -EEXIST;
+	if (known_count == SL_HANDLERS_MAX)
+		return -ENOSPC;
+	known[known_count++] = ops;
+	return 0;
+}
+
+int sl_handler_open(const char *name, const struct sl_handler_args *args,
+		    struct sl_handler **handler, struct sl_err *err)
+{
+	const struct sl_handler_ops *ops = sl_handler_find(name);
+	struct sl_handler *opened;
+	int rc;
+
+	if (ops == NULL)
+		return sl_err_set(err, -ENOENT, "node %s: there is no handler \"%s\", only %s",
+				  args->node, name, sl_handler_names());
+	opened = sl_mem_alloc(sizeof(*opened));
+	if (opened == NULL)
+		return sl_err_set(err, -ENOMEM, "node %s: no memory for its handler", args->node);
+	opened->ops = ops;
+	rc = ops->open(args, &opened->state, err);
+	if (rc != 0) {
+		sl_mem_free(opened, sizeof(*opened));
+		sl_err_prefix(err, "node %s", args->node);
+		return rc;
+	}
+	*handler = opened;
+	return 0;
+}
+
+void sl_handler_close(struct sl_handler *handler)
+{
+	if (handler == NULL)
+		return;
+	if (handler->ops->close != NULL)
+		handler->ops->close(handler->state);
+	sl_mem_free(handler, sizeof(*handler));
+}
+
+void sl_handler_free(struct rte_mbuf *const *packets, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		rte_pktmbuf_free(packets[i]);
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "work/worker.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+
+#include "base/mem.h"
+#include "state/snapshot.h"
+#include "work/handler.h"
+
+#define FLUSH_ROUNDS 32 /* busy rounds after which handlers are flushed anyway */
+#define TOUCHED_MAX  64 /* handlers that wait for a flush */
+
+struct sl_worker {
+	struct sl_worker_spec spec;
+	struct rte_ring *rings[SL_RX_CORES_MAX];
+	uint32_t ring_count;
+	struct sl_idle idle;
+	uint8_t port_of[RTE_MAX_ETHPORTS]; /* index of a port by its DPDK number */
+	struct sl_txbuf out[SL_PORTS_MAX];
+	uint64_t nowhere; /* handlers' packets are not in the balance */
+	const struct sl_handler *touched[TOUCHED_MAX];
+	uint32_t touched_count;
+	uint32_t rounds;      /* since the last flush */
+	atomic_bool stopping; /* written: control */
+};
+
+int sl_worker_create(const struct sl_worker_spec *spec, struct sl_worker **worker)
+{
+	struct sl_worker *made;
+	int rc;
+
+	if (spec->burst == 0 || spec->burst > SL_BURST_MAX || spec->port_count > SL_PORTS_MAX)
+		return -EINVAL;
+	made = sl_mem_alloc(sizeof(*made));
+	if (made == NULL)
+		return -ENOMEM;
+	made->spec = *spec;
+	made->ring_count = spec->rings->core_count;
+	for (uint32_t i = 0; i < made->ring_count; i++)
+		made->rings[i] = sl_worker_rings_get(spec->rings, i, spec->worker);
+	for (uint32_t i = 0; i < spec->port_count; i++) {
+		struct sl_port_stats *count = &spec->stats->ports[i];
+		struct sl_tx_counters counters = {&count->tx_packets, &count->tx_bytes,
+						  &count->tx_failed, &made->nowhere,
+						  &made->nowhere};
+
+		made->port_of[spec->ports[i].port_id] = (uint8_t)i;
+		sl_txbuf_init(&made->out[i], spec->plan, i, spec->plan->rx_count + spec->worker,
+			      SL_TX_OWN, spec->wait, &counters);
+	}
+	rc = sl_publish_reader_add(spec->publish, spec->reader);
+	if (rc != 0) {
+		sl_mem_free(made, sizeof(*made));
+		return rc;
+	}
+	sl_publish_reader_offline(spec->publish, spec->reader);
+	*worker = made;
+	return 0;
+}
+
+void sl_worker_destroy(struct sl_worker *worker)
+{
+	if (worker == NULL)
+		return;
+	sl_publish_reader_remove(worker->spec.publish, worker->spec.reader);
+	sl_mem_free(worker, sizeof(*worker));
+}
+
+/* ---- handlers -------------------------------------------------------------------------------- */
+
+static void handlers_flush(struct sl_worker *worker)
+{
+	for (uint32_t i = 0; i < worker->touched_count; i++)
+		worker->touched[i]->ops->flush(worker->touched[i]->state);
+	worker->touched_count = 0;
+	worker->rounds = 0;
+}
+
+static void handler_touch(struct sl_worker *worker, const struct sl_handler *handler)
+{
+	if (handler->ops->flush == NULL)
+		return;
+	for (uint32_t i = 0; i < worker->touched_count; i++)
+		if (worker->touched[i] == handler)
+			return;
+	if (worker->touched_count == TOUCHED_MAX)
+		handlers_flush(worker);
+	worker->touched[worker->touched_count++] = handler;
+}
+
+static const struct sl_handler *handler_of(const struct sl_snapshot *snapshot, uint32_t node)
+{
+	const struct sl_node_chunk *chunk;
+	const struct sl_node_view *view;
+
+	if (node >= SL_NODE_INDEX_MAX)
+		return NULL;
+	chunk = snapshot->chunks[node / SL_NODE_CHUNK_COUNT];
+	if (chunk == NULL)
+		return NULL;
+	view = &chunk->node[node % SL_NODE_CHUNK_COUNT];
+	return view->kind == SL_NODE_WORKER ? view->handler : NULL;
+}
+
+/* All packets of the first one's node, in order, to its handler; returns how many are left, in
+ * order, at the start of packets. */
+static uint32_t serve_node(struct sl_worker *worker, const struct sl_snapshot *snapshot,
+			   struct rte_mbuf **packets, uint32_t count)
+{
+	uint32_t node = packets[0]->hash.usr, left = 0;
+	const struct sl_handler *handler = handler_of(snapshot, node);
+	struct rte_mbuf *group[SL_BURST_MAX];
+	struct sl_handler_burst burst = {.packets = group, .worker = worker};
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (packets[i]->hash.usr == node)
+			group[burst.count++] = packets[i];
+		else
+			packets[left++] = packets[i];
+	}
+	if (sl_unlikely(handler == NULL)) {
+		sl_handler_free(group, burst.count);
+		return left;
+	}
+	handler_touch(worker, handler);
+	handler->ops->burst(handler->state, &burst);
+	return left;
+}
+
+void sl_handler_send(const struct sl_handler_burst *burst, struct rte_mbuf *packet)
+{
+	uint32_t port = burst->worker->port_of[packet->port];
+
+	sl_txbuf_add(&burst->worker->out[port], packet, packet->pkt_len);
+}
+
+const struct sl_mac *sl_worker_mac(const struct sl_worker *worker, const struct rte_mbuf *packet)
+{
+	return &worker->spec.ports[worker->port_of[packet->port]].mac;
+}
+
+/* ---- the loop -------------------------------------------------------------------------------- */
+
+/* One burst of every ring. The snapshot is read after a burst is taken, so that it is no older than
+ * the one by which its packets were sent here. */
+static uint32_t serve(struct sl_worker *worker)
+{
+	struct rte_mbuf *packets[SL_BURST_MAX];
+	uint32_t total = 0;
+
+	for (uint32_t i = 0; i < worker->ring_count; i++) {
+		uint32_t count = sl_worker_ring_pop(worker->rings[i], packets, worker->spec.burst);
+		const struct sl_snapshot *snapshot;
+
+		if (count == 0)
+			continue;
+		sl_stats_add(&worker->spec.stats->delivered, count);
+		snapshot = sl_publish_get(worker->spec.publish);
+		total += count;
+		while (count > 0)
+			count = serve_node(worker, snapshot, packets, count);
+	}
+	return total;
+}
+
+/* Handlers that wait for a flush belong to snapshots read since the last quiescent, so that is
+ * reported only after their flush. */
+static void settle(struct sl_worker *worker, uint32_t work)
+{
+	for (uint32_t i = 0; i < worker->spec.port_count; i++)
+		sl_txbuf_flush(&worker->out[i]);
+	if (work == 0 || ++worker->rounds >= FLUSH_ROUNDS)
+		handlers_flush(worker);
+	if (worker->touched_count == 0)
+		sl_publish_quiescent(worker->spec.publish, worker->spec.reader);
+}
+
+int sl_worker_run(void *argument)
+{
+	struct sl_worker *worker = argument;
+	struct sl_worker_stats *stats = worker->spec.stats;
+	uint64_t last = rte_rdtsc();
+
+	sl_idle_init(&worker->idle, worker->spec.idle);
+	sl_publish_reader_online(worker->spec.publish, worker->spec.reader);
+	for (;;) {
+		bool stopping = atomic_load_explicit(&worker->stopping, memory_order_acquire);
+		uint32_t work = serve(worker);
+		uint64_t now;
+
+		settle(worker, work);
+		if (work == 0) {
+			if (stopping)
+				break;
+			sl_idle_wait(&worker->idle);
+		} else {
+			sl_idle_reset(&worker->idle);
+		}
+		now = rte_rdtsc();
+		stats->all_cycles += now - last;
+		if (work > 0) {
+			stats->busy_cycles += now - last;
+			stats->last_packet_tsc = now;
+		}
+		last = now;
+	}
+	sl_publish_reader_offline(worker->spec.publish, worker->spec.reader);
+	return 0;
+}
+
+void sl_worker_stop(struct sl_worker *worker)
+{
+	atomic_store_explicit(&worker->stopping, true, memory_order_release);
+}
