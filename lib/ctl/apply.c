@@ -433,12 +433,13 @@ static int check_hash(struct sl_edit *edit, const struct sl_conf *wanted)
 
 static int check(struct sl_edit *edit, const struct sl_conf *conf, bool rollback)
 {
+	char text[SL_CONF_RESTART_TEXT_SIZE];
 	const char *key;
 	int status = 0;
 
 	if (!edit->before)
 		return 0;
-	key = rollback ? NULL : sl_conf_restart_key(edit->before->conf, conf);
+	key = rollback ? NULL : sl_conf_restart_key(edit->before->conf, conf, text);
 	if (key)
 		return sl_err_set(edit->err, -EPERM,
 				  "%s cannot change while it runs: needs a restart", key);

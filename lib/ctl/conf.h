@@ -253,8 +253,10 @@ struct sl_conf *sl_conf_copy(const struct sl_conf *conf);
 #define SL_CONF_SERVICES  0x40
 uint32_t sl_conf_changes(const struct sl_conf *a, const struct sl_conf *b);
 
-/* The first key that differs in what needs a restart ("dataplane.worker_cpus"), or NULL. */
-const char *sl_conf_restart_key(const struct sl_conf *a, const struct sl_conf *b);
+/* The first key that differs in what needs a restart ("dataplane.worker_cpus", "mtu of port p0"), or
+ * NULL. text has SL_CONF_RESTART_TEXT_SIZE octets. */
+#define SL_CONF_RESTART_TEXT_SIZE 128
+const char *sl_conf_restart_key(const struct sl_conf *a, const struct sl_conf *b, char *text);
 
 bool sl_conf_node_equal(const struct sl_conf_node *a, const struct sl_conf_node *b);
 bool sl_conf_pool_equal(const struct sl_conf_pool *a, const struct sl_conf_pool *b);

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* What differs between two configurations. */
+
+#include <string.h>
+
+#include "ctl/conf_key.h"
+
+static bool texts_equal(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+static bool ports_equal(const struct sl_conf *a, const struct sl_conf *b)
+{
+	if (a->port_count != b->port_count)
+		return false;
+	for (uint32_t i = 0; i < a->port_count; i++) {
+		if (sl_conf_table_differs(&sl_conf_port_table, &a->ports[i], &b->ports[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool pools_equal(const struct sl_conf *a, const struct sl_conf *b)
+{
+	if (a->pool_count != b->pool_count)
+		return false;
+	for (uint32_t i = 0; i < a->pool_count; i++) {
+		if (!sl_conf_pool_equal(&a->pools[i], &b->pools[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool services_equal(const struct sl_conf *a, const struct sl_conf *b)
+{
+	if (a->service_count != b->service_count)
+		return false;
+	for (uint32_t i = 0; i < a->service_count; i++) {
+		if (!sl_conf_service_equal(a, &a->services[i], b, &b->services[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool hash_keys_equal(const struct sl_conf_dataplane *a, const struct sl_conf_dataplane *b)
+{
+	return a->hash_key_set == b->hash_key_set &&
+	       memcmp(a->hash_key, b->hash_key, sizeof(a->hash_key)) == 0;
+}
+
+uint32_t sl_conf_changes(const struct sl_conf *a, const struct sl_conf *b)
+{
+	uint32_t changes = 0;
+
+	if (sl_conf_table_differs(&sl_conf_dataplane_table, &a->dataplane, &b->dataplane))
+		changes |= SL_CONF_DATAPLANE;
+	if (!hash_keys_equal(&a->dataplane, &b->dataplane))
+		changes |= SL_CONF_HASH_KEY;
+	if (!ports_equal(a, b))
+		changes |= SL_CONF_PORTS;
+	if (!texts_equal(a->control.socket, b->control.socket))
+		changes |= SL_CONF_SOCKET;
+	if (sl_conf_table_differs(&sl_conf_control_table, &a->control, &b->control))
+		changes |= SL_CONF_CONTROL;
+	if (!pools_equal(a, b))
+		changes |= SL_CONF_POOLS;
+	if (!services_equal(a, b))
+		changes |= SL_CONF_SERVICES;
+	return changes;
+}
+
+static const char *port_differs(const struct sl_conf *a, const struct sl_conf *b, char *text)
+{
+	if (a->port_count != b->port_count) {
+		(void)snprintf(text, SL_CONF_RESTART_TEXT_SIZE, "ports");
+		return text;
+	}
+	for (uint32_t i = 0; i < a->port_count; i++) {
+		const struct sl_conf_key *key =
+			sl_conf_table_differs(&sl_conf_port_table, &a->ports[i], &b->ports[i]);
+
+		if (key) {
+			(void)snprintf(text, SL_CONF_RESTART_TEXT_SIZE, "%s of port %s", key->name,
+				       a->ports[i].name);
+			return text;
+		}
+	}
+	return NULL;
+}
+
+const char *sl_conf_restart_key(const struct sl_conf *a, const struct sl_conf *b, char *text)
+{
+	const struct sl_conf_key *key =
+		sl_conf_table_differs(&sl_conf_dataplane_table, &a->dataplane, &b->dataplane);
+
+	if (key)
+		(void)snprintf(text, SL_CONF_RESTART_TEXT_SIZE, "dataplane.%s", key->name);
+	else if (!texts_equal(a->control.socket, b->control.socket))
+		(void)snprintf(text, SL_CONF_RESTART_TEXT_SIZE, "control.socket");
+	else
+		return port_differs(a, b, text);
+	return text;
+}
+
+bool sl_conf_node_equal(const struct sl_conf_node *a, const struct sl_conf_node *b)
+{
+	return a->kind == b->kind && !sl_conf_table_differs(&sl_conf_node_table, a, b);
+}
+
+bool sl_conf_pool_equal(const struct sl_conf_pool *a, const struct sl_conf_pool *b)
+{
+	return !sl_conf_table_differs(&sl_conf_pool_table, a, b);
+}
+
+bool sl_conf_service_equal(const struct sl_conf *conf_a, const struct sl_conf_service *a,
+			   const struct sl_conf *conf_b, const struct sl_conf_service *b)
+{
+	return !sl_conf_table_differs(&sl_conf_service_table, a, b) &&
+	       strcmp(conf_a->pools[a->pool].name, conf_b->pools[b->pool].name) == 0;
+}
