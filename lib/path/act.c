@@ -126,7 +126,8 @@ static inline bool to_remote(struct sl_path_core *core, const struct sl_node_vie
 	enum sl_drop refusal = remote_refusal(view, pkt, packet, l3, front);
 
 	if (sl_likely(refusal == SL_DROP_COUNT)) {
-		sl_encap_write(&view->encap, l3, pkt, core->burst.hash[i]);
+		core->outer_id += (uint16_t)core->spec.core_count;
+		sl_encap_write(&view->encap, l3, pkt, core->burst.hash[i], core->outer_id);
 		reshape(packet, front, size);
 		if (sl_likely(packet->nb_segs == 1) || is_sendable(core, view->port, packet)) {
 			sl_txbuf_add(out(core, view->port, SL_TX_FORWARDED), packet, size);

@@ -89,6 +89,7 @@ int sl_path_core_create(const struct sl_path_spec *spec, struct sl_path_core **c
 	made->spec = *spec;
 	made->stats = spec->stats;
 	made->core.index = spec->core;
+	made->outer_id = (uint16_t)spec->core;
 	made->core.stats = spec->stats;
 	rc = queues_find(made);
 	if (rc != 0)

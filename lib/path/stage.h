@@ -52,6 +52,7 @@ struct sl_path_core {
 	struct sl_burst burst;
 	struct rte_mbuf *packets[SL_BURST_MAX];
 	const struct sl_node_view *views[SL_BURST_MAX];
+	uint16_t outer_id; /* of the next outer IPv4 header without DF; cores share out numbers */
 	/* what is held back */
 	struct sl_stage stages[SL_WORKERS_MAX];
 	uint32_t stage_count;

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "pkt/encap.h"
+
+#include <errno.h>
+#include <stdbool.h>
+
+#define VXLAN_HAS_VNI 0x08 /* the I flag */
+#define DF_OCTET      (SL_IP4_DF >> 8)
+
+/* A template being written; tunnels have no more than its octets. */
+struct writer {
+	struct sl_encap *encap;
+	uint32_t size;
+};
+
+static uint8_t *put(struct writer *writer, uint32_t size)
+{
+	uint8_t *at = writer->encap->octets + writer->size;
+
+	writer->size += size;
+	return at;
+}
+
+static void put_eth(struct writer *writer, const struct sl_mac *dst, const struct sl_mac *src,
+		    uint16_t type)
+{
+	uint8_t *eth = put(writer, SL_ETH_SIZE);
+
+	memcpy(eth, dst->octets, SL_MAC_SIZE);
+	memcpy(eth + SL_ETH_SRC, src->octets, SL_MAC_SIZE);
+	sl_store_be16(eth + SL_ETH_TYPE, type);
+}
+
+static void put_ip(struct writer *writer, const struct sl_encap_spec *spec)
+{
+	if (spec->src.family == SL_FAMILY_IPV4) {
+		uint8_t *ip = put(writer, SL_IP4_SIZE);
+
+		memcpy(ip + SL_IP4_SRC, spec->src.octets, SL_ADDR4_SIZE);
+		memcpy(ip + SL_IP4_DST, spec->dst.octets, SL_ADDR4_SIZE);
+		writer->encap->sum = sl_csum_fold(sl_csum_partial(ip + SL_IP4_SRC, 8));
+	} else {
+		uint8_t *ip = put(writer, SL_IP6_SIZE);
+
+		memcpy(ip + SL_IP6_SRC, spec->src.octets, SL_ADDR6_SIZE);
+		memcpy(ip + SL_IP6_DST, spec->dst.octets, SL_ADDR6_SIZE);
+	}
+}
+
+static void put_tunnel(struct writer *writer, const struct sl_encap_spec *spec)
+{
+	if (spec->type == SL_ENCAP_GRE)
+		(void)put(writer, SL_GRE_SIZE);
+	if (spec->type >= SL_ENCAP_GUE)
+		sl_store_be16(put(writer, SL_UDP_SIZE) + 2, spec->port);
+	if (spec->type == SL_ENCAP_GUE)
+		(void)put(writer, SL_GUE_SIZE);
+	if (spec->type == SL_ENCAP_VXLAN) {
+		uint8_t *vxlan = put(writer, SL_VXLAN_SIZE);
+
+		vxlan[0] = VXLAN_HAS_VNI;
+		sl_store_be32(vxlan + 4, spec->vni << 8);
+		put_eth(writer, &spec->inner_dst_mac, &spec->inner_src_mac, 0);
+	}
+}
+
+/* What depends on the inner packet's family: index 1 for IPv6. */
+static void set_inner(struct sl_encap *encap, uint32_t inner)
+{
+	uint8_t protocol = inner ? SL_PROTO_IPV6 : SL_PROTO_IPIP;
+	uint16_t type = inner ? SL_ETHERTYPE_IPV6 : SL_ETHERTYPE_IPV4;
+	uint8_t tail[4];
+
+	memcpy(tail, encap->octets + encap->size - sizeof(tail), sizeof(tail));
+	encap->protocol[inner] = SL_PROTO_UDP;
+	if (encap->type == SL_ENCAP_IPIP)
+		encap->protocol[inner] = protocol;
+	if (encap->type == SL_ENCAP_GRE)
+		encap->protocol[inner] = SL_PROTO_GRE;
+	if (encap->type == SL_ENCAP_GRE || encap->type == SL_ENCAP_VXLAN)
+		sl_store_be16(tail + 2, type);
+	if (encap->type == SL_ENCAP_GUE)
+		tail[1] = protocol;
+	encap->tail[inner] = sl_load32(tail);
+}
+
+static bool valid(const struct sl_encap_spec *spec)
+{
+	if (spec->type > SL_ENCAP_VXLAN || spec->outer_df > SL_ENCAP_DF_CLEAR)
+		return false;
+	if (spec->type == SL_ENCAP_NONE)
+		return true;
+	if (spec->src.family != SL_FAMILY_IPV4 && spec->src.family != SL_FAMILY_IPV6)
+		return false;
+	if (spec->src.family != spec->dst.family)
+		return false;
+	if (spec->type >= SL_ENCAP_GUE && spec->port == 0)
+		return false;
+	return spec->type != SL_ENCAP_VXLAN || spec->vni <= SL_VNI_MAX;
+}
+
+int sl_encap_build(const struct sl_encap_spec *spec, struct sl_encap *encap)
+{
+	struct sl_encap built;
+	struct writer writer = {.encap = &built};
+	bool v6;
+
+	if (!valid(spec))
+		return -EINVAL;
+	memset(&built, 0, sizeof(built));
+	v6 = spec->type != SL_ENCAP_NONE && spec->src.family == SL_FAMILY_IPV6;
+	built.type = (uint8_t)spec->type;
+	built.df_copy = spec->outer_df == SL_ENCAP_DF_COPY ? DF_OCTET : 0;
+	built.df_set = spec->outer_df == SL_ENCAP_DF_SET ? DF_OCTET : 0;
+	put_eth(&writer, &spec->dst_mac, &spec->src_mac,
+		v6 ? SL_ETHERTYPE_IPV6 : SL_ETHERTYPE_IPV4);
+	if (spec->type != SL_ENCAP_NONE) {
+		built.family = spec->src.family;
+		put_ip(&writer, spec);
+		put_tunnel(&writer, spec);
+		built.size = (uint8_t)writer.size;
+		set_inner(&built, 0);
+		set_inner(&built, 1);
+	}
+	built.size = (uint8_t)writer.size;
+	built.overhead = (uint8_t)(writer.size - SL_ETH_SIZE);
+	*encap = built;
+	return 0;
+}
