@@ -8,7 +8,7 @@
 
 #include "sched/view.h"
 
-uint32_t sl_p2c_next(const struct sl_pick *pick, struct sl_pick_state *state,
+uint32_t sl_p2c_next(const struct sl_pick_view *pick, struct sl_pick_state *state,
 		     const struct sl_pick_live *live)
 {
 	const struct sl_pick_node *one = &pick->nodes[sl_view_draw(pick, state)];

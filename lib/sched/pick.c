@@ -55,15 +55,15 @@ static int scratch_init(struct scratch *scratch, const struct sl_sched_node *nod
 	return 0;
 }
 
-static struct sl_pick *view_create(enum sl_scheduler scheduler, const struct scratch *scratch)
+static struct sl_pick_view *view_create(enum sl_scheduler scheduler, const struct scratch *scratch)
 {
 	uint32_t turns =
 		scheduler == SL_SCHED_WRR ? sl_wrr_turn_count(scratch->nodes, scratch->count) : 0;
-	size_t size = sl_room(sizeof(struct sl_pick)) +
+	size_t size = sl_room(sizeof(struct sl_pick_view)) +
 		      sl_room(scratch->count * sizeof(struct sl_pick_node)) +
 		      sl_room(scratch->count * sizeof(struct sl_alias)) +
 		      sl_room(turns * sizeof(uint32_t));
-	struct sl_pick *pick = sl_mem_alloc(size);
+	struct sl_pick_view *pick = sl_mem_alloc(size);
 	unsigned char *at = (unsigned char *)pick;
 
 	if (!pick)
@@ -80,7 +80,7 @@ static struct sl_pick *view_create(enum sl_scheduler scheduler, const struct scr
 	return pick;
 }
 
-static uint64_t id_of(const struct sl_pick *pick)
+static uint64_t id_of(const struct sl_pick_view *pick)
 {
 	uint64_t id = sl_prng_mix(pick->scheduler + 1);
 
@@ -91,7 +91,7 @@ static uint64_t id_of(const struct sl_pick *pick)
 	return id;
 }
 
-static void fill(struct sl_pick *pick, struct scratch *scratch)
+static void fill(struct sl_pick_view *pick, struct scratch *scratch)
 {
 	pick->id = id_of(pick);
 	if (pick->count == 0 || pick->scheduler == SL_SCHED_WLEAST)
@@ -106,10 +106,10 @@ static void fill(struct sl_pick *pick, struct scratch *scratch)
 }
 
 int sl_pick_build(enum sl_scheduler scheduler, const struct sl_sched_node *nodes,
-		  uint32_t node_count, const bool *absent, struct sl_pick **pick)
+		  uint32_t node_count, const bool *absent, struct sl_pick_view **pick)
 {
 	struct scratch scratch;
-	struct sl_pick *view;
+	struct sl_pick_view *view;
 	int rc = check(scheduler, nodes, node_count);
 
 	if (rc < 0)
@@ -126,13 +126,13 @@ int sl_pick_build(enum sl_scheduler scheduler, const struct sl_sched_node *nodes
 	return view ? 0 : -ENOMEM;
 }
 
-void sl_pick_destroy(struct sl_pick *pick)
+void sl_pick_destroy(struct sl_pick_view *pick)
 {
 	if (pick)
 		sl_mem_free(pick, pick->size);
 }
 
-size_t sl_pick_size(const struct sl_pick *pick)
+size_t sl_pick_size(const struct sl_pick_view *pick)
 {
 	return pick->size;
 }
@@ -144,7 +144,7 @@ void sl_pick_state_init(struct sl_pick_state *state, uint64_t seed)
 }
 
 /* The first meeting of a core with a view. */
-static void meet(const struct sl_pick *pick, struct sl_pick_state *state)
+static void meet(const struct sl_pick_view *pick, struct sl_pick_state *state)
 {
 	uint64_t places = pick->scheduler == SL_SCHED_WRR ? pick->turn_count : pick->count;
 
@@ -153,7 +153,7 @@ static void meet(const struct sl_pick *pick, struct sl_pick_state *state)
 	state->kept_count = 0;
 }
 
-uint32_t sl_pick_next(const struct sl_pick *pick, struct sl_pick_state *state,
+uint32_t sl_pick_next(const struct sl_pick_view *pick, struct sl_pick_state *state,
 		      const struct sl_pick_live *live)
 {
 	if (sl_unlikely(pick->count == 0))

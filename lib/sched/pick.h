@@ -25,7 +25,7 @@
 
 #define SL_PICK_KEPT 4 /* candidates that wleast keeps in mind */
 
-struct sl_pick;
+struct sl_pick_view;
 
 /* One cache line, written by its core alone. */
 struct sl_pick_state {
@@ -50,13 +50,13 @@ struct sl_pick_live {
 /* A view of those nodes that have weight and are not absent (absent may be NULL). scheduler:
  * one of the four; others give -EINVAL. */
 int sl_pick_build(enum sl_scheduler scheduler, const struct sl_sched_node *nodes,
-		  uint32_t node_count, const bool *absent, struct sl_pick **pick);
+		  uint32_t node_count, const bool *absent, struct sl_pick_view **pick);
 
 /* Takes NULL. */
-void sl_pick_destroy(struct sl_pick *pick);
+void sl_pick_destroy(struct sl_pick_view *pick);
 
 /* Octets of a view. */
-size_t sl_pick_size(const struct sl_pick *pick);
+size_t sl_pick_size(const struct sl_pick_view *pick);
 
 /* seed: different for each core and start. */
 void sl_pick_state_init(struct sl_pick_state *state, uint64_t seed);
@@ -75,7 +75,7 @@ void sl_pick_state_init(struct sl_pick_state *state, uint64_t seed);
  *   p2c      the less loaded of two drawn by lot.
  *
  * No division, no loop longer than 20 nodes times the cores. */
-uint32_t sl_pick_next(const struct sl_pick *pick, struct sl_pick_state *state,
+uint32_t sl_pick_next(const struct sl_pick_view *pick, struct sl_pick_state *state,
 		      const struct sl_pick_live *live);
 
 #endif

@@ -19,7 +19,7 @@ struct sl_pick_node {
 	uint32_t index;
 };
 
-struct sl_pick {
+struct sl_pick_view {
 	uint64_t id; /* of what it holds: scheduler, nodes and weights */
 	size_t size;
 	enum sl_scheduler scheduler;
@@ -36,13 +36,13 @@ struct sl_pick {
 /* The length of the sequence for these nodes; and the sequence. weights: scratch for count
  * words. */
 uint32_t sl_wrr_turn_count(const struct sl_pick_node *nodes, uint32_t count);
-void sl_wrr_fill(struct sl_pick *pick, uint64_t *weights, uint32_t *stack, uint32_t *buckets);
+void sl_wrr_fill(struct sl_pick_view *pick, uint64_t *weights, uint32_t *stack, uint32_t *buckets);
 
-uint32_t sl_wrr_next(const struct sl_pick *pick, struct sl_pick_state *state);
-uint32_t sl_wrandom_next(const struct sl_pick *pick, struct sl_pick_state *state);
-uint32_t sl_wleast_next(const struct sl_pick *pick, struct sl_pick_state *state,
+uint32_t sl_wrr_next(const struct sl_pick_view *pick, struct sl_pick_state *state);
+uint32_t sl_wrandom_next(const struct sl_pick_view *pick, struct sl_pick_state *state);
+uint32_t sl_wleast_next(const struct sl_pick_view *pick, struct sl_pick_state *state,
 			const struct sl_pick_live *live);
-uint32_t sl_p2c_next(const struct sl_pick *pick, struct sl_pick_state *state,
+uint32_t sl_p2c_next(const struct sl_pick_view *pick, struct sl_pick_state *state,
 		     const struct sl_pick_live *live);
 
 static inline uint64_t sl_view_random(struct sl_pick_state *state)
@@ -55,7 +55,7 @@ static inline uint64_t sl_view_random(struct sl_pick_state *state)
 }
 
 /* One place in nodes by lot. */
-static inline uint32_t sl_view_draw(const struct sl_pick *pick, struct sl_pick_state *state)
+static inline uint32_t sl_view_draw(const struct sl_pick_view *pick, struct sl_pick_state *state)
 {
 	uint64_t column = sl_view_random(state);
 

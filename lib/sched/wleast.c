@@ -33,7 +33,7 @@ static bool has(const struct ranking *ranking, uint32_t place)
 	return false;
 }
 
-static void consider(struct ranking *ranking, const struct sl_pick *pick,
+static void consider(struct ranking *ranking, const struct sl_pick_view *pick,
 		     const struct sl_pick_live *live, uint32_t place)
 {
 	const struct sl_pick_node *node = &pick->nodes[place];
@@ -52,7 +52,7 @@ static void consider(struct ranking *ranking, const struct sl_pick *pick,
 	ranking->best[at] = candidate;
 }
 
-uint32_t sl_wleast_next(const struct sl_pick *pick, struct sl_pick_state *state,
+uint32_t sl_wleast_next(const struct sl_pick_view *pick, struct sl_pick_state *state,
 			const struct sl_pick_live *live)
 {
 	struct ranking ranking = {.count = 0};

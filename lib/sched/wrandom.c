@@ -4,7 +4,7 @@
 
 #include "sched/view.h"
 
-uint32_t sl_wrandom_next(const struct sl_pick *pick, struct sl_pick_state *state)
+uint32_t sl_wrandom_next(const struct sl_pick_view *pick, struct sl_pick_state *state)
 {
 	return pick->nodes[sl_view_draw(pick, state)].index;
 }

@@ -62,7 +62,7 @@ static void count_turns(uint32_t *buckets, uint32_t turn_count, uint64_t turns)
 		buckets[(spread.start >> 32) + 1]++;
 }
 
-static void place_turns(struct sl_pick *pick, uint32_t *buckets, uint64_t turns, uint32_t who)
+static void place_turns(struct sl_pick_view *pick, uint32_t *buckets, uint64_t turns, uint32_t who)
 {
 	struct spread spread;
 
@@ -73,13 +73,14 @@ static void place_turns(struct sl_pick *pick, uint32_t *buckets, uint64_t turns,
 		pick->turns[buckets[spread.start >> 32]++] = who;
 }
 
-static uint64_t whole_turns(const struct sl_pick *pick, uint32_t i, uint64_t sum)
+static uint64_t whole_turns(const struct sl_pick_view *pick, uint32_t i, uint64_t sum)
 {
 	return pick->nodes[i].weight * pick->turn_count / sum;
 }
 
 /* Fills the alias columns with the fractions of turns that are left; the sum fits their limit. */
-static void draw_fractions(struct sl_pick *pick, uint64_t sum, uint64_t *weights, uint32_t *stack)
+static void draw_fractions(struct sl_pick_view *pick, uint64_t sum, uint64_t *weights,
+			   uint32_t *stack)
 {
 	uint32_t bits = 64 - (uint32_t)__builtin_clzll(sum);
 	uint32_t shift = bits > SL_ALIAS_WEIGHT_BITS ? bits - SL_ALIAS_WEIGHT_BITS : 0;
@@ -89,7 +90,7 @@ static void draw_fractions(struct sl_pick *pick, uint64_t sum, uint64_t *weights
 	sl_alias_build(pick->lots, weights, pick->count, stack);
 }
 
-void sl_wrr_fill(struct sl_pick *pick, uint64_t *weights, uint32_t *stack, uint32_t *buckets)
+void sl_wrr_fill(struct sl_pick_view *pick, uint64_t *weights, uint32_t *stack, uint32_t *buckets)
 {
 	uint64_t sum = 0, lots = pick->turn_count;
 
@@ -109,7 +110,7 @@ void sl_wrr_fill(struct sl_pick *pick, uint64_t *weights, uint32_t *stack, uint3
 		draw_fractions(pick, sum, weights, stack);
 }
 
-uint32_t sl_wrr_next(const struct sl_pick *pick, struct sl_pick_state *state)
+uint32_t sl_wrr_next(const struct sl_pick_view *pick, struct sl_pick_state *state)
 {
 	uint32_t who = pick->turns[state->position];
 
