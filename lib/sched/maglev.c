@@ -16,5 +16,5 @@ void sl_maglev_fill(const struct sl_roster *roster, const struct sl_sched_input 
 		    void *memory, uint32_t *slots)
 {
 	(void)input;
-	sl_populate(roster, SL_POPULATE_NEXT, memory, slots);
+	sl_populate(roster, memory, slots);
 }

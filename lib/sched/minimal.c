@@ -56,7 +56,7 @@ void sl_minimal_fill(const struct sl_roster *roster, const struct sl_sched_input
 	struct sl_surplus surplus;
 
 	if (!input->before) {
-		sl_populate(roster, SL_POPULATE_NEAREST, memory, slots);
+		sl_populate_quickly(roster, memory, slots);
 		return;
 	}
 	memmove(slots, input->before, input->slot_count * sizeof(*slots));
