@@ -7,14 +7,14 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 
-#define WAYS		8
-#define SECRET_TWIST	0x9216d5d98979fb1bull /* tags and slots must not be told from one another */
-#define FOLLOWED_FLAGS	(SL_PKT_ICMP_ERROR | SL_PKT_ICMP_STRANGE)
+#define WAYS	       8
+#define SECRET_TWIST   0x9216d5d98979fb1bull /* tags and slots must not be told from one another */
+#define FOLLOWED_FLAGS (SL_PKT_ICMP_ERROR | SL_PKT_ICMP_STRANGE)
 
 struct entry {
 	struct sl_key key; /* of the flow */
 	uint64_t seen_ms;
-	uint16_t flags;	   /* FOLLOWED_FLAGS of the first fragment */
+	uint16_t flags; /* FOLLOWED_FLAGS of the first fragment */
 	uint16_t spare[7];
 };
 
@@ -118,8 +118,9 @@ static enum sl_frag_answer learn(struct bucket *bucket, struct entry *known, uin
 {
 	uint32_t way;
 
-	if (known && is_live(known, now_ms) && !same_key(&known->key, &pkt->key))
-		return SL_FRAG_REFUSED; /* two beginnings of one datagram that disagree */
+	if (known && now_ms - known->seen_ms < SL_FRAG_OVERLAP_MS &&
+	    !same_key(&known->key, &pkt->key))
+		return SL_FRAG_REFUSED;
 	way = known ? (uint32_t)(known - bucket->entry) : oldest(bucket);
 	bucket->tag[way] = tag;
 	bucket->entry[way].key = pkt->key;

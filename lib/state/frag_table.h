@@ -24,8 +24,11 @@
 #include "pkt/parse.h"
 
 #define SL_FRAG_ENTRIES_MIN 8
-#define SL_FRAG_ENTRIES	    8192 /* of each receive core: 576 KiB */
+#define SL_FRAG_ENTRIES	    8192  /* of each receive core: 576 KiB */
 #define SL_FRAG_LIFE_MS	    10000 /* of a datagram; its fragments follow one another closely */
+#define SL_FRAG_OVERLAP_MS                                                                         \
+	1000 /* in which a second beginning with other ports is refused; later the
+				   * identification is taken for one used again */
 
 struct sl_frag_table;
 
