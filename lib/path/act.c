@@ -182,6 +182,8 @@ static void to_punt(struct sl_path_core *core, const struct sl_snapshot *snapsho
 static void to_nobody(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t port,
 		      uint32_t i)
 {
+	if (core->burst.verdict[i] == SL_VERDICT_HELD)
+		return;
 	if (core->burst.reason[i] == SL_DROP_NO_NODE)
 		count_service(core, i);
 	if (core->burst.verdict[i] == SL_VERDICT_PUNT)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include <rte_cycles.h>
 
@@ -75,6 +76,16 @@ static void buffers_init(struct sl_path_core *core)
 	sl_tx_owner_init(&core->owner, spec->plan, spec->core);
 }
 
+/* With a secret of its own: nobody outside may aim at a bucket of the table. */
+static int fragments_create(struct sl_path_core *core)
+{
+	struct sl_hash_key secret;
+
+	if (getrandom(&secret, sizeof(secret), 0) != sizeof(secret))
+		return -EIO;
+	return sl_frag_table_create(SL_FRAG_ENTRIES, &secret, &core->fragments);
+}
+
 int sl_path_core_create(const struct sl_path_spec *spec, struct sl_path_core **core)
 {
 	struct sl_path_core *made;
@@ -94,6 +105,9 @@ int sl_path_core_create(const struct sl_path_spec *spec, struct sl_path_core **c
 	rc = queues_find(made);
 	if (rc != 0)
 		goto free;
+	rc = fragments_create(made);
+	if (rc != 0)
+		goto free;
 	buffers_init(made);
 	made->stage_count = spec->rings == NULL ? 0 : spec->rings->worker_count;
 	for (uint32_t i = 0; i < made->stage_count; i++)
@@ -105,6 +119,7 @@ int sl_path_core_create(const struct sl_path_spec *spec, struct sl_path_core **c
 	*core = made;
 	return 0;
 free:
+	sl_frag_table_destroy(made->fragments);
 	sl_mem_free(made, sizeof(*made));
 	return rc;
 }
@@ -114,6 +129,7 @@ void sl_path_core_destroy(struct sl_path_core *core)
 	if (core == NULL)
 		return;
 	sl_publish_reader_remove(core->spec.publish, core->spec.reader);
+	sl_frag_table_destroy(core->fragments);
 	sl_mem_free(core, sizeof(*core));
 }
 
@@ -162,8 +178,12 @@ static uint32_t receive_all(struct sl_path_core *core)
 		if (count == 0)
 			continue;
 		snapshot = sl_publish_get(core->spec.publish);
+		if (sl_unlikely(core->burst_flags & SL_PKT_FRAGMENT))
+			sl_path_follow_fragments(core, snapshot, queue->port);
 		sl_decide(snapshot, &core->core, &core->burst, core->now_ms);
 		sl_path_act(core, snapshot, queue->port);
+		if (sl_unlikely(core->hold.learned))
+			sl_path_release_fragments(core, snapshot, queue->port);
 		core->stats->bursts++;
 		core->held = true;
 		total += count;
@@ -218,6 +238,8 @@ int sl_path_core_run(void *argument)
 		tick(core, last);
 		if (sl_likely(phase == SL_PATH_RUN))
 			received = receive_all(core);
+		if (sl_unlikely(core->hold.count > 0))
+			sl_path_expire_fragments(core, phase != SL_PATH_RUN);
 		work = received + sl_tx_drain(&core->owner, core->out);
 		core->held |= work > 0;
 		flush_due(core, work);

@@ -59,6 +59,7 @@ static inline __attribute__((always_inline)) uint64_t parse(struct sl_path_core 
 {
 	struct sl_burst *burst = &core->burst;
 	uint64_t bytes = 0;
+	uint32_t flags = 0;
 
 	for (uint32_t i = 0; i < SL_MIN(count, PREFETCH_AHEAD); i++)
 		rte_prefetch0(rte_pktmbuf_mtod(core->packets[i], const void *));
@@ -80,10 +81,12 @@ static inline __attribute__((always_inline)) uint64_t parse(struct sl_path_core 
 			sl_parse(rte_pktmbuf_mtod(packet, const uint8_t *), packet->data_len,
 				 packet->pkt_len, options, &burst->pkt[i]);
 		}
+		flags |= burst->pkt[i].flags;
 		burst->verdict[i] = verdict_of[burst->pkt[i].status];
 		burst->reason[i] = reason_of[burst->pkt[i].status];
 	}
 	burst->count = count;
+	core->burst_flags = (uint16_t)flags;
 	return bytes;
 }
 

@@ -19,12 +19,15 @@
 #include "path/core.h"
 #include "state/burst.h"
 #include "state/core.h"
+#include "state/frag_table.h"
 #include "state/snapshot.h"
 
 struct rte_mbuf;
 
 #define SL_PATH_QUEUES_MAX (SL_PORTS_MAX * 4) /* that one core polls */
 #define SL_PATH_HEAD_SIZE  512		      /* octets of headers that are made contiguous */
+#define SL_PATH_HOLD_MAX   256		      /* early fragments kept back */
+#define SL_PATH_HOLD_MS	   100		      /* how long: the first one is on its way, or lost */
 
 /* A receive queue that this core polls. */
 struct sl_path_queue {
@@ -33,6 +36,20 @@ struct sl_path_queue {
 	bool checksum; /* the device looks at IPv4 header checksums */
 	bool filter;   /* only frames to our MAC address and to groups */
 	uint64_t mac;  /* ours, as its six octets lie in memory */
+};
+
+/* A later fragment that came before its datagram's first. */
+struct sl_path_held {
+	struct rte_mbuf *packet;
+	uint64_t tag; /* sl_frag_tag() */
+	uint64_t since_ms;
+	uint32_t port; /* it came in by */
+};
+
+struct sl_path_hold {
+	uint32_t count;
+	bool learned; /* this burst had a first fragment: some held ones may go on */
+	struct sl_path_held held[SL_PATH_HOLD_MAX]; /* count, in the order they came */
 };
 
 enum sl_path_phase { SL_PATH_RUN = 0, SL_PATH_STOP = 1, SL_PATH_FINISH = 2 };
@@ -53,7 +70,10 @@ struct sl_path_core {
 	struct rte_mbuf *packets[SL_BURST_MAX];
 	const struct sl_node_view *views[SL_BURST_MAX];
 	uint16_t outer_id; /* of the next outer IPv4 header without DF; cores share out numbers */
+	uint16_t burst_flags; /* SL_PKT_ flags of all its packets */
 	/* what is held back */
+	struct sl_frag_table *fragments;
+	struct sl_path_hold hold;
 	struct sl_stage stages[SL_WORKERS_MAX];
 	uint32_t stage_count;
 	struct sl_txbuf out[SL_PORTS_MAX * SL_TX_CLASS_COUNT];
@@ -67,6 +87,15 @@ struct sl_path_core {
 /* Receives a burst of a queue and parses it: packets, burst.pkt, frame_size, verdict (NODE where
  * there is something to decide). Returns the number of packets. */
 uint32_t sl_path_receive(struct sl_path_core *core, const struct sl_path_queue *queue);
+
+/* Gives the burst's fragments the keys of their flows; early ones are kept back (verdict HELD).
+ * After act, when hold.learned, release decides and acts on those whose first fragment came. expire
+ * drops those that waited too long, or all. */
+void sl_path_follow_fragments(struct sl_path_core *core, const struct sl_snapshot *snapshot,
+			      uint32_t port);
+void sl_path_release_fragments(struct sl_path_core *core, const struct sl_snapshot *snapshot,
+			       uint32_t port);
+void sl_path_expire_fragments(struct sl_path_core *core, bool all);
 
 /* Hands every packet of the burst to where its verdict says, and counts it. port: index of the one
  * it came in by. */

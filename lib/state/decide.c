@@ -28,7 +28,7 @@ static uint64_t hash_odd(const struct sl_snapshot *snapshot, const struct sl_poo
 	struct sl_key_mask mask = pool->mask;
 	struct sl_key key = pkt->key;
 
-	if (pkt->flags & SL_PKT_FRAGMENT)
+	if (pkt->flags & SL_PKT_NO_PORTS)
 		mask.misc &= ~MISC_PORTS;
 	if (pool->flags & SL_POOL_SYMMETRIC)
 		order_ends(&key);
@@ -38,7 +38,7 @@ static uint64_t hash_odd(const struct sl_snapshot *snapshot, const struct sl_poo
 static inline uint64_t hash_pkt(const struct sl_snapshot *snapshot, const struct sl_pool_view *pool,
 				const struct sl_pkt *pkt)
 {
-	if (sl_unlikely((pool->flags & SL_POOL_SYMMETRIC) || (pkt->flags & SL_PKT_FRAGMENT)))
+	if (sl_unlikely((pool->flags & SL_POOL_SYMMETRIC) || (pkt->flags & SL_PKT_NO_PORTS)))
 		return hash_odd(snapshot, pool, pkt);
 	return sl_key_hash(&snapshot->hash_key, &pkt->key, &pool->mask);
 }

@@ -32,8 +32,8 @@ void sl_decide(const struct sl_snapshot *snapshot, struct sl_core *core, struct 
 void sl_decide_look(const struct sl_snapshot *snapshot, const struct sl_core *core,
 		    struct sl_burst *burst, uint64_t now_ms);
 
-/* The hash of a packet in a pool: its slot is hash >> pool->shift. Fragments, first and later, hash
- * without ports, so that those of a datagram meet. */
+/* The hash of a packet in a pool: its slot is hash >> pool->shift. A fragment whose ports are not known
+ * (nobody asked the fragment table) hashes without ports. */
 uint64_t sl_decide_hash(const struct sl_snapshot *snapshot, const struct sl_pool_view *pool,
 			const struct sl_pkt *pkt);
 

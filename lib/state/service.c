@@ -175,11 +175,11 @@ static uint32_t match_place(const struct sl_service_table *table, uint32_t place
 	return SL_SERVICE_NONE;
 }
 
-static uint32_t find_slowly(const struct sl_service_table *table, const struct sl_pkt *pkt)
+/* Where the search for a packet's service starts. */
+static uint32_t first_place(const struct sl_service_table *table, const struct sl_pkt *pkt)
 {
 	const struct sl_key *key = &pkt->key;
 	uint32_t place = SL_SERVICE_PLACE_ANY;
-	uint32_t service;
 
 	if (!(pkt->flags & (SL_PKT_ICMP_STRANGE | SL_PKT_GROUP)) &&
 	    !find_exact(table, key, SL_SERVICE_EXACT_PLACE, &place)) {
@@ -188,8 +188,16 @@ static uint32_t find_slowly(const struct sl_service_table *table, const struct s
 
 		place = locate(table, key->family, octets);
 	}
+	return place;
+}
+
+static uint32_t find_slowly(const struct sl_service_table *table, const struct sl_pkt *pkt)
+{
+	uint32_t place = first_place(table, pkt);
+	uint32_t service;
+
 	for (; place != SL_SERVICE_PLACE_NONE; place = table->place[place].parent) {
-		service = match_place(table, place, key->protocol, pkt);
+		service = match_place(table, place, pkt->key.protocol, pkt);
 		if (service != SL_SERVICE_NONE)
 			return service;
 	}
@@ -217,6 +225,26 @@ void sl_service_lookup(const struct sl_service_table *table, const struct sl_pkt
 				     &services[i]))
 			services[i] = find_slowly(table, &pkts[i]);
 	}
+}
+
+bool sl_service_asks_ports(const struct sl_service_table *table, const struct sl_pkt *pkt)
+{
+	uint32_t place = first_place(table, pkt);
+
+	for (; place != SL_SERVICE_PLACE_NONE; place = table->place[place].parent) {
+		for (uint32_t n = 0; n < 4; n++) { /* protocol named or not, VLAN named or not */
+			uint32_t protocol = n < 2 ? pkt->key.protocol : SL_SERVICE_PROTOCOL_NONE;
+			uint32_t vlan = n % 2 == 0 ? pkt->vlan : 0;
+			const struct sl_service_group *group =
+				find_group(table, &table->place[place], protocol << 16 | vlan);
+
+			if (group && (group->single_count || group->range_count))
+				return true;
+			if (group && group->whole != SL_SERVICE_NONE)
+				return false;
+		}
+	}
+	return false;
 }
 
 bool sl_service_table_owns(const struct sl_service_table *table, const struct sl_addr *addr)

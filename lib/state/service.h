@@ -47,6 +47,10 @@ void sl_service_table_put(struct sl_service_table *table); /* takes NULL */
 void sl_service_lookup(const struct sl_service_table *table, const struct sl_pkt *pkts,
 		       uint32_t count, uint32_t *services);
 
+/* Whether the packet's ports could matter: some service that its address and protocol lead to asks for
+ * ports before one that takes all. */
+bool sl_service_asks_ports(const struct sl_service_table *table, const struct sl_pkt *pkt);
+
 /* Whether some service that names an address covers this one: ARP, ND and echo are answered for it.
  */
 bool sl_service_table_owns(const struct sl_service_table *table, const struct sl_addr *addr);
