@@ -17,6 +17,7 @@
 struct sl_core {
 	uint32_t index;		     /* of its flow tables and stamps */
 	struct sl_core_stats *stats; /* its own */
+	uint32_t sweep_pool;	     /* whose flow table is swept next; starts at 0 */
 };
 
 #endif

@@ -4,65 +4,15 @@
 
 #include <rte_prefetch.h>
 
+#include "state/flow_table.h"
+#include "state/follow.h"
+#include "state/hash.h"
 #include "state/service.h"
 
-#define MISC_PORTS 0xffffffffull /* ports in word 0 of a key */
-
-/* Orders the two ends of a key, so that both directions of a flow are one key. */
-static void order_ends(struct sl_key *key)
-{
-	int order;
-
-	if (key->family == SL_FAMILY_IPV4)
-		order = memcmp(&key->src4, &key->dst4, sizeof(key->src4));
-	else
-		order = memcmp(key->src, key->dst, sizeof(key->src));
-	if (order > 0 || (order == 0 && key->sport_be > key->dport_be))
-		sl_key_reverse(key);
-}
-
-/* What is hashed in another way than by the pool's plain mask. */
-static uint64_t hash_odd(const struct sl_snapshot *snapshot, const struct sl_pool_view *pool,
-			 const struct sl_pkt *pkt)
-{
-	struct sl_key_mask mask = pool->mask;
-	struct sl_key key = pkt->key;
-
-	if (pkt->flags & SL_PKT_NO_PORTS)
-		mask.misc &= ~MISC_PORTS;
-	if (pool->flags & SL_POOL_SYMMETRIC)
-		order_ends(&key);
-	return sl_key_hash(&snapshot->hash_key, &key, &mask);
-}
-
-static inline uint64_t hash_pkt(const struct sl_snapshot *snapshot, const struct sl_pool_view *pool,
-				const struct sl_pkt *pkt)
-{
-	if (sl_unlikely((pool->flags & SL_POOL_SYMMETRIC) || (pkt->flags & SL_PKT_NO_PORTS)))
-		return hash_odd(snapshot, pool, pkt);
-	return sl_key_hash(&snapshot->hash_key, &pkt->key, &pool->mask);
-}
-
-uint64_t sl_decide_hash(const struct sl_snapshot *snapshot, const struct sl_pool_view *pool,
-			const struct sl_pkt *pkt)
-{
-	return hash_pkt(snapshot, pool, pkt);
-}
-
-/* The first packet of a connection, as far as a packet can tell. */
-static inline bool is_beginning(const struct sl_pkt *pkt)
-{
-	bool syn = (pkt->tcp_flags & (SL_TCP_SYN | SL_TCP_ACK | SL_TCP_RST | SL_TCP_FIN)) ==
-		   SL_TCP_SYN;
-
-	return (syn || (pkt->flags & SL_PKT_QUIC_INITIAL)) &&
-	       !(pkt->flags & (SL_PKT_ICMP_ERROR | SL_PKT_FRAGMENT));
-}
-
 static inline const struct sl_pool_view *pool_of(const struct sl_snapshot *snapshot,
-						 uint32_t service)
+						 const struct sl_burst *burst, uint32_t i)
 {
-	return &snapshot->pools[snapshot->services[service].pool];
+	return &snapshot->pools[snapshot->services[burst->service[i]].pool];
 }
 
 /* Hands the packet to the node, or says why to nobody. */
@@ -79,7 +29,7 @@ static inline void give(const struct sl_pool_view *pool, struct sl_burst *burst,
 
 /* Hashes of all that found a service; returns how many did, their places in list. */
 static inline uint32_t hash_all(const struct sl_snapshot *snapshot, struct sl_burst *burst,
-				uint32_t *list)
+				uint8_t *list)
 {
 	uint32_t count = 0;
 
@@ -93,12 +43,71 @@ static inline uint32_t hash_all(const struct sl_snapshot *snapshot, struct sl_bu
 			burst->reason[i] = SL_DROP_NO_SERVICE;
 			continue;
 		}
-		pool = pool_of(snapshot, burst->service[i]);
-		burst->hash[i] = hash_pkt(snapshot, pool, &burst->pkt[i]);
+		pool = pool_of(snapshot, burst, i);
+		burst->hash[i] = sl_hash_slot(snapshot, pool, &burst->pkt[i]);
 		rte_prefetch0(&pool->words[burst->hash[i] >> pool->shift]);
-		list[count++] = i;
+		list[count++] = (uint8_t)i;
 	}
 	return count;
+}
+
+/* Gives away what settled slots decide alone; returns how many are left, their places in list. */
+static inline uint32_t give_settled(const struct sl_snapshot *snapshot, struct sl_burst *burst,
+				    uint8_t *list, uint32_t count)
+{
+	uint32_t left = 0;
+
+	for (uint32_t n = 0; n < count; n++) {
+		uint32_t i = list[n];
+		const struct sl_service_view *service = &snapshot->services[burst->service[i]];
+		const struct sl_pool_view *pool = &snapshot->pools[service->pool];
+		uint32_t word = pool->words[burst->hash[i] >> pool->shift];
+
+		if (sl_unlikely((word & SL_SLOT_OPEN) || pool->tracking == SL_TRACKING_FULL ||
+				service->prior_pool != SL_SERVICE_NONE ||
+				sl_follow_begins(&burst->pkt[i])))
+			list[left++] = (uint8_t)i;
+		else
+			give(pool, burst, i, word & SL_SLOT_NODE,
+			     word & SL_SLOT_LENT ? SL_WHY_LENT : SL_WHY_SLOT);
+	}
+	return left;
+}
+
+/* Tags of what is left, their flows' buckets under way. */
+static inline void find_flows(const struct sl_snapshot *snapshot, const struct sl_core *core,
+			      const struct sl_burst *burst, const uint8_t *list, uint32_t count,
+			      uint64_t *tags)
+{
+	for (uint32_t n = 0; n < count; n++) {
+		const struct sl_pool_view *pool = pool_of(snapshot, burst, list[n]);
+
+		if (!pool->flow_tables)
+			continue;
+		tags[n] = sl_hash_flow(snapshot, pool, &burst->pkt[list[n]]);
+		if (sl_follow_begins(&burst->pkt[list[n]]))
+			sl_flow_table_prefetch_both(pool->flow_tables[core->index], tags[n]);
+		else
+			sl_flow_table_prefetch(pool->flow_tables[core->index], tags[n]);
+	}
+}
+
+/* Without tracking the slot's node is all there is. */
+static inline void follow_nothing(struct sl_follow *follow, struct sl_follow_pkt *pkt,
+				  const bool writes)
+{
+	const struct sl_pool_view *pool = pkt->pool;
+	uint32_t word = pool->words[pkt->hash >> pool->shift];
+	uint32_t lent = word & SL_SLOT_LENT;
+
+	pkt->node = word & SL_SLOT_NODE;
+	if (word & SL_SLOT_OPEN) {
+		pkt->node = pool->open[word & SL_SLOT_NODE].node;
+		lent = pool->open[word & SL_SLOT_NODE].lent;
+	}
+	pkt->why = lent ? SL_WHY_LENT : SL_WHY_SLOT;
+	if (writes && sl_follow_begins(pkt->pkt))
+		sl_stats_add(&follow->core->stats->nodes[pkt->node].flows_started, 1);
 }
 
 static inline __attribute__((always_inline)) void decide(const struct sl_snapshot *snapshot,
@@ -106,30 +115,32 @@ static inline __attribute__((always_inline)) void decide(const struct sl_snapsho
 							 struct sl_burst *burst, uint64_t now_ms,
 							 const bool writes)
 {
-	uint32_t list[SL_BURST_MAX];
+	struct sl_follow follow = {.snapshot = snapshot, .core = core, .now_ms = now_ms};
+	uint64_t tags[SL_BURST_MAX];
+	uint8_t list[SL_BURST_MAX];
 	uint32_t count;
 
 	sl_service_lookup(snapshot->service_table, burst->pkt, burst->count, burst->service);
 	count = hash_all(snapshot, burst, list);
+	count = give_settled(snapshot, burst, list, count);
+	if (sl_likely(!count))
+		return;
+	find_flows(snapshot, core, burst, list, count, tags);
 	for (uint32_t n = 0; n < count; n++) {
 		uint32_t i = list[n];
-		const struct sl_pool_view *pool = pool_of(snapshot, burst->service[i]);
-		uint32_t word = pool->words[burst->hash[i] >> pool->shift];
+		struct sl_follow_pkt pkt = {.pkt = &burst->pkt[i],
+					    .pool = pool_of(snapshot, burst, i),
+					    .service = burst->service[i],
+					    .hash = burst->hash[i],
+					    .tag = tags[n]};
 
-		if (sl_unlikely(word & SL_SLOT_OPEN)) {
-			const struct sl_open_slot *open = &pool->open[word & SL_SLOT_NODE];
-
-			if (now_ms < open->open_until_ms)
-				give(pool, burst, i, open->prior, SL_WHY_PRIOR);
-			else
-				give(pool, burst, i, open->node,
-				     open->lent ? SL_WHY_LENT : SL_WHY_SLOT);
-			continue;
-		}
-		if (writes && is_beginning(&burst->pkt[i]))
-			core->stats->nodes[word & SL_SLOT_NODE].flows_started++;
-		give(pool, burst, i, word & SL_SLOT_NODE,
-		     word & SL_SLOT_LENT ? SL_WHY_LENT : SL_WHY_SLOT);
+		if (!pkt.pool->flow_tables || pkt.pool->tracking == SL_TRACKING_NONE)
+			follow_nothing(&follow, &pkt, writes);
+		else if (writes)
+			sl_follow(&follow, &pkt);
+		else
+			sl_follow_look(&follow, &pkt);
+		give(pkt.pool, burst, i, pkt.node, pkt.why);
 	}
 }
 
@@ -145,4 +156,21 @@ void sl_decide_look(const struct sl_snapshot *snapshot, const struct sl_core *co
 	struct sl_core eyes = *core;
 
 	decide(snapshot, &eyes, burst, now_ms, false);
+}
+
+void sl_decide_sweep(const struct sl_snapshot *snapshot, struct sl_core *core, uint64_t now_ms,
+		     uint32_t buckets)
+{
+	const struct sl_pool_view *pool;
+	struct sl_flow_clock clock;
+
+	if (core->sweep_pool >= snapshot->pool_count)
+		core->sweep_pool = 0;
+	if (!snapshot->pool_count)
+		return;
+	pool = &snapshot->pools[core->sweep_pool++];
+	if (!pool->words || !pool->flow_tables)
+		return;
+	sl_flow_clock_init(&clock, pool, now_ms);
+	sl_flow_table_sweep(pool->flow_tables[core->index], snapshot, &clock, buckets);
 }

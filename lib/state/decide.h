@@ -27,14 +27,15 @@
 void sl_decide(const struct sl_snapshot *snapshot, struct sl_core *core, struct sl_burst *burst,
 	       uint64_t now_ms);
 
-/* The same answers, and nothing is written but the burst: no entry, no stamp, no count. core->index
- * says through whose eyes; core->stats is not read. */
+/* The same answers, and nothing is written but the burst: no entry, no stamp, no count. core says
+ * through whose eyes. */
 void sl_decide_look(const struct sl_snapshot *snapshot, const struct sl_core *core,
 		    struct sl_burst *burst, uint64_t now_ms);
 
-/* The hash of a packet in a pool: its slot is hash >> pool->shift. A fragment whose ports are not known
- * (nobody asked the fragment table) hashes without ports. */
-uint64_t sl_decide_hash(const struct sl_snapshot *snapshot, const struct sl_pool_view *pool,
-			const struct sl_pkt *pkt);
+/* Ages one of the core's flow tables, the next pool's with each call: its next `buckets` buckets.
+ * Call with a hundred or so when a poll found nothing, and with two every burst, so that a busy
+ * core's tables are gone over, too. */
+void sl_decide_sweep(const struct sl_snapshot *snapshot, struct sl_core *core, uint64_t now_ms,
+		     uint32_t buckets);
 
 #endif

@@ -3,8 +3,10 @@
 #include "state/pool_memory.h"
 
 #include <errno.h>
+#include <sys/random.h>
 
 #include "base/mem.h"
+#include "state/flow_table.h"
 
 static size_t stamps_size(const struct sl_pool_memory *memory)
 {
@@ -13,32 +15,123 @@ static size_t stamps_size(const struct sl_pool_memory *memory)
 
 static void free_all(struct sl_pool_memory *memory)
 {
+	for (uint32_t i = 0; i < memory->table_count; i++)
+		sl_flow_table_put(memory->flow_tables[i]);
 	for (uint32_t i = 0; i < memory->core_count; i++)
 		sl_mem_free(memory->stamps[i], stamps_size(memory));
 	sl_mem_free(memory, sizeof(*memory));
+}
+
+/* With stamps, without tables. */
+static struct sl_pool_memory *create_bare(uint32_t core_count, uint32_t slot_count,
+					  uint32_t flow_entries)
+{
+	struct sl_pool_memory *made = sl_mem_alloc(sizeof(*made));
+
+	if (!made)
+		return NULL;
+	made->references = 1;
+	made->core_count = core_count;
+	made->slot_count = slot_count;
+	made->flow_entries = flow_entries;
+	for (uint32_t i = 0; i < core_count; i++) {
+		uint64_t seed = 0;
+
+		(void)!getrandom(&seed, sizeof(seed), GRND_NONBLOCK);
+		sl_pick_state_init(&made->pick_states[i], seed);
+		made->stamps[i] = sl_mem_alloc(stamps_size(made));
+		if (!made->stamps[i]) {
+			free_all(made);
+			return NULL;
+		}
+	}
+	return made;
+}
+
+static void name_loads(struct sl_pool_memory *memory)
+{
+	for (uint32_t i = 0; i < SL_MIN(memory->table_count, memory->core_count); i++)
+		memory->node_load[i] = memory->flow_tables[i]->node_load;
+}
+
+static int create_tables(struct sl_pool_memory *memory)
+{
+	while (memory->flow_entries && memory->table_count < memory->core_count) {
+		int rc = sl_flow_table_create(memory->flow_entries,
+					      &memory->flow_tables[memory->table_count]);
+
+		if (rc)
+			return rc;
+		memory->table_count++;
+	}
+	return 0;
 }
 
 int sl_pool_memory_create(uint32_t core_count, uint32_t slot_count, uint32_t flow_entries,
 			  struct sl_pool_memory **memory)
 {
 	struct sl_pool_memory *made;
+	int rc;
 
 	if (core_count > SL_RX_CORES_MAX)
 		return -E2BIG;
-	made = sl_mem_alloc(sizeof(*made));
+	made = create_bare(core_count, slot_count, flow_entries);
 	if (!made)
 		return -ENOMEM;
-	made->references = 1;
-	made->core_count = core_count;
-	made->slot_count = slot_count;
-	made->flow_entries = flow_entries;
-	for (uint32_t i = 0; i < core_count; i++) {
-		made->stamps[i] = sl_mem_alloc(stamps_size(made));
-		if (!made->stamps[i]) {
-			free_all(made);
-			return -ENOMEM;
+	rc = create_tables(made);
+	if (rc) {
+		free_all(made);
+		return rc;
+	}
+	name_loads(made);
+	*memory = made;
+	return 0;
+}
+
+/* The first count tables of `before`. */
+static void share_tables(struct sl_pool_memory *memory, const struct sl_pool_memory *before,
+			 uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		memory->flow_tables[memory->table_count++] =
+			sl_flow_table_get(before->flow_tables[i]);
+}
+
+/* Refusals of the slots before, which a slot is part of or made of; and away now. */
+static void carry_stamps(struct sl_pool_memory *memory, const struct sl_pool_memory *before,
+			 uint64_t now_ms)
+{
+	for (uint32_t i = 0; i < memory->core_count; i++) {
+		for (uint64_t slot = 0; slot < memory->slot_count; slot++) {
+			uint64_t former = slot * before->slot_count / memory->slot_count;
+
+			memory->stamps[i][slot].away = sl_tick(now_ms);
+			memory->stamps[i][slot].refused = __atomic_load_n(
+				&before->stamps[i][former].refused, __ATOMIC_RELAXED);
 		}
 	}
+}
+
+int sl_pool_memory_derive(const struct sl_pool_memory *before, uint32_t slot_count,
+			  uint32_t flow_entries, uint64_t now_ms, struct sl_pool_memory **memory)
+{
+	struct sl_pool_memory *made = create_bare(before->core_count, slot_count, flow_entries);
+
+	if (!made)
+		return -ENOMEM;
+	carry_stamps(made, before, now_ms);
+	if (flow_entries == before->flow_entries) {
+		share_tables(made, before, before->table_count);
+	} else if (flow_entries) {
+		int rc = create_tables(made);
+
+		if (rc) {
+			free_all(made);
+			return rc;
+		}
+		share_tables(made, before, SL_MIN(before->table_count, before->core_count));
+	}
+	name_loads(made);
 	*memory = made;
 	return 0;
 }
@@ -53,4 +146,38 @@ void sl_pool_memory_put(struct sl_pool_memory *memory)
 {
 	if (memory && --memory->references == 0)
 		free_all(memory);
+}
+
+uint64_t sl_pool_memory_passes(const struct sl_pool_memory *memory)
+{
+	uint64_t least = UINT64_MAX;
+
+	for (uint32_t i = 0; i < SL_MIN(memory->table_count, memory->core_count); i++)
+		least = SL_MIN(least,
+			       __atomic_load_n(&memory->flow_tables[i]->passes, __ATOMIC_ACQUIRE));
+	return least;
+}
+
+void sl_pool_memory_count(const struct sl_pool_memory *memory, struct sl_flow_counts *counts)
+{
+	struct sl_flow_counts sum = {0, 0, 0, 0};
+
+	for (uint32_t i = 0; i < SL_MIN(memory->table_count, memory->core_count); i++) {
+		const struct sl_flow_table *table = memory->flow_tables[i];
+
+		sum.tracked += __atomic_load_n(&table->tracked, __ATOMIC_RELAXED);
+		sum.begun += __atomic_load_n(&table->begun, __ATOMIC_RELAXED);
+		sum.refused += __atomic_load_n(&table->refused, __ATOMIC_RELAXED);
+		sum.evicted += __atomic_load_n(&table->evicted, __ATOMIC_RELAXED);
+	}
+	*counts = sum;
+}
+
+uint64_t sl_pool_memory_node_flows(const struct sl_pool_memory *memory, uint32_t node)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < SL_MIN(memory->table_count, memory->core_count); i++)
+		sum += __atomic_load_n(&memory->flow_tables[i]->node_flows[node], __ATOMIC_RELAXED);
+	return sum;
 }

@@ -15,36 +15,48 @@
 #include <stdint.h>
 
 #include "base/limit.h"
+#include "sched/pick.h"
 #include "state/snapshot.h"
-
-/* One core's notes on one unsettled slot: times in ticks, 0: never. Written: the core;
- * read: all, with relaxed order. */
-struct sl_stamp {
-	uint32_t away;	  /* last packet that went elsewhere than to the slot's node */
-	uint32_t refused; /* when a live flow last found no room while the slot was open */
-};
+#include "state/stats.h"
 
 struct sl_pool_memory {
 	uint32_t references; /* control only */
 	uint32_t core_count;
 	uint32_t slot_count;
-	uint32_t flow_entries;				    /* 0: no flow tables */
-	struct sl_flow_table *flow_tables[SL_RX_CORES_MAX]; /* of each core */
-	struct sl_stamp *stamps[SL_RX_CORES_MAX];	    /* of each core: slot_count */
+	uint32_t flow_entries; /* 0: no flow tables */
+	uint32_t table_count;  /* core_count, and those of the memory before when it was derived */
+	uint32_t spare;
+	struct sl_flow_table
+		*flow_tables[2 * SL_RX_CORES_MAX]; /* of each core; then those before */
+	struct sl_stamp *stamps[SL_RX_CORES_MAX];  /* of each core: slot_count */
+	uint32_t *node_load[SL_RX_CORES_MAX];	   /* of each core's table */
+	struct sl_pick_state pick_states[SL_RX_CORES_MAX];
 };
-
-/* Time as tables and stamps keep it. */
-#define SL_TICK_SHIFT 6 /* a tick is 64 ms */
-
-static inline uint32_t sl_tick(uint64_t now_ms)
-{
-	return (uint32_t)(now_ms >> SL_TICK_SHIFT);
-}
 
 /* flow_entries: of each core's flow table; 0: none (tracking none). slot_count: of the pool. */
 int sl_pool_memory_create(uint32_t core_count, uint32_t slot_count, uint32_t flow_entries,
 			  struct sl_pool_memory **memory);
+
+/* The memory of a pool whose slot_count or flow_entries change: the flow tables are shared, or new
+ * ones beside which those before are still read, so that flows in them keep their nodes. Every slot
+ * is stamped with now, since what cores stamp until they see the new memory is lost. */
+int sl_pool_memory_derive(const struct sl_pool_memory *before, uint32_t slot_count,
+			  uint32_t flow_entries, uint64_t now_ms, struct sl_pool_memory **memory);
+
 struct sl_pool_memory *sl_pool_memory_get(struct sl_pool_memory *memory);
 void sl_pool_memory_put(struct sl_pool_memory *memory); /* takes NULL */
+
+/* Times that every core's sweep has gone over its whole table. After a node's index is no more in
+ * the snapshot that all cores use, two more passes mean that no entry names it. */
+uint64_t sl_pool_memory_passes(const struct sl_pool_memory *memory);
+
+/* Over all cores: entries of flows that live or close, those begun, flows refused; and those that
+ * name a node. What is expired counts until the sweep finds it. */
+struct sl_flow_counts {
+	uint64_t tracked, begun, refused, evicted;
+};
+
+void sl_pool_memory_count(const struct sl_pool_memory *memory, struct sl_flow_counts *counts);
+uint64_t sl_pool_memory_node_flows(const struct sl_pool_memory *memory, uint32_t node);
 
 #endif

@@ -7,6 +7,7 @@
 #include <sys/random.h>
 
 #include "base/mem.h"
+#include "sched/pick.h"
 #include "state/pool_memory.h"
 #include "state/service.h"
 
@@ -33,6 +34,7 @@ int sl_slot_table_create(uint32_t count, uint32_t open_count, struct sl_slot_tab
 	made->references = 1;
 	made->count = count;
 	made->open_count = open_count;
+	made->open_room = open_count;
 	made->open = (struct sl_open_slot *)(void *)((uint8_t *)made + open_offset(count));
 	*table = made;
 	return 0;
@@ -47,8 +49,45 @@ struct sl_slot_table *sl_slot_table_get(struct sl_slot_table *table)
 void sl_slot_table_put(struct sl_slot_table *table)
 {
 	if (table && --table->references == 0)
-		sl_mem_free(table, slots_size(table->count, table->open_count));
+		sl_mem_free(table, slots_size(table->count, table->open_room));
 }
+
+/* ---- choices for new flows ----------------------------------------------------------------------
+ */
+
+struct sl_pool_pick {
+	uint32_t references; /* control only */
+	struct sl_pick_view *view;
+};
+
+int sl_pool_pick_create(struct sl_pick_view *view, struct sl_pool_pick **pick)
+{
+	struct sl_pool_pick *made = sl_mem_alloc(sizeof(*made));
+
+	if (!made)
+		return -ENOMEM;
+	made->references = 1;
+	made->view = view;
+	*pick = made;
+	return 0;
+}
+
+struct sl_pool_pick *sl_pool_pick_get(struct sl_pool_pick *pick)
+{
+	pick->references++;
+	return pick;
+}
+
+void sl_pool_pick_put(struct sl_pool_pick *pick)
+{
+	if (!pick || --pick->references > 0)
+		return;
+	sl_pick_destroy(pick->view);
+	sl_mem_free(pick, sizeof(*pick));
+}
+
+/* ---- pools --------------------------------------------------------------------------------------
+ */
 
 void sl_pool_view_set_slots(struct sl_pool_view *pool, struct sl_slot_table *slots)
 {
@@ -67,8 +106,16 @@ void sl_pool_view_set_memory(struct sl_pool_view *pool, struct sl_pool_memory *m
 	pool->stamps = memory->stamps;
 }
 
+void sl_pool_view_set_pick(struct sl_pool_view *pool, struct sl_pool_pick *pick)
+{
+	sl_pool_pick_put(pool->pick_owner);
+	pool->pick_owner = pick;
+	pool->pick = pick ? pick->view : NULL;
+}
+
 void sl_pool_view_clear(struct sl_pool_view *pool)
 {
+	sl_pool_pick_put(pool->pick_owner);
 	sl_slot_table_put(pool->slots);
 	sl_pool_memory_put(pool->memory);
 	memset(pool, 0, sizeof(*pool));
@@ -129,6 +176,8 @@ static void share_parts(struct sl_snapshot *made, const struct sl_snapshot *base
 			sl_slot_table_get(made->pools[i].slots);
 		if (made->pools[i].memory)
 			sl_pool_memory_get(made->pools[i].memory);
+		if (made->pools[i].pick_owner)
+			sl_pool_pick_get(made->pools[i].pick_owner);
 	}
 	memcpy(made->chunks, base->chunks, sizeof(made->chunks));
 	for (uint32_t i = 0; i < SL_NODE_CHUNKS_MAX; i++)

@@ -24,6 +24,7 @@
 struct sl_flow_table;
 struct sl_pick_view;
 struct sl_pool_memory;
+struct sl_pool_pick;
 struct sl_service_table;
 struct sl_stamp;
 
@@ -105,7 +106,7 @@ struct sl_slot_table {
 	uint32_t references; /* control only */
 	uint32_t count;	     /* a power of two */
 	uint32_t open_count;
-	uint32_t spare;
+	uint32_t open_room;	   /* at least open_count */
 	struct sl_open_slot *open; /* open_count; ordered by slot */
 	uint32_t word[];	   /* count */
 };
@@ -130,7 +131,7 @@ struct sl_pool_view {
 	uint32_t index;		 /* of the pool: stable as long as it lives */
 	uint32_t spare0;
 	uint32_t spare1;
-	uint64_t spare2;
+	struct sl_pool_pick *pick_owner; /* of pick; control */
 	/* second: open slots, tracked pools, control */
 	struct sl_flow_table *const
 		*flow_tables;		/* one for each receive core; NULL: tracking none */
@@ -154,6 +155,8 @@ _Static_assert(sizeof(struct sl_pool_view) == 2 * SL_CACHE_LINE, "two cache line
 /* sl_service_view.flags */
 #define SL_SERVICE_NAMES_ADDRESS 0x01 /* not `any` */
 
+#define SL_SERVICE_VIA_MAX 7 /* pools a service was pointed at since it was last settled */
+
 struct sl_service_view {
 	uint32_t pool;	     /* index into snapshot pools */
 	uint32_t prior_pool; /* SL_SERVICE_NONE, or the pool whose answer is the prior while open */
@@ -161,7 +164,8 @@ struct sl_service_view {
 	uint64_t moved_at_ms;
 	uint16_t flags;	    /* SL_SERVICE_ */
 	uint16_t mss_clamp; /* 0: none */
-	uint32_t spare;
+	uint32_t via_count; /* pools between prior_pool and pool whose tables know flows of it */
+	uint32_t via[SL_SERVICE_VIA_MAX];
 };
 
 #define SL_PUNT_DROP 0xff /* sl_port_view.punt_port: counts as no_service */
@@ -201,6 +205,14 @@ static inline const struct sl_node_view *sl_snapshot_node(const struct sl_snapsh
 	return &snapshot->chunks[index / SL_NODE_CHUNK_COUNT]->node[index % SL_NODE_CHUNK_COUNT];
 }
 
+/* Whether the index is a node's. */
+static inline bool sl_snapshot_has_node(const struct sl_snapshot *snapshot, uint32_t index)
+{
+	const struct sl_node_chunk *chunk = snapshot->chunks[index / SL_NODE_CHUNK_COUNT];
+
+	return chunk && chunk->node[index % SL_NODE_CHUNK_COUNT].kind != SL_NODE_NONE;
+}
+
 /* The flags of a node; 0 for an index that is not in use. */
 static inline uint8_t sl_snapshot_node_flags(const struct sl_snapshot *snapshot, uint32_t index)
 {
@@ -230,13 +242,23 @@ void sl_pool_view_set_slots(struct sl_pool_view *pool, struct sl_slot_table *slo
 /* Gives the pool these tables and stamps: takes over the caller's reference, puts those before. */
 void sl_pool_view_set_memory(struct sl_pool_view *pool, struct sl_pool_memory *memory);
 
-/* Empties the pool: puts its slots and its memory. */
+/* Gives the pool this choice for new flows (NULL: none): takes over the caller's reference, puts the
+ * one before. */
+void sl_pool_view_set_pick(struct sl_pool_view *pool, struct sl_pool_pick *pick);
+
+/* A scheduler's view with a count of references; view becomes its own. 0 or -ENOMEM. */
+int sl_pool_pick_create(struct sl_pick_view *view, struct sl_pool_pick **pick);
+struct sl_pool_pick *sl_pool_pick_get(struct sl_pool_pick *pick);
+void sl_pool_pick_put(struct sl_pool_pick *pick); /* takes NULL */
+
+/* Empties the pool: puts its slots, its memory and its pick. */
 void sl_pool_view_clear(struct sl_pool_view *pool);
 
 /* Gives the snapshot this service table: takes over the caller's reference, puts the one before. */
 void sl_snapshot_set_services(struct sl_snapshot *snapshot, struct sl_service_table *table);
 
-/* One allocation with its words and open slots, all zero, one reference. 0 or -ENOMEM. */
+/* One allocation with its words and open slots, all zero, one reference; open_count is the room for
+ * open slots, too. 0 or -ENOMEM. */
 int sl_slot_table_create(uint32_t count, uint32_t open_count, struct sl_slot_table **table);
 struct sl_slot_table *sl_slot_table_get(struct sl_slot_table *table);
 void sl_slot_table_put(struct sl_slot_table *table); /* takes NULL */

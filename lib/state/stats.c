@@ -9,6 +9,7 @@
 
 #define NODES_SIZE    (sizeof(struct sl_node_stats) * SL_NODE_INDEX_MAX)
 #define SERVICES_SIZE (sizeof(struct sl_service_stats) * (SL_SERVICES_MAX + 1))
+#define STAMPS_SIZE   (sizeof(struct sl_stamp) * SL_SERVICES_MAX)
 
 const char *sl_drop_name(enum sl_drop reason)
 {
@@ -32,7 +33,8 @@ int sl_core_stats_create(struct sl_core_stats **stats)
 		return -ENOMEM;
 	made->nodes = sl_mem_alloc(NODES_SIZE);
 	made->services = sl_mem_alloc(SERVICES_SIZE);
-	if (!made->nodes || !made->services) {
+	made->service_stamps = sl_mem_alloc(STAMPS_SIZE);
+	if (!made->nodes || !made->services || !made->service_stamps) {
 		sl_core_stats_destroy(made);
 		return -ENOMEM;
 	}
@@ -46,6 +48,7 @@ void sl_core_stats_destroy(struct sl_core_stats *stats)
 		return;
 	sl_mem_free(stats->nodes, NODES_SIZE);
 	sl_mem_free(stats->services, SERVICES_SIZE);
+	sl_mem_free(stats->service_stamps, STAMPS_SIZE);
 	sl_mem_free(stats, sizeof(*stats));
 }
 

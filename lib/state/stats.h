@@ -72,6 +72,21 @@ struct sl_port_stats {
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, tx_failed;
 };
 
+/* One core's notes on one unsettled slot or service: times in ticks, 0: never. Written: the core;
+ * read: all, with relaxed order. */
+struct sl_stamp {
+	uint32_t away;	  /* last packet that went elsewhere than to the slot's node */
+	uint32_t refused; /* when a live flow last found no room while the slot was open */
+};
+
+/* Time as stamps and flow tables keep it. */
+#define SL_TICK_SHIFT 6 /* a tick is 64 ms */
+
+static inline uint32_t sl_tick(uint64_t now_ms)
+{
+	return (uint32_t)(now_ms >> SL_TICK_SHIFT);
+}
+
 /* What one receive core counts. */
 struct sl_core_stats {
 	uint64_t received; /* first line: touched every burst */
@@ -84,6 +99,7 @@ struct sl_core_stats {
 	struct sl_port_stats ports[SL_PORTS_MAX];
 	struct sl_node_stats *nodes;	   /* SL_NODE_INDEX_MAX */
 	struct sl_service_stats *services; /* SL_SERVICES_MAX + 1; the last for none */
+	struct sl_stamp *service_stamps; /* SL_SERVICES_MAX: of services pointed at another pool */
 } __attribute__((aligned(SL_CACHE_LINE)));
 
 /* What one worker counts. */

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* A receive core's flow table for one pool: remembers which node a flow was given.
+ *
+ * Why:     an unsettled slot has flows of several nodes; this tells them apart. It also remembers
+ *          connections being opened, and every flow of a fully tracked pool.
+ * Shape:   buckets of one cache line hold four entries of 16 octets: a tag of 64 bits and a word of
+ *          node, kind, last use. A flow has two buckets by its tag; the second one is looked at when
+ *          the first does not know it. Entries age where they stand. Room is made by expired
+ *          entries, then by the oldest *begun* one, never by a live one.
+ *          The tag is a keyed hash of the whole five-tuple under a secret that no sender knows; with
+ *          ten million flows two of them share a tag with a probability of 3 in a million.
+ * Threads: one owner core writes. sl_flow_table_read() and _at(), the counters: any thread, at any
+ *          time. A reader never takes one flow's word for another's: see flow_table.c.
+ * Memory:  all at creation, for at least flow_entries flows; pages are touched when used.
+ * Errors:  create: 0, -ENOMEM or -E2BIG; the rest cannot fail, what finds no room is counted.
+ */
+
+#ifndef SL_STATE_FLOW_TABLE_H
+#define SL_STATE_FLOW_TABLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_prefetch.h>
+
+#include "base/bytes.h"
+#include "base/limit.h"
+#include "state/pool_memory.h"
+#include "state/snapshot.h"
+
+#define SL_FLOW_ENTRIES_MAX (1u << 28) /* of one table */
+#define SL_FLOW_WAYS	    4	       /* entries of a bucket */
+
+#define SL_FLOW_BEGUN_MS   8000u  /* how long a connection may take to open */
+#define SL_FLOW_CLOSING_MS 60000u /* how long a closed one is remembered */
+
+enum sl_flow_kind { SL_FLOW_FREE = 0, SL_FLOW_BEGUN = 1, SL_FLOW_LIVE = 2, SL_FLOW_CLOSING = 3 };
+enum sl_flow_class { SL_FLOW_OTHER = 0, SL_FLOW_TCP = 1, SL_FLOW_UDP = 2 };
+
+/* ---- an entry's word ----------------------------------------------------------------------------
+ * node 17 bits, class 2, kind 2, upper 16 bits of the SYN's sequence number, tick of last use 27. */
+
+#define SL_FLOW_CLASS_SHIFT 17
+#define SL_FLOW_KIND_SHIFT  19
+#define SL_FLOW_SEQ_SHIFT   21
+#define SL_FLOW_LAST_SHIFT  37
+#define SL_FLOW_NODE_MASK   ((1ull << SL_FLOW_CLASS_SHIFT) - 1)
+#define SL_FLOW_TICK_MASK   ((1u << (64 - SL_FLOW_LAST_SHIFT)) - 1)
+
+_Static_assert(SL_NODE_INDEX_MAX <= 1 << SL_FLOW_CLASS_SHIFT, "a node index fits an entry");
+
+static inline uint64_t sl_flow_word(uint32_t node, enum sl_flow_class class, enum sl_flow_kind kind,
+				    uint16_t seq, uint32_t tick)
+{
+	return node | (uint64_t) class << SL_FLOW_CLASS_SHIFT |
+	       (uint64_t)kind << SL_FLOW_KIND_SHIFT | (uint64_t)seq << SL_FLOW_SEQ_SHIFT |
+	       (uint64_t)tick << SL_FLOW_LAST_SHIFT;
+}
+
+static inline uint32_t sl_flow_node(uint64_t word)
+{
+	return (uint32_t)(word & SL_FLOW_NODE_MASK);
+}
+
+static inline enum sl_flow_class sl_flow_class(uint64_t word)
+{
+	return (enum sl_flow_class)(word >> SL_FLOW_CLASS_SHIFT & 3);
+}
+
+static inline enum sl_flow_kind sl_flow_kind(uint64_t word)
+{
+	return (enum sl_flow_kind)(word >> SL_FLOW_KIND_SHIFT & 3);
+}
+
+static inline uint16_t sl_flow_seq(uint64_t word)
+{
+	return (uint16_t)(word >> SL_FLOW_SEQ_SHIFT);
+}
+
+static inline uint32_t sl_flow_last(uint64_t word)
+{
+	return (uint32_t)(word >> SL_FLOW_LAST_SHIFT);
+}
+
+/* ---- age ----------------------------------------------------------------------------------------
+ */
+
+/* A pool's times at one moment. */
+struct sl_flow_clock {
+	uint32_t now;	   /* tick, as words hold it */
+	uint32_t life[16]; /* ticks an entry counts after its last use, by kind and class */
+};
+
+/* No entry counts for longer than the pool's longest idle timeout, so that a slot which nobody has
+ * stamped for that long has no entry left that names another node than its own. */
+void sl_flow_clock_init(struct sl_flow_clock *clock, const struct sl_pool_view *pool,
+			uint64_t now_ms);
+
+/* Ticks since the last use; what another core has used a moment after our clock was read is new. */
+static inline uint32_t sl_flow_age(const struct sl_flow_clock *clock, uint64_t word)
+{
+	uint32_t age = (clock->now - sl_flow_last(word)) & SL_FLOW_TICK_MASK;
+
+	return age > SL_FLOW_TICK_MASK / 2 ? 0 : age;
+}
+
+/* Whether the entry is younger than its life. */
+static inline bool sl_flow_counts(const struct sl_flow_clock *clock, uint64_t word)
+{
+	return sl_flow_age(clock, word) <= clock->life[word >> SL_FLOW_CLASS_SHIFT & 15];
+}
+
+/* ---- the table ----------------------------------------------------------------------------------
+ */
+
+struct sl_flow_entry {
+	uint64_t tag;
+	uint64_t word; /* kind FREE: no entry */
+};
+
+struct sl_flow_bucket {
+	struct sl_flow_entry entry[SL_FLOW_WAYS];
+};
+
+_Static_assert(sizeof(struct sl_flow_bucket) == SL_CACHE_LINE, "one cache line a look");
+
+struct sl_flow_table {
+	struct sl_flow_bucket *buckets;
+	uint32_t bits;	     /* log2 of the buckets */
+	uint32_t references; /* control only */
+	size_t size;	     /* of the memory of buckets and the counts by node */
+	/* by node index; written: owner; read: all */
+	uint32_t *node_flows; /* entries live or closing */
+	uint32_t *node_load;  /* entries begun or live: what schedulers go by */
+	/* written: owner; read: all */
+	uint64_t tracked __attribute__((aligned(SL_CACHE_LINE))); /* entries live or closing */
+	uint64_t begun;						  /* entries begun */
+	uint64_t refused;					  /* flows that found no room */
+	uint64_t evicted;					  /* begun entries that made room */
+	uint64_t passes; /* times the sweep has gone over the whole table */
+	uint32_t sweep_at;
+};
+
+int sl_flow_table_create(uint32_t flow_entries, struct sl_flow_table **table);
+struct sl_flow_table *sl_flow_table_get(struct sl_flow_table *table);
+void sl_flow_table_put(struct sl_flow_table *table); /* takes NULL */
+
+static inline uint32_t sl_flow_table_capacity(const struct sl_flow_table *table)
+{
+	return SL_FLOW_WAYS << table->bits;
+}
+
+static inline struct sl_flow_bucket *sl_flow_table_first(const struct sl_flow_table *table,
+							 uint64_t tag)
+{
+	return &table->buckets[tag >> (64 - table->bits)];
+}
+
+static inline struct sl_flow_bucket *sl_flow_table_second(const struct sl_flow_table *table,
+							  uint64_t tag)
+{
+	return &table->buckets[(tag * 0x9e3779b97f4a7c15ull) >> (64 - table->bits)];
+}
+
+static inline void sl_flow_table_prefetch(const struct sl_flow_table *table, uint64_t tag)
+{
+	rte_prefetch0(sl_flow_table_first(table, tag));
+}
+
+static inline void sl_flow_table_prefetch_both(const struct sl_flow_table *table, uint64_t tag)
+{
+	rte_prefetch0(sl_flow_table_first(table, tag));
+	rte_prefetch0(sl_flow_table_second(table, tag));
+}
+
+/* Owner: the tag's entry, whether it still counts or not; NULL: none. */
+static inline struct sl_flow_entry *sl_flow_table_find(const struct sl_flow_table *table,
+						       uint64_t tag)
+{
+	struct sl_flow_bucket *bucket = sl_flow_table_first(table, tag);
+
+	for (uint32_t i = 0; i < SL_FLOW_WAYS; i++)
+		if (bucket->entry[i].tag == tag && bucket->entry[i].word)
+			return &bucket->entry[i];
+	bucket = sl_flow_table_second(table, tag);
+	for (uint32_t i = 0; i < SL_FLOW_WAYS; i++)
+		if (bucket->entry[i].tag == tag && bucket->entry[i].word)
+			return &bucket->entry[i];
+	return NULL;
+}
+
+/* Owner: room for a tag that has no entry: a free or expired entry, else the oldest begun one, else
+ * NULL, and the refusal is counted. */
+struct sl_flow_entry *sl_flow_table_room(struct sl_flow_table *table,
+					 const struct sl_flow_clock *clock, uint64_t tag);
+
+/* Owner: makes the entry this; keeps the counts. word 0 frees it. */
+void sl_flow_table_write(struct sl_flow_table *table, struct sl_flow_entry *entry, uint64_t tag,
+			 uint64_t word);
+
+/* Owner: last use is now; nothing else changes. */
+static inline void sl_flow_table_touch(struct sl_flow_entry *entry,
+				       const struct sl_flow_clock *clock)
+{
+	uint64_t word = (entry->word & ((1ull << SL_FLOW_LAST_SHIFT) - 1)) |
+			(uint64_t)clock->now << SL_FLOW_LAST_SHIFT;
+
+	if (word != entry->word)
+		__atomic_store_n(&entry->word, word, __ATOMIC_RELAXED);
+}
+
+/* Owner: frees, in the next `buckets` buckets, what is expired and what names a node that is no
+ * more. */
+void sl_flow_table_sweep(struct sl_flow_table *table, const struct sl_snapshot *snapshot,
+			 const struct sl_flow_clock *clock, uint32_t buckets);
+
+/* Any thread: the tag's word, or 0. */
+uint64_t sl_flow_table_read(const struct sl_flow_table *table, uint64_t tag);
+
+/* Any thread: entry number index (below the capacity), for `flows`; false: there is none. */
+bool sl_flow_table_at(const struct sl_flow_table *table, uint32_t index,
+		      struct sl_flow_entry *entry);
+
+#endif

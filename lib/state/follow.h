@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Which node a packet follows where its slot's node alone does not say: in unsettled slots, in fully
+ * tracked pools, and for beginnings.
+ *
+ * Why:     no live connection changes its node; these are the rules, packet by packet. Those by
+ *          which slots open and settle are in slots.h.
+ * Shape:   one function a packet, after its flow's buckets were prefetched.
+ *          Miss in an open slot: a beginning goes to the slot's node and is entered *begun*,
+ *          anything else goes to the prior and is entered live. Miss in a slot that is unsettled but
+ *          no more open, or settled: to the node; only beginnings are entered. Hit: to the entry's
+ *          node. An entry counts while it is younger than its life and its node keeps its flows.
+ *          What goes elsewhere than to the slot's node stamps the slot, so that it does not settle.
+ * Threads: sl_follow: the core that owns the tables; sl_follow_look: any, and it writes nothing.
+ */
+
+#ifndef SL_STATE_FOLLOW_H
+#define SL_STATE_FOLLOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pkt/parse.h"
+#include "state/core.h"
+#include "state/flow_table.h"
+#include "state/snapshot.h"
+
+/* How far behind the SYN's sequence number a packet may be that is taken for its connection's, in
+ * units of 2^16. */
+#define SL_FOLLOW_SEQ_REACH 2
+
+/* An entry of one's own not used for so many ticks is compared with those of other cores: the device
+ * may have sent the flow elsewhere and back. */
+#define SL_FOLLOW_FRESH_TICKS 8
+
+/* The surroundings of a burst. */
+struct sl_follow {
+	const struct sl_snapshot *snapshot;
+	struct sl_core *core;
+	uint64_t now_ms;
+	const struct sl_pool_view *clock_pool; /* whose clock it is; NULL: none yet */
+	struct sl_flow_clock clock;
+};
+
+/* One packet, and what becomes of it. */
+struct sl_follow_pkt {
+	const struct sl_pkt *pkt;
+	const struct sl_pool_view *pool;
+	uint32_t service; /* index */
+	uint64_t hash;	  /* in the pool */
+	uint64_t tag;	  /* sl_hash_flow() */
+	uint32_t node;	  /* out */
+	uint32_t why;	  /* out: enum sl_why */
+};
+
+/* The first packet of a connection, as far as a packet can tell. */
+static inline bool sl_follow_begins(const struct sl_pkt *pkt)
+{
+	bool syn = (pkt->tcp_flags & (SL_TCP_SYN | SL_TCP_ACK | SL_TCP_RST | SL_TCP_FIN)) ==
+		   SL_TCP_SYN;
+
+	return (syn || (pkt->flags & SL_PKT_QUIC_INITIAL)) && !(pkt->flags & SL_PKT_ICMP_ERROR);
+}
+
+/* For packets of pools that have flow tables. Writes node and why. */
+void sl_follow(struct sl_follow *follow, struct sl_follow_pkt *pkt);
+void sl_follow_look(struct sl_follow *follow, struct sl_follow_pkt *pkt);
+
+#endif

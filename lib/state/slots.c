@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "state/slots.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+/* ---- what a slot was, what it becomes -----------------------------------------------------------
+ */
+
+/* One slot, settled or not. */
+struct state {
+	struct sl_open_slot open; /* node and lent; the rest when unsettled */
+	bool unsettled;
+};
+
+static struct state read_slot(const struct sl_slot_table *table, uint32_t slot)
+{
+	uint32_t word = table->word[slot];
+	struct state state = {.unsettled = word & SL_SLOT_OPEN};
+
+	if (state.unsettled) {
+		state.open = table->open[word & SL_SLOT_NODE];
+	} else {
+		state.open.node = word & SL_SLOT_NODE;
+		state.open.lent = word & SL_SLOT_LENT;
+	}
+	state.open.slot = slot;
+	return state;
+}
+
+static bool keeps(const struct sl_slots_move *move, uint32_t node)
+{
+	return sl_snapshot_node_flags(move->snapshot, node) & SL_NODE_KEEPS;
+}
+
+/* Until when the slot is open, with the one idle timeout more that a refused flow is given. */
+static uint64_t open_until(const struct sl_open_slot *open, const struct sl_pool_memory *memory,
+			   uint32_t slot, uint64_t idle_ms)
+{
+	uint64_t until = open->open_until_ms;
+
+	for (uint32_t i = 0; memory && i < memory->core_count; i++) {
+		uint32_t refused =
+			__atomic_load_n(&memory->stamps[i][slot].refused, __ATOMIC_RELAXED);
+
+		if (refused)
+			until = SL_MAX(until, ((uint64_t)refused << SL_TICK_SHIFT) + idle_ms);
+	}
+	return until;
+}
+
+/* The slot's node becomes another one. */
+static void move_slot(const struct sl_slots_move *move, struct state *state, uint32_t word)
+{
+	struct sl_open_slot *open = &state->open;
+	uint32_t before = open->node;
+	uint64_t now = move->now_ms;
+
+	open->node = word & SL_SLOT_NODE;
+	if (!state->unsettled) {
+		if (!move->open_ms || !keeps(move, before))
+			return;
+		state->unsettled = true;
+		open->prior = before;
+		open->open_until_ms = now + move->open_ms;
+	} else if (now >= open->open_until_ms) {
+		open->prior = before;
+		open->open_until_ms = now + move->open_ms;
+	} else if (open->node == open->prior) {
+		open->open_until_ms = now;
+	}
+	open->moved_at_ms = now;
+}
+
+/* A slot that stays where it is. */
+static void rest_slot(const struct sl_slots_move *move, struct state *state)
+{
+	struct sl_open_slot *open = &state->open;
+
+	if (state->unsettled || move->rest == SL_SLOTS_REST)
+		return;
+	state->unsettled = true;
+	open->prior = open->node;
+	open->open_until_ms = move->now_ms;
+	if (move->rest == SL_SLOTS_OPEN)
+		open->open_until_ms += move->open_ms;
+	open->moved_at_ms = move->now_ms;
+}
+
+static struct state next_state(const struct sl_slots_move *move, uint32_t slot)
+{
+	const struct sl_slot_table *before = move->before;
+	uint32_t word = move->words[slot], former;
+	struct state state;
+
+	if (!before) {
+		memset(&state, 0, sizeof(state));
+		state.open.node = word & SL_SLOT_NODE;
+		state.open.lent = word & SL_SLOT_LENT;
+		state.open.slot = slot;
+		return state;
+	}
+	former = (uint32_t)((uint64_t)slot * before->count / move->count);
+	state = read_slot(before, former);
+	state.open.slot = slot;
+	if (state.unsettled)
+		state.open.open_until_ms =
+			open_until(&state.open, move->memory, former, move->open_ms);
+	if (state.open.node != (word & SL_SLOT_NODE))
+		move_slot(move, &state, word);
+	else
+		rest_slot(move, &state);
+	state.open.lent = word & SL_SLOT_LENT;
+	if (state.unsettled && !keeps(move, state.open.prior))
+		state.open.open_until_ms = SL_MIN(state.open.open_until_ms, move->now_ms);
+	return state;
+}
+
+/* ---- tables -------------------------------------------------------------------------------------
+ */
+
+static void write_slot(struct sl_slot_table *table, const struct state *state, uint32_t *open)
+{
+	uint32_t slot = state->open.slot;
+
+	table->word[slot] = state->open.node | state->open.lent;
+	if (state->unsettled) {
+		table->open[*open] = state->open;
+		table->word[slot] = SL_SLOT_OPEN | (*open)++;
+	}
+}
+
+int sl_slots_move(const struct sl_slots_move *move, struct sl_slot_table **after)
+{
+	struct sl_slot_table *made;
+	uint32_t open = 0;
+	int rc;
+
+	for (uint32_t slot = 0; slot < move->count; slot++)
+		open += next_state(move, slot).unsettled;
+	rc = sl_slot_table_create(move->count, open, &made);
+	if (rc)
+		return rc;
+	open = 0;
+	for (uint32_t slot = 0; slot < move->count; slot++) {
+		struct state state = next_state(move, slot);
+
+		write_slot(made, &state, &open);
+	}
+	*after = made;
+	return 0;
+}
+
+static bool is_old(uint64_t at_ms, uint64_t now_ms, uint64_t idle_ms)
+{
+	return at_ms + idle_ms + SL_SETTLE_MARGIN_MS <= now_ms;
+}
+
+/* Whether the slot is still needed unsettled: open, moved or stamped within the idle timeout. */
+static bool is_needed(const struct sl_open_slot *open, const struct sl_pool_memory *memory,
+		      uint64_t now_ms, uint64_t idle_ms)
+{
+	if (now_ms < open_until(open, memory, open->slot, idle_ms) ||
+	    !is_old(open->moved_at_ms, now_ms, idle_ms))
+		return true;
+	for (uint32_t i = 0; memory && i < memory->core_count; i++) {
+		uint32_t away =
+			__atomic_load_n(&memory->stamps[i][open->slot].away, __ATOMIC_RELAXED);
+
+		if (away && !is_old((uint64_t)away << SL_TICK_SHIFT, now_ms, idle_ms))
+			return true;
+	}
+	return false;
+}
+
+int sl_slots_settle(const struct sl_slot_table *before, const struct sl_pool_memory *memory,
+		    uint64_t now_ms, uint64_t idle_ms, struct sl_slot_table **after)
+{
+	struct sl_slot_table *made;
+	uint32_t open = 0;
+	int rc;
+
+	for (uint32_t i = 0; i < before->open_count; i++)
+		open += is_needed(&before->open[i], memory, now_ms, idle_ms);
+	*after = NULL;
+	if (open == before->open_count)
+		return 0;
+	rc = sl_slot_table_create(before->count, before->open_count, &made);
+	if (rc)
+		return rc;
+	open = 0;
+	for (uint32_t slot = 0; slot < before->count; slot++) {
+		struct state state = read_slot(before, slot);
+
+		state.unsettled =
+			state.unsettled && is_needed(&state.open, memory, now_ms, idle_ms);
+		write_slot(made, &state, &open);
+	}
+	made->open_count = open;
+	*after = made;
+	return 0;
+}
+
+uint32_t sl_slots_node(const struct sl_slot_table *table, uint32_t slot)
+{
+	return read_slot(table, slot).open.node;
+}
+
+void sl_slots_count(const struct sl_slot_table *table, uint32_t node, uint64_t now_ms,
+		    uint32_t *as_node, uint32_t *as_open_prior)
+{
+	*as_node = *as_open_prior = 0;
+	for (uint32_t slot = 0; slot < table->count; slot++) {
+		struct state state = read_slot(table, slot);
+
+		*as_node += state.open.node == node;
+		*as_open_prior += state.unsettled && state.open.prior == node &&
+				  now_ms < state.open.open_until_ms;
+	}
+}
+
+/* ---- services -----------------------------------------------------------------------------------
+ */
+
+int sl_service_view_point(struct sl_service_view *view, uint32_t pool, uint64_t now_ms,
+			  uint64_t open_ms)
+{
+	uint32_t before = view->pool;
+
+	if (pool == before)
+		return 0;
+	if (view->prior_pool == SL_SERVICE_NONE) {
+		view->prior_pool = before;
+		view->open_until_ms = now_ms + open_ms;
+		view->via_count = 0;
+	} else {
+		if (view->via_count == SL_SERVICE_VIA_MAX)
+			return -EBUSY;
+		view->via[view->via_count++] = before;
+		if (now_ms >= view->open_until_ms) {
+			view->via[view->via_count - 1] = view->prior_pool;
+			view->prior_pool = before;
+			view->open_until_ms = now_ms + open_ms;
+		} else if (pool == view->prior_pool) {
+			view->open_until_ms = now_ms;
+		}
+	}
+	view->pool = pool;
+	view->moved_at_ms = now_ms;
+	return 0;
+}
+
+static bool is_service_needed(const struct sl_service_view *view, const struct sl_stamp *stamp,
+			      uint64_t now_ms, uint64_t idle_ms)
+{
+	uint64_t away = (uint64_t)__atomic_load_n(&stamp->away, __ATOMIC_RELAXED) << SL_TICK_SHIFT;
+	uint64_t refused = (uint64_t)__atomic_load_n(&stamp->refused, __ATOMIC_RELAXED)
+			   << SL_TICK_SHIFT;
+
+	return now_ms < view->open_until_ms || !is_old(view->moved_at_ms, now_ms, idle_ms) ||
+	       (away && !is_old(away, now_ms, idle_ms)) ||
+	       (refused && !is_old(refused, now_ms, idle_ms));
+}
+
+bool sl_service_view_settle(struct sl_service_view *view, uint32_t index,
+			    struct sl_core_stats *const *cores, uint32_t core_count,
+			    uint64_t now_ms, uint64_t idle_ms)
+{
+	for (uint32_t i = 0; i < core_count; i++)
+		if (is_service_needed(view, &cores[i]->service_stamps[index], now_ms, idle_ms))
+			return false;
+	view->prior_pool = SL_SERVICE_NONE;
+	view->via_count = 0;
+	return true;
+}

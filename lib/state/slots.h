@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Unsettled slots: how they open when nodes move, and when they settle.
+ *
+ * Why:     for one idle timeout after a slot moved, packets of unknown flows go to the node it had
+ *          before, and are remembered; so no live flow changes its node, and only the flows that a
+ *          change puts at risk are ever learned.
+ * Shape:   pure functions from one slot table to the next. What packets do is in follow.c.
+ *          A settled slot moves: {node, prior = the node before, open until now + open_ms}; without
+ *          opening when the node before does not keep its flows. Moved again while open: only node
+ *          and the time change; back to prior: closed now. Moved later: prior = the node before,
+ *          open anew. A prior that does not keep its flows closes the slot now.
+ * Threads: control.
+ * Errors:  0 or -ENOMEM.
+ */
+
+#ifndef SL_STATE_SLOTS_H
+#define SL_STATE_SLOTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "state/pool_memory.h"
+#include "state/snapshot.h"
+#include "state/stats.h"
+
+/* A slot settles when nothing has needed it unsettled for the idle timeout and this much longer:
+ * more than it takes every core to see a new snapshot. */
+#define SL_SETTLE_MARGIN_MS 1000
+
+/* What becomes of settled slots that do not move. */
+enum sl_slots_rest {
+	SL_SLOTS_REST = 0, /* they stay settled */
+	/* Full tracking gives way to transition tracking: the flow tables know flows whose node is
+	 * not their slot's; every slot is unsettled until they are gone. */
+	SL_SLOTS_UNSETTLE = 1,
+	/* A scheduler that chooses for each new flow takes over from one that fills slots: every
+	 * slot opens, prior = node, until the flows that are there are known. */
+	SL_SLOTS_OPEN = 2,
+};
+
+struct sl_slots_move {
+	const struct sl_slot_table *before;  /* NULL: the first table */
+	const struct sl_pool_memory *memory; /* of the pool; NULL: none */
+	const struct sl_snapshot *snapshot;  /* with its nodes as they are to be: who keeps flows */
+	const uint32_t *words;		     /* count: node indices, with SL_SLOT_LENT or without */
+	uint32_t count;			     /* before's; or a multiple: its slots are split */
+	uint64_t now_ms;
+	uint64_t
+		open_ms; /* the longest idle timeout concerned; 0: moves do not open (no tracking, or
+			     every flow is tracked) */
+	enum sl_slots_rest rest;
+};
+
+/* The table after the move. *after may be before (one more reference) when nothing changes. */
+int sl_slots_move(const struct sl_slots_move *move, struct sl_slot_table **after);
+
+/* Settles what may be settled: *after is the new table, or NULL when nothing settles. idle_ms: the
+ * longest idle timeout concerned. */
+int sl_slots_settle(const struct sl_slot_table *before, const struct sl_pool_memory *memory,
+		    uint64_t now_ms, uint64_t idle_ms, struct sl_slot_table **after);
+
+/* The node that a slot's packets of new flows go to (without SL_SLOT_LENT). */
+uint32_t sl_slots_node(const struct sl_slot_table *table, uint32_t slot);
+
+/* Slots that a node still holds in one way or another: as node, or as prior of one that is open. */
+void sl_slots_count(const struct sl_slot_table *table, uint32_t node, uint64_t now_ms,
+		    uint32_t *as_node, uint32_t *as_open_prior);
+
+/* ---- services pointed at another pool -----------------------------------------------------------
+ */
+
+/* Points the service at pool: it opens as a whole for open_ms (the longest idle timeout of both
+ * pools), its prior the old pool's answer. -EBUSY: it was pointed at too many pools
+ * (SL_SERVICE_VIA_MAX) before it settled. The pools that the view names must stay in the snapshot
+ * until it has settled. */
+int sl_service_view_point(struct sl_service_view *view, uint32_t pool, uint64_t now_ms,
+			  uint64_t open_ms);
+
+/* Settles the service when it may: whether it did. index: the service's; cores: all receive cores. */
+bool sl_service_view_settle(struct sl_service_view *view, uint32_t index,
+			    struct sl_core_stats *const *cores, uint32_t core_count,
+			    uint64_t now_ms, uint64_t idle_ms);
+
+#endif
