@@ -19,6 +19,10 @@
 
 #define TICKS_A_SECOND 1000
 
+/* Buckets of a flow table swept with each round of the loop. */
+#define SWEEP_BUSY 1
+#define SWEEP_IDLE 256
+
 /* ---- creation -------------------------------------------------------------------------------- */
 
 static int queues_find(struct sl_path_core *core)
@@ -198,6 +202,14 @@ static void flush_due(struct sl_path_core *core, uint32_t work)
 		sl_path_flush(core);
 }
 
+/* Ages flow tables: a little beside packets, more when there is nothing else to do. */
+static void sweep(struct sl_path_core *core, uint32_t received)
+{
+	const struct sl_snapshot *snapshot = sl_publish_get(core->spec.publish);
+
+	sl_decide_sweep(snapshot, &core->core, core->now_ms, received ? SWEEP_BUSY : SWEEP_IDLE);
+}
+
 static void rest(struct sl_path_core *core, uint32_t work)
 {
 	if (work > 0) {
@@ -243,6 +255,7 @@ int sl_path_core_run(void *argument)
 		work = received + sl_tx_drain(&core->owner, core->out);
 		core->held |= work > 0;
 		flush_due(core, work);
+		sweep(core, received);
 		sl_publish_quiescent(core->spec.publish, core->spec.reader);
 		if (phase == SL_PATH_STOP && !core->held)
 			atomic_store_explicit(&core->quiet, true, memory_order_release);

@@ -33,8 +33,8 @@ void sl_decide_look(const struct sl_snapshot *snapshot, const struct sl_core *co
 		    struct sl_burst *burst, uint64_t now_ms);
 
 /* Ages one of the core's flow tables, the next pool's with each call: its next `buckets` buckets.
- * Call with a hundred or so when a poll found nothing, and with two every burst, so that a busy
- * core's tables are gone over, too. */
+ * Call with a hundred or so when a poll found nothing, and with one every burst, so that a busy
+ * core's tables are gone over, too. An empty table costs nothing. */
 void sl_decide_sweep(const struct sl_snapshot *snapshot, struct sl_core *core, uint64_t now_ms,
 		     uint32_t buckets);
 

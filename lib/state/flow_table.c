@@ -179,6 +179,10 @@ struct sl_flow_entry *sl_flow_table_room(struct sl_flow_table *table,
 void sl_flow_table_sweep(struct sl_flow_table *table, const struct sl_snapshot *snapshot,
 			 const struct sl_flow_clock *clock, uint32_t buckets)
 {
+	if (!table->tracked && !table->begun) {
+		__atomic_store_n(&table->passes, table->passes + 1, __ATOMIC_RELEASE);
+		return;
+	}
 	for (; buckets > 0; buckets--) {
 		struct sl_flow_bucket *bucket = &table->buckets[table->sweep_at];
 
@@ -195,6 +199,7 @@ void sl_flow_table_sweep(struct sl_flow_table *table, const struct sl_snapshot *
 			__atomic_store_n(&table->passes, table->passes + 1, __ATOMIC_RELEASE);
 		}
 	}
+	rte_prefetch0(&table->buckets[table->sweep_at]);
 }
 
 /* ---- readers ------------------------------------------------------------------------------------
