@@ -3,7 +3,7 @@
 """Finds and runs the tests, counts their cases, and says what failed and what was skipped.
 
 Test programs are those that meson knows (cmocka binaries: their cases are counted one by one), the
-Python tests, tests/pcap, tests/system, scripts/check. A program speaks TAP, or counts as one case by its
+Python tests, tests/pcap, tests/system, scripts/check; the same unit tests once more under sanitizers. A program speaks TAP, or counts as one case by its
 exit status, 77 being "skipped". The last line is "N passed, N failed, N skipped".
 """
 
@@ -37,13 +37,33 @@ class Result:
         self.passed, self.failed, self.skipped = [], [], []  # names; (name, detail); (name, why)
 
 
-def meson_programs():
-    """Every test that meson knows, in the group of its suite."""
-    text = subprocess.run(["meson", "introspect", "--tests", BUILD], stdout=subprocess.PIPE, check=True,
+def meson_programs(build=BUILD, suite=None, prefix=()):
+    """The tests that meson knows in a build folder, in the group of their suite."""
+    text = subprocess.run(["meson", "introspect", "--tests", build], stdout=subprocess.PIPE, check=True,
                           text=True).stdout
+    kind = os.path.basename(build).removeprefix("build").strip("-")
     for test in json.loads(text):
-        suites = [suite.split(":")[-1] for suite in test["suite"]] or ["unit"]
-        yield Program(suites[0], test["name"], test["cmd"], max(60, test["timeout"] * 4), test["env"])
+        group = test["suite"][0].split(":")[-1] if test["suite"] else "unit"
+        if suite in (None, group):
+            yield Program(group, f"{test['name']} {kind}".strip(), [*prefix, *test["cmd"]],
+                          max(60, test["timeout"] * 4), test["env"])
+
+
+def other_builds():
+    """Unit tests under the address sanitizer, threads under the thread sanitizer, fuzz targets. The
+    thread sanitizer of gcc 12 cannot do with the wide address randomisation of newer kernels."""
+    for name, suite, prefix in (("build-asan", "unit", ()), ("build-tsan", "conc", ("setarch", "-R")),
+                                ("build-fuzz", "fuzz", ())):
+        folder = os.path.join(TOP, name)
+        built = subprocess.run([os.path.join(TOP, "scripts/build"), folder], capture_output=True, text=True)
+        if built.returncode:
+            text = built.stdout + built.stderr
+            yield Program("build", name, ["sh", "-c", 'echo "$1"; exit 1', "sh", text])
+            continue
+        if suite == "fuzz":
+            subprocess.run([os.path.join(TOP, "tests/fuzz/seeds.py"), os.path.join(folder, "corpus")],
+                           check=True)
+        yield from meson_programs(folder, suite, prefix)
 
 
 def python_programs():
@@ -148,6 +168,8 @@ def main(arguments):
     quick, verbose = "--quick" in arguments, "--verbose" in arguments
     words = [word for word in arguments if not word.startswith("--")]
     programs = [*meson_programs(), *python_programs(), *check_programs(quick)]
+    if not quick and "--list" not in arguments:
+        programs += other_builds()
     programs = [program for program in programs
                 if (not quick or program.group in QUICK)
                 and (not words or any(word in f"{program.group} {program.name}" for word in words))]

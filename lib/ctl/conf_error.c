@@ -129,10 +129,11 @@ const char *sl_conf_show(const struct sl_yaml_node *value, char *text)
 	size_t length = value->length;
 	bool cut = length > SHOWN_MAX;
 
-	if (value->kind != SL_YAML_SCALAR || sl_yaml_is_null(value)) {
+	if (value->kind != SL_YAML_SCALAR || sl_yaml_is_null(value) || !length) {
 		(void)snprintf(text, SL_CONF_SHOW_SIZE, "%s",
 			       value->kind == SL_YAML_SEQUENCE	? "a list"
 			       : value->kind == SL_YAML_MAPPING ? "a mapping"
+			       : value->quoted			? "an empty text"
 								: "nothing");
 		return text;
 	}
@@ -152,10 +153,11 @@ const char *sl_conf_show(const struct sl_yaml_node *value, char *text)
 
 void sl_conf_near_try(struct sl_conf_near *near, const char *name)
 {
-	size_t length = strlen(near->word);
+	size_t length = strlen(near->word), other = strlen(name);
 	uint32_t distance;
 
-	if (!length || length > SL_GUESS_LENGTH_MAX)
+	if (!length || length > SL_GUESS_LENGTH_MAX || length > other + NEAR_MAX ||
+	    other > length + NEAR_MAX)
 		return;
 	distance = sl_guess_distance(near->word, name);
 	if (distance > NEAR_MAX || distance > 1 + length / 4 || distance >= length)

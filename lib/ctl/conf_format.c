@@ -2,9 +2,10 @@
 
 /* Writing a configuration as YAML. */
 
-#include <errno.h>
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "ctl/conf_key.h"
 
@@ -44,6 +45,20 @@ void sl_conf_write_quoted(struct sl_conf_writer *writer, const char *text)
 			(void)fprintf(writer->out, "\\U%08X", value);
 	}
 	(void)fputc('"', writer->out);
+}
+
+void sl_conf_write_name(struct sl_conf_writer *writer, const char *name)
+{
+	static const char *const words[] = {"null", "true", "false", "yes", "no",
+					    "on",   "off",  "y",     "n"};
+	bool plain = isalpha((unsigned char)name[0]);
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		plain = plain && strcasecmp(name, words[i]) != 0;
+	if (plain)
+		(void)fputs(name, writer->out);
+	else
+		sl_conf_write_quoted(writer, name);
 }
 
 /* ---- one line ---------------------------------------------------------------------------------*/

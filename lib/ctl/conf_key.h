@@ -119,11 +119,16 @@ void sl_conf_errors_sort(struct sl_conf_errors *errors);
 const char *sl_conf_show(const struct sl_yaml_node *value, char *text);
 
 /* Which of the names tried is the nearest to a mistyped one. Start with {.word = word}. */
+#define SL_CONF_GUESSES_MAX 100u /* errors; whoever has more needs no more suggestions */
 struct sl_conf_near {
 	const char *word;
 	const char *best; /* NULL: none is near */
 	uint32_t distance;
 };
+static inline bool sl_conf_near_wanted(const struct sl_conf_reader *reader)
+{
+	return reader->errors->count < SL_CONF_GUESSES_MAX;
+}
 void sl_conf_near_try(struct sl_conf_near *near, const char *name);
 /* "; did you mean `web`?", or "". text has SL_CONF_SHOW_SIZE. */
 const char *sl_conf_near_ask(const struct sl_conf_near *near, char *text);
@@ -147,6 +152,8 @@ bool sl_conf_key_is_default(const struct sl_conf_key *key, const void *object);
 bool sl_conf_key_applies(const struct sl_conf_table *table, const struct sl_conf_key *key,
 			 const void *object);
 
+/* In quotes where another reader of YAML could take it for something else than a text. */
+void sl_conf_write_name(struct sl_conf_writer *writer, const char *name);
 /* In double quotes. */
 void sl_conf_write_quoted(struct sl_conf_writer *writer, const char *text);
 

@@ -138,10 +138,10 @@ static void read_target(struct sl_conf_reader *reader, const struct sl_conf_key 
 		sl_conf_error(reader, value, "%s has bits set beyond its length; %s would be right",
 			      sl_conf_show(value, shown), sl_prefix_format(&prefix, text));
 	} else {
-		sl_conf_error(reader, value,
-			      "`address` takes an address, a prefix such as 192.0.2.0/24 or any, "
-			      "not %s",
-			      sl_conf_show(value, shown));
+		sl_conf_error(
+			reader, value,
+			"`address` takes an address, a prefix such as 192.0.2.0/24 or any, not %s",
+			sl_conf_show(value, shown));
 	}
 }
 
@@ -163,14 +163,21 @@ static void write_target(struct sl_conf_writer *writer, const struct sl_conf_key
 static void read_protocol(struct sl_conf_reader *reader, const struct sl_conf_key *key,
 			  const struct sl_yaml_node *value, void *object)
 {
-	char shown[SL_CONF_SHOW_SIZE];
+	struct sl_conf_near near = {.word = scalar_text(value)};
+	char shown[SL_CONF_SHOW_SIZE], ask[SL_CONF_SHOW_SIZE];
 	int16_t protocol;
 
 	if (sl_conf_protocol_parse(scalar_text(value), &protocol)) {
+		for (protocol = 0; protocol <= UINT8_MAX; protocol++) {
+			const char *name = sl_conf_protocol_name(protocol);
+
+			if (name)
+				sl_conf_near_try(&near, name);
+		}
 		sl_conf_error(reader, value,
 			      "`%s` takes a name such as tcp, udp, sctp, icmp or gre, or a number "
-			      "from 0 to 255, not %s",
-			      key->name, sl_conf_show(value, shown));
+			      "from 0 to 255, not %s%s",
+			      key->name, sl_conf_show(value, shown), sl_conf_near_ask(&near, ask));
 		return;
 	}
 	sl_conf_store(key, object, (uint64_t)protocol);
@@ -231,11 +238,10 @@ static void read_range(struct sl_conf_reader *reader, const struct sl_conf_key *
 		sl_conf_error(reader, value, "%s runs backwards; \"%u-%u\" would be right",
 			      sl_conf_show(value, shown), range.last, range.first);
 	else
-		sl_conf_error(
-			reader, value,
-			"`%s` takes numbers from 1 to 65535 and ranges such as \"8000-8099\", "
-			"not %s",
-			key->name, sl_conf_show(value, shown));
+		sl_conf_error(reader, value,
+			      "`%s` takes numbers from 1 to 65535 and ranges such as "
+			      "\"8000-8099\", not %s",
+			      key->name, sl_conf_show(value, shown));
 }
 
 static void write_range(struct sl_conf_writer *writer, const struct sl_conf_key *key,
@@ -278,7 +284,8 @@ static void read_port_ref(struct sl_conf_reader *reader, const struct sl_conf_ke
 			      sl_conf_show(value, shown));
 	else
 		sl_conf_error(reader, value, "`%s`: no port is named %s%s", key->name,
-			      sl_conf_show(value, shown), sl_conf_near_ask(&near, ask));
+			      sl_conf_show(value, shown),
+			      near.best ? sl_conf_near_ask(&near, ask) : "; `ports` defines them");
 }
 
 static void write_port_ref(struct sl_conf_writer *writer, const struct sl_conf_key *key,
@@ -287,7 +294,7 @@ static void write_port_ref(struct sl_conf_writer *writer, const struct sl_conf_k
 	uint64_t index = sl_conf_load(key, object);
 
 	if (index < writer->conf->port_count)
-		sl_conf_write_quoted(writer, writer->conf->ports[index].name);
+		sl_conf_write_name(writer, writer->conf->ports[index].name);
 }
 
 static void read_pool_ref(struct sl_conf_reader *reader, const struct sl_conf_key *key,
@@ -303,14 +310,15 @@ static void read_pool_ref(struct sl_conf_reader *reader, const struct sl_conf_ke
 			return;
 		}
 	}
-	for (uint32_t i = 0; i < conf->pool_count; i++)
+	for (uint32_t i = 0; sl_conf_near_wanted(reader) && i < conf->pool_count; i++)
 		sl_conf_near_try(&near, conf->pools[i].name);
 	if (value->kind != SL_YAML_SCALAR || !*near.word)
 		sl_conf_error(reader, value, "`%s` takes the name of a pool, not %s", key->name,
 			      sl_conf_show(value, shown));
 	else
 		sl_conf_error(reader, value, "`%s`: no pool is named %s%s", key->name,
-			      sl_conf_show(value, shown), sl_conf_near_ask(&near, ask));
+			      sl_conf_show(value, shown),
+			      near.best ? sl_conf_near_ask(&near, ask) : "; `pools` defines them");
 }
 
 static void write_pool_ref(struct sl_conf_writer *writer, const struct sl_conf_key *key,
@@ -319,7 +327,7 @@ static void write_pool_ref(struct sl_conf_writer *writer, const struct sl_conf_k
 	uint64_t index = sl_conf_load(key, object);
 
 	if (index < writer->conf->pool_count)
-		sl_conf_write_quoted(writer, writer->conf->pools[index].name);
+		sl_conf_write_name(writer, writer->conf->pools[index].name);
 }
 
 /* The member is `punt`, the port's index stands behind it. */
@@ -352,7 +360,7 @@ static void write_punt(struct sl_conf_writer *writer, const struct sl_conf_key *
 
 	(void)key;
 	if (port->punt == SL_CONF_PUNT_PORT && port->punt_port < writer->conf->port_count)
-		sl_conf_write_quoted(writer, writer->conf->ports[port->punt_port].name);
+		sl_conf_write_name(writer, writer->conf->ports[port->punt_port].name);
 	else
 		(void)fputs(port->punt == SL_CONF_PUNT_KERNEL ? "kernel" : "drop", writer->out);
 }

@@ -60,14 +60,15 @@ static void read_handler(struct sl_conf_reader *reader, const struct sl_conf_key
 			       handlers[i].name);
 		sl_conf_near_try(&near, handlers[i].name);
 	}
-	sl_conf_error(reader, value, "no handler is named %s; there are %s%s",
-		      sl_conf_show(value, shown), names, sl_conf_near_ask(&near, ask));
+	sl_conf_error(reader, value, "`handler` takes one of %s, not %s%s", names,
+		      sl_conf_show(value, shown), sl_conf_near_ask(&near, ask));
 }
 
 static void write_handler(struct sl_conf_writer *writer, const struct sl_conf_key *key,
 			  const void *object)
 {
-	sl_conf_text.write(writer, key, object);
+	(void)key;
+	sl_conf_write_name(writer, ((const struct sl_conf_node *)object)->handler);
 }
 
 static const struct sl_conf_type handler = {SL_CONF_TEXT, read_handler, write_handler};
@@ -149,11 +150,10 @@ static bool find_kind(struct sl_conf_reader *reader, const struct sl_conf_found 
 		if (!at)
 			continue;
 		if (node->kind != SL_NODE_NONE) {
-			sl_conf_error(
-				reader, at,
-				"a node has one of `worker`, `address` and `output`, not both "
-				"`%s` and `%s`",
-				kind_keys[node->kind], kind_keys[kind]);
+			sl_conf_error(reader, at,
+				      "a node has one of `worker`, `address` and `output`, not "
+				      "both `%s` and `%s`",
+				      kind_keys[node->kind], kind_keys[kind]);
 			return false;
 		}
 		node->kind = kind;
@@ -310,11 +310,10 @@ static void check_hop(struct sl_conf_reader *reader, const struct sl_conf_found 
 			      "network of port `%s`; give its `mac`, or another `encap`",
 			      port->name);
 	else if (!on_link && !gateway_serves(port, node->address.family))
-		sl_conf_error(
-			reader, at,
-			"port `%s` has neither this node's network nor a gateway for %s; give "
-			"the node's `mac`, or the port a `gateway`",
-			port->name, version);
+		sl_conf_error(reader, at,
+			      "port `%s` has neither this node's network nor a gateway for %s; "
+			      "give the node's `mac`, or the port a `gateway`",
+			      port->name, version);
 	else if (!sl_conf_next_hop(reader->conf, node, &mac, &hop))
 		sl_conf_warn_at(reader, at->line, at->column,
 				"node `%s` has no `mac`: until its next hop's MAC address is "
@@ -322,17 +321,30 @@ static void check_hop(struct sl_conf_reader *reader, const struct sl_conf_found 
 				node->name);
 }
 
+static bool word_is(const struct sl_conf_word *words, const char *text, uint64_t value)
+{
+	for (; words->name; words++) {
+		if (words->value == value && strcmp(words->name, text) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What follows from an encap or a port that was refused would be noise. */
 static void check_remote(struct sl_conf_reader *reader, const struct sl_conf_found *found,
 			 struct sl_conf_node *node)
 {
 	const struct sl_yaml_node *port = sl_conf_found_value(found, "port");
+	const struct sl_yaml_node *encap = sl_conf_found_value(found, "encap");
 
+	if (encap && (encap->kind != SL_YAML_SCALAR || !word_is(encaps, encap->text, node->encap)))
+		return;
 	check_encap(reader, found, node);
 	if (node->address.family == SL_FAMILY_NONE)
 		return;
 	if (!port && !find_port(reader, found, node))
 		return;
-	/* an unknown port was reported, what follows from it would be noise */
+
 	if (port && (node->port >= reader->conf->port_count ||
 		     strcmp(reader->conf->ports[node->port].name, port->text) != 0))
 		return;

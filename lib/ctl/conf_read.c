@@ -18,10 +18,13 @@ static void unknown_key(struct sl_conf_reader *reader, const struct sl_conf_tabl
 	char shown[SL_CONF_SHOW_SIZE], ask[SL_CONF_SHOW_SIZE], keys[KEYS_TEXT_SIZE] = "";
 	size_t used = 0;
 
+	if (reader->errors->count >= SL_CONF_ERRORS_MAX)
+		return;
 	for (uint32_t i = 0; i < table->key_count; i++) {
 		const char *name = table->keys[i].name;
 
-		sl_conf_near_try(&near, name);
+		if (sl_conf_near_wanted(reader))
+			sl_conf_near_try(&near, name);
 		used += (size_t)snprintf(keys + used, sizeof(keys) - used, "%s%s", i ? ", " : "",
 					 name);
 		if (used >= sizeof(keys))

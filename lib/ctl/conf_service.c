@@ -99,9 +99,9 @@ static void check_service(struct sl_conf_reader *reader, const struct sl_conf_fo
 	char shown[SL_CONF_SHOW_SIZE];
 
 	if (ports && !protocol)
-		sl_conf_error(reader, ports,
-			      "`ports` need a `protocol` that has them: tcp, udp, sctp, udplite or "
-			      "dccp");
+		sl_conf_error(
+			reader, ports,
+			"`ports` need a `protocol` that has them: tcp, udp, sctp, udplite or dccp");
 	else if (ports && service->protocol >= 0 && !sl_conf_protocol_has_ports(service->protocol))
 		sl_conf_error(reader, ports,
 			      "protocol %s has no ports; tcp, udp, sctp, udplite and dccp have",
@@ -171,13 +171,13 @@ static void report_equal(struct sl_conf_reader *reader, const struct claim *a,
 {
 	const struct sl_conf_service *first = a->service < b->service ? a->service : b->service;
 	const struct sl_conf_service *second = a->service < b->service ? b->service : a->service;
+	uint16_t last = a->range.last < b->range.last ? a->range.last : b->range.last;
 	char ports[32] = "";
 
-	if (b->class == CLAIM_PORT)
-		(void)snprintf(ports, sizeof(ports), ", port %u", b->range.first);
-	else if (b->class == CLAIM_RANGE)
-		(void)snprintf(ports, sizeof(ports), ", ports %u-%u", b->range.first,
-			       a->range.last < b->range.last ? a->range.last : b->range.last);
+	if (b->class != CLAIM_ALL && b->range.first == last)
+		(void)snprintf(ports, sizeof(ports), ", port %u", last);
+	else if (b->class != CLAIM_ALL)
+		(void)snprintf(ports, sizeof(ports), ", ports %u-%u", b->range.first, last);
 	sl_conf_error_at(reader, second->line, second->column,
 			 "service `%s` takes the same packets as `%s` of line %u: same address and "
 			 "protocol%s; change or remove one",

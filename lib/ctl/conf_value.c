@@ -48,22 +48,23 @@ static void read_power(struct sl_conf_reader *reader, const struct sl_conf_key *
 		       const struct sl_yaml_node *value, void *object)
 {
 	const char *text = plain_text(value);
+	char shown[SL_CONF_SHOW_SIZE], nearest[SL_CONF_SHOW_SIZE] = "";
 	uint64_t number, above = key->min;
+	bool fits = text && !sl_conf_number_parse(text, &number) && number >= key->min &&
+		    number <= key->max;
 
-	if (!text || sl_conf_number_parse(text, &number) || number < key->min ||
-	    number > key->max || !(number & (number - 1))) {
-		if (get_number(reader, key, value, &number))
-			sl_conf_store(key, object, number);
+	if (fits && !(number & (number - 1))) {
+		sl_conf_store(key, object, number);
 		return;
 	}
-	while (above < number)
+	while (fits && above < number)
 		above *= 2;
-	sl_conf_error(
-		reader, value,
-		"`%s` takes a power of two from %llu to %llu, not `%llu`; %llu or %llu would do",
-		key->name, (unsigned long long)key->min, (unsigned long long)key->max,
-		(unsigned long long)number, (unsigned long long)above / 2,
-		(unsigned long long)above);
+	if (fits)
+		(void)snprintf(nearest, sizeof(nearest), "; %llu or %llu would do",
+			       (unsigned long long)above / 2, (unsigned long long)above);
+	sl_conf_error(reader, value, "`%s` takes a power of two from %llu to %llu, not %s%s",
+		      key->name, (unsigned long long)key->min, (unsigned long long)key->max,
+		      sl_conf_show(value, shown), nearest);
 }
 
 static void write_number(struct sl_conf_writer *writer, const struct sl_conf_key *key,
@@ -154,12 +155,11 @@ static void read_duration(struct sl_conf_reader *reader, const struct sl_conf_ke
 		sl_conf_store(key, object, ms);
 		return;
 	}
-	sl_conf_error(
-		reader, value,
-		"`%s` takes a whole number with a unit (ms, s, m, h, d) such as 500ms or 15m, "
-		"from %s to %s, not %s",
-		key->name, sl_conf_duration_format(key->min, least),
-		sl_conf_duration_format(key->max, most), sl_conf_show(value, shown));
+	sl_conf_error(reader, value,
+		      "`%s` takes a whole number with a unit (ms, s, m, h, d) such as 500ms or "
+		      "15m, from %s to %s, not %s",
+		      key->name, sl_conf_duration_format(key->min, least),
+		      sl_conf_duration_format(key->max, most), sl_conf_show(value, shown));
 }
 
 static void write_duration(struct sl_conf_writer *writer, const struct sl_conf_key *key,
@@ -211,17 +211,16 @@ static void read_name(struct sl_conf_reader *reader, const struct sl_conf_key *k
 		memcpy(sl_conf_member(key, object), value->text, value->length);
 		return;
 	}
-	sl_conf_error(
-		reader, value,
-		"`%s` takes a name of up to 63 letters, digits, `.`, `_` and `-`, with a letter "
-		"or digit in it, not %s",
-		key->name, sl_conf_show(value, shown));
+	sl_conf_error(reader, value,
+		      "`%s` takes a name of up to 63 letters, digits, `.`, `_` and `-`, with a "
+		      "letter or digit in it, not %s",
+		      key->name, sl_conf_show(value, shown));
 }
 
 static void write_name(struct sl_conf_writer *writer, const struct sl_conf_key *key,
 		       const void *object)
 {
-	sl_conf_write_quoted(writer, sl_conf_member_const(key, object));
+	sl_conf_write_name(writer, sl_conf_member_const(key, object));
 }
 
 static bool has_control(const struct sl_yaml_node *value)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,31 +99,31 @@ static void tell_change(struct sl_edit *edit, struct sl_image *before)
 static int warn_starved(struct sl_edit *edit, uint32_t place)
 {
 	const struct sl_conf_pool *conf = &edit->image->conf->pools[place];
-	uint32_t *slots = calloc(conf->node_count + 1, sizeof(*slots));
+	uint64_t total = 0;
 	uint32_t starved = 0;
-	int status = slots ? sl_schedule_starved(conf, edit->image->pools[place], slots) : -ENOMEM;
+	int status = 0;
 
+	for (uint32_t n = 0; n < conf->node_count; n++)
+		total += conf->nodes[n].weight;
 	for (uint32_t n = 0; status == 0 && n < conf->node_count; n++) {
-		const char *name = conf->nodes[n].name;
+		const struct sl_conf_node *node = &conf->nodes[n];
+		uint32_t least = sl_conf_slots_least(node->weight, total);
+		char remedy[64] = "no number of slots serves it";
 
-		if (slots[n] == 0 || ++starved > STARVED_WARNINGS_MAX)
+		if (node->weight == 0 || (least && least <= conf->slots) ||
+		    ++starved > STARVED_WARNINGS_MAX)
 			continue;
-		if (slots[n] > SL_SLOTS_MAX)
-			status = sl_change_warn(edit->result,
-						"pool %s: node %s has weight but no slot; no number"
-						" of slots would serve it",
-						conf->name, name);
-		else
-			status = sl_change_warn(edit->result,
-						"pool %s: node %s has weight but none of %" PRIu32
-						" slots; slots: %" PRIu32 " would serve it",
-						conf->name, name, conf->slots, slots[n]);
+		if (least)
+			snprintf(remedy, sizeof(remedy), "slots: %" PRIu32 " would serve it",
+				 least);
+		status = sl_change_warn(
+			edit->result,
+			"pool %s: the weight of node %s is less than one of %" PRIu32 " slots; %s",
+			conf->name, node->name, conf->slots, remedy);
 	}
 	if (status == 0 && starved > STARVED_WARNINGS_MAX)
-		status =
-			sl_change_warn(edit->result, "pool %s: %" PRIu32 " more nodes without slot",
-				       conf->name, starved - STARVED_WARNINGS_MAX);
-	free(slots);
+		status = sl_change_warn(edit->result, "pool %s: so are %" PRIu32 " more nodes",
+					conf->name, starved - STARVED_WARNINGS_MAX);
 	return status;
 }
 

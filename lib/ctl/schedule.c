@@ -225,46 +225,6 @@ int sl_schedule_measure(const struct sl_conf_pool *conf, const struct sl_image_p
 	return status;
 }
 
-static int quotas_serve(const struct sl_conf_pool *conf, const struct sl_sched_node *nodes,
-			uint32_t *slots, uint32_t *quotas)
-{
-	for (uint32_t count = conf->slots * 2; count <= SL_SLOTS_MAX; count *= 2) {
-		int status = sl_sched_quota(nodes, conf->node_count, count, quotas);
-
-		if (status < 0)
-			return status;
-		for (uint32_t n = 0; n < conf->node_count; n++)
-			if (slots[n] > SL_SLOTS_MAX && quotas[n] > 0)
-				slots[n] = count;
-	}
-	return 0;
-}
-
-int sl_schedule_starved(const struct sl_conf_pool *conf, const struct sl_image_pool *pool,
-			uint32_t *slots)
-{
-	struct sl_sched_node *nodes = nodes_of(conf, pool);
-	uint8_t *served = calloc(1, SL_NODE_INDEX_MAX);
-	uint32_t *quotas = calloc(conf->node_count + 1, sizeof(*quotas));
-	uint32_t starved = 0;
-	int status = nodes && served && quotas ? 0 : -ENOMEM;
-
-	for (uint32_t s = 0; status == 0 && s < pool->home->count; s++)
-		served[pool->home->word[s]] = 1;
-	for (uint32_t n = 0; status == 0 && n < conf->node_count; n++) {
-		bool without = conf->nodes[n].weight > 0 && !served[pool->nodes[n].index];
-
-		slots[n] = without ? SL_SLOTS_MAX + 1 : 0;
-		starved += without;
-	}
-	if (status == 0 && starved > 0)
-		status = quotas_serve(conf, nodes, slots, quotas);
-	free(quotas);
-	free(served);
-	free(nodes);
-	return status;
-}
-
 int sl_schedule_forget(struct sl_image_pool *pool, uint32_t index)
 {
 	struct sl_table *former = resized(pool->former, pool->former->count);

@@ -32,11 +32,6 @@ int sl_schedule_target(const struct sl_conf_pool *conf, struct sl_image_pool *po
 int sl_schedule_measure(const struct sl_conf_pool *conf, const struct sl_image_pool *before,
 			const struct sl_image_pool *after, uint32_t *moved, uint32_t *least);
 
-/* For each node of the configuration with weight but no slot of home: the least number of slots
- * that would serve it, SL_SLOTS_MAX + 1 when none does; 0 for the others. */
-int sl_schedule_starved(const struct sl_conf_pool *conf, const struct sl_image_pool *pool,
-			uint32_t *slots);
-
 /* Whether the pool serves regardless of health now: no_node is `any` and nobody healthy is left. */
 bool sl_schedule_regardless(const struct sl_conf_pool *conf, const struct sl_image_pool *pool);
 

@@ -42,6 +42,7 @@ struct builder {
 	struct sl_yaml_error *error;
 	struct level levels[SL_YAML_DEPTH_MAX];
 	uint32_t depth;
+	uint32_t total; /* nodes, aliases written out */
 	uint32_t anchor_count;
 	struct anchor anchors[SL_YAML_ANCHORS_MAX];
 	uint32_t anchor_heights[SL_YAML_ANCHORS_MAX];
@@ -171,9 +172,6 @@ static int add_child(struct builder *b, struct sl_yaml_node *node, uint32_t size
 		return 0;
 	}
 	level = &b->levels[b->depth - 1];
-	if (size > SL_YAML_NODES_MAX - level->size)
-		return fail(b->error, node->line, node->column,
-			    "the document is too large with its aliases written out; repeat less");
 	if (level->last)
 		level->last->next = node;
 	else
@@ -183,6 +181,15 @@ static int add_child(struct builder *b, struct sl_yaml_node *node, uint32_t size
 	level->size += size;
 	if (height + 1 > level->height)
 		level->height = height + 1;
+	return 0;
+}
+
+/* Counts nodes that the document has, or has again by an alias. */
+static int spend(struct builder *b, yaml_mark_t mark, uint32_t size)
+{
+	if (size > SL_YAML_NODES_MAX - b->total)
+		return fail_at(b, mark, "the document has more than 2500000 values; say less");
+	b->total += size;
 	return 0;
 }
 
@@ -210,7 +217,7 @@ static int new_anchor(struct builder *b, const yaml_char_t *name, struct sl_yaml
 		return 0;
 	if (b->anchor_count == SL_YAML_ANCHORS_MAX)
 		return fail(b->error, node->line, node->column,
-			    "more than 1000 anchors; write the values out");
+			    "more than 100 anchors; write the values out");
 	*anchor = &b->anchors[b->anchor_count++];
 	**anchor = (struct anchor){
 		.name = arena_copy(b->tree, name, strlen((const char *)name)),
@@ -242,6 +249,8 @@ static int on_alias(struct builder *b, const yaml_event_t *event)
 		return fail_at(b, event->start_mark, "an alias of an anchor that is not before it");
 	if (!anchor->size)
 		return fail_at(b, event->start_mark, "an alias inside of what it repeats");
+	if (spend(b, event->start_mark, anchor->size))
+		return -EINVAL;
 	height = b->anchor_heights[anchor - b->anchors];
 	if (b->depth + height >= SL_YAML_DEPTH_MAX)
 		return fail_at(b, event->start_mark, "more than 32 levels of nesting");
@@ -267,6 +276,8 @@ static int on_scalar(struct builder *b, const yaml_event_t *event)
 	if (event->data.scalar.tag)
 		return fail_at(b, event->start_mark,
 			       "tags (`!`) have no meaning here; leave it out");
+	if (spend(b, event->start_mark, 1))
+		return -EINVAL;
 	node->quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
 	node->length = event->data.scalar.length;
 	node->text = arena_copy(b->tree, event->data.scalar.value, node->length);
@@ -292,6 +303,8 @@ static int on_start(struct builder *b, const yaml_event_t *event, enum sl_yaml_k
 			       "tags (`!`) have no meaning here; leave it out");
 	if (b->depth == SL_YAML_DEPTH_MAX)
 		return fail_at(b, event->start_mark, "more than 32 levels of nesting");
+	if (spend(b, event->start_mark, 1))
+		return -EINVAL;
 	level = &b->levels[b->depth++];
 	*level = (struct level){.node = node, .size = 1};
 	return new_anchor(b, anchor_name, node, &level->anchor);

@@ -22,8 +22,8 @@
 
 #define SL_YAML_TEXT_MAX    (16u << 20) /* octets */
 #define SL_YAML_DEPTH_MAX   32
-#define SL_YAML_NODES_MAX   4000000u
-#define SL_YAML_ANCHORS_MAX 1000u
+#define SL_YAML_NODES_MAX   2500000u
+#define SL_YAML_ANCHORS_MAX 100u
 
 enum sl_yaml_kind { SL_YAML_SCALAR = 0, SL_YAML_SEQUENCE = 1, SL_YAML_MAPPING = 2 };
 

@@ -6,11 +6,14 @@
 #include <libgen.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <pcap/pcap.h>
+
+#include "io/port.h"
 
 /* What becomes known while the keys of a device string are read. */
 struct look {
@@ -137,6 +140,18 @@ static int interface_check(const char *name, struct sl_err *err)
 			  name);
 }
 
+/* net_null does not look whether its frames fit the buffers. */
+static int null_size_check(const char *value, struct sl_err *err)
+{
+	char *end;
+	unsigned long size = strtoul(value, &end, 0);
+
+	if (*value != '\0' && *end == '\0' && size <= SL_PORT_ROOM)
+		return 0;
+	return sl_err_set(err, -ERANGE, "size=%s of net_null is more than a buffer's %d octets",
+			  value, SL_PORT_ROOM);
+}
+
 static bool driver_is(const char *name, const char *driver)
 {
 	size_t length = strlen(driver);
@@ -145,10 +160,20 @@ static bool driver_is(const char *name, const char *driver)
 	       strspn(name + length, "0123456789_") == strlen(name + length);
 }
 
+static bool names_interface(const char *device, const char *key)
+{
+	if (driver_is(device, "net_af_packet"))
+		return strcmp(key, "iface") == 0;
+	return driver_is(device, "net_pcap") &&
+	       (strcmp(key, "iface") == 0 || strcmp(key, "rx_iface") == 0 ||
+		strcmp(key, "rx_iface_in") == 0 || strcmp(key, "tx_iface") == 0);
+}
+
 /* One pass over the keys; outputs are looked at in the second pass, when all inputs are known. */
 static int keys_check(char *keys, bool outputs, struct look *look, struct sl_err *err)
 {
 	bool is_pcap = driver_is(look->device->name, "net_pcap");
+	bool is_null = driver_is(look->device->name, "net_null");
 	char *rest = keys, *item;
 
 	while ((item = strsep(&rest, ",")) != NULL) {
@@ -160,14 +185,11 @@ static int keys_check(char *keys, bool outputs, struct look *look, struct sl_err
 		*value++ = '\0';
 		if (outputs && is_pcap && strcmp(item, "tx_pcap") == 0)
 			rc = output_check(value, look, err);
+		else if (!outputs && is_null && strcmp(item, "size") == 0)
+			rc = null_size_check(value, err);
 		else if (!outputs && is_pcap && strcmp(item, "rx_pcap") == 0)
 			rc = capture_check(value, look, err);
-		else if (!outputs &&
-			 ((is_pcap &&
-			   (strcmp(item, "iface") == 0 || strcmp(item, "rx_iface") == 0 ||
-			    strcmp(item, "rx_iface_in") == 0 || strcmp(item, "tx_iface") == 0)) ||
-			  (driver_is(look->device->name, "net_af_packet") &&
-			   strcmp(item, "iface") == 0)))
+		else if (!outputs && names_interface(look->device->name, item))
 			rc = interface_check(value, err);
 		if (rc != 0)
 			return rc;

@@ -58,3 +58,15 @@ uint32_t sl_worker_ring_count(const struct rte_ring *ring)
 {
 	return rte_ring_count(ring);
 }
+
+uint32_t sl_worker_ring_mark(const struct rte_ring *ring)
+{
+	return __atomic_load_n(&ring->prod.tail, __ATOMIC_ACQUIRE);
+}
+
+bool sl_worker_ring_passed(const struct rte_ring *ring, uint32_t mark)
+{
+	uint32_t taken = __atomic_load_n(&ring->cons.tail, __ATOMIC_ACQUIRE);
+
+	return (int32_t)(taken - mark) >= 0;
+}

@@ -13,6 +13,7 @@
 #ifndef SL_IO_WORKER_RING_H
 #define SL_IO_WORKER_RING_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/bytes.h"
@@ -46,6 +47,11 @@ uint32_t sl_worker_ring_push(struct rte_ring *ring, struct rte_mbuf *const *pack
 uint32_t sl_worker_ring_pop(struct rte_ring *ring, struct rte_mbuf **packets, uint32_t count);
 /* Packets in it. */
 uint32_t sl_worker_ring_count(const struct rte_ring *ring);
+
+/* Where the ring's end is now, and whether the worker has taken all that was in it then; for
+ * control. Marks are valid as long as the ring does not turn round 2^31 entries. */
+uint32_t sl_worker_ring_mark(const struct rte_ring *ring);
+bool sl_worker_ring_passed(const struct rte_ring *ring, uint32_t mark);
 
 /* What one receive core holds back for one worker. */
 struct sl_stage {

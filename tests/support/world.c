@@ -1,254 +1,118 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-#include "world.h"
+#include "support/world.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#define PROTOCOL_TCP 6
-#define PROTOCOL_UDP 17
+#include <rte_mbuf.h>
 
-static void must(bool fine, const char *what)
+#define THREADS_MAX 32
+
+static void fail(const char *what, const struct sl_err *err)
 {
-	if (fine)
-		return;
-	fprintf(stderr, "the test's world: %s failed\n", what);
-	abort();
+	fprintf(stderr, "%s: %s\n", what, err == NULL ? "no memory" : err->text);
+	exit(99);
 }
 
-static void init_services(struct sl_snapshot *snapshot)
+/* The last CPU this process may use. */
+static int last_cpu(void)
 {
-	struct sl_service_spec specs[2] = {{.index = 0, .protocol = -1},
-					   {.index = 1, .protocol = -1}};
-	struct sl_service_table *table;
-	uint32_t first, second;
+	cpu_set_t allowed;
 
-	sl_prefix_parse("192.0.2.10", &specs[0].prefix, NULL);
-	sl_prefix_parse("192.0.2.11", &specs[1].prefix, NULL);
-	must(sl_service_table_build(specs, 2, &table, &first, &second) == 0, "services");
-	sl_snapshot_set_services(snapshot, table);
-	for (uint32_t i = 0; i < 2; i++) {
-		snapshot->services[i].pool = i;
-		snapshot->services[i].prior_pool = SL_SERVICE_NONE;
+	CPU_ZERO(&allowed);
+	sched_getaffinity(0, sizeof(allowed), &allowed);
+	for (int cpu = CPU_SETSIZE - 1; cpu > 0; cpu--)
+		if (CPU_ISSET(cpu, &allowed))
+			return cpu;
+	return 0;
+}
+
+static int first_cpu(void)
+{
+	cpu_set_t allowed;
+
+	CPU_ZERO(&allowed);
+	sched_getaffinity(0, sizeof(allowed), &allowed);
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &allowed))
+			return cpu;
+	return 0;
+}
+
+struct rte_mempool *world_start(const char *instance, uint32_t rx_count, uint32_t worker_count,
+				uint32_t memory_mb, uint32_t buffers)
+{
+	int cpus[THREADS_MAX];
+	struct sl_eal_spec spec = {
+		.instance = instance,
+		.control_cpu = first_cpu(),
+		.rx_cpus = cpus,
+		.rx_cpu_count = rx_count,
+		.worker_cpus = cpus + rx_count,
+		.worker_cpu_count = worker_count,
+		.hugepages = SL_EAL_HUGEPAGES_OFF,
+		.memory_mb = memory_mb,
+	};
+	struct sl_eal eal;
+	struct sl_err err;
+	struct rte_mempool *pool;
+
+	for (uint32_t i = 0; i < THREADS_MAX; i++)
+		cpus[i] = first_cpu();
+	cpus[rx_count + worker_count - 1] = last_cpu();
+	if (sl_eal_start(&spec, &eal, &err) != 0)
+		fail("EAL", &err);
+	if (sl_port_pool_create("world", buffers, &pool, &err) != 0)
+		fail("buffers", &err);
+	return pool;
+}
+
+void world_port(struct rte_mempool *pool, const char *name, const char *device, uint32_t rx_queues,
+		uint32_t tx_queues, struct sl_port *port)
+{
+	struct sl_port_spec spec = {
+		.name = name,
+		.device = device,
+		.mtu = 1500,
+		.promiscuous = true,
+		.rx_queues = (uint16_t)rx_queues,
+		.tx_queues = (uint16_t)tx_queues,
+	};
+	struct sl_err err;
+
+	if (sl_port_open(&spec, pool, port, &err) != 0)
+		fail(device, &err);
+}
+
+struct rte_mbuf *world_frame(struct rte_mempool *pool, const void *octets, uint32_t size,
+			     uint32_t room)
+{
+	struct rte_mbuf *first = NULL;
+
+	for (uint32_t at = 0; at < size;) {
+		uint32_t part = room == 0 || size - at < room ? size - at : room;
+		struct rte_mbuf *packet = rte_pktmbuf_alloc(pool);
+		char *to = packet == NULL ? NULL : rte_pktmbuf_append(packet, (uint16_t)part);
+
+		if (to == NULL)
+			fail("frame", NULL);
+		memcpy(to, (const uint8_t *)octets + at, part);
+		at += part;
+		if (first == NULL)
+			first = packet;
+		else if (rte_pktmbuf_chain(first, packet) != 0)
+			fail("frame", NULL);
 	}
+	return first;
 }
 
-static void init_pool(struct world *world, struct sl_pool_view *pool, uint32_t index,
-		      uint32_t flow_entries)
+void world_octets(const struct rte_mbuf *packet, uint8_t *into)
 {
-	struct sl_slot_table *slots;
-	struct sl_pool_memory *memory;
+	const void *at = rte_pktmbuf_read(packet, 0, packet->pkt_len, into);
 
-	must(sl_slot_table_create(world->slot_count, 0, &slots) == 0, "slots");
-	must(sl_pool_memory_create(world->core_count, world->slot_count, flow_entries, &memory) ==
-		     0,
-	     "memory");
-	for (uint32_t slot = 0; slot < world->slot_count; slot++)
-		slots->word[slot] = 1;
-	sl_pool_view_set_slots(pool, slots);
-	sl_pool_view_set_memory(pool, memory);
-	pool->mask = (struct sl_key_mask){UINT64_MAX, UINT64_MAX, UINT64_MAX};
-	pool->tracking = flow_entries ? SL_TRACKING_TRANSITION : SL_TRACKING_NONE;
-	pool->index = index;
-	pool->idle_ms_tcp = WORLD_IDLE_S * 1000;
-	pool->idle_ms_udp = pool->idle_ms_other = 60000;
-}
-
-void world_init(struct world *world, uint32_t core_count, uint32_t slot_count,
-		uint32_t flow_entries, uint32_t node_count)
-{
-	struct sl_snapshot *snapshot;
-
-	memset(world, 0, sizeof(*world));
-	world->core_count = core_count;
-	world->slot_count = slot_count;
-	world->now_ms = 10000000;
-	must(sl_snapshot_create(NULL, WORLD_POOLS, 2, &snapshot) == 0, "snapshot");
-	snapshot->hash_key = (struct sl_hash_key){{1, 2}};
-	snapshot->flow_key = (struct sl_hash_key){{3, 4}};
-	init_services(snapshot);
-	for (uint32_t i = 0; i < WORLD_POOLS; i++)
-		init_pool(world, &snapshot->pools[i], i, flow_entries);
-	for (uint32_t node = 1; node <= node_count; node++) {
-		struct sl_node_view *view = sl_snapshot_node_edit(snapshot, node);
-
-		view->kind = SL_NODE_OUTPUT;
-		view->flags = SL_NODE_KEEPS | SL_NODE_TAKES;
-	}
-	for (uint32_t i = 0; i < core_count; i++) {
-		world->cores[i].index = i;
-		must(sl_core_stats_create(&world->cores[i].stats) == 0, "stats");
-	}
-	world->snapshot = snapshot;
-}
-
-void world_fini(struct world *world)
-{
-	sl_snapshot_release(world->snapshot);
-	for (uint32_t i = 0; i < world->core_count; i++)
-		sl_core_stats_destroy(world->cores[i].stats);
-}
-
-struct sl_snapshot *world_edit(struct world *world)
-{
-	struct sl_snapshot *copy;
-
-	must(sl_snapshot_create(world->snapshot, world->snapshot->pool_count,
-				world->snapshot->service_count, &copy) == 0,
-	     "copy");
-	return copy;
-}
-
-void world_commit(struct world *world, struct sl_snapshot *snapshot)
-{
-	sl_snapshot_release(world->snapshot);
-	world->snapshot = snapshot;
-}
-
-void world_node_flags(struct world *world, uint32_t node, uint8_t flags)
-{
-	struct sl_snapshot *copy = world_edit(world);
-	struct sl_node_view *view = sl_snapshot_node_edit(copy, node);
-
-	view->kind = SL_NODE_OUTPUT;
-	view->flags = flags;
-	world_commit(world, copy);
-}
-
-void world_move(struct world *world, uint32_t pool, const uint32_t *words)
-{
-	struct sl_snapshot *copy = world_edit(world);
-	struct sl_pool_view *view = &copy->pools[pool];
-	struct sl_slot_table *after;
-	struct sl_slots_move move = {
-		.before = view->slots,
-		.memory = view->memory,
-		.snapshot = copy,
-		.words = words,
-		.count = world->slot_count,
-		.now_ms = world->now_ms,
-		.open_ms = view->tracking == SL_TRACKING_TRANSITION ? view->idle_ms_tcp : 0};
-
-	must(sl_slots_move(&move, &after) == 0, "move");
-	sl_pool_view_set_slots(view, after);
-	world_commit(world, copy);
-}
-
-void world_move_all(struct world *world, uint32_t pool, uint32_t node)
-{
-	uint32_t *words = calloc(world->slot_count, sizeof(*words));
-
-	must(words, "memory");
-	for (uint32_t slot = 0; slot < world->slot_count; slot++)
-		words[slot] = node;
-	world_move(world, pool, words);
-	free(words);
-}
-
-void world_point(struct world *world, uint32_t service, uint32_t pool)
-{
-	struct sl_snapshot *copy = world_edit(world);
-
-	must(sl_service_view_point(&copy->services[service], pool, world->now_ms,
-				   copy->pools[pool].idle_ms_tcp) == 0,
-	     "point");
-	world_commit(world, copy);
-}
-
-void world_settle(struct world *world)
-{
-	struct sl_snapshot *copy = world_edit(world);
-	struct sl_core_stats *stats[WORLD_CORES];
-
-	for (uint32_t i = 0; i < world->core_count; i++)
-		stats[i] = world->cores[i].stats;
-	for (uint32_t i = 0; i < copy->pool_count; i++) {
-		struct sl_pool_view *view = &copy->pools[i];
-		struct sl_slot_table *after;
-
-		must(sl_slots_settle(view->slots, view->memory, world->now_ms, view->idle_ms_tcp,
-				     &after) == 0,
-		     "settle");
-		if (after)
-			sl_pool_view_set_slots(view, after);
-	}
-	for (uint32_t i = 0; i < copy->service_count; i++)
-		if (copy->services[i].prior_pool != SL_SERVICE_NONE)
-			sl_service_view_settle(&copy->services[i], i, stats, world->core_count,
-					       world->now_ms, copy->pools[0].idle_ms_tcp);
-	world_commit(world, copy);
-}
-
-uint32_t world_open_slots(const struct world *world, uint32_t pool)
-{
-	return world->snapshot->pools[pool].slots->open_count;
-}
-
-static struct sl_pkt packet(uint32_t flow, uint8_t protocol)
-{
-	struct sl_pkt pkt;
-
-	memset(&pkt, 0, sizeof(pkt));
-	pkt.status = SL_PKT_OK;
-	pkt.protocol = protocol;
-	pkt.key.family = SL_FAMILY_IPV4;
-	pkt.key.protocol = protocol;
-	pkt.key.src4 = sl_be32(0x0a000000 + flow / 50000);
-	pkt.key.dst4 = sl_be32(0xc000020a);
-	pkt.key.sport_be = sl_be16((uint16_t)(1024 + flow % 50000));
-	pkt.key.dport_be = sl_be16(443);
-	pkt.l3_off = 14;
-	pkt.l4_off = 34;
-	pkt.l3_size = 40;
-	return pkt;
-}
-
-struct sl_pkt world_tcp(uint32_t flow, uint8_t flags, uint32_t seq)
-{
-	struct sl_pkt pkt = packet(flow, PROTOCOL_TCP);
-
-	pkt.tcp_flags = flags;
-	pkt.seq = seq;
-	return pkt;
-}
-
-struct sl_pkt world_udp(uint32_t flow)
-{
-	return packet(flow, PROTOCOL_UDP);
-}
-
-struct sl_pkt world_error(struct sl_pkt pkt)
-{
-	pkt.flags |= SL_PKT_ICMP_ERROR;
-	pkt.protocol = 1;
-	pkt.tcp_flags = 0;
-	pkt.seq = 0;
-	return pkt;
-}
-
-static uint32_t decide(struct world *world, uint32_t core, const struct sl_pkt *pkt, uint32_t *why,
-		       bool look)
-{
-	static struct sl_burst burst;
-
-	burst.count = 1;
-	burst.pkt[0] = *pkt;
-	burst.verdict[0] = SL_VERDICT_NODE;
-	if (look)
-		sl_decide_look(world->snapshot, &world->cores[core], &burst, world->now_ms);
-	else
-		sl_decide(world->snapshot, &world->cores[core], &burst, world->now_ms);
-	if (why)
-		*why = burst.why[0];
-	return burst.verdict[0] == SL_VERDICT_NODE ? burst.node[0] : SL_NODE_NOBODY;
-}
-
-uint32_t world_send(struct world *world, uint32_t core, struct sl_pkt pkt, uint32_t *why)
-{
-	return decide(world, core, &pkt, why, false);
-}
-
-uint32_t world_look(struct world *world, uint32_t core, struct sl_pkt pkt, uint32_t *why)
-{
-	return decide(world, core, &pkt, why, true);
+	if (at != into)
+		memcpy(into, at, packet->pkt_len);
 }

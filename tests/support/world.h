@@ -1,64 +1,37 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* A small world for tests of decisions: pools with slots that change by the functions control uses,
- * cores, a clock that tests move.
+/* A small world for tests of io and above: an EAL without hugepages, devices and NICs, and
+ * packet buffers.
  *
- * Threads: one.
+ * Threads: the main thread.
+ * Errors:  what cannot be made ends the program with a sentence.
  */
 
-#ifndef SL_TESTS_SUPPORT_WORLD_H
-#define SL_TESTS_SUPPORT_WORLD_H
+#ifndef TESTS_SUPPORT_WORLD_H
+#define TESTS_SUPPORT_WORLD_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
-#include "state/decide.h"
-#include "state/flow_table.h"
-#include "state/pool_memory.h"
-#include "state/service.h"
-#include "state/slots.h"
+#include "io/eal.h"
+#include "io/port.h"
 
-#define WORLD_POOLS  3
-#define WORLD_CORES  4
-#define WORLD_IDLE_S 900
+struct rte_mbuf;
+struct rte_mempool;
 
-struct world {
-	struct sl_snapshot *snapshot;
-	struct sl_core cores[WORLD_CORES];
-	uint32_t core_count;
-	uint64_t now_ms;
-	uint32_t slot_count;
-};
+/* Starts the EAL with that many receive cores and workers, all on the first CPU this process may
+ * use but the last thread, which gets the last CPU; and a pool of buffers. */
+struct rte_mempool *world_start(const char *instance, uint32_t rx_count, uint32_t worker_count,
+				uint32_t memory_mb, uint32_t buffers);
 
-/* One service for TCP, UDP and the rest to 192.0.2.10 on pool 0, another to 192.0.2.11 on pool 1;
- * pools with flow tables, all slots at node 1. Nodes 1 to node_count are up and keep their flows. */
-void world_init(struct world *world, uint32_t core_count, uint32_t slot_count,
-		uint32_t flow_entries, uint32_t node_count);
-void world_fini(struct world *world);
+/* A port that promises its mtu of 1500 and takes frames for all. */
+void world_port(struct rte_mempool *pool, const char *name, const char *device, uint32_t rx_queues,
+		uint32_t tx_queues, struct sl_port *port);
 
-/* A copy of the snapshot to edit; world_commit() puts it in the place of the one before. */
-struct sl_snapshot *world_edit(struct world *world);
-void world_commit(struct world *world, struct sl_snapshot *snapshot);
+/* A frame in buffers of at most `room` octets each, 0: in one. */
+struct rte_mbuf *world_frame(struct rte_mempool *pool, const void *octets, uint32_t size,
+			     uint32_t room);
 
-/* What an operator does: the flags of a node (not the slots), the words of a pool. */
-void world_node_flags(struct world *world, uint32_t node, uint8_t flags);
-void world_move(struct world *world, uint32_t pool, const uint32_t *words);
-/* All slots to one node. */
-void world_move_all(struct world *world, uint32_t pool, uint32_t node);
-void world_point(struct world *world, uint32_t service, uint32_t pool);
-/* Once a second. */
-void world_settle(struct world *world);
-uint32_t world_open_slots(const struct world *world, uint32_t pool);
-
-/* Packets of the flow of this number, to service 0. */
-struct sl_pkt world_tcp(uint32_t flow, uint8_t flags, uint32_t seq);
-struct sl_pkt world_udp(uint32_t flow);
-/* An ICMP error about the flow of pkt. */
-struct sl_pkt world_error(struct sl_pkt pkt);
-
-/* The node the core gives the packet to, or SL_NODE_NOBODY. why may be NULL. */
-uint32_t world_send(struct world *world, uint32_t core, struct sl_pkt pkt, uint32_t *why);
-/* What `explain` says. */
-uint32_t world_look(struct world *world, uint32_t core, struct sl_pkt pkt, uint32_t *why);
+/* The octets of a frame, all segments; into gets pkt_len octets. */
+void world_octets(const struct rte_mbuf *packet, uint8_t *into);
 
 #endif

@@ -95,6 +95,7 @@ def refused():
 
 
 def fails(name, cwd):
+    daemon.binary()
     done = subprocess.run([os.path.join(TOP, "scripts/run"), name], capture_output=True, text=True, cwd=cwd,
                           timeout=300)
     true(done.returncode not in (0, 126, 127), f"status {done.returncode} for {name}")

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "world.h"
+#include "flow_world.h"
 
 #define SYN SL_TCP_SYN
 #define ACK SL_TCP_ACK

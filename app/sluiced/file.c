@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "file.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+static int read_stream(FILE *stream, char **text, size_t *length)
+{
+	char *buffer = malloc(SL_CONF_TEXT_MAX + 1);
+
+	if (!buffer)
+		return -ENOMEM;
+	errno = 0;
+	*length = fread(buffer, 1, SL_CONF_TEXT_MAX + 1, stream);
+	if (ferror(stream)) {
+		free(buffer);
+		return errno ? -errno : -EIO;
+	}
+	*text = buffer;
+	return 0;
+}
+
+static int read_text(const char *path, char **text, size_t *length)
+{
+	FILE *stream = fopen(path, "re");
+	int status;
+
+	if (!stream)
+		return -errno;
+	status = read_stream(stream, text, length);
+	fclose(stream);
+	return status;
+}
+
+static void say(const char *path, enum sl_log_level level, const struct sl_conf_error *list,
+		uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		sl_log(level, "%s:%" PRIu32 ":%" PRIu32 ": %s", path, list[i].line, list[i].column,
+		       list[i].message);
+}
+
+int file_read(const char *path, struct sl_conf **conf)
+{
+	struct sl_conf_errors errors;
+	size_t length = 0;
+	char *text = NULL;
+	int status = read_text(path, &text, &length);
+
+	if (status < 0) {
+		sl_log(SL_LOG_ERROR, "%s: cannot be read: %s", path, strerror(-status));
+		return status;
+	}
+	if (length > SL_CONF_TEXT_MAX) {
+		sl_log(SL_LOG_ERROR, "%s: longer than %u octets", path, SL_CONF_TEXT_MAX);
+		free(text);
+		return -EINVAL;
+	}
+	status = sl_conf_parse(text, length, conf, &errors);
+	free(text);
+	say(path, SL_LOG_WARNING, errors.warnings, errors.warning_count);
+	say(path, SL_LOG_ERROR, errors.list, errors.count);
+	if (status < 0 && errors.count == 0)
+		sl_log(SL_LOG_ERROR, "%s: %s", path, strerror(-status));
+	sl_conf_errors_fini(&errors);
+	return status;
+}
+
+int file_write(const char *path, const char *text)
+{
+	FILE *stream = strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
+	bool failed;
+
+	if (!stream)
+		return -errno;
+	errno = 0;
+	failed = fputs(text, stream) < 0 || fputc('\n', stream) < 0 || fflush(stream) != 0;
+	if (stream != stdout)
+		failed |= fclose(stream) != 0;
+	return failed ? (errno ? -errno : -EIO) : 0;
+}

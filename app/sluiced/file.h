@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* The configuration file: read, parsed, and all that is wrong with it said.
+ *
+ * Threads: control.
+ */
+
+#ifndef SLUICED_FILE_H
+#define SLUICED_FILE_H
+
+#include "ctl/conf.h"
+
+/* 0, or negative errno after every error was logged as FILE:LINE:COLUMN: message. */
+int file_read(const char *path, struct sl_conf **conf);
+
+/* Writes a whole text to a file, "-" is standard output. Negative errno. */
+int file_write(const char *path, const char *text);
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* sluiced: reads the configuration, starts the data plane, and is the control thread until the end.
+ */
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "ctl/loop.h"
+#include "ctl/report.h"
+#include "file.h"
+#include "options.h"
+#include "wire.h"
+
+/* Exit status of the contract. */
+enum { EXIT_FINE = 0, EXIT_CONFIGURATION = 1, EXIT_MACHINE = 2 };
+
+struct daemon {
+	struct options options;
+	struct sl_conf *conf;
+	struct wire wire;
+	struct wire_idle idle;
+	struct sl_model *model;
+	struct sl_loop *loop;
+	struct sl_model_listener listener;
+	bool reads_file; /* whose warnings were said with their places */
+	char *report;
+};
+
+static void log_line(enum sl_log_level level, const char *line, void *context)
+{
+	const bool *journal = context;
+
+	if (*journal)
+		fprintf(stderr, "<%d>%s\n", (int)level, line);
+	else
+		fprintf(stderr, "%s\n", line);
+}
+
+/* What a status of the rooms below means to whoever started us. */
+static int exit_status(int status)
+{
+	return status == -EINVAL ? EXIT_CONFIGURATION : EXIT_MACHINE;
+}
+
+/* ---- the loop's hooks ---------------------------------------------------------------------------
+ */
+
+static void reload(void *context)
+{
+	struct daemon *daemon = context;
+	struct sl_change change = {
+		.kind = SL_CHANGE_APPLY, .why = "SIGHUP", .uid = getuid(), .pid = 0};
+	struct sl_change_result result;
+	struct sl_err err = {0};
+	struct sl_conf *conf;
+
+	if (file_read(daemon->options.file, &conf) < 0) {
+		sl_log(SL_LOG_ERROR, "%s: not applied; everything goes on as before",
+		       daemon->options.file);
+		return;
+	}
+	change.conf = conf;
+	daemon->reads_file = true;
+	if (sl_model_change(daemon->model, &change, false, &result, &err) < 0)
+		sl_log(SL_LOG_ERROR, "%s: not applied: %s", daemon->options.file, err.text);
+	else
+		sl_log(SL_LOG_NOTICE, "%s: applied, generation %llu", daemon->options.file,
+		       (unsigned long long)result.generation);
+	daemon->reads_file = false;
+	sl_change_result_fini(&result);
+	sl_conf_destroy(conf);
+}
+
+static void each_second(void *context)
+{
+	struct daemon *daemon = context;
+
+	wire_tick(&daemon->wire, sl_clock_ms());
+}
+
+static bool is_idle(void *context)
+{
+	struct daemon *daemon = context;
+
+	return wire_is_idle(&daemon->wire, &daemon->idle, sl_clock_ms(), daemon->options.idle_ms);
+}
+
+static void on_event(void *context, const struct sl_model_event *event)
+{
+	const struct daemon *daemon = context;
+
+	if (event->kind == SL_EVENT_WARNING && !daemon->reads_file)
+		sl_log(SL_LOG_WARNING, "%s", event->text);
+	if (event->kind == SL_EVENT_NODE)
+		sl_log(SL_LOG_NOTICE, "pool %s: node %s is %s: %s", event->pool, event->node,
+		       sl_node_state_name(event->state), event->why);
+}
+
+/* ---- start and end ------------------------------------------------------------------------------
+ */
+
+static int start_model(struct daemon *daemon, struct sl_err *err)
+{
+	struct sl_model_options options;
+	struct sl_change_result result;
+	int status;
+
+	wire_model_options(&daemon->wire, &options);
+	if (daemon->conf->dataplane.hash_key_set)
+		memcpy(&options.hash_key, daemon->conf->dataplane.hash_key,
+		       sizeof(options.hash_key));
+	else if (getrandom(&options.hash_key, sizeof(options.hash_key), 0) < 0)
+		return sl_err_set(err, -errno, "no random numbers: %s", strerror(errno));
+	status = sl_model_create(&options, daemon->conf, NULL, &result, &daemon->model, err);
+	sl_change_result_fini(&result);
+	if (status < 0)
+		return status;
+	daemon->listener.event = on_event;
+	daemon->listener.context = daemon;
+	sl_model_listen(daemon->model, &daemon->listener);
+	return sl_model_flush(daemon->model, err);
+}
+
+static int start(struct daemon *daemon, struct sl_err *err)
+{
+	struct sl_loop_hooks hooks = {
+		.context = daemon,
+		.reload = reload,
+		.second = each_second,
+		.idle = daemon->options.idle_set ? is_idle : NULL,
+	};
+	bool debug = sl_log_level_get() >= SL_LOG_DEBUG;
+	int status = wire_open(&daemon->wire, daemon->conf, debug, err);
+
+	if (status == 0)
+		status = start_model(daemon, err);
+	if (status == 0)
+		status = sl_loop_create(daemon->model, &hooks, &daemon->loop);
+	if (status == 0)
+		status = wire_launch(&daemon->wire, err);
+	return status;
+}
+
+/* The report is made while ports are open, and written when all files are complete. */
+static void make_report(struct daemon *daemon)
+{
+	struct sl_model_report *report;
+	json_t *json;
+
+	if (!daemon->options.report || sl_model_report_build(daemon->model, &report) < 0)
+		return;
+	json = sl_report_stats(report);
+	daemon->report = json ? json_dumps(json, JSON_INDENT(1)) : NULL;
+	json_decref(json);
+	sl_model_report_destroy(report);
+}
+
+static int write_report(struct daemon *daemon)
+{
+	int status;
+
+	if (!daemon->options.report)
+		return 0;
+	status = daemon->report ? file_write(daemon->options.report, daemon->report) : -ENOMEM;
+	if (status < 0)
+		sl_log(SL_LOG_ERROR, "%s: the report cannot be written: %s", daemon->options.report,
+		       strerror(-status));
+	return status;
+}
+
+static int run(struct daemon *daemon)
+{
+	struct sl_err err = {0};
+	int status = start(daemon, &err);
+
+	if (status < 0) {
+		sl_log(SL_LOG_ERROR, "%s", err.text[0] ? err.text : strerror(-status));
+		status = exit_status(status);
+	} else {
+		sl_log(SL_LOG_NOTICE, "sluiced %s: running", SLUICE_VERSION);
+		status = sl_loop_run(daemon->loop) < 0 ? EXIT_MACHINE : EXIT_FINE;
+	}
+	wire_drain(&daemon->wire);
+	if (daemon->model)
+		make_report(daemon);
+	sl_loop_destroy(daemon->loop);
+	sl_model_destroy(daemon->model);
+	wire_close(&daemon->wire);
+	if (status == EXIT_FINE && write_report(daemon) < 0)
+		status = EXIT_MACHINE;
+	free(daemon->report);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	static struct daemon daemon;
+	bool journal = getenv("JOURNAL_STREAM") != NULL;
+	int status;
+
+	sl_log_sink_set(log_line, &journal);
+	status = options_parse(argc, argv, &daemon.options);
+	if (status != 0)
+		return status > 0 ? EXIT_FINE : EXIT_CONFIGURATION;
+	sl_log_level_set(daemon.options.level);
+	if (file_read(daemon.options.file, &daemon.conf) < 0)
+		return EXIT_CONFIGURATION;
+	if (!daemon.options.check)
+		status = run(&daemon);
+	sl_conf_destroy(daemon.conf);
+	return status;
+}

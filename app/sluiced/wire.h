@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* The data plane: memory, ports, rings, receive cores and workers, put together as configured.
+ *
+ * Why:     rooms on one floor do not know each other; here they are connected.
+ * Threads: control.
+ * Memory:  one struct of the caller; wire_close() gives back what wire_open() got, in any state.
+ * Errors:  negative errno and a sentence; -EINVAL: the configuration is wrong, all others: the
+ *          machine lacks something.
+ */
+
+#ifndef SLUICED_WIRE_H
+#define SLUICED_WIRE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ctl/conf.h"
+#include "ctl/model.h"
+#include "io/eal.h"
+#include "io/port.h"
+#include "io/txbuf.h"
+#include "io/worker_ring.h"
+#include "path/core.h"
+#include "state/publish.h"
+#include "state/stats.h"
+#include "work/worker.h"
+
+struct wire {
+	const struct sl_conf *conf;
+	struct sl_eal eal;
+	bool eal_started;
+	bool wait; /* queue_full */
+	struct rte_mempool *buffers;
+	uint32_t port_count; /* opened */
+	struct sl_port ports[SL_PORTS_MAX];
+	struct sl_tx_plan *plan;
+	struct sl_worker_rings *rings;
+	struct sl_publish *publish;
+	struct sl_core_stats *core_stats[SL_RX_CORES_MAX];
+	struct sl_worker_stats *worker_stats[SL_WORKERS_MAX];
+	struct sl_path_core *cores[SL_RX_CORES_MAX];
+	struct sl_worker *workers[SL_WORKERS_MAX];
+	uint32_t launched_cores, launched_workers;
+	/* positions of the rings at mark_ms, and the time at which all were passed before that */
+	uint64_t mark_ms, passed_ms;
+	uint32_t marks[SL_RX_CORES_MAX * SL_WORKERS_MAX];
+};
+
+/* Starts the EAL, opens every port (one log line each), makes all the rest but runs nothing. conf
+ * outlives it. */
+int wire_open(struct wire *wire, const struct sl_conf *conf, bool debug, struct sl_err *err);
+
+/* What the model is told of it; context of the hooks is wire. */
+void wire_model_options(struct wire *wire, struct sl_model_options *options);
+
+/* Launches workers and cores; a snapshot was published. */
+int wire_launch(struct wire *wire, struct sl_err *err);
+
+/* Stops receiving, lets everything in flight arrive, ends all threads. */
+void wire_drain(struct wire *wire);
+
+/* Whether all receive cores have polled in vain since `received`, their sum, last changed. */
+struct wire_idle {
+	uint64_t received;
+	uint64_t since_ms;
+	uint64_t empty[SL_RX_CORES_MAX];
+};
+bool wire_is_idle(const struct wire *wire, struct wire_idle *idle, uint64_t now_ms, uint64_t ms);
+
+/* Once a second: watches what is queued go by. */
+void wire_tick(struct wire *wire, uint64_t now_ms);
+
+/* After the model is gone. */
+void wire_close(struct wire *wire);
+
+#endif

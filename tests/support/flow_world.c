@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "flow_world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PROTOCOL_TCP 6
+#define PROTOCOL_UDP 17
+
+static void must(bool fine, const char *what)
+{
+	if (fine)
+		return;
+	fprintf(stderr, "the test's world: %s failed\n", what);
+	abort();
+}
+
+static void init_services(struct sl_snapshot *snapshot)
+{
+	struct sl_service_spec specs[2] = {{.index = 0, .protocol = -1},
+					   {.index = 1, .protocol = -1}};
+	struct sl_service_table *table;
+	uint32_t first, second;
+
+	sl_prefix_parse("192.0.2.10", &specs[0].prefix, NULL);
+	sl_prefix_parse("192.0.2.11", &specs[1].prefix, NULL);
+	must(sl_service_table_build(specs, 2, &table, &first, &second) == 0, "services");
+	sl_snapshot_set_services(snapshot, table);
+	for (uint32_t i = 0; i < 2; i++) {
+		snapshot->services[i].pool = i;
+		snapshot->services[i].prior_pool = SL_SERVICE_NONE;
+	}
+}
+
+static void init_pool(struct world *world, struct sl_pool_view *pool, uint32_t index,
+		      uint32_t flow_entries)
+{
+	struct sl_slot_table *slots;
+	struct sl_pool_memory *memory;
+
+	must(sl_slot_table_create(world->slot_count, 0, &slots) == 0, "slots");
+	must(sl_pool_memory_create(world->core_count, world->slot_count, flow_entries, &memory) ==
+		     0,
+	     "memory");
+	for (uint32_t slot = 0; slot < world->slot_count; slot++)
+		slots->word[slot] = 1;
+	sl_pool_view_set_slots(pool, slots);
+	sl_pool_view_set_memory(pool, memory);
+	pool->mask = (struct sl_key_mask){UINT64_MAX, UINT64_MAX, UINT64_MAX};
+	pool->tracking = flow_entries ? SL_TRACKING_TRANSITION : SL_TRACKING_NONE;
+	pool->index = index;
+	pool->idle_ms_tcp = WORLD_IDLE_S * 1000;
+	pool->idle_ms_udp = pool->idle_ms_other = 60000;
+}
+
+void world_init(struct world *world, uint32_t core_count, uint32_t slot_count,
+		uint32_t flow_entries, uint32_t node_count)
+{
+	struct sl_snapshot *snapshot;
+
+	memset(world, 0, sizeof(*world));
+	world->core_count = core_count;
+	world->slot_count = slot_count;
+	world->now_ms = 10000000;
+	must(sl_snapshot_create(NULL, WORLD_POOLS, 2, &snapshot) == 0, "snapshot");
+	snapshot->hash_key = (struct sl_hash_key){{1, 2}};
+	snapshot->flow_key = (struct sl_hash_key){{3, 4}};
+	init_services(snapshot);
+	for (uint32_t i = 0; i < WORLD_POOLS; i++)
+		init_pool(world, &snapshot->pools[i], i, flow_entries);
+	for (uint32_t node = 1; node <= node_count; node++) {
+		struct sl_node_view *view = sl_snapshot_node_edit(snapshot, node);
+
+		view->kind = SL_NODE_OUTPUT;
+		view->flags = SL_NODE_KEEPS | SL_NODE_TAKES;
+	}
+	for (uint32_t i = 0; i < core_count; i++) {
+		world->cores[i].index = i;
+		must(sl_core_stats_create(&world->cores[i].stats) == 0, "stats");
+	}
+	world->snapshot = snapshot;
+}
+
+void world_fini(struct world *world)
+{
+	sl_snapshot_release(world->snapshot);
+	for (uint32_t i = 0; i < world->core_count; i++)
+		sl_core_stats_destroy(world->cores[i].stats);
+}
+
+struct sl_snapshot *world_edit(struct world *world)
+{
+	struct sl_snapshot *copy;
+
+	must(sl_snapshot_create(world->snapshot, world->snapshot->pool_count,
+				world->snapshot->service_count, &copy) == 0,
+	     "copy");
+	return copy;
+}
+
+void world_commit(struct world *world, struct sl_snapshot *snapshot)
+{
+	sl_snapshot_release(world->snapshot);
+	world->snapshot = snapshot;
+}
+
+void world_node_flags(struct world *world, uint32_t node, uint8_t flags)
+{
+	struct sl_snapshot *copy = world_edit(world);
+	struct sl_node_view *view = sl_snapshot_node_edit(copy, node);
+
+	view->kind = SL_NODE_OUTPUT;
+	view->flags = flags;
+	world_commit(world, copy);
+}
+
+void world_move(struct world *world, uint32_t pool, const uint32_t *words)
+{
+	struct sl_snapshot *copy = world_edit(world);
+	struct sl_pool_view *view = &copy->pools[pool];
+	struct sl_slot_table *after;
+	struct sl_slots_move move = {
+		.before = view->slots,
+		.memory = view->memory,
+		.snapshot = copy,
+		.words = words,
+		.count = world->slot_count,
+		.now_ms = world->now_ms,
+		.open_ms = view->tracking == SL_TRACKING_TRANSITION ? view->idle_ms_tcp : 0};
+
+	must(sl_slots_move(&move, &after) == 0, "move");
+	sl_pool_view_set_slots(view, after);
+	world_commit(world, copy);
+}
+
+void world_move_all(struct world *world, uint32_t pool, uint32_t node)
+{
+	uint32_t *words = calloc(world->slot_count, sizeof(*words));
+
+	must(words, "memory");
+	for (uint32_t slot = 0; slot < world->slot_count; slot++)
+		words[slot] = node;
+	world_move(world, pool, words);
+	free(words);
+}
+
+void world_point(struct world *world, uint32_t service, uint32_t pool)
+{
+	struct sl_snapshot *copy = world_edit(world);
+
+	must(sl_service_view_point(&copy->services[service], pool, world->now_ms,
+				   copy->pools[pool].idle_ms_tcp) == 0,
+	     "point");
+	world_commit(world, copy);
+}
+
+void world_settle(struct world *world)
+{
+	struct sl_snapshot *copy = world_edit(world);
+	struct sl_core_stats *stats[WORLD_CORES];
+
+	for (uint32_t i = 0; i < world->core_count; i++)
+		stats[i] = world->cores[i].stats;
+	for (uint32_t i = 0; i < copy->pool_count; i++) {
+		struct sl_pool_view *view = &copy->pools[i];
+		struct sl_slot_table *after;
+
+		must(sl_slots_settle(view->slots, view->memory, world->now_ms, view->idle_ms_tcp,
+				     &after) == 0,
+		     "settle");
+		if (after)
+			sl_pool_view_set_slots(view, after);
+	}
+	for (uint32_t i = 0; i < copy->service_count; i++)
+		if (copy->services[i].prior_pool != SL_SERVICE_NONE)
+			sl_service_view_settle(&copy->services[i], i, stats, world->core_count,
+					       world->now_ms, copy->pools[0].idle_ms_tcp);
+	world_commit(world, copy);
+}
+
+uint32_t world_open_slots(const struct world *world, uint32_t pool)
+{
+	return world->snapshot->pools[pool].slots->open_count;
+}
+
+static struct sl_pkt packet(uint32_t flow, uint8_t protocol)
+{
+	struct sl_pkt pkt;
+
+	memset(&pkt, 0, sizeof(pkt));
+	pkt.status = SL_PKT_OK;
+	pkt.protocol = protocol;
+	pkt.key.family = SL_FAMILY_IPV4;
+	pkt.key.protocol = protocol;
+	pkt.key.src4 = sl_be32(0x0a000000 + flow / 50000);
+	pkt.key.dst4 = sl_be32(0xc000020a);
+	pkt.key.sport_be = sl_be16((uint16_t)(1024 + flow % 50000));
+	pkt.key.dport_be = sl_be16(443);
+	pkt.l3_off = 14;
+	pkt.l4_off = 34;
+	pkt.l3_size = 40;
+	return pkt;
+}
+
+struct sl_pkt world_tcp(uint32_t flow, uint8_t flags, uint32_t seq)
+{
+	struct sl_pkt pkt = packet(flow, PROTOCOL_TCP);
+
+	pkt.tcp_flags = flags;
+	pkt.seq = seq;
+	return pkt;
+}
+
+struct sl_pkt world_udp(uint32_t flow)
+{
+	return packet(flow, PROTOCOL_UDP);
+}
+
+struct sl_pkt world_error(struct sl_pkt pkt)
+{
+	pkt.flags |= SL_PKT_ICMP_ERROR;
+	pkt.protocol = 1;
+	pkt.tcp_flags = 0;
+	pkt.seq = 0;
+	return pkt;
+}
+
+static uint32_t decide(struct world *world, uint32_t core, const struct sl_pkt *pkt, uint32_t *why,
+		       bool look)
+{
+	static struct sl_burst burst;
+
+	burst.count = 1;
+	burst.pkt[0] = *pkt;
+	burst.verdict[0] = SL_VERDICT_NODE;
+	if (look)
+		sl_decide_look(world->snapshot, &world->cores[core], &burst, world->now_ms);
+	else
+		sl_decide(world->snapshot, &world->cores[core], &burst, world->now_ms);
+	if (why)
+		*why = burst.why[0];
+	return burst.verdict[0] == SL_VERDICT_NODE ? burst.node[0] : SL_NODE_NOBODY;
+}
+
+uint32_t world_send(struct world *world, uint32_t core, struct sl_pkt pkt, uint32_t *why)
+{
+	return decide(world, core, &pkt, why, false);
+}
+
+uint32_t world_look(struct world *world, uint32_t core, struct sl_pkt pkt, uint32_t *why)
+{
+	return decide(world, core, &pkt, why, true);
+}
