@@ -9,7 +9,8 @@ A case.yaml has
     vars      the runner's: E (frame from the gateway to p0), OUT (from p0 to the node's MAC), C4 C6 S4 S6
               (a client's and a service's addresses), OUR4 OUR6 (p0's), ROUTER NODE MAC0.. ; NAME: scapy expression; later ones may use earlier ones
     dataplane, control     keys of the configuration beside the runner's
-    ports     NAME: keys of the port beside its device; p0 when absent
+    ports     NAME: keys of the port beside its device; p0 when absent, which
+              has OUR4 and OUR6 as addresses and a gateway unless it says otherwise
     pools, services        as in the configuration; `file` of capture nodes is relative to the case
     in        PORT: list of packets, each a scapy expression, or {hex: "..."}
     out       PORT or FILE: list of packets wanted, in this order; {packet: EXPRESSION, any: [IP.id, UDP.sport]}
@@ -121,8 +122,8 @@ def run_case(name):
         for number, (port, keys) in enumerate(ports.items()):
             frames = [octets(entry, space) for entry in test.get("in", {}).get(port, [])]
             daemon.write_pcap(folder.file(f"{port}.in.pcap"), frames)
-            port_list.append({"name": port, "addresses": ["192.0.2.2/24", "2001:db8::2/64"],
-                              "gateway": GATEWAY, "arp": "off", **(keys or {}),
+            first = {"addresses": ["192.0.2.2/24", "2001:db8::2/64"], "gateway": GATEWAY}
+            port_list.append({"name": port, "arp": "off", **({} if number else first), **(keys or {}),
                               "device": f"net_pcap{number},rx_pcap={port}.in.pcap,tx_pcap={port}.pcap"})
         conf = daemon.configuration(folder, port_list, test["pools"], test["services"],
                                     dataplane=test.get("dataplane", {}), control=test.get("control", {}))
