@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <rte_cycles.h>
+
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -254,6 +256,7 @@ void wire_model_options(struct wire *wire, struct sl_model_options *options)
 	options->core_count = wire->eal.rx_count;
 	options->workers = wire->worker_stats;
 	options->worker_count = wire->eal.worker_count;
+	options->tsc_hz = rte_get_tsc_hz();
 	for (uint32_t p = 0; p < wire->port_count; p++) {
 		options->ports[p].mac = wire->ports[p].mac;
 		options->ports[p].reads_capture = wire->ports[p].is_capture;

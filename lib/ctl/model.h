@@ -69,6 +69,7 @@ struct sl_model_options {
 	struct sl_model_port ports[SL_PORTS_MAX];
 	struct sl_hash_key hash_key;
 	struct sl_model_hooks hooks;
+	uint64_t tsc_hz;	   /* of the counters' time stamps */
 	uint64_t (*now_ms)(void);  /* NULL: sl_clock_ms */
 	uint64_t (*wall_ms)(void); /* NULL: sl_clock_wall_ms */
 };
@@ -194,6 +195,7 @@ struct sl_port_report {
 struct sl_model_report {
 	uint64_t generation, snapshot;
 	double uptime_s;
+	double traffic_s; /* from the first packet to the last */
 	struct sl_balance balance;
 	uint32_t port_count, service_count, pool_count;
 	struct sl_port_report *ports;

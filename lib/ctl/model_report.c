@@ -242,6 +242,22 @@ static int report_ports(struct sl_model *model, struct sl_model_report *report)
 /* ---- the whole ----------------------------------------------------------------------------------
  */
 
+/* From the first packet that any core received to the last that a core or a worker had. */
+static double traffic_seconds(const struct sl_model_options *options)
+{
+	uint64_t first = UINT64_MAX, last = 0;
+
+	for (uint32_t c = 0; c < options->core_count; c++) {
+		if (options->cores[c]->first_packet_tsc != 0)
+			first = SL_MIN(first, options->cores[c]->first_packet_tsc);
+		last = SL_MAX(last, options->cores[c]->last_packet_tsc);
+	}
+	for (uint32_t w = 0; w < options->worker_count; w++)
+		last = SL_MAX(last, options->workers[w]->last_packet_tsc);
+	return first < last && options->tsc_hz ? (double)(last - first) / (double)options->tsc_hz
+					       : 0;
+}
+
 int sl_model_report_build(struct sl_model *model, struct sl_model_report **report)
 {
 	struct sl_model_report *made = calloc(1, sizeof(*made));
@@ -252,6 +268,7 @@ int sl_model_report_build(struct sl_model *model, struct sl_model_report **repor
 	made->generation = model->image->generation;
 	made->snapshot = model->snapshot ? model->snapshot->number : 0;
 	made->uptime_s = (double)(model->options.now_ms() - model->started_ms) / 1000.0;
+	made->traffic_s = traffic_seconds(&model->options);
 	sl_stats_balance(model->options.cores, model->options.core_count, model->options.workers,
 			 model->options.worker_count, &made->balance);
 	status = report_ports(model, made);

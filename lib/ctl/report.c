@@ -232,12 +232,12 @@ struct json_t *sl_report_stats(const struct sl_model_report *report)
 			  "punted", number(b->punted), "dropped", number(b->dropped), "in_flight",
 			  number(b->in_flight));
 
-	return json_pack("{s:o, s:o, s:f, s:o, s:o, s:o, s:o, s:o, s:o}", "generation",
+	return json_pack("{s:o, s:o, s:f, s:f, s:o, s:o, s:o, s:o, s:o, s:o}", "generation",
 			 number(report->generation), "snapshot", number(report->snapshot),
-			 "uptime_seconds", report->uptime_s, "ports", sl_report_ports(report),
-			 "services", services_object(report, false), "pools",
-			 pools_object(report, false), "dropped", dropped(b), "punted",
-			 number(b->punted), "balance", balance);
+			 "uptime_seconds", report->uptime_s, "traffic_seconds", report->traffic_s,
+			 "ports", sl_report_ports(report), "services",
+			 services_object(report, false), "pools", pools_object(report, false),
+			 "dropped", dropped(b), "punted", number(b->punted), "balance", balance);
 }
 
 /* ---- changes ------------------------------------------------------------------------------------

@@ -227,8 +227,11 @@ static void account(struct sl_path_core *core, uint64_t *last, uint32_t work, ui
 	core->stats->all_cycles += now - *last;
 	if (work > 0)
 		core->stats->busy_cycles += now - *last;
-	if (received > 0)
+	if (received > 0) {
+		if (core->stats->first_packet_tsc == 0)
+			core->stats->first_packet_tsc = *last;
 		core->stats->last_packet_tsc = now;
+	}
 	*last = now;
 }
 

@@ -93,8 +93,8 @@ struct sl_core_stats {
 	uint64_t forwarded;
 	uint64_t punted;
 	uint64_t bursts, empty_bursts;
-	uint64_t busy_cycles, all_cycles; /* TSC */
-	uint64_t last_packet_tsc;
+	uint64_t busy_cycles, all_cycles;	    /* TSC */
+	uint64_t first_packet_tsc, last_packet_tsc; /* 0: none yet */
 	uint64_t dropped[SL_DROP_COUNT];
 	struct sl_port_stats ports[SL_PORTS_MAX];
 	struct sl_node_stats *nodes;	   /* SL_NODE_INDEX_MAX */
