@@ -206,17 +206,19 @@ static void add_scalar(struct pairs *pairs, const char *text, size_t length, uin
 	pairs->root.count++;
 }
 
-/* Names of a pool's nodes are taken, too: the caller knows the pool. */
+/* False: one is no pair. */
 static bool add_pairs(struct sl_conf_reader *reader, struct pairs *pairs, const char *const *list,
 		      uint32_t count, char *text)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		const char *equals = strchr(list[i], '=');
+		struct sl_yaml_node pair = {.text = list[i], .length = strlen(list[i])};
+		char shown[SL_CONF_SHOW_SIZE];
 
-		if (!equals || equals == list[i]) {
+		if (!equals || equals == list[i] || !sl_yaml_is_text(pair.text, pair.length)) {
 			sl_conf_error_at(reader, 1, i + 1,
-					 "`%.60s` is no pair such as weight=50 or address=10.0.0.1",
-					 list[i]);
+					 "%s is no pair such as weight=50 or address=10.0.0.1",
+					 sl_conf_show(&pair, shown));
 			return false;
 		}
 		memcpy(text, list[i], (size_t)(equals - list[i]));

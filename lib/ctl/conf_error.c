@@ -127,7 +127,7 @@ void sl_conf_errors_fini(struct sl_conf_errors *errors)
 const char *sl_conf_show(const struct sl_yaml_node *value, char *text)
 {
 	size_t length = value->length;
-	bool cut = length > SHOWN_MAX;
+	bool cut = length > SHOWN_MAX, valid;
 
 	if (value->kind != SL_YAML_SCALAR || sl_yaml_is_null(value) || !length) {
 		(void)snprintf(text, SL_CONF_SHOW_SIZE, "%s",
@@ -144,8 +144,9 @@ const char *sl_conf_show(const struct sl_yaml_node *value, char *text)
 	}
 	(void)snprintf(text, SL_CONF_SHOW_SIZE, "`%.*s%s`", (int)length, value->text,
 		       cut ? "..." : "");
+	valid = sl_yaml_is_text(text, strlen(text));
 	for (char *at = text; *at; at++) {
-		if (iscntrl((unsigned char)*at))
+		if (iscntrl((unsigned char)*at) || (!valid && (unsigned char)*at >= 0x80))
 			*at = '?';
 	}
 	return text;

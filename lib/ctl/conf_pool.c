@@ -79,8 +79,7 @@ static void check_health(struct sl_conf_reader *reader, const struct sl_conf_fou
 		sl_conf_error(reader, port, "a health check of type icmp has no `port`");
 	if (health->type != SL_HEALTH_ICMP && !port)
 		sl_conf_error(reader, found->node,
-			      "`port` is missing: a health check of this type "
-			      "needs it");
+			      "`port` is missing: a health check of this type needs it");
 	for (size_t i = 0; health->type != SL_HEALTH_HTTP && i < 2; i++) {
 		const struct sl_yaml_node *at = sl_conf_found_value(found, http_keys[i]);
 
@@ -236,21 +235,21 @@ static void check_shares(struct sl_conf_reader *reader, const struct sl_conf_poo
 		uint32_t least = sl_conf_slots_least(one->weight, total);
 		char text[SL_CONF_WEIGHT_TEXT_SIZE];
 
-		if (!one->weight || (least && least <= pool->slots))
+		/* without a kind it was refused */
+		if (!one->kind || !one->weight || (least && least <= pool->slots))
 			continue;
 		(void)sl_conf_weight_format(one->weight, text);
 		if (least)
 			sl_conf_warn_at(
 				reader, one->line, one->column,
-				"weight %s of node `%s` is less than one of the %u slots of "
-				"pool `%s`; `slots: %u` is the least that would serve it",
+				"weight %s of node `%s` is less than one of the %u slots of pool "
+				"`%s`; `slots: %u` is the least that would serve it",
 				text, one->name, pool->slots, pool->name, least);
 		else
-			sl_conf_warn_at(
-				reader, one->line, one->column,
-				"weight %s of node `%s` is less than one of the %u slots of "
-				"pool `%s`, and `slots` cannot be large enough for it",
-				text, one->name, pool->slots, pool->name);
+			sl_conf_warn_at(reader, one->line, one->column,
+					"weight %s of node `%s` is less than one of the %u slots "
+					"of pool `%s`, and `slots` cannot be large enough for it",
+					text, one->name, pool->slots, pool->name);
 	}
 }
 

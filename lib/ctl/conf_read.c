@@ -91,12 +91,12 @@ void sl_conf_read_table(struct sl_conf_reader *reader, const struct sl_conf_tabl
 	struct sl_conf_found found = {.table = table, .node = node};
 	char shown[SL_CONF_SHOW_SIZE];
 
+	set_place(table, node, object);
 	if (node->kind != SL_YAML_MAPPING) {
 		sl_conf_error(reader, node, "%s is a mapping such as {%s: ...}, not %s",
 			      table->noun, table->keys[0].name, sl_conf_show(node, shown));
 		return;
 	}
-	set_place(table, node, object);
 	collect(reader, &found);
 	for (uint32_t i = 0; i < table->key_count; i++) {
 		const struct sl_conf_key *key = &table->keys[i];

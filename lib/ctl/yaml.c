@@ -460,6 +460,13 @@ void sl_yaml_destroy(struct sl_yaml *tree)
 	free(tree);
 }
 
+bool sl_yaml_is_text(const char *text, size_t length)
+{
+	struct sl_yaml_error error;
+
+	return !check_text(text, length, &error);
+}
+
 bool sl_yaml_is_null(const struct sl_yaml_node *node)
 {
 	return node->kind == SL_YAML_SCALAR && !node->quoted &&

@@ -50,6 +50,9 @@ int sl_yaml_parse(const char *text, size_t length, struct sl_yaml **tree,
 const struct sl_yaml_node *sl_yaml_root(const struct sl_yaml *tree);
 void sl_yaml_destroy(struct sl_yaml *tree);
 
+/* Whether a text could stand in a document: UTF-8 without control characters but white space. */
+bool sl_yaml_is_text(const char *text, size_t length);
+
 /* A plain scalar that stands for nothing: empty, `~` or `null`. */
 bool sl_yaml_is_null(const struct sl_yaml_node *node);
 
