@@ -36,6 +36,10 @@ struct sl_body_pool {
 	uint8_t use;
 	struct sl_image_pool *built;   /* what the present snapshot was built from; a reference */
 	struct sl_pool_memory *memory; /* what cores remember; a reference */
+	struct sl_pool_memory *fresh;  /* of a change that is not decided yet */
+	struct sl_slot_table *slots;   /* as settled and moved last; a reference */
+	uint64_t idle_ms;	       /* the longest idle timeout of the present snapshot */
+	uint64_t sweep_mark;	       /* passes of its tables when the sweep's epoch began */
 };
 
 /* Something retired: first its snapshot is to be published, then every core to pass a burst. */
@@ -46,14 +50,14 @@ struct sl_life_item {
 	struct sl_life_item *next;
 	enum sl_life_kind kind;
 	uint32_t index, serial;
+	uint64_t epoch; /* of the sweep */
 };
 
 struct sl_body_service {
 	uint8_t use;
+	bool pointed; /* view.pool is one */
 	struct sl_service_stats base;
-	uint32_t pool;	     /* index of the pool that the present snapshot gives it */
-	uint32_t prior_pool; /* SL_SERVICE_NONE: settled */
-	uint64_t open_until_ms, moved_at_ms;
+	struct sl_service_view view; /* of the present snapshot; the pools it goes by */
 };
 
 struct sl_model {
@@ -69,6 +73,8 @@ struct sl_model {
 	uint32_t window_filled;		  /* samples there are */
 	uint32_t node_hint;		  /* no index below is free */
 	struct sl_life_item *retired;	  /* wait for the next snapshot */
+	struct sl_life_item *sweeping;	  /* wait until no flow table names them */
+	uint64_t sweep_epoch;		  /* times that all tables were swept */
 	uint8_t *seen;			  /* SL_NODE_INDEX_MAX zeros, for who compares images */
 	struct sl_body_node *nodes;	  /* SL_NODE_INDEX_MAX */
 	struct sl_body_pool *pools;	  /* SL_POOLS_MAX */
@@ -102,9 +108,12 @@ int sl_life_items(struct sl_edit *edit, struct sl_life_item **items);
 void sl_life_end(struct sl_edit *edit, struct sl_life_item *items);
 /* After a snapshot was published. */
 void sl_life_published(struct sl_model *model);
-/* Once a second: nodes that left, indices that may be used again. */
+/* Nothing names the node any more: tells when every core has passed a burst. 0 or -ENOMEM. */
+int sl_life_idle(struct sl_model *model, uint32_t index);
+/* Once a second: indices that may be used again. */
 void sl_life_tick(struct sl_model *model);
-void sl_life_fini(struct sl_model *model);
+/* Entries that name a node, in all tables that may have them. */
+uint64_t sl_life_node_flows(const struct sl_model *model, uint32_t node);
 /* A node's counters since its index was given out, over all cores. */
 void sl_life_node_stats(const struct sl_model *model, uint32_t index, struct sl_node_stats *stats);
 void sl_life_service_stats(const struct sl_model *model, uint32_t index,
@@ -129,8 +138,23 @@ int sl_build_snapshot(struct sl_model *model, struct sl_snapshot **snapshot);
  * *slots stays. 0 or -ENOMEM. */
 int sl_build_slots(const struct sl_model *model, uint32_t place, const struct sl_snapshot *snapshot,
 		   struct sl_slot_table **slots);
-/* The service answers with this pool from now on. */
-void sl_build_service_point(const struct sl_model *model, struct sl_body_service *service,
-			    uint32_t pool, const struct sl_conf_pool *conf);
+uint64_t sl_build_idle_ms(const struct sl_conf_pool *conf);
+/* Points the service at a pool in *view: 0 or -EBUSY. */
+int sl_build_service(const struct sl_model *model, const struct sl_body_service *service,
+		     uint32_t pool, uint64_t idle_ms, struct sl_service_view *view);
+
+/* model_report.c: one sample a second for the load of the last seconds. */
+void sl_report_sample(struct sl_model *model);
+
+/* tell.c: listeners hear of the change and of nodes whose state it changed. */
+void sl_tell_change(const struct sl_edit *edit, struct sl_image *before);
+const struct sl_image_pool *sl_tell_pool(const struct sl_image *image, uint32_t index);
+
+/* settle.c: what time does to the model. */
+/* Slots, services and nodes whose time has come; true: a SETTLE change is due. */
+bool sl_settle_tick(struct sl_model *model);
+int sl_settle_make(struct sl_edit *edit);
+/* What is left at the nodes that a DRAIN or REMOVE_NODE names. */
+void sl_settle_left(const struct sl_edit *edit, struct sl_change_left *left);
 
 #endif

@@ -152,14 +152,42 @@ static uint8_t tracking_of(const struct sl_conf_pool *conf)
 	return SL_TRACKING_TRANSITION;
 }
 
-static void set_memory(struct sl_pool_view *view, struct sl_pool_memory *memory, bool tracks)
+static int build_pick(const struct sl_model *model, uint32_t place, struct sl_pool_view *view)
 {
-	if (view->memory != memory) {
-		sl_pool_memory_put(view->memory);
-		view->memory = sl_pool_memory_get(memory);
+	const struct sl_image_pool *pool = model->image->pools[place];
+	struct sl_pick_view *pick;
+	struct sl_pool_pick *owner = NULL;
+	int status;
+
+	if (model->pools[pool->index].built == pool)
+		return 0;
+	status = sl_schedule_pick(sl_image_pool_conf(model->image, place), pool, &pick);
+	if (status < 0)
+		return status;
+	if (pick && sl_pool_pick_create(pick, &owner) < 0) {
+		sl_pick_destroy(pick);
+		return -ENOMEM;
 	}
-	view->flow_tables = tracks && memory->flow_entries ? memory->flow_tables : NULL;
-	view->stamps = memory->stamps;
+	sl_pool_view_set_pick(view, owner);
+	return 0;
+}
+
+/* Entries that were too old under the former idle timeout stay so when it is raised. */
+static void set_idle(const struct sl_model *model, const struct sl_body_pool *body,
+		     const struct sl_conf_pool *conf, struct sl_pool_view *view)
+{
+	bool raised = conf->idle_ms_tcp > view->idle_ms_tcp ||
+		      conf->idle_ms_udp > view->idle_ms_udp ||
+		      conf->idle_ms_other > view->idle_ms_other;
+
+	if (raised && body->built) {
+		uint64_t now = model->options.now_ms();
+
+		view->entries_since_ms = now - SL_MIN(now, body->idle_ms);
+	}
+	view->idle_ms_tcp = conf->idle_ms_tcp;
+	view->idle_ms_udp = conf->idle_ms_udp;
+	view->idle_ms_other = conf->idle_ms_other;
 }
 
 static int build_pool(const struct sl_model *model, uint32_t place, struct sl_snapshot *snapshot)
@@ -168,33 +196,34 @@ static int build_pool(const struct sl_model *model, uint32_t place, struct sl_sn
 	const struct sl_conf_pool *conf = sl_image_pool_conf(model->image, place);
 	const struct sl_body_pool *body = &model->pools[pool->index];
 	struct sl_pool_view *view = &snapshot->pools[pool->index];
-	struct sl_slot_table *slots = NULL;
+	struct sl_slot_table *slots;
 	int status = sl_build_slots(model, place, snapshot, &slots);
 
 	if (status < 0)
 		return status;
-	if (slots)
-		sl_pool_view_set_slots(view, slots);
+	sl_pool_view_set_slots(view, slots);
+	if (view->memory != body->memory)
+		sl_pool_view_set_memory(view, sl_pool_memory_get(body->memory));
+	status = build_pick(model, place, view);
+	if (status < 0)
+		return status;
 	view->mask = mask_of(conf->hash);
 	view->tracking = tracking_of(conf);
-	view->flags = 0;
+	view->flags = sl_sched_fills_slots(conf->scheduler) ? 0 : SL_POOL_PICKS;
 	if (conf->symmetric)
 		view->flags |= SL_POOL_SYMMETRIC;
 	if (conf->hash == SL_CONF_HASH_INNER_5_TUPLE)
 		view->flags |= SL_POOL_INNER;
 	view->no_node = (uint8_t)conf->no_node;
 	view->index = pool->index;
-	view->idle_ms_tcp = conf->idle_ms_tcp;
-	view->idle_ms_udp = conf->idle_ms_udp;
-	view->idle_ms_other = conf->idle_ms_other;
-	set_memory(view, body->memory, view->tracking != SL_TRACKING_NONE);
+	set_idle(model, body, conf, view);
 	return 0;
 }
 
 /* ---- services, ports ----------------------------------------------------------------------------
  */
 
-static void build_services(struct sl_model *model, struct sl_snapshot *snapshot)
+static int build_services(const struct sl_model *model, struct sl_snapshot *snapshot)
 {
 	const struct sl_image *image = model->image;
 
@@ -202,21 +231,18 @@ static void build_services(struct sl_model *model, struct sl_snapshot *snapshot)
 		const struct sl_conf_service *conf = &image->conf->services[s];
 		uint32_t index = image->service_index[s];
 		struct sl_service_view *view = &snapshot->services[index];
-		struct sl_body_service *body = &model->services[index];
+		int status = sl_build_service(
+			model, &model->services[index], image->pools[conf->pool]->index,
+			sl_build_idle_ms(&image->conf->pools[conf->pool]), view);
 
-		sl_build_service_point(model, body, image->pools[conf->pool]->index,
-				       &image->conf->pools[conf->pool]);
-		*view = (struct sl_service_view){
-			.pool = body->pool,
-			.prior_pool = body->prior_pool,
-			.open_until_ms = body->open_until_ms,
-			.moved_at_ms = body->moved_at_ms,
-			.flags = conf->any ? 0 : SL_SERVICE_NAMES_ADDRESS,
-			.mss_clamp = conf->mss_clamp,
-		};
+		if (status < 0)
+			return status;
+		view->flags = conf->any ? 0 : SL_SERVICE_NAMES_ADDRESS;
+		view->mss_clamp = conf->mss_clamp;
 	}
 	if (snapshot->service_table != image->service_table)
 		sl_snapshot_set_services(snapshot, sl_service_table_get(image->service_table));
+	return 0;
 }
 
 static void build_ports(const struct sl_model *model, struct sl_snapshot *snapshot)
@@ -257,12 +283,23 @@ static void clear_pools(const struct sl_model *model, struct sl_snapshot *snapsh
 }
 
 /* The runtime tables remember what the snapshot was built from. */
-static void remember(struct sl_model *model)
+static void remember(struct sl_model *model, const struct sl_snapshot *snapshot)
 {
-	for (uint32_t p = 0; p < model->image->pool_count; p++) {
-		struct sl_image_pool *pool = model->image->pools[p];
+	const struct sl_image *image = model->image;
+
+	for (uint32_t s = 0; s < image->service_count; s++) {
+		struct sl_body_service *body = &model->services[image->service_index[s]];
+
+		body->view = snapshot->services[image->service_index[s]];
+		body->pointed = true;
+	}
+	for (uint32_t p = 0; p < image->pool_count; p++) {
+		struct sl_image_pool *pool = image->pools[p];
 		struct sl_body_pool *body = &model->pools[pool->index];
 
+		body->idle_ms = sl_build_idle_ms(sl_image_pool_conf(image, p));
+		sl_slot_table_put(body->slots);
+		body->slots = sl_slot_table_get(snapshot->pools[pool->index].slots);
 		if (body->built == pool)
 			continue;
 		sl_image_pool_put(body->built);
@@ -283,6 +320,7 @@ int sl_build_snapshot(struct sl_model *model, struct sl_snapshot **snapshot)
 	if (status < 0)
 		return status;
 	made->generation = image->generation;
+	made->number = model->number + 1;
 	made->hash_key = model->options.hash_key;
 	build_ports(model, made);
 	clear_pools(model, made);
@@ -292,12 +330,14 @@ int sl_build_snapshot(struct sl_model *model, struct sl_snapshot **snapshot)
 		if (status == 0)
 			status = build_pool(model, p, made);
 	}
+	if (status == 0)
+		status = build_services(model, made);
 	if (status < 0) {
 		sl_snapshot_release(made);
 		return status;
 	}
-	build_services(model, made);
-	remember(model);
+	remember(model, made);
+	model->number = made->number;
 	*snapshot = made;
 	return 0;
 }

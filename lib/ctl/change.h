@@ -36,7 +36,7 @@ struct sl_image;
 	X(TABLE_SET, "table", 7, true)                                                             \
 	X(ROLLBACK, "rollback", 8, true)                                                           \
 	X(HEALTH, "health", 9, false)                                                              \
-	X(DEADLINE, "deadline", 10, false)
+	X(SETTLE, "settle", 10, false)
 
 enum sl_change_kind {
 #define X(id, name, value, operators) SL_CHANGE_##id = (value),

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,8 +24,7 @@ bool sl_edit_same_node(const struct sl_conf_node *a, const struct sl_conf_node *
 void sl_edit_node_why(const struct sl_edit *edit, struct sl_image_node *node, const char *why)
 {
 	node->since_ms = edit->wall_ms;
-	strncpy(node->why, why, sizeof(node->why) - 1);
-	node->why[sizeof(node->why) - 1] = 0;
+	snprintf(node->why, sizeof(node->why), "%s", why);
 }
 
 /* A node that is leaving and was the same one: its live flows come home. */
@@ -50,6 +50,8 @@ int sl_edit_node_begin(struct sl_edit *edit, struct sl_image_pool *pool,
 
 	if (old >= 0) {
 		index = pool->nodes[old].index;
+		edit->model->nodes[index].idle = false;
+		edit->model->nodes[index].serial++;
 		sl_image_node_remove(pool, (uint32_t)old);
 	} else {
 		status = sl_life_node_take(edit, &index);
@@ -155,16 +157,6 @@ static int set_health(struct sl_edit *edit, uint32_t p, uint32_t n)
 	return 0;
 }
 
-static int reach_deadline(struct sl_edit *edit, uint32_t p, uint32_t n)
-{
-	struct sl_image_node *node = &edit->image->pools[p]->nodes[n];
-
-	node->cut = true;
-	node->deadline_ms = 0;
-	sl_edit_node_why(edit, node, "deadline, flows cut");
-	return 0;
-}
-
 static int change_node(struct sl_edit *edit, uint32_t p, uint32_t n)
 {
 	if (!sl_image_pool_edit(edit->image, p))
@@ -180,8 +172,6 @@ static int change_node(struct sl_edit *edit, uint32_t p, uint32_t n)
 		return set_hand(edit, p, n);
 	case SL_CHANGE_HEALTH:
 		return set_health(edit, p, n);
-	case SL_CHANGE_DEADLINE:
-		return reach_deadline(edit, p, n);
 	default:
 		return sl_err_set(edit->err, -EINVAL, "change %d names no node",
 				  edit->change->kind);
@@ -307,6 +297,8 @@ int sl_edit_make(struct sl_edit *edit)
 		return sl_apply_make(edit, edit->change->conf, NULL);
 	case SL_CHANGE_ROLLBACK:
 		return sl_apply_make(edit, edit->change->image->conf, edit->change->image);
+	case SL_CHANGE_SETTLE:
+		return sl_settle_make(edit);
 	default:
 		return for_nodes(edit);
 	}

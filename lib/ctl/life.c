@@ -112,8 +112,6 @@ int sl_life_service_take(struct sl_edit *edit, uint32_t *index)
 		if (services[i].use != SL_USE_FREE)
 			continue;
 		services[i] = (struct sl_body_service){.use = SL_USE_TAKEN};
-		services[i].pool = SL_SERVICE_NONE;
-		services[i].prior_pool = SL_SERVICE_NONE;
 		service_sum(edit->model, i, &services[i].base);
 		*index = i;
 		return 0;
@@ -121,12 +119,19 @@ int sl_life_service_take(struct sl_edit *edit, uint32_t *index)
 	return -ENOSPC;
 }
 
+static void handler_close(struct sl_model *model, uint32_t index)
+{
+	if (model->nodes[index].handler)
+		model->options.hooks.handler_destroy(model->options.hooks.context,
+						     model->nodes[index].handler);
+	model->nodes[index].handler = NULL;
+}
+
 static void node_free(struct sl_model *model, uint32_t index)
 {
 	struct sl_body_node *node = &model->nodes[index];
 
-	if (node->handler)
-		model->options.hooks.handler_destroy(model->options.hooks.context, node->handler);
+	handler_close(model, index);
 	memset(node, 0, sizeof(*node));
 	if (index < model->node_hint)
 		model->node_hint = index;
@@ -140,10 +145,10 @@ void sl_life_undo(struct sl_edit *edit)
 		node_free(model, edit->taken[i]);
 	edit->taken_count = 0;
 	for (uint32_t i = 0; i < SL_POOLS_MAX; i++) {
-		if (model->pools[i].use != SL_USE_TAKEN)
-			continue;
-		sl_pool_memory_put(model->pools[i].memory);
-		memset(&model->pools[i], 0, sizeof(model->pools[i]));
+		sl_pool_memory_put(model->pools[i].fresh);
+		model->pools[i].fresh = NULL;
+		if (model->pools[i].use == SL_USE_TAKEN)
+			model->pools[i].use = SL_USE_FREE;
 	}
 	for (uint32_t i = 0; i < SL_SERVICES_MAX; i++)
 		if (model->services[i].use == SL_USE_TAKEN)
@@ -155,16 +160,21 @@ void sl_life_undo(struct sl_edit *edit)
 
 static int pool_begin(struct sl_edit *edit, uint32_t place)
 {
-	const struct sl_model_options *options = &edit->model->options;
 	const struct sl_conf_pool *conf = sl_image_pool_conf(edit->image, place);
 	struct sl_body_pool *pool = &edit->model->pools[edit->image->pools[place]->index];
-	bool tracks = conf->tracking != SL_CONF_TRACKING_NONE;
+	bool tracks =
+		conf->tracking != SL_CONF_TRACKING_NONE || !sl_sched_fills_slots(conf->scheduler);
+	uint32_t entries = tracks ? conf->flow_entries : 0;
 	int status;
 
-	if (pool->memory)
+	if (!pool->memory)
+		status = sl_pool_memory_create(edit->model->options.core_count, conf->slots,
+					       entries, &pool->fresh);
+	else if (pool->memory->slot_count != conf->slots || pool->memory->flow_entries != entries)
+		status = sl_pool_memory_derive(pool->memory, conf->slots, entries, edit->now_ms,
+					       &pool->fresh);
+	else
 		return 0;
-	status = sl_pool_memory_create(options->core_count, conf->slots,
-				       tracks ? conf->flow_entries : 0, &pool->memory);
 	if (status < 0)
 		return sl_err_set(edit->err, status,
 				  "pool %s: no memory for flow_entries: %u on each receive core",
@@ -319,9 +329,18 @@ void sl_life_end(struct sl_edit *edit, struct sl_life_item *items)
 {
 	struct sl_model *model = edit->model;
 
-	for (uint32_t i = 0; i < SL_POOLS_MAX; i++)
-		if (model->pools[i].use == SL_USE_TAKEN)
-			model->pools[i].use = SL_USE_LIVE;
+	for (uint32_t i = 0; i < SL_POOLS_MAX; i++) {
+		struct sl_body_pool *pool = &model->pools[i];
+
+		if (pool->use == SL_USE_TAKEN)
+			pool->use = SL_USE_LIVE;
+		if (!pool->fresh)
+			continue;
+		sl_pool_memory_put(pool->memory);
+		pool->memory = pool->fresh;
+		pool->fresh = NULL;
+		pool->sweep_mark = sl_pool_memory_passes(pool->memory);
+	}
 	for (uint32_t i = 0; i < SL_SERVICES_MAX; i++)
 		if (model->services[i].use == SL_USE_TAKEN)
 			model->services[i].use = SL_USE_LIVE;
@@ -336,6 +355,14 @@ void sl_life_end(struct sl_edit *edit, struct sl_life_item *items)
 	edit->taken_count = 0;
 }
 
+static void pool_free(struct sl_body_pool *pool)
+{
+	sl_image_pool_put(pool->built);
+	sl_pool_memory_put(pool->memory);
+	sl_slot_table_put(pool->slots);
+	memset(pool, 0, sizeof(*pool));
+}
+
 /* Every core has passed a burst since the snapshot without it. */
 static void released(void *object)
 {
@@ -345,22 +372,42 @@ static void released(void *object)
 
 	switch (item->kind) {
 	case SL_LIFE_NODE:
-		node_free(model, item->index);
-		break;
+		handler_close(model, item->index);
+		item->epoch = model->sweep_epoch;
+		item->next = model->sweeping;
+		model->sweeping = item;
+		return;
 	case SL_LIFE_POOL:
-		sl_image_pool_put(model->pools[item->index].built);
-		sl_pool_memory_put(model->pools[item->index].memory);
-		memset(&model->pools[item->index], 0, sizeof(model->pools[item->index]));
+		pool_free(&model->pools[item->index]);
 		break;
 	case SL_LIFE_SERVICE:
 		model->services[item->index].use = SL_USE_FREE;
 		break;
 	case SL_LIFE_IDLE:
-		if (node->use == SL_USE_LIVE && node->serial == item->serial)
+		if (node->use == SL_USE_LIVE && node->idle && node->serial == item->serial)
 			node->grace = true;
 		break;
 	}
 	free(item);
+}
+
+int sl_life_idle(struct sl_model *model, uint32_t index)
+{
+	struct sl_body_node *node = &model->nodes[index];
+	struct sl_life_item *item = calloc(1, sizeof(*item));
+
+	if (!item)
+		return -ENOMEM;
+	node->idle = true;
+	node->grace = false;
+	node->token = 0;
+	*item = (struct sl_life_item){
+		.model = model, .kind = SL_LIFE_IDLE, .index = index, .serial = ++node->serial};
+	if (sl_publish_retire(model->options.publish, released, item) == 0)
+		return 0;
+	node->idle = false;
+	free(item);
+	return -ENOMEM;
 }
 
 void sl_life_published(struct sl_model *model)
@@ -374,7 +421,50 @@ void sl_life_published(struct sl_model *model)
 	}
 }
 
+/* ---- reuse --------------------------------------------------------------------------------------
+ */
+
+/* An epoch ends when every table was swept twice since it began: once it may have been under way. */
+static void sweep_watch(struct sl_model *model)
+{
+	for (uint32_t i = 0; i < SL_POOLS_MAX; i++) {
+		const struct sl_body_pool *pool = &model->pools[i];
+
+		if (pool->use != SL_USE_FREE && pool->memory && pool->memory->flow_entries &&
+		    sl_pool_memory_passes(pool->memory) < pool->sweep_mark + 2)
+			return;
+	}
+	for (uint32_t i = 0; i < SL_POOLS_MAX; i++)
+		if (model->pools[i].memory)
+			model->pools[i].sweep_mark = sl_pool_memory_passes(model->pools[i].memory);
+	model->sweep_epoch++;
+}
+
 void sl_life_tick(struct sl_model *model)
 {
-	(void)model;
+	struct sl_life_item **at = &model->sweeping;
+
+	sweep_watch(model);
+	while (*at) {
+		struct sl_life_item *item = *at;
+
+		/* of the epoch under way when it was retired only the next one is whole */
+		if (model->sweep_epoch < item->epoch + 2) {
+			at = &item->next;
+			continue;
+		}
+		*at = item->next;
+		node_free(model, item->index);
+		free(item);
+	}
+}
+
+uint64_t sl_life_node_flows(const struct sl_model *model, uint32_t node)
+{
+	uint64_t flows = 0;
+
+	for (uint32_t i = 0; i < SL_POOLS_MAX; i++)
+		if (model->pools[i].use != SL_USE_FREE && model->pools[i].memory)
+			flows += sl_pool_memory_node_flows(model->pools[i].memory, node);
+	return flows;
 }

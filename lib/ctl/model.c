@@ -30,69 +30,6 @@ void sl_model_listen(struct sl_model *model, struct sl_model_listener *listener)
 	*end = listener;
 }
 
-static void tell(struct sl_model *model, struct sl_model_event *event)
-{
-	event->wall_ms = model->options.wall_ms();
-	event->generation = model->image->generation;
-	for (struct sl_model_listener *l = model->listeners; l; l = l->next)
-		l->event(l->context, event);
-}
-
-static void tell_nodes(struct sl_model *model, const struct sl_image_pool *old,
-		       const struct sl_image_pool *pool)
-{
-	for (uint32_t n = 0; n < pool->node_count; n++) {
-		const struct sl_image_node *node = &pool->nodes[n];
-		struct sl_model_event event = {.kind = SL_EVENT_NODE, .pool = pool->name};
-		const struct sl_image_node *was = NULL;
-
-		for (uint32_t i = 0; old && i < old->node_count && !was; i++) {
-			uint32_t near = (n + i) % old->node_count;
-
-			if (old->nodes[near].index == node->index)
-				was = &old->nodes[near];
-		}
-		event.node = node->name;
-		event.state = sl_image_node_state(node);
-		event.why = node->why;
-		if (!was || sl_image_node_state(was) != event.state || was->cut != node->cut)
-			tell(model, &event);
-	}
-}
-
-static const struct sl_image_pool *pool_by_index(const struct sl_image *image, uint32_t index)
-{
-	for (uint32_t p = 0; image && p < image->pool_count; p++)
-		if (image->pools[p]->index == index)
-			return image->pools[p];
-	return NULL;
-}
-
-static void tell_change(struct sl_edit *edit, struct sl_image *before)
-{
-	struct sl_model *model = edit->model;
-	struct sl_model_event event = {.kind = SL_EVENT_CHANGE};
-
-	event.change = edit->change;
-	event.result = edit->result;
-	event.before = before;
-	event.after = edit->image;
-	if (sl_change_is_operators(edit->change->kind))
-		tell(model, &event);
-	for (uint32_t p = 0; p < edit->image->pool_count; p++) {
-		const struct sl_image_pool *pool = edit->image->pools[p];
-		const struct sl_image_pool *old = pool_by_index(before, pool->index);
-
-		if (old != pool)
-			tell_nodes(model, old, pool);
-	}
-	for (uint32_t w = 0; w < edit->result->warning_count; w++) {
-		event = (struct sl_model_event){.kind = SL_EVENT_WARNING};
-		event.text = edit->result->warnings[w];
-		tell(model, &event);
-	}
-}
-
 /* ---- finishing a change -------------------------------------------------------------------------
  */
 
@@ -131,7 +68,7 @@ static int finish_pool(struct sl_edit *edit, uint32_t place)
 {
 	const struct sl_conf_pool *conf = &edit->image->conf->pools[place];
 	struct sl_image_pool *pool = edit->image->pools[place];
-	const struct sl_image_pool *old = pool_by_index(edit->before, pool->index);
+	const struct sl_image_pool *old = sl_tell_pool(edit->before, pool->index);
 	struct sl_change_pool *row = &edit->result->pools[edit->result->pool_count];
 	int status = 0;
 
@@ -188,6 +125,25 @@ static int finish_services(struct sl_edit *edit)
 	return status < 0 ? sl_err_set(edit->err, status, "cannot build the service table") : 0;
 }
 
+/* A service that is pointed elsewhere again and again must settle some time. */
+static int check_services(struct sl_edit *edit)
+{
+	const struct sl_image *image = edit->image;
+
+	for (uint32_t s = 0; s < image->service_count; s++) {
+		const struct sl_conf_service *conf = &image->conf->services[s];
+		struct sl_service_view view;
+
+		if (sl_build_service(edit->model, &edit->model->services[image->service_index[s]],
+				     image->pools[conf->pool]->index, 0, &view) < 0)
+			return sl_err_set(edit->err, -EBUSY,
+					  "service %s was pointed at too many pools within an idle "
+					  "timeout: wait until it has settled",
+					  conf->name);
+	}
+	return 0;
+}
+
 static int check_limits(struct sl_edit *edit)
 {
 	uint32_t nodes = 0;
@@ -209,7 +165,13 @@ static int finish(struct sl_edit *edit)
 		return sl_err_set(edit->err, -ENOMEM, "no memory");
 	for (uint32_t p = 0; p < edit->image->conf->pool_count && status == 0; p++)
 		status = finish_pool(edit, p);
-	return status < 0 ? status : finish_services(edit);
+	if (status == 0)
+		status = finish_services(edit);
+	if (status == 0)
+		status = check_services(edit);
+	if (status == 0 && edit->before)
+		sl_settle_left(edit, &edit->result->left);
+	return status;
 }
 
 /* Expected shares changed: measuring begins anew. */
@@ -219,7 +181,7 @@ static void rebase_shares(struct sl_edit *edit)
 
 	for (uint32_t p = 0; p < edit->image->pool_count; p++) {
 		const struct sl_image_pool *pool = edit->image->pools[p];
-		const struct sl_image_pool *old = pool_by_index(edit->before, pool->index);
+		const struct sl_image_pool *old = sl_tell_pool(edit->before, pool->index);
 
 		if (old == pool || (old && old->target == pool->target))
 			continue;
@@ -247,7 +209,7 @@ static void commit(struct sl_edit *edit, struct sl_life_item *items)
 	model->image = edit->image;
 	model->dirty = true;
 	sl_life_end(edit, items);
-	tell_change(edit, before);
+	sl_tell_change(edit, before);
 	sl_image_put(before);
 	edit->image = NULL;
 }
@@ -369,6 +331,7 @@ static void free_runtime(struct sl_model *model)
 	for (uint32_t i = 0; model->pools && i < SL_POOLS_MAX; i++) {
 		sl_image_pool_put(model->pools[i].built);
 		sl_pool_memory_put(model->pools[i].memory);
+		sl_slot_table_put(model->pools[i].slots);
 	}
 	sl_mem_free(model->nodes, SL_NODE_INDEX_MAX * sizeof(*model->nodes));
 	sl_mem_free(model->pools, SL_POOLS_MAX * sizeof(*model->pools));
@@ -376,22 +339,28 @@ static void free_runtime(struct sl_model *model)
 	sl_mem_free(model->seen, SL_NODE_INDEX_MAX);
 }
 
+static void free_items(struct sl_life_item **items)
+{
+	while (*items) {
+		struct sl_life_item *item = *items;
+
+		*items = item->next;
+		free(item);
+	}
+}
+
 void sl_model_destroy(struct sl_model *model)
 {
 	if (!model)
 		return;
-	while (model->retired) {
-		struct sl_life_item *item = model->retired;
-
-		model->retired = item->next;
-		free(item);
-	}
+	free_items(&model->retired);
 	if (model->snapshot) {
 		sl_publish_swap(model->options.publish, NULL);
 		sl_snapshot_release(model->snapshot);
 	}
 	while (sl_publish_reclaim(model->options.publish) > 0)
 		;
+	free_items(&model->sweeping);
 	sl_image_put(model->image);
 	free_runtime(model);
 	free(model);
@@ -426,9 +395,18 @@ int sl_model_flush(struct sl_model *model, struct sl_err *err)
 
 void sl_model_tick(struct sl_model *model)
 {
-	sl_life_tick(model);
+	struct sl_change change = {.kind = SL_CHANGE_SETTLE, .why = "time"};
+	struct sl_change_result result;
+
 	sl_publish_reclaim(model->options.publish);
-	sl_life_published(model);
+	if (sl_settle_tick(model)) {
+		sl_model_change(model, &change, false, &result, NULL);
+		sl_change_result_fini(&result);
+	}
+	sl_life_tick(model);
+	if (!model->dirty)
+		sl_life_published(model);
+	sl_report_sample(model);
 }
 
 /* ---- reading ------------------------------------------------------------------------------------

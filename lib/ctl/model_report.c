@@ -6,6 +6,7 @@
 
 #include "ctl/body.h"
 #include "ctl/schedule.h"
+#include "state/pool_memory.h"
 
 /* ---- nodes --------------------------------------------------------------------------------------
  */
@@ -62,6 +63,8 @@ static void report_node(const struct sl_model *model, uint32_t place, uint32_t n
 	    (sl_image_node_takes(node) ||
 	     (sl_schedule_regardless(conf, pool) && node->hand == SL_HAND_UP)))
 		row->expected_share = (double)row->weight / total;
+	if (sl_image_node_keeps(node))
+		row->flows = sl_life_node_flows(model, node->index);
 	row->packets = stats.packets;
 	row->bytes = stats.bytes;
 	row->flows_started = stats.flows_started;
@@ -123,6 +126,23 @@ static void measure_load(const struct sl_model *model, struct sl_pool_report *ro
 	end_load(&row->load_window, recent);
 }
 
+void sl_report_sample(struct sl_model *model)
+{
+	const struct sl_image *image = model->image;
+
+	for (uint32_t p = 0; p < image->pool_count; p++)
+		for (uint32_t n = 0; n < image->pools[p]->node_count; n++) {
+			uint32_t index = image->pools[p]->nodes[n].index;
+			struct sl_node_stats stats;
+
+			sl_life_node_stats(model, index, &stats);
+			model->nodes[index].window[model->window_place] = stats.packets;
+		}
+	model->window_place = (model->window_place + 1) % SL_LOAD_WINDOW_S;
+	if (model->window_filled < SL_LOAD_WINDOW_S)
+		model->window_filled++;
+}
+
 /* ---- pools --------------------------------------------------------------------------------------
  */
 
@@ -144,18 +164,30 @@ static int report_pool(struct sl_model *model, uint32_t place, struct sl_pool_re
 	row->conf = conf;
 	row->index = pool->index;
 	row->slots = conf->slots;
-	row->node_count = pool->node_count;
 	if (model->snapshot && pool->index < model->snapshot->pool_count &&
 	    model->snapshot->pools[pool->index].slots)
 		row->open_slots = model->snapshot->pools[pool->index].slots->open_count;
+	if (model->pools[pool->index].memory) {
+		struct sl_flow_counts flows;
+
+		sl_pool_memory_count(model->pools[pool->index].memory, &flows);
+		row->tracked_flows = flows.tracked;
+		row->begun_flows = flows.begun;
+		row->refused_flows = flows.refused;
+	}
 	count_slots(model, place, target, home, open);
 	for (uint32_t n = 0; n < pool->node_count; n++) {
 		uint32_t index = pool->nodes[n].index;
+		struct sl_node_report *node = &row->nodes[row->node_count];
 
-		report_node(model, place, n, total, &row->nodes[n]);
-		row->nodes[n].slots = target[index];
-		row->nodes[n].home_slots = home[index];
-		row->nodes[n].open_slots = open[index];
+		/* cut and removed: only its index is still in use */
+		if (pool->nodes[n].leaving && pool->nodes[n].cut)
+			continue;
+		report_node(model, place, n, total, node);
+		node->slots = target[index];
+		node->home_slots = home[index];
+		node->open_slots = open[index];
+		row->node_count++;
 	}
 	free(counts);
 	measure_shares(model, row);

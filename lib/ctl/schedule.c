@@ -179,6 +179,27 @@ int sl_schedule_target(const struct sl_conf_pool *conf, struct sl_image_pool *po
 	return 0;
 }
 
+int sl_schedule_pick(const struct sl_conf_pool *conf, const struct sl_image_pool *pool,
+		     struct sl_pick_view **view)
+{
+	struct sl_sched_node *nodes;
+	bool *absent;
+	int status = -ENOMEM;
+
+	*view = NULL;
+	if (sl_sched_fills_slots(conf->scheduler))
+		return 0;
+	nodes = nodes_of(conf, pool);
+	absent = calloc(conf->node_count + 1, sizeof(*absent));
+	if (nodes && absent) {
+		absence(conf, pool, absent);
+		status = sl_pick_build(conf->scheduler, nodes, conf->node_count, absent, view);
+	}
+	free(nodes);
+	free(absent);
+	return status;
+}
+
 /* The least movement to the quotas of those that take flows now. */
 static int least_of(const struct sl_conf_pool *conf, const struct sl_image_pool *after,
 		    const uint32_t *before, uint32_t *least)

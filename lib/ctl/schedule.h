@@ -13,6 +13,7 @@
 
 #include "ctl/conf.h"
 #include "ctl/image.h"
+#include "sched/pick.h"
 
 /* The pool's table brought to the configuration's slot count: doubling splits each slot, halving
  * keeps every second. */
@@ -34,6 +35,10 @@ int sl_schedule_measure(const struct sl_conf_pool *conf, const struct sl_image_p
 
 /* Whether the pool serves regardless of health now: no_node is `any` and nobody healthy is left. */
 bool sl_schedule_regardless(const struct sl_conf_pool *conf, const struct sl_image_pool *pool);
+
+/* The choice for new flows of a scheduler that makes one; *view is NULL for those that fill slots. */
+int sl_schedule_pick(const struct sl_conf_pool *conf, const struct sl_image_pool *pool,
+		     struct sl_pick_view **view);
 
 /* No node is named `index` in former any more. */
 int sl_schedule_forget(struct sl_image_pool *pool, uint32_t index);

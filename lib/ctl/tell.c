@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "ctl/body.h"
+
+static void tell(struct sl_model *model, struct sl_model_event *event)
+{
+	event->wall_ms = model->options.wall_ms();
+	event->generation = model->image->generation;
+	for (struct sl_model_listener *l = model->listeners; l; l = l->next)
+		l->event(l->context, event);
+}
+
+static void tell_nodes(struct sl_model *model, const struct sl_image_pool *old,
+		       const struct sl_image_pool *pool)
+{
+	for (uint32_t n = 0; n < pool->node_count; n++) {
+		const struct sl_image_node *node = &pool->nodes[n];
+		struct sl_model_event event = {.kind = SL_EVENT_NODE, .pool = pool->name};
+		const struct sl_image_node *was = NULL;
+
+		for (uint32_t i = 0; old && i < old->node_count && !was; i++) {
+			uint32_t near = (n + i) % old->node_count;
+
+			if (old->nodes[near].index == node->index)
+				was = &old->nodes[near];
+		}
+		event.node = node->name;
+		event.state = sl_image_node_state(node);
+		event.why = node->why;
+		if (!was || sl_image_node_state(was) != event.state || was->cut != node->cut)
+			tell(model, &event);
+	}
+}
+
+const struct sl_image_pool *sl_tell_pool(const struct sl_image *image, uint32_t index)
+{
+	for (uint32_t p = 0; image && p < image->pool_count; p++)
+		if (image->pools[p]->index == index)
+			return image->pools[p];
+	return NULL;
+}
+
+void sl_tell_change(const struct sl_edit *edit, struct sl_image *before)
+{
+	struct sl_model *model = edit->model;
+	struct sl_model_event event = {.kind = SL_EVENT_CHANGE};
+
+	event.change = edit->change;
+	event.result = edit->result;
+	event.before = before;
+	event.after = edit->image;
+	if (sl_change_is_operators(edit->change->kind))
+		tell(model, &event);
+	for (uint32_t p = 0; p < edit->image->pool_count; p++) {
+		const struct sl_image_pool *pool = edit->image->pools[p];
+		const struct sl_image_pool *old = sl_tell_pool(before, pool->index);
+
+		if (old != pool)
+			tell_nodes(model, old, pool);
+	}
+	for (uint32_t w = 0; w < edit->result->warning_count; w++) {
+		event = (struct sl_model_event){.kind = SL_EVENT_WARNING};
+		event.text = edit->result->warnings[w];
+		tell(model, &event);
+	}
+}

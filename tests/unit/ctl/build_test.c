@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* From changes and time to snapshots: open slots, settling, nodes that leave, indices. */
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "model_fixture.h"
+#include "sched/pick.h"
+#include "state/flow_table.h"
+#include "state/pool_memory.h"
+
+#define IDLE_MS 900000 /* of TCP, the longest */
+#define HEAD                                                                                       \
+	"dataplane: {worker_cpus: [0, 0]}\n"                                                       \
+	"ports: [{name: p0, device: d, addresses: [192.0.2.2/24], gateway: "                       \
+	"{address: 192.0.2.1, mac: \"02:00:00:00:00:01\"}}]\n"
+#define TO(pool) "services: [{name: rest, address: any, pool: " pool "}]\n"
+#define NODE(name, last, weight)                                                                   \
+	"{name: " name ", address: 10.0.0." last ", encap: ipip, port: p0, weight: " weight "}"
+#define POOL(name, rest, nodes)                                                                    \
+	"  - {name: " name ", slots: 256, flow_entries: 1024, " rest " nodes: [" nodes "]}\n"
+#define AB	NODE("a", "1", "1") "," NODE("b", "2", "1")
+#define TWO	HEAD TO("web") "pools:\n" POOL("web", "", AB)
+#define UNTRACK HEAD TO("web") "pools:\n" POOL("web", "tracking: none,", AB)
+
+static const struct sl_pool_view *view(const struct fixture *f, uint32_t pool)
+{
+	return &sl_model_snapshot(f->model)->pools[pool];
+}
+
+static void pass(struct fixture *f, uint64_t ms)
+{
+	fixture_now_ms += ms;
+	sl_model_tick(f->model);
+	assert_int_equal(sl_model_flush(f->model, NULL), 0);
+}
+
+/* Every table of the pool was swept so often. */
+static void sweep(struct fixture *f, uint32_t pool, uint32_t passes)
+{
+	for (uint32_t i = 0; i < passes; i++) {
+		struct sl_pool_memory *memory = view(f, pool)->memory;
+
+		for (uint32_t t = 0; t < memory->table_count; t++)
+			memory->flow_tables[t]->passes++;
+		pass(f, 1000);
+	}
+}
+
+static void test_moved_slots_open_and_settle_after_the_idle_timeout(void **state)
+{
+	const struct sl_open_slot *open;
+	struct fixture f;
+	uint32_t a, b;
+
+	(void)state;
+	fixture_open(&f, TWO, NULL);
+	a = fixture_index(&f, "web", "a");
+	b = fixture_index(&f, "web", "b");
+	assert_int_equal(fixture_weight(&f, "web", "a", 3), 0);
+	assert_int_equal(view(&f, 0)->slots->open_count, 64);
+	open = &view(&f, 0)->open[0];
+	assert_int_equal(open->node, a);
+	assert_int_equal(open->prior, b);
+	assert_int_equal(open->open_until_ms, fixture_now_ms + IDLE_MS);
+	pass(&f, IDLE_MS - 1);
+	assert_int_equal(view(&f, 0)->slots->open_count, 64);
+	pass(&f, 2001);
+	assert_int_equal(view(&f, 0)->slots->open_count, 0);
+	assert_int_equal(fixture_slots(&f, "web", "a"), 192);
+	fixture_close(&f);
+}
+
+static void test_back_and_forth_closes_the_slots(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f, TWO, NULL);
+	assert_int_equal(fixture_weight(&f, "web", "a", 3), 0);
+	assert_int_equal(fixture_weight(&f, "web", "a", 1), 0);
+	assert_int_equal(fixture_slots(&f, "web", "a"), 128);
+	for (uint32_t i = 0; i < view(&f, 0)->slots->open_count; i++)
+		assert_true(view(&f, 0)->open[i].open_until_ms <= fixture_now_ms);
+	fixture_close(&f);
+}
+
+static void test_without_tracking_nothing_opens(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f, UNTRACK, NULL);
+	assert_null(view(&f, 0)->flow_tables);
+	assert_int_equal(fixture_weight(&f, "web", "a", 3), 0);
+	assert_int_equal(view(&f, 0)->slots->open_count, 0);
+	assert_int_equal(fixture_slots(&f, "web", "a"), 192);
+	fixture_close(&f);
+}
+
+static void test_a_drained_node_says_so_when_nothing_is_left(void **state)
+{
+	const struct sl_image_node *node;
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f, TWO, NULL);
+	assert_int_equal(fixture_node(&f, SL_CHANGE_DRAIN, "web", "a"), 0);
+	assert_int_equal(f.result.left.slots, 128);
+	assert_false(f.result.left.exact);
+	pass(&f, 1000);
+	node = &sl_model_image(f.model)->pools[0]->nodes[0];
+	assert_int_equal(sl_image_node_state(node), SL_NODE_STATE_DRAINING);
+	view(&f, 0)->memory->flow_tables[0]->node_flows[node->index] = 1;
+	pass(&f, IDLE_MS);
+	node = &sl_model_image(f.model)->pools[0]->nodes[0];
+	assert_int_equal(sl_image_node_state(node), SL_NODE_STATE_DRAINING);
+	view(&f, 0)->memory->flow_tables[0]->node_flows[node->index] = 0;
+	pass(&f, 1000);
+	node = &sl_model_image(f.model)->pools[0]->nodes[0];
+	assert_int_equal(sl_image_node_state(node), SL_NODE_STATE_DRAINED);
+	assert_int_equal(sl_model_generation(f.model), 2);
+	fixture_close(&f);
+}
+
+static void test_at_the_deadline_the_rest_is_cut(void **state)
+{
+	struct sl_change change = {
+		.kind = SL_CHANGE_DRAIN, .pool = "web", .node = "a", .deadline_ms = 60000};
+	struct fixture f;
+	uint32_t a;
+
+	(void)state;
+	fixture_open(&f, TWO, NULL);
+	a = fixture_index(&f, "web", "a");
+	assert_int_equal(fixture_change(&f, &change, false), 0);
+	pass(&f, 59999);
+	assert_int_equal(sl_snapshot_node_flags(sl_model_snapshot(f.model), a), SL_NODE_KEEPS);
+	pass(&f, 1);
+	assert_int_equal(sl_snapshot_node_flags(sl_model_snapshot(f.model), a), 0);
+	for (uint32_t i = 0; i < view(&f, 0)->slots->open_count; i++)
+		assert_true(view(&f, 0)->open[i].open_until_ms <= fixture_now_ms);
+	fixture_close(&f);
+}
+
+static void test_a_removed_node_leaves_and_its_index_is_used_again_late(void **state)
+{
+	static const char *const pairs[] = {"address=10.0.0.9", "encap=ipip", "port=p0",
+					    "weight=1"};
+	struct fixture f;
+	uint32_t b;
+
+	(void)state;
+	fixture_open(&f, TWO, NULL);
+	b = fixture_index(&f, "web", "b");
+	assert_int_equal(fixture_node(&f, SL_CHANGE_REMOVE_NODE, "web", "b"), 0);
+	assert_int_equal(f.result.left.slots, 128);
+	pass(&f, IDLE_MS);
+	assert_true(sl_snapshot_has_node(sl_model_snapshot(f.model), b));
+	for (uint32_t i = 0; i < 6; i++)
+		pass(&f, 1000);
+	assert_int_equal(sl_model_image(f.model)->pools[0]->node_count, 1);
+	assert_false(sl_snapshot_has_node(sl_model_snapshot(f.model), b));
+	pass(&f, 1000);
+	assert_int_equal(fixture_add(&f, "web", "c", pairs, 4), 0);
+	assert_int_not_equal(fixture_index(&f, "web", "c"), b);
+	sweep(&f, 0, 6);
+	assert_int_equal(fixture_add(&f, "web", "d", pairs, 4), 0);
+	assert_int_equal(fixture_index(&f, "web", "d"), b);
+	fixture_close(&f);
+}
+
+static void test_a_live_flow_keeps_a_removed_node(void **state)
+{
+	struct fixture f;
+	uint32_t b;
+
+	(void)state;
+	fixture_open(&f, TWO, NULL);
+	b = fixture_index(&f, "web", "b");
+	assert_int_equal(fixture_node(&f, SL_CHANGE_REMOVE_NODE, "web", "b"), 0);
+	view(&f, 0)->memory->flow_tables[0]->node_flows[b] = 1;
+	pass(&f, IDLE_MS);
+	for (uint32_t i = 0; i < 6; i++)
+		pass(&f, 1000);
+	assert_int_equal(sl_snapshot_node_flags(sl_model_snapshot(f.model), b), SL_NODE_KEEPS);
+	view(&f, 0)->memory->flow_tables[0]->node_flows[b] = 0;
+	for (uint32_t i = 0; i < 6; i++)
+		pass(&f, 1000);
+	assert_false(sl_snapshot_has_node(sl_model_snapshot(f.model), b));
+	fixture_close(&f);
+}
+
+static void test_a_service_at_another_pool_opens_and_the_old_pool_stays(void **state)
+{
+	static const char second[] = HEAD TO("api") "pools:\n" POOL("api", "", NODE("c", "3", "1"));
+	const struct sl_service_view *service;
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f, TWO, NULL);
+	assert_int_equal(fixture_apply(&f, second), 0);
+	service = &sl_model_snapshot(f.model)->services[0];
+	assert_int_equal(service->pool, 1);
+	assert_int_equal(service->prior_pool, 0);
+	assert_int_equal(sl_model_image(f.model)->pool_count, 2);
+	assert_non_null(view(&f, 0)->words);
+	assert_int_equal(sl_snapshot_node_flags(sl_model_snapshot(f.model),
+						sl_model_image(f.model)->pools[1]->nodes[0].index),
+			 SL_NODE_KEEPS);
+	pass(&f, IDLE_MS);
+	for (uint32_t i = 0; i < 8; i++)
+		pass(&f, 1000);
+	service = &sl_model_snapshot(f.model)->services[0];
+	assert_int_equal(service->prior_pool, SL_SERVICE_NONE);
+	assert_int_equal(sl_model_image(f.model)->pool_count, 1);
+	assert_null(view(&f, 0)->words);
+	fixture_close(&f);
+}
+
+static void test_doubled_slots_keep_flow_tables_and_open_slots(void **state)
+{
+	static const char twice[] =
+		HEAD TO("web") "pools: [{name: web, slots: 512, flow_entries: "
+			       "1024, nodes: [" NODE("a", "1", "3") "," NODE("b", "2", "1") "]}]\n";
+	struct sl_flow_table *table;
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f, TWO, NULL);
+	assert_int_equal(fixture_weight(&f, "web", "a", 3), 0);
+	table = view(&f, 0)->flow_tables[0];
+	assert_int_equal(fixture_apply(&f, twice), 0);
+	assert_int_equal(f.result.pools[0].moved_slots, 0);
+	assert_ptr_equal(view(&f, 0)->flow_tables[0], table);
+	assert_int_equal(view(&f, 0)->slots->open_count, 128);
+	fixture_close(&f);
+}
+
+static void test_schedulers_that_choose_get_a_view_of_who_takes(void **state)
+{
+	static const char text[] = HEAD TO("web") "pools:\n" POOL("web", "scheduler: wrr,", AB);
+	struct sl_pick_state pick;
+	struct fixture f;
+	uint32_t a, b;
+
+	(void)state;
+	fixture_open(&f, text, NULL);
+	a = fixture_index(&f, "web", "a");
+	b = fixture_index(&f, "web", "b");
+	assert_int_equal(view(&f, 0)->tracking, SL_TRACKING_FULL);
+	assert_int_equal(view(&f, 0)->flags, SL_POOL_PICKS);
+	assert_int_equal(fixture_node(&f, SL_CHANGE_DRAIN, "web", "a"), 0);
+	assert_int_equal(f.result.left.slots, 0);
+	sl_pick_state_init(&pick, 1);
+	for (uint32_t i = 0; i < 10; i++)
+		assert_int_equal(sl_pick_next(view(&f, 0)->pick, &pick, NULL), b);
+	assert_int_equal(sl_snapshot_node_flags(sl_model_snapshot(f.model), a), SL_NODE_KEEPS);
+	fixture_close(&f);
+}
+
+static void test_what_did_not_change_is_shared(void **state)
+{
+	static const char both[] =
+		HEAD TO("web") "pools:\n" POOL("web", "", AB) POOL("api", "", NODE("c", "3", "1"));
+	const struct sl_slot_table *slots;
+	const struct sl_service_table *services;
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f, both, NULL);
+	slots = view(&f, 1)->slots;
+	services = sl_model_snapshot(f.model)->service_table;
+	assert_int_equal(fixture_weight(&f, "web", "a", 3), 0);
+	assert_ptr_equal(view(&f, 1)->slots, slots);
+	assert_ptr_equal(sl_model_snapshot(f.model)->service_table, services);
+	fixture_close(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_moved_slots_open_and_settle_after_the_idle_timeout),
+		cmocka_unit_test(test_back_and_forth_closes_the_slots),
+		cmocka_unit_test(test_without_tracking_nothing_opens),
+		cmocka_unit_test(test_a_drained_node_says_so_when_nothing_is_left),
+		cmocka_unit_test(test_at_the_deadline_the_rest_is_cut),
+		cmocka_unit_test(test_a_removed_node_leaves_and_its_index_is_used_again_late),
+		cmocka_unit_test(test_a_live_flow_keeps_a_removed_node),
+		cmocka_unit_test(test_a_service_at_another_pool_opens_and_the_old_pool_stays),
+		cmocka_unit_test(test_doubled_slots_keep_flow_tables_and_open_slots),
+		cmocka_unit_test(test_schedulers_that_choose_get_a_view_of_who_takes),
+		cmocka_unit_test(test_what_did_not_change_is_shared),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
