@@ -220,53 +220,66 @@ static void rest(struct sl_path_core *core, uint32_t work)
 	sl_idle_wait(&core->idle);
 }
 
-static void account(struct sl_path_core *core, uint64_t *last, uint32_t work, uint32_t received)
+static void account(struct sl_path_core *core, uint32_t work, uint32_t received)
 {
 	uint64_t now = rte_rdtsc();
 
-	core->stats->all_cycles += now - *last;
+	core->stats->all_cycles += now - core->last_tsc;
 	if (work > 0)
-		core->stats->busy_cycles += now - *last;
+		core->stats->busy_cycles += now - core->last_tsc;
 	if (received > 0) {
 		if (core->stats->first_packet_tsc == 0)
-			core->stats->first_packet_tsc = *last;
+			core->stats->first_packet_tsc = core->last_tsc;
 		core->stats->last_packet_tsc = now;
 	}
-	*last = now;
+	core->last_tsc = now;
+}
+
+uint32_t sl_path_round(struct sl_path_core *core, bool receives)
+{
+	uint32_t received = 0, work;
+
+	tick(core, core->last_tsc);
+	if (sl_likely(receives))
+		received = receive_all(core);
+	if (sl_unlikely(core->hold.count > 0))
+		sl_path_expire_fragments(core, !receives);
+	work = received + sl_tx_drain(&core->owner, core->out);
+	core->held |= work > 0;
+	flush_due(core, work);
+	sweep(core, received);
+	sl_publish_quiescent(core->spec.publish, core->spec.reader);
+	rest(core, work);
+	account(core, work, received);
+	return work;
+}
+
+void sl_path_begin(struct sl_path_core *core)
+{
+	core->tick_cycles = rte_get_tsc_hz() / TICKS_A_SECOND;
+	core->last_tsc = rte_rdtsc();
+	core->tick_tsc = core->last_tsc;
+	core->now_ms = sl_clock_ms();
+	sl_idle_init(&core->idle, core->spec.idle);
+	sl_publish_reader_online(core->spec.publish, core->spec.reader);
 }
 
 int sl_path_core_run(void *argument)
 {
 	struct sl_path_core *core = argument;
-	uint64_t last = rte_rdtsc();
-	int phase;
 
-	core->tick_cycles = rte_get_tsc_hz() / TICKS_A_SECOND;
-	core->tick_tsc = last;
-	core->now_ms = sl_clock_ms();
-	sl_idle_init(&core->idle, core->spec.idle);
-	sl_publish_reader_online(core->spec.publish, core->spec.reader);
-	do {
-		uint32_t received = 0, work;
+	sl_path_begin(core);
+	for (;;) {
+		int phase = atomic_load_explicit(&core->phase, memory_order_acquire);
+		uint32_t work = sl_path_round(core, phase == SL_PATH_RUN);
 
-		phase = atomic_load_explicit(&core->phase, memory_order_acquire);
-		tick(core, last);
 		if (sl_likely(phase == SL_PATH_RUN))
-			received = receive_all(core);
-		if (sl_unlikely(core->hold.count > 0))
-			sl_path_expire_fragments(core, phase != SL_PATH_RUN);
-		work = received + sl_tx_drain(&core->owner, core->out);
-		core->held |= work > 0;
-		flush_due(core, work);
-		sweep(core, received);
-		sl_publish_quiescent(core->spec.publish, core->spec.reader);
-		if (phase == SL_PATH_STOP && !core->held)
+			continue;
+		if (!core->held)
 			atomic_store_explicit(&core->quiet, true, memory_order_release);
-		rest(core, work);
-		account(core, &last, work, received);
 		if (phase == SL_PATH_FINISH && work == 0)
 			break;
-	} while (true);
+	}
 	sl_publish_reader_offline(core->spec.publish, core->spec.reader);
 	return 0;
 }

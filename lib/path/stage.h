@@ -61,7 +61,7 @@ struct sl_path_core {
 	struct sl_core core;
 	bool held;	 /* stages or buffers may hold packets */
 	uint32_t rounds; /* since they were flushed */
-	uint64_t now_ms, tick_tsc, tick_cycles;
+	uint64_t now_ms, tick_tsc, tick_cycles, last_tsc;
 	struct sl_idle idle;
 	uint32_t queue_count;
 	struct sl_path_queue queues[SL_PATH_QUEUES_MAX];
@@ -83,6 +83,13 @@ struct sl_path_core {
 	atomic_int phase;  /* written: control */
 	atomic_bool quiet; /* written: core; read: control */
 } __attribute__((aligned(SL_CACHE_LINE)));
+
+/* What a core does before its first round, in its thread. */
+void sl_path_begin(struct sl_path_core *core);
+
+/* One turn of the loop: a burst of every queue (when it receives), hand-overs, what is due for a
+ * flush, quiescent, rest. Returns how many packets there were. */
+uint32_t sl_path_round(struct sl_path_core *core, bool receives);
 
 /* Receives a burst of a queue and parses it: packets, burst.pkt, frame_size, verdict (NODE where
  * there is something to decide). Returns the number of packets. */

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Cycles per packet of one receive core over net_null, beside the floor of the same process.
+ *
+ * floor: receive a burst, write the headers of every packet, transmit it.
+ * path:  the same, and between receiving and transmitting the whole journey: parse with checksum,
+ *        services, hash, slot, decision, encapsulation, all counters.
+ *
+ * Headers are written in a receive callback of the device, in both alike: addresses and ports of
+ * flows drawn at random, checksums right. Floor and path take turns; the figures are medians over
+ * the turns with the least and most, one JSON object a line.
+ */
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+
+#include "base/bytes.h"
+#include "path/stage.h"
+#include "pkt/csum.h"
+#include "pkt/hdr.h"
+#include "state/pool_memory.h"
+#include "support/scene.h"
+#include "support/world.h"
+
+#define BURST	     32
+#define TURNS_MAX    10001
+#define TURN_PACKETS 8192u /* short: a turn that is not preempted on a shared machine */
+#define FRAME_SIZE   64
+#define FLOW_ENTRIES 1048576
+
+struct options {
+	uint32_t flows, nodes, services, encap, tracking, turns;
+	bool v6;
+};
+
+static const char *const encap_names[] = {"none", "ipip", "gre", "gue", "vxlan"};
+static const char *const tracking_names[] = {"none", "transition", "full"};
+
+/* What the callback writes; `octets` is a frame whose addresses' sum does not depend on the flow. */
+static struct {
+	uint8_t octets[FRAME_SIZE] __attribute__((aligned(FRAME_SIZE)));
+	uint64_t random;
+	uint32_t flows, src_off, port_off;
+} template;
+
+static uint16_t write_headers(uint16_t port, uint16_t queue, struct rte_mbuf **packets,
+			      uint16_t count, uint16_t room, void *context)
+{
+	uint64_t random = template.random;
+
+	(void)port;
+	(void)queue;
+	(void)room;
+	(void)context;
+	for (uint32_t i = 0; i < count; i++) {
+		uint8_t *frame = rte_pktmbuf_mtod(packets[i], uint8_t *);
+		uint32_t flow, low;
+
+		random = random * 6364136223846793005ull + 1442695040888963407ull;
+		flow = (uint32_t)(((random >> 32) * template.flows) >> 32);
+		low = flow & 0xffff;
+		memcpy(frame, template.octets, FRAME_SIZE);
+		sl_store32(frame + template.src_off, low | (~low << 16));
+		sl_store16(frame + template.port_off, (uint16_t)(1024 + (flow >> 16)));
+	}
+	template.random = random;
+	return count;
+}
+
+static void template_make(const struct options *options)
+{
+	uint8_t *l3 = template.octets + SL_ETH_SIZE;
+	uint32_t l4_off = SL_ETH_SIZE + (options->v6 ? SL_IP6_SIZE : SL_IP4_SIZE);
+
+	memset(template.octets, 0, FRAME_SIZE);
+	template.octets[0] = 2;
+	template.octets[6] = 2;
+	if (options->v6) {
+		sl_store_be16(template.octets + SL_ETH_TYPE, SL_ETHERTYPE_IPV6);
+		l3[0] = 0x60;
+		sl_store_be16(l3 + SL_IP6_PAYLOAD, SL_TCP_SIZE);
+		l3[SL_IP6_NEXT] = SL_PROTO_UDP;
+		sl_store_be16(l3 + SL_IP6_PAYLOAD, FRAME_SIZE - SL_ETH_SIZE - SL_IP6_SIZE);
+		l3[SL_IP6_HOPS] = 64;
+		template.src_off = SL_ETH_SIZE + SL_IP6_SRC + 12;
+	} else {
+		sl_store_be16(template.octets + SL_ETH_TYPE, SL_ETHERTYPE_IPV4);
+		l3[0] = 0x45;
+		sl_store_be16(l3 + SL_IP4_TOTAL, FRAME_SIZE - SL_ETH_SIZE);
+		l3[SL_IP4_TTL] = 64;
+		l3[SL_IP4_PROTOCOL] = SL_PROTO_UDP;
+		sl_store_be32(l3 + SL_IP4_SRC, 0x0000ffff);
+		sl_store_be32(l3 + SL_IP4_DST, 0x0a010000);
+		sl_store16(l3 + SL_IP4_SUM, sl_csum(l3, SL_IP4_SIZE));
+		template.src_off = SL_ETH_SIZE + SL_IP4_SRC;
+	}
+	sl_store_be16(template.octets + l4_off + 2, 53);
+	sl_store_be16(template.octets + l4_off + SL_UDP_LENGTH, (uint16_t)(FRAME_SIZE - l4_off));
+	template.port_off = l4_off;
+	template.flows = options->flows;
+	template.random = 1;
+}
+
+static struct sl_snapshot *snapshot_make(const struct options *options)
+{
+	struct sl_node_view *nodes = calloc(options->nodes, sizeof(*nodes));
+	struct sl_encap_spec spec = {.type = options->encap, .port = 6080};
+	struct sl_snapshot *snapshot;
+
+	if (nodes == NULL || sl_mac_parse("02:00:00:00:00:aa", &spec.src_mac) != 0 ||
+	    sl_addr_parse("192.0.2.2", &spec.src) != 0)
+		exit(1);
+	spec.dst = spec.src;
+	for (uint32_t i = 0; i < options->nodes; i++) {
+		sl_store_be32(spec.dst.octets, 0x0a000000 + i);
+		nodes[i].kind = SL_NODE_REMOTE;
+		nodes[i].l3_size_max = 1400;
+		if (sl_encap_build(&spec, &nodes[i].encap) != 0)
+			exit(1);
+	}
+	snapshot = scene_snapshot(nodes, options->nodes, options->v6 ? 0 : options->services, 1);
+	free(nodes);
+	if (options->tracking != SL_TRACKING_NONE) {
+		struct sl_pool_memory *memory;
+
+		if (sl_pool_memory_create(1, snapshot->pools[0].slots->count,
+					  SL_MAX(FLOW_ENTRIES, 2 * options->flows), &memory) != 0)
+			exit(1);
+		sl_pool_view_set_memory(&snapshot->pools[0], memory);
+		snapshot->pools[0].tracking = (uint8_t)options->tracking;
+		snapshot->pools[0].idle_ms_udp = 60000;
+	}
+	return snapshot;
+}
+
+static double turn_floor(const struct sl_port *port)
+{
+	struct rte_mbuf *packets[BURST];
+	uint64_t start = rte_rdtsc();
+
+	for (uint32_t i = 0; i < TURN_PACKETS; i += BURST) {
+		uint16_t count = rte_eth_rx_burst(port->port_id, 0, packets, BURST);
+
+		rte_eth_tx_burst(port->port_id, 0, packets, count);
+	}
+	return (double)(rte_rdtsc() - start) / TURN_PACKETS;
+}
+
+static double turn_path(struct sl_path_core *core)
+{
+	uint64_t start = rte_rdtsc();
+
+	core->last_tsc = start;
+	for (uint32_t i = 0; i < TURN_PACKETS; i += BURST)
+		sl_path_round(core, true);
+	return (double)(rte_rdtsc() - start) / TURN_PACKETS;
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void machine_print(void)
+{
+	FILE *file = fopen("/proc/cpuinfo", "r");
+	char line[256], model[128] = "unknown";
+
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL)
+		if (sscanf(line, "model name : %127[^\n]", model) == 1)
+			break;
+	if (file != NULL)
+		fclose(file);
+	printf("\"machine\": \"%s\", \"tsc_mhz\": %u", model,
+	       (unsigned int)(rte_get_tsc_hz() / 1000000));
+}
+
+static void print(const char *name, const char *unit, double *values, const struct options *options)
+{
+	qsort(values, options->turns, sizeof(*values), compare);
+	printf("{\"name\": \"%s\", \"unit\": \"%s\", \"value\": %.2f, \"min\": %.2f, \"max\": "
+	       "%.2f, \"turns\": %u, \"packets\": %u, \"family\": %d, \"flows\": %u, \"nodes\": "
+	       "%u, "
+	       "\"services\": %u, \"encap\": \"%s\", \"tracking\": \"%s\", \"burst\": %d, ",
+	       name, unit, values[options->turns / 2], values[0], values[options->turns - 1],
+	       options->turns, TURN_PACKETS, options->v6 ? 6 : 4, options->flows, options->nodes,
+	       options->services, encap_names[options->encap], tracking_names[options->tracking],
+	       BURST);
+	machine_print();
+	printf("}\n");
+}
+
+static void measure(struct sl_path_core *core, const struct sl_port *port,
+		    const struct options *options)
+{
+	static double floor_cycles[TURNS_MAX], path_cycles[TURNS_MAX], ratio[TURNS_MAX];
+
+	for (uint64_t i = 0; i <= 2ull * options->flows / TURN_PACKETS; i++) {
+		turn_floor(port);
+		turn_path(core);
+	}
+	for (uint32_t i = 0; i < options->turns; i++) {
+		floor_cycles[i] = turn_floor(port);
+		path_cycles[i] = turn_path(core);
+		ratio[i] = path_cycles[i] / floor_cycles[i];
+	}
+	print("floor", "cycles/packet", floor_cycles, options);
+	print("path", "cycles/packet", path_cycles, options);
+	print("path/floor", "ratio", ratio, options);
+}
+
+static uint32_t name_find(const char *name, const char *const *names, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (strcmp(names[i], name) == 0)
+			return i;
+	fprintf(stderr, "path_bench: \"%s\" is none of the names there are\n", name);
+	exit(1);
+}
+
+static struct options options_read(int argc, char **argv)
+{
+	static const struct option known[] = {
+		{"turns", required_argument, NULL, 'r'}, {"flows", required_argument, NULL, 'f'},
+		{"nodes", required_argument, NULL, 'n'}, {"services", required_argument, NULL, 's'},
+		{"encap", required_argument, NULL, 'e'}, {"tracking", required_argument, NULL, 't'},
+		{"ipv6", no_argument, NULL, '6'},	 {NULL, 0, NULL, 0},
+	};
+	struct options options = {.flows = 100000,
+				  .nodes = 100,
+				  .services = 512,
+				  .encap = SL_ENCAP_IPIP,
+				  .turns = 401};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		if (option == 'f')
+			options.flows = (uint32_t)strtoul(optarg, NULL, 10);
+		else if (option == 'n')
+			options.nodes = (uint32_t)strtoul(optarg, NULL, 10);
+		else if (option == 's')
+			options.services = (uint32_t)strtoul(optarg, NULL, 10);
+		else if (option == 'e')
+			options.encap = name_find(optarg, encap_names, SL_ARRAY_COUNT(encap_names));
+		else if (option == 't')
+			options.tracking =
+				name_find(optarg, tracking_names, SL_ARRAY_COUNT(tracking_names));
+		else if (option == 'r')
+			options.turns = (uint32_t)strtoul(optarg, NULL, 10);
+		else if (option == '6')
+			options.v6 = true;
+		else
+			exit(1);
+	}
+	if (options.flows == 0 || options.nodes == 0 || options.nodes >= SL_NODE_INDEX_MAX ||
+	    options.services > SL_SERVICES_MAX || options.turns == 0 || options.turns > TURNS_MAX)
+		exit(1);
+	return options;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = options_read(argc, argv);
+	struct rte_mempool *pool = world_start("path_bench", 1, 0, 128, 8192);
+	struct sl_path_spec spec = {
+		.core_count = 1, .port_count = 1, .burst = BURST, .idle = SL_IDLE_MODE_POLL};
+	struct sl_tx_plan *plan;
+	struct sl_path_core *core;
+	struct sl_port port;
+
+	template_make(&options);
+	world_port(pool, "p0", "net_null0,size=64", 1, 1, &port);
+	if (rte_eth_add_rx_callback(port.port_id, 0, write_headers, NULL) == NULL ||
+	    sl_tx_plan_create(&port, 1, 1, 0, 64, &plan) != 0 ||
+	    sl_publish_create(&spec.publish) != 0 || sl_core_stats_create(&spec.stats) != 0)
+		return 1;
+	sl_publish_swap(spec.publish, snapshot_make(&options));
+	spec.ports = &port;
+	spec.plan = plan;
+	if (sl_path_core_create(&spec, &core) != 0)
+		return 1;
+	sl_path_begin(core);
+	measure(core, &port, &options);
+	if (spec.stats->forwarded != spec.stats->received) {
+		fprintf(stderr, "path_bench: not every packet was forwarded\n");
+		return 1;
+	}
+	return 0;
+}
