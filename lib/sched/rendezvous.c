@@ -14,6 +14,7 @@
 #include "sched/fill.h"
 #include "sched/race.h"
 
+#define WORD_BITS   64
 #define LOG_BITS    8 /* of the fraction that looks up the table of logarithms */
 #define LOG_ENTRIES ((1u << LOG_BITS) + 1)
 #define LN2_32	    0xb17217f8ull /* ln 2 in units of 2^-32 */
@@ -30,18 +31,25 @@ struct contest {
 	struct sl_race race;
 	const struct sl_roster *roster;
 	struct thrower *throwers;
-	uint64_t *whens; /* tick of the dart that has the slot; read where slots[] is set */
-	uint64_t *logs;	 /* log2(1 + i / 2^LOG_BITS) in units of 2^-32 */
+	uint64_t *whens;   /* tick of the dart that has the slot */
+	uint64_t *settled; /* bits: slots won in rounds before this one, which no later dart gets */
+	uint64_t *hit;	   /* bits: slots that have been hit */
+	uint64_t *logs;	   /* log2(1 + i / 2^LOG_BITS) in units of 2^-32 */
 	uint32_t *slots;
 	uint32_t empty;
 };
+
+static size_t bits_size(uint32_t slot_count)
+{
+	return slot_count / WORD_BITS * sizeof(uint64_t);
+}
 
 size_t sl_rendezvous_memsize(const struct sl_sched_input *input, uint32_t index_end)
 {
 	(void)index_end;
 	return sl_room(input->node_count * sizeof(struct thrower)) +
 	       sl_room(input->slot_count * sizeof(uint64_t)) +
-	       sl_room(LOG_ENTRIES * sizeof(uint64_t));
+	       2 * sl_room(bits_size(input->slot_count)) + sl_room(LOG_ENTRIES * sizeof(uint64_t));
 }
 
 /* log2 of 1 + i / 2^LOG_BITS, a bit at a time by squaring: no library's rounding can differ. */
@@ -101,6 +109,20 @@ static uint64_t later(uint64_t when, uint64_t ticks)
 	return when + ticks < when ? NEVER : when + ticks;
 }
 
+static void hit(struct contest *contest, uint32_t slot, uint64_t when, uint32_t index)
+{
+	uint64_t bit = 1ull << (slot % WORD_BITS);
+
+	if (!(contest->hit[slot / WORD_BITS] & bit)) {
+		contest->hit[slot / WORD_BITS] |= bit;
+		contest->empty--;
+	} else if (when >= contest->whens[slot]) {
+		return;
+	}
+	contest->whens[slot] = when;
+	contest->slots[slot] = index;
+}
+
 /* All darts of a node before `end`. */
 static void throw_until(struct contest *contest, uint32_t which, uint64_t end)
 {
@@ -110,12 +132,8 @@ static void throw_until(struct contest *contest, uint32_t which, uint64_t end)
 	while (thrower->when < end) {
 		uint32_t slot = sl_race_slot(&contest->race, node->seed, thrower->dart);
 
-		if (contest->slots[slot] == SL_SCHED_NOBODY ||
-		    thrower->when < contest->whens[slot]) {
-			contest->empty -= contest->slots[slot] == SL_SCHED_NOBODY;
-			contest->whens[slot] = thrower->when;
-			contest->slots[slot] = node->index;
-		}
+		if (!(contest->settled[slot / WORD_BITS] >> (slot % WORD_BITS) & 1))
+			hit(contest, slot, thrower->when, node->index);
 		thrower->dart++;
 		thrower->when = later(thrower->when, ticks_before(contest, which));
 	}
@@ -129,9 +147,10 @@ void sl_rendezvous_fill(const struct sl_roster *roster, const struct sl_sched_in
 
 	contest.throwers = sl_take(&at, roster->count * sizeof(*contest.throwers));
 	contest.whens = sl_take(&at, input->slot_count * sizeof(*contest.whens));
+	contest.settled = sl_take(&at, bits_size(input->slot_count));
+	contest.hit = sl_take(&at, bits_size(input->slot_count));
 	contest.logs = sl_take(&at, LOG_ENTRIES * sizeof(*contest.logs));
 	contest.empty = input->slot_count;
-	memset(slots, 0, input->slot_count * sizeof(*slots));
 	for (uint32_t i = 0; i < LOG_ENTRIES; i++)
 		contest.logs[i] = log2_slowly(i);
 	for (uint32_t i = 0; i < roster->count; i++) {
@@ -139,7 +158,9 @@ void sl_rendezvous_fill(const struct sl_roster *roster, const struct sl_sched_in
 		contest.throwers[i].when = ticks_before(&contest, i);
 	}
 	for (uint64_t end = contest.race.round; contest.empty > 0;
-	     end = later(end, contest.race.round))
+	     end = later(end, contest.race.round)) {
 		for (uint32_t i = 0; i < roster->count; i++)
 			throw_until(&contest, i, end);
+		memcpy(contest.settled, contest.hit, bits_size(input->slot_count));
+	}
 }
