@@ -128,7 +128,10 @@ def main():
         if options.pool in (None, name):
             show_pool(name, pool, terminal, out)
     show_rest(report, report.get("traffic_seconds", 0), options.folder, out)
-    print("\n".join(out))
+    try:
+        print("\n".join(out), flush=True)
+    except BrokenPipeError:  # the reader had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

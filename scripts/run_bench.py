@@ -1,0 +1,124 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Runs benchmarks and shows their figures.
+
+    scripts/bench                    all of them
+    scripts/bench NAME...            these; --list says what there is
+    scripts/bench path --flows 1000000 --tracking full
+                                     options that are not ours go to the benchmark
+    --json                           one JSON object a line: name, unit, value and what it was measured on
+"""
+
+import json
+import os
+import subprocess
+import sys
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+FOLDER = os.path.join(TOP, "build", "tests", "bench")
+
+# name: program, its arguments, what it measures
+BENCHES = {
+    "floor": ("path_bench", (), "receive and transmit on net_null, headers written each packet"),
+    "path": ("path_bench", (), "the whole path beside the floor; --flows N --nodes N --services N"
+                               " --encap ipip --tracking none --ipv6"),
+    "table": ("table_bench", (), "schedulers: build, rebuild, memory, worst share, movement, lookup"),
+    "pkt": ("pkt_bench", (), "parse, hash, encapsulation"),
+    "state": ("state_bench", (), "services, slots, flow table"),
+}
+ALWAYS = ("name", "value", "unit", "min", "max")
+
+
+def run(program, arguments):
+    """The JSON objects that a program prints; what else it says goes to standard error."""
+    path = os.path.join(FOLDER, program)
+    process = subprocess.Popen([path, *arguments], stdout=subprocess.PIPE, text=True, cwd=TOP)
+    for line in process.stdout:
+        try:
+            yield json.loads(line)
+        except ValueError:
+            print(line, end="", file=sys.stderr)
+    if process.wait():
+        raise SystemExit(f"scripts/bench: {program} {' '.join(arguments)} ended with status "
+                         f"{process.returncode}")
+
+
+def number(value):
+    if not isinstance(value, (int, float)):
+        return ""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def show(figures):
+    """A line each; what all have in common stands once above."""
+    common = {key: value for key, value in figures[0].items() if key not in ALWAYS
+              and all(figure.get(key) == value for figure in figures)}
+    if common:
+        print(", ".join(f"{key} {value}" for key, value in common.items()))
+    rows = [["name", "value", "unit", "least", "most", "with"]]
+    for figure in figures:
+        rest = ", ".join(f"{key} {value}" for key, value in figure.items()
+                         if key not in ALWAYS and key not in common)
+        rows.append([figure["name"], number(figure["value"]), figure["unit"], number(figure.get("min")),
+                     number(figure.get("max")), rest])
+    widths = [max(len(row[i]) for row in rows) for i in range(6)]
+    for row in rows:
+        cells = [cell.rjust(width) if i in (1, 3, 4) else cell.ljust(width)
+                 for i, (cell, width) in enumerate(zip(row, widths))]
+        print("  ".join(cells).rstrip(), flush=True)
+
+
+def split(arguments):
+    """Names, whether JSON is wanted, and the options of the benchmarks."""
+    names, options, as_json = [], [], False
+    for argument in arguments:
+        if argument == "--json":
+            as_json = True
+        elif not options and not argument.startswith("-"):
+            names.append(argument)
+        else:
+            options.append(argument)
+    return names, options, as_json
+
+
+def main(arguments):
+    if "--help" in arguments or "-h" in arguments:
+        print(__doc__)
+        return 0
+    there = {name: bench for name, bench in BENCHES.items()
+             if os.path.isfile(os.path.join(FOLDER, bench[0]))}
+    if "--list" in arguments:
+        for name, (_, _, what) in there.items():
+            print(f"{name:10} {what}")
+        return 0
+    names, options, as_json = split(arguments)
+    unknown = [name for name in names if name not in there]
+    if unknown:
+        print(f"scripts/bench: there is no benchmark {unknown[0]}; --list names them: "
+              f"{', '.join(there)}", file=sys.stderr)
+        return 1
+    if options and not names:
+        print("scripts/bench: options belong to a benchmark; name it", file=sys.stderr)
+        return 1
+    wanted = []
+    for name in names or there:
+        job = (there[name][0], (*there[name][1], *options))
+        if job not in wanted:
+            wanted.append(job)
+    for program, its_arguments in wanted:
+        figures = []
+        for figure in run(program, its_arguments):
+            if as_json:
+                print(json.dumps(figure), flush=True)
+            figures.append(figure)
+        if figures and not as_json:
+            show(figures)
+            print()
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except (KeyboardInterrupt, BrokenPipeError):
+        sys.exit(130)
