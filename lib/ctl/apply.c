@@ -56,7 +56,7 @@ static int take_nodes(struct sl_edit *edit, struct pair *pair, bool *rebuild)
 			if (pair->old)
 				sl_change_say(edit->result, "pool %s: node %s added with weight %g",
 					      pool->name, node->name, shown(node->weight));
-			status = sl_edit_node_begin(edit, pool, node, n);
+			status = sl_edit_node_begin(edit, pool, pair->old, node, n);
 			if (status < 0)
 				return status;
 			continue;

@@ -123,8 +123,10 @@ void sl_life_service_stats(const struct sl_model *model, uint32_t index,
 int sl_edit_make(struct sl_edit *edit);
 /* Pieces of it for apply. */
 bool sl_edit_same_node(const struct sl_conf_node *a, const struct sl_conf_node *b);
+/* A node at a place; one that is leaving in `before` (pool itself, NULL) comes back. */
 int sl_edit_node_begin(struct sl_edit *edit, struct sl_image_pool *pool,
-		       const struct sl_conf_node *conf, uint32_t place);
+		       const struct sl_image_pool *before, const struct sl_conf_node *conf,
+		       uint32_t place);
 int sl_edit_node_leave(struct sl_image_pool *pool, uint32_t place, const struct sl_conf_node *conf,
 		       bool cut, const struct sl_edit *edit);
 void sl_edit_node_why(const struct sl_edit *edit, struct sl_image_node *node, const char *why);

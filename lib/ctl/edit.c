@@ -41,18 +41,20 @@ static int revive(const struct sl_image_pool *pool, const struct sl_conf_node *c
 }
 
 int sl_edit_node_begin(struct sl_edit *edit, struct sl_image_pool *pool,
-		       const struct sl_conf_node *conf, uint32_t place)
+		       const struct sl_image_pool *before, const struct sl_conf_node *conf,
+		       uint32_t place)
 {
-	int old = revive(pool, conf);
+	int old = before ? revive(before, conf) : -1;
 	struct sl_image_node *node;
 	uint32_t index = 0;
 	int status = 0;
 
 	if (old >= 0) {
-		index = pool->nodes[old].index;
+		index = before->nodes[old].index;
 		edit->model->nodes[index].idle = false;
 		edit->model->nodes[index].serial++;
-		sl_image_node_remove(pool, (uint32_t)old);
+		if (before == pool)
+			sl_image_node_remove(pool, (uint32_t)old);
 	} else {
 		status = sl_life_node_take(edit, &index);
 	}
@@ -235,7 +237,7 @@ static int add_node(struct sl_edit *edit, uint32_t p)
 	edit->rebuild[p] = true;
 	sl_change_say(edit->result, "pool %s: node %s added with weight %g", pool->name, add->name,
 		      (double)add->weight / SL_WEIGHT_UNIT);
-	return sl_edit_node_begin(edit, pool, add, conf->node_count - 1);
+	return sl_edit_node_begin(edit, pool, pool, add, conf->node_count - 1);
 }
 
 static int set_table(struct sl_edit *edit, uint32_t p)

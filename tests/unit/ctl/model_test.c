@@ -192,6 +192,10 @@ static void test_a_node_that_comes_back_while_leaving_is_the_same(void **state)
 	assert_int_equal(fixture_add(&f, "web", "b", pairs, 4), 0);
 	assert_int_equal(fixture_index(&f, "web", "b"), index);
 	assert_int_equal(sl_model_image(f.model)->pools[0]->node_count, 3);
+	assert_int_equal(fixture_node(&f, SL_CHANGE_REMOVE_NODE, "web", "b"), 0);
+	assert_int_equal(fixture_apply(&f, THREE), 0);
+	assert_int_equal(fixture_index(&f, "web", "b"), index);
+	assert_int_equal(sl_model_image(f.model)->pools[0]->node_count, 3);
 	fixture_close(&f);
 }
 
