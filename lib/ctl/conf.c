@@ -14,8 +14,6 @@
 #define INSTANCE_DEFAULT "sluice"
 #define PAIRS_MAX	 64
 
-_Static_assert(SL_CONF_TEXT_MAX == SL_YAML_TEXT_MAX, "one limit");
-
 /* ---- the root ---------------------------------------------------------------------------------*/
 
 static const struct sl_conf_key port = {.name = "ports",
@@ -125,8 +123,13 @@ static int read_tree(struct sl_conf_reader *reader, const char *text, size_t len
 {
 	struct sl_yaml_error error = {0};
 	struct sl_yaml *tree = NULL;
-	int err = sl_yaml_parse(text, length, &tree, &error);
+	int err = 0;
 
+	if (length > SL_CONF_TEXT_MAX) {
+		sl_conf_error_at(reader, 1, 1, "the text is larger than 16 MiB");
+		return finish(reader);
+	}
+	err = sl_yaml_parse(text, length, &tree, &error);
 	if (err == -EINVAL)
 		sl_conf_error_at(reader, error.line, error.column, "%s", error.text);
 	else if (err)

@@ -417,8 +417,6 @@ int sl_yaml_parse(const char *text, size_t length, struct sl_yaml **tree,
 	struct builder *b;
 	int err;
 
-	if (length > SL_YAML_TEXT_MAX)
-		return fail(error, 1, 1, "the text is larger than 16 MiB");
 	if (length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
 		text += 3;
 		length -= 3;

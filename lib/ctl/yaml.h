@@ -20,7 +20,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SL_YAML_TEXT_MAX    (16u << 20) /* octets */
 #define SL_YAML_DEPTH_MAX   32
 #define SL_YAML_NODES_MAX   2500000u
 #define SL_YAML_ANCHORS_MAX 100u

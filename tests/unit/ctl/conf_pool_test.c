@@ -387,6 +387,12 @@ static void port_and_mac_follow_from_addresses_and_gateways_or_are_asked_for(voi
 		 "1:47: worker 0 does not exist: `worker_cpus` of dataplane has 0 entries; give it "
 		 "a CPU for each worker\n",
 		 ""},
+		{"pools: [{name: web, nodes: [{name: r, address: 10.0.0.9, encap: ipip, mac: "
+		 "\"02:00:00:00:00:11\"}]}]\n"
+		 "ports: [{name: a, device: d, addresses: [10.0.0.1/8]}, {name: b, device: e, "
+		 "addresses: [10.0.0.2/8]}, {name: c, device: f, addresses: "
+		 "[10.0.0.3/24]}]\n" SERVICES,
+		 "", ""},
 	};
 
 	(void)state;
@@ -413,6 +419,11 @@ static void weights_below_one_slot_are_warned_of_with_the_least_slots(void **sta
 		 "worker: 0, weight: 1}, {name: c, worker: 0, weight: 0}]}]\n" DATAPLANE PORTS
 			 SERVICES,
 		 "",
+		 "1:66: weight 1 of node `b` is less than one of the 65536 slots of pool `web`; "
+		 "`slots: 131072` is the least that would serve it\n"},
+		{"pools: [{name: web, nodes: [{name: a, worker: 0, weight: 65536}, {name: b, "
+		 "worker: 0, weight: 1}, foo]}]\n" DATAPLANE PORTS SERVICES,
+		 "1:99: a node is a mapping such as {name: ...}, not `foo`\n",
 		 "1:66: weight 1 of node `b` is less than one of the 65536 slots of pool `web`; "
 		 "`slots: 131072` is the least that would serve it\n"},
 		{"pools: [{name: web, scheduler: wrr, nodes: [{name: a, worker: 0, weight: "

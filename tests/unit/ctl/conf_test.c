@@ -261,6 +261,10 @@ static void nesting_and_repetition_are_bounded(void **state)
 	memset(text + used, '[', 40);
 	text[used + 40] = '\0';
 	conf_expect(text, "1:35: more than 32 levels of nesting\n", "");
+	conf_expect("a0: &a0 [[[[[[[[[[x]]]]]]]]]]\n"
+		    "a1: &a1 [[[[[[[[[[*a0]]]]]]]]]]\n"
+		    "a2: [[[[[[[[[[[*a1]]]]]]]]]]]\n",
+		    "3:16: more than 32 levels of nesting\n", "");
 	used = (size_t)snprintf(text, sizeof(text), "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n");
 	for (int i = 1; i < 9; i++)
 		used += (size_t)snprintf(text + used, sizeof(text) - used,
