@@ -8,21 +8,22 @@
 #ifndef SL_BASE_LIMIT_H
 #define SL_BASE_LIMIT_H
 
-#define SL_NAME_LENGTH_MAX 63 /* characters of a name (node, pool, service, port) */
-#define SL_NAME_SIZE	   (SL_NAME_LENGTH_MAX + 1)
-#define SL_PORTS_MAX	   16
-#define SL_RX_CORES_MAX	   32
-#define SL_WORKERS_MAX	   64
-#define SL_SERVICES_MAX	   4096
-#define SL_POOLS_MAX	   1024
-#define SL_NODES_MAX	   65536  /* in all pools together */
-#define SL_NODE_INDEX_MAX  131072 /* node indices; twice the nodes, for those that are leaving */
-#define SL_SLOTS_MIN	   256
-#define SL_SLOTS_MAX	   1048576
-#define SL_BURST_MAX	   64
-#define SL_WEIGHT_UNIT	   1000000ull /* weights are kept in millionths */
-#define SL_WEIGHT_MAX	   (1000000ull * SL_WEIGHT_UNIT)
-#define SL_MTU_MIN	   576
-#define SL_MTU_MAX	   9700
+#define SL_NAME_LENGTH_MAX    63 /* characters of a name (node, pool, service, port) */
+#define SL_NAME_SIZE	      (SL_NAME_LENGTH_MAX + 1)
+#define SL_PORTS_MAX	      16
+#define SL_PORT_ADDRESSES_MAX 16 /* of one port */
+#define SL_RX_CORES_MAX	      32
+#define SL_WORKERS_MAX	      64
+#define SL_SERVICES_MAX	      4096
+#define SL_POOLS_MAX	      1024
+#define SL_NODES_MAX	      65536  /* in all pools together */
+#define SL_NODE_INDEX_MAX     131072 /* node indices; twice the nodes, for those that are leaving */
+#define SL_SLOTS_MIN	      256
+#define SL_SLOTS_MAX	      1048576
+#define SL_BURST_MAX	      64
+#define SL_WEIGHT_UNIT	      1000000ull /* weights are kept in millionths */
+#define SL_WEIGHT_MAX	      (1000000ull * SL_WEIGHT_UNIT)
+#define SL_MTU_MIN	      576
+#define SL_MTU_MAX	      9700
 
 #endif

@@ -227,6 +227,12 @@ static int build_services(const struct sl_model *model, struct sl_snapshot *snap
 {
 	const struct sl_image *image = model->image;
 
+	static const uint8_t echo_of[] = {
+		[SL_ECHO_ANSWER] = SL_SERVICE_ECHO_ANSWER,
+		[SL_ECHO_FORWARD] = SL_SERVICE_ECHO_FORWARD,
+		[SL_ECHO_PUNT] = SL_SERVICE_ECHO_PUNT,
+	};
+
 	for (uint32_t s = 0; s < image->service_count; s++) {
 		const struct sl_conf_service *conf = &image->conf->services[s];
 		uint32_t index = image->service_index[s];
@@ -239,6 +245,7 @@ static int build_services(const struct sl_model *model, struct sl_snapshot *snap
 			return status;
 		view->flags = conf->any ? 0 : SL_SERVICE_NAMES_ADDRESS;
 		view->mss_clamp = conf->mss_clamp;
+		view->echo = echo_of[conf->echo];
 	}
 	if (snapshot->service_table != image->service_table)
 		sl_snapshot_set_services(snapshot, sl_service_table_get(image->service_table));
@@ -247,6 +254,11 @@ static int build_services(const struct sl_model *model, struct sl_snapshot *snap
 
 static void build_ports(const struct sl_model *model, struct sl_snapshot *snapshot)
 {
+	static const uint8_t answer_of[] = {
+		[SL_ARP_SERVICES] = SL_ANSWER_SERVICES,
+		[SL_ARP_ADDRESSES] = SL_ANSWER_ADDRESSES,
+		[SL_ARP_OFF] = SL_ANSWER_OFF,
+	};
 	const struct sl_conf *conf = model->image->conf;
 
 	snapshot->port_count = conf->port_count;
@@ -256,9 +268,12 @@ static void build_ports(const struct sl_model *model, struct sl_snapshot *snapsh
 
 		view->punt_port =
 			port->punt == SL_CONF_PUNT_PORT ? (uint8_t)port->punt_port : SL_PUNT_DROP;
-		view->arp = (uint8_t)port->arp;
+		view->answer = answer_of[port->arp];
 		view->mtu = port->mtu;
 		view->mac = model->options.ports[p].mac;
+		view->address_count = SL_MIN(port->address_count, SL_PORT_ADDRESSES_MAX);
+		for (uint32_t a = 0; a < view->address_count; a++)
+			view->addresses[a] = port->addresses[a].addr;
 	}
 }
 

@@ -6,7 +6,6 @@
 
 #include "ctl/conf_key.h"
 
-#define ADDRESSES_MAX 16
 #define DEVICE_MAX    4096
 #define MTU	      1500
 
@@ -73,7 +72,7 @@ static const struct sl_conf_key port_keys[] = {
 	 .type = &sl_conf_list,
 	 P(addresses),
 	 .extra = P_AT(address_count),
-	 .max = ADDRESSES_MAX,
+	 .max = SL_PORT_ADDRESSES_MAX,
 	 .element = &address},
 	{.name = "gateway",
 	 .type = &sl_conf_mapping,

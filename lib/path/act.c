@@ -7,6 +7,7 @@
 #include "path/stage.h"
 #include "pkt/encap.h"
 #include "pkt/hdr.h"
+#include "pkt/mss.h"
 
 static void drop(struct sl_path_core *core, struct rte_mbuf *packet, enum sl_drop reason)
 {
@@ -116,7 +117,28 @@ static inline enum sl_drop remote_refusal(const struct sl_node_view *view, const
 	return SL_DROP_COUNT;
 }
 
-static inline bool to_remote(struct sl_path_core *core, const struct sl_node_view *view,
+/* What the packet's sender can mend it is told; the packet is gone either way. mtu: what would have
+ * fitted. */
+static __attribute__((noinline, cold)) void refuse(struct sl_path_core *core,
+						   const struct sl_snapshot *snapshot,
+						   uint32_t port, uint32_t i, enum sl_drop reason,
+						   uint32_t mtu)
+{
+	const struct sl_pkt *pkt = &core->burst.pkt[i];
+
+	if (reason == SL_DROP_TOO_BIG && (pkt->flags & SL_PKT_DF) && pkt->l3_size > mtu) {
+		sl_stats_add(&core->stats->dropped[reason], 1);
+		sl_path_tell(core, snapshot, port, i, SL_ICMP_ERROR_TOO_BIG, mtu);
+	} else if (reason == SL_DROP_TTL_EXPIRED) {
+		sl_stats_add(&core->stats->dropped[reason], 1);
+		sl_path_tell(core, snapshot, port, i, SL_ICMP_ERROR_TTL, 0);
+	} else {
+		drop(core, core->packets[i], reason);
+	}
+}
+
+static inline bool to_remote(struct sl_path_core *core, const struct sl_snapshot *snapshot,
+			     uint32_t port, const struct sl_node_view *view,
 			     struct rte_mbuf *packet, uint32_t i)
 {
 	const struct sl_pkt *pkt = &core->burst.pkt[i];
@@ -135,15 +157,17 @@ static inline bool to_remote(struct sl_path_core *core, const struct sl_node_vie
 		}
 		refusal = SL_DROP_TX_FAILED;
 	}
-	drop(core, packet, refusal);
+	refuse(core, snapshot, port, i, refusal, view->l3_size_max);
 	return false;
 }
 
-static bool to_output(struct sl_path_core *core, const struct sl_snapshot *snapshot,
+static bool to_output(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t port,
 		      const struct sl_node_view *view, struct rte_mbuf *packet, uint32_t i)
 {
-	if (sl_unlikely(core->burst.pkt[i].l3_size > snapshot->ports[view->port].mtu)) {
-		drop(core, packet, SL_DROP_TOO_BIG);
+	uint32_t mtu = snapshot->ports[view->port].mtu;
+
+	if (sl_unlikely(core->burst.pkt[i].l3_size > mtu)) {
+		refuse(core, snapshot, port, i, SL_DROP_TOO_BIG, mtu);
 		return false;
 	}
 	if (!is_sendable(core, view->port, packet)) {
@@ -182,7 +206,7 @@ static void to_punt(struct sl_path_core *core, const struct sl_snapshot *snapsho
 static void to_nobody(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t port,
 		      uint32_t i)
 {
-	if (core->burst.verdict[i] == SL_VERDICT_HELD)
+	if (core->burst.verdict[i] == SL_VERDICT_HELD || core->burst.verdict[i] == SL_VERDICT_OWN)
 		return;
 	if (core->burst.reason[i] == SL_DROP_NO_NODE)
 		count_service(core, i);
@@ -192,19 +216,30 @@ static void to_nobody(struct sl_path_core *core, const struct sl_snapshot *snaps
 		drop(core, core->packets[i], core->burst.reason[i]);
 }
 
+/* A SYN of a service that limits the segment size. */
+static __attribute__((noinline, cold)) void clamp_mss(struct sl_path_core *core, uint32_t i,
+						      uint16_t mss)
+{
+	struct rte_mbuf *packet = core->packets[i];
+	const struct sl_pkt *pkt = &core->burst.pkt[i];
+
+	(void)sl_mss_clamp(rte_pktmbuf_mtod_offset(packet, uint8_t *, pkt->l3_off),
+			   packet->data_len - pkt->l3_off, pkt, mss);
+}
+
 static inline bool to_node(struct sl_path_core *core, const struct sl_snapshot *snapshot,
-			   const struct sl_node_view *view, uint32_t i)
+			   uint32_t port, const struct sl_node_view *view, uint32_t i)
 {
 	struct rte_mbuf *packet = core->packets[i];
 
 	switch (view->kind) {
 	case SL_NODE_REMOTE:
-		return to_remote(core, view, packet, i);
+		return to_remote(core, snapshot, port, view, packet, i);
 	case SL_NODE_WORKER:
 		to_worker(core, view, packet, core->burst.node[i]);
 		return true;
 	case SL_NODE_OUTPUT:
-		return to_output(core, snapshot, view, packet, i);
+		return to_output(core, snapshot, port, view, packet, i);
 	default:
 		drop(core, packet, SL_DROP_NO_NODE);
 		return false;
@@ -229,7 +264,10 @@ void sl_path_act(struct sl_path_core *core, const struct sl_snapshot *snapshot, 
 			continue;
 		}
 		count_service(core, i);
-		if (sl_likely(to_node(core, snapshot, core->views[i], i))) {
+		if (sl_unlikely(burst->pkt[i].tcp_flags & SL_TCP_SYN) &&
+		    snapshot->services[burst->service[i]].mss_clamp)
+			clamp_mss(core, i, snapshot->services[burst->service[i]].mss_clamp);
+		if (sl_likely(to_node(core, snapshot, port, core->views[i], i))) {
 			nodes[burst->node[i]].packets++;
 			nodes[burst->node[i]].bytes += burst->frame_size[i];
 		}

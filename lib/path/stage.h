@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "path/core.h"
+#include "path/own.h"
 #include "state/burst.h"
 #include "state/core.h"
 #include "state/frag_table.h"
@@ -78,6 +79,7 @@ struct sl_path_core {
 	uint32_t stage_count;
 	struct sl_txbuf out[SL_PORTS_MAX * SL_TX_CLASS_COUNT];
 	struct sl_tx_owner owner;
+	struct sl_own_rate own[SL_OWN_KIND_COUNT];
 	uint64_t nowhere; /* what is not in the balance is counted here */
 	/* control's words */
 	atomic_int phase;  /* written: control */

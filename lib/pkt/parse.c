@@ -53,7 +53,9 @@ static enum sl_pkt_status parse_ports(const struct view *view, struct sl_pkt *pk
 {
 	uint32_t need = (pkt->flags & SL_PKT_FRAGMENT) ? SL_L4_PORTS_SIZE : header;
 
-	if (pkt->l4_off + need > packet_end(pkt) || !readable(view, pkt->l4_off, need))
+	if (pkt->l4_off + need > packet_end(pkt))
+		return (pkt->flags & SL_PKT_FRAGMENT) ? SL_PKT_TINY : SL_PKT_TRUNCATED;
+	if (!readable(view, pkt->l4_off, need))
 		return SL_PKT_TRUNCATED;
 	pkt->key.sport_be = sl_load16(view->frame + pkt->l4_off);
 	pkt->key.dport_be = sl_load16(view->frame + pkt->l4_off + 2);
@@ -118,8 +120,10 @@ static enum sl_pkt_status parse_icmp(const struct view *view, struct sl_pkt *pkt
 	if (pkt->l4_off + header > end)
 		return SL_PKT_TRUNCATED;
 	kind = sl_icmp_kind(family, icmp[0]);
-	if (kind == SL_ICMP_KIND_OTHER)
+	if (kind == SL_ICMP_KIND_OTHER) {
+		pkt->flags |= SL_PKT_OWN;
 		return SL_PKT_OK;
+	}
 	if (kind == SL_ICMP_KIND_ERROR &&
 	    sl_quote_key(family, icmp, end - pkt->l4_off, &pkt->key)) {
 		sl_key_reverse(&pkt->key);
@@ -300,6 +304,8 @@ void sl_parse_slow(const uint8_t *frame, uint32_t size, uint32_t frame_size, uin
 		parse_packet(&view, type == SL_ETHERTYPE_IPV6, pkt);
 	else
 		pkt->status = SL_PKT_NOT_IP;
+	if (type == SL_ETHERTYPE_ARP)
+		pkt->flags |= SL_PKT_OWN;
 }
 
 void sl_parse_ip(const uint8_t *frame, uint32_t size, uint32_t frame_size, uint32_t l3_off,

@@ -34,6 +34,7 @@ enum sl_pkt_status {
 	SL_PKT_NOT_IP = 1,    /* another EtherType (ARP, LLDP, ...): no key; nobody's, or our own */
 	SL_PKT_TRUNCATED = 2, /* octets are missing */
 	SL_PKT_BAD_HEADER = 3, /* a field contradicts itself */
+	SL_PKT_TINY = 4,       /* a first fragment so small that it hides its ports */
 };
 
 /* sl_pkt.flags */
@@ -47,6 +48,7 @@ enum sl_pkt_status {
 #define SL_PKT_OPTIONS	    0x0080 /* IPv4 options or IPv6 extension headers are there */
 #define SL_PKT_DF	    0x0100 /* IPv4 don't fragment; always set for IPv6 */
 #define SL_PKT_QUIC_INITIAL 0x0200 /* UDP whose payload starts as a QUIC Initial does */
+#define SL_PKT_OWN	    0x0400 /* ARP, or ICMP that is no error: may be for ourselves */
 
 /* NO_PORTS is not set for protocols that have no ports; it is for ICMP, whose first fragment may be
  * an error that follows a quote.
@@ -99,7 +101,7 @@ _Static_assert(offsetof(struct sl_pkt, seq) == 40 && offsetof(struct sl_pkt, fla
 
 /* Reads a frame. size: octets that are contiguous at frame (at least all headers where the frame
  * has them: min(frame_size, 512)); frame_size: octets of the whole frame, all segments. With
- * another status than OK, only status, l3_off, vlan and the flags GROUP and VLAN mean something;
+ * another status than OK, only status, l3_off, vlan and the flags GROUP, VLAN and OWN mean something;
  * the rest is zero. */
 void sl_parse_slow(const uint8_t *frame, uint32_t size, uint32_t frame_size, uint32_t options,
 		   struct sl_pkt *pkt);

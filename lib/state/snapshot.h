@@ -157,6 +157,13 @@ _Static_assert(sizeof(struct sl_pool_view) == 2 * SL_CACHE_LINE, "two cache line
 
 #define SL_SERVICE_VIA_MAX 7 /* pools a service was pointed at since it was last settled */
 
+/* What becomes of echo requests that the service would take and whose address we answer for. */
+enum sl_service_echo {
+	SL_SERVICE_ECHO_ANSWER = 0,
+	SL_SERVICE_ECHO_FORWARD = 1,
+	SL_SERVICE_ECHO_PUNT = 2,
+};
+
 struct sl_service_view {
 	uint32_t pool;	     /* index into snapshot pools */
 	uint32_t prior_pool; /* SL_SERVICE_NONE, or the pool whose answer is the prior while open */
@@ -164,17 +171,28 @@ struct sl_service_view {
 	uint64_t moved_at_ms;
 	uint16_t flags;	    /* SL_SERVICE_ */
 	uint16_t mss_clamp; /* 0: none */
+	uint8_t echo;	    /* enum sl_service_echo */
+	uint8_t spare[3];
 	uint32_t via_count; /* pools between prior_pool and pool whose tables know flows of it */
 	uint32_t via[SL_SERVICE_VIA_MAX];
 };
 
 #define SL_PUNT_DROP 0xff /* sl_port_view.punt_port: counts as no_service */
 
+/* For whose addresses a port answers ARP, neighbour discovery and echo. */
+enum sl_answer {
+	SL_ANSWER_SERVICES = 0,	 /* services' that name one, and the port's own */
+	SL_ANSWER_ADDRESSES = 1, /* the port's own */
+	SL_ANSWER_OFF = 2,
+};
+
 struct sl_port_view {
 	uint8_t punt_port; /* index of the port that takes what no service takes, or SL_PUNT_DROP */
-	uint8_t arp;	   /* what we answer for: 0 services, 1 addresses, 2 off */
+	uint8_t answer;	   /* enum sl_answer */
 	uint16_t mtu;
 	struct sl_mac mac;
+	uint32_t address_count;
+	struct sl_addr addresses[SL_PORT_ADDRESSES_MAX];
 };
 
 /* ---- the snapshot -------------------------------------------------------------------------------

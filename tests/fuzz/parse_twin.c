@@ -257,8 +257,10 @@ static int read_icmp(struct text icmp, bool v6, struct sl_pkt *pkt)
 	if (!has(icmp, 0, v6 ? 4 : 8))
 		return SL_PKT_TRUNCATED;
 	if (v6 ? type >= 128 && type != 137
-	       : type != 3 && type != 4 && type != 5 && type != 11 && type != 12)
+	       : type != 3 && type != 4 && type != 5 && type != 11 && type != 12) {
+		pkt->flags |= SL_PKT_OWN;
 		return 0;
+	}
 	if ((v6 ? type >= 1 && type <= 4 : type != 5) && read_quote(icmp, v6, &pkt->key))
 		pkt->flags |= SL_PKT_ICMP_ERROR;
 	else
@@ -291,7 +293,7 @@ static int read_transport(struct text l4, struct reading *r, struct sl_pkt *pkt)
 	}
 	if (least) {
 		if (!has(l4, 0, r->fragment ? 4 : least))
-			return SL_PKT_TRUNCATED;
+			return r->fragment ? SL_PKT_TINY : SL_PKT_TRUNCATED;
 		fill_key(&pkt->key, r, number(l4, 0, 2), number(l4, 2, 2));
 	}
 	if (r->protocol == 6 && has(l4, 0, 16)) {
@@ -365,6 +367,8 @@ void parse_twin(const uint8_t *frame, uint32_t size, bool check_sum, struct sl_p
 	}
 	pkt->l3_off = (uint16_t)at;
 	pkt->status = SL_PKT_NOT_IP;
+	if (type == 0x0806)
+		pkt->flags |= SL_PKT_OWN;
 	if (type != 0x0800 && type != 0x86dd)
 		return;
 	pkt->status = SL_PKT_OK;

@@ -197,7 +197,8 @@ static void arp_and_length_frames_are_not_ip(void **state)
 	packet_pattern(&packet, 28);
 	packet.octets[0] = 0xff;
 	parse();
-	assert_pkt((struct sl_pkt){.flags = SL_PKT_GROUP, .l3_off = 14, .status = SL_PKT_NOT_IP});
+	assert_pkt((struct sl_pkt){
+		.flags = SL_PKT_GROUP | SL_PKT_OWN, .l3_off = 14, .status = SL_PKT_NOT_IP});
 }
 
 static void frames_to_a_group_are_marked(void **state)
@@ -390,7 +391,7 @@ static void impossible_fragments_are_bad(void **state)
 	assert_status(SL_PKT_BAD_HEADER); /* a fragment header in a fragment */
 }
 
-static void a_first_fragment_that_hides_its_ports_is_truncated(void **state)
+static void a_first_fragment_that_hides_its_ports_is_tiny(void **state)
 {
 	(void)state;
 	begin(0x0800);
@@ -398,7 +399,7 @@ static void a_first_fragment_that_hides_its_ports_is_truncated(void **state)
 		  &(struct packet_ip){.src = A4, .dst = B4, .protocol = 6, .fragment = 0x2000});
 	packet_hex(&packet, "0001");
 	packet_finish(&packet);
-	assert_status(SL_PKT_TRUNCATED);
+	assert_status(SL_PKT_TINY);
 	begin(0x0800);
 	packet_ip(&packet,
 		  &(struct packet_ip){.src = A4, .dst = B4, .protocol = 6, .fragment = 0x2000});
@@ -453,6 +454,7 @@ static void protocols_without_ports_have_ports_0(void **state)
 					   .l3_size = 28,
 					   .l3_off = 14,
 					   .l4_off = 34,
+					   .flags = protocols[i] == 1 ? SL_PKT_OWN : 0,
 					   .protocol = protocols[i]});
 	}
 }
@@ -586,7 +588,7 @@ int main(void)
 		cmocka_unit_test(ipv6_fragments_are_told_from_atomic_ones),
 		cmocka_unit_test(a_later_fragment_of_esp_has_no_ports_to_miss),
 		cmocka_unit_test(impossible_fragments_are_bad),
-		cmocka_unit_test(a_first_fragment_that_hides_its_ports_is_truncated),
+		cmocka_unit_test(a_first_fragment_that_hides_its_ports_is_tiny),
 		cmocka_unit_test(other_protocols_with_ports_are_read),
 		cmocka_unit_test(protocols_without_ports_have_ports_0),
 		cmocka_unit_test(missing_octets_are_truncated_at_every_size),

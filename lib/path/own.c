@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "path/own.h"
+
+#include <string.h>
+
+#include <rte_mbuf.h>
+
+#include "base/bytes.h"
+#include "path/stage.h"
+#include "pkt/arp_nd.h"
+#include "pkt/hdr.h"
+#include "state/service.h"
+
+/* ---- the rate -------------------------------------------------------------------------------- */
+
+static bool may_say(struct sl_path_core *core, enum sl_own_kind kind)
+{
+	struct sl_own_rate *rate = &core->own[kind];
+	uint64_t due = (core->now_ms - rate->filled_ms) * SL_OWN_RATE / 1000;
+
+	if (due > 0) {
+		rate->tokens = (uint32_t)SL_MIN(rate->tokens + due, SL_OWN_BURST);
+		rate->filled_ms = core->now_ms;
+	}
+	if (rate->tokens == 0)
+		return false;
+	rate->tokens--;
+	return true;
+}
+
+/* ---- sending --------------------------------------------------------------------------------- */
+
+static void send(struct sl_path_core *core, uint32_t port, struct rte_mbuf *packet)
+{
+	sl_txbuf_add(&core->out[port * SL_TX_CLASS_COUNT + SL_TX_OWN], packet, packet->pkt_len);
+}
+
+/* The first buffer becomes the whole frame of size octets; false: there is no room. */
+static bool resize(struct rte_mbuf *packet, uint32_t size)
+{
+	if (size > (uint32_t)packet->buf_len - packet->data_off)
+		return false;
+	rte_pktmbuf_free(packet->next);
+	packet->next = NULL;
+	packet->nb_segs = 1;
+	packet->data_len = (uint16_t)size;
+	packet->pkt_len = size;
+	return true;
+}
+
+/* The frame goes back to where it came from; its tags stay. */
+static void turn_macs(uint8_t *frame, const struct sl_mac *own)
+{
+	memcpy(frame, frame + SL_MAC_SIZE, SL_MAC_SIZE);
+	memcpy(frame + SL_MAC_SIZE, own->octets, SL_MAC_SIZE);
+}
+
+/* ---- whose address --------------------------------------------------------------------------- */
+
+static bool is_ours(const struct sl_snapshot *snapshot, uint32_t port, const struct sl_addr *addr)
+{
+	const struct sl_port_view *view = &snapshot->ports[port];
+
+	for (uint32_t i = 0; i < view->address_count; i++)
+		if (sl_addr_equal(&view->addresses[i], addr))
+			return true;
+	return view->answer == SL_ANSWER_SERVICES &&
+	       sl_service_table_owns(snapshot->service_table, addr);
+}
+
+static struct sl_addr target_of(const struct sl_pkt *pkt)
+{
+	struct sl_addr addr = {.family = pkt->key.family};
+
+	if (pkt->key.family == SL_FAMILY_IPV4)
+		memcpy(addr.octets, &pkt->key.dst4, SL_ADDR4_SIZE);
+	else
+		memcpy(addr.octets, pkt->key.dst, SL_ADDR6_SIZE);
+	return addr;
+}
+
+/* ---- ARP and neighbour discovery ------------------------------------------------------------- */
+
+/* An answer as one frame without tags; the tags of the question are kept in front of it. */
+static void answer_neighbor(struct sl_path_core *core, const struct sl_snapshot *snapshot,
+			    uint32_t port, uint32_t i, const struct sl_neigh *neigh)
+{
+	uint8_t answer[SL_NEIGH_FRAME_SIZE_MAX];
+	struct rte_mbuf *packet = core->packets[i];
+	uint32_t l3_off = core->burst.pkt[i].l3_off;
+	struct sl_mac asker;
+	uint32_t size;
+
+	memcpy(asker.octets, rte_pktmbuf_mtod(packet, uint8_t *) + SL_MAC_SIZE, SL_MAC_SIZE);
+	size = sl_neigh_answer(neigh, &snapshot->ports[port].mac, &asker, answer);
+	if (!may_say(core, SL_OWN_NEIGHBOR) || !resize(packet, l3_off + size - SL_ETH_SIZE)) {
+		rte_pktmbuf_free(packet);
+		return;
+	}
+	memcpy(rte_pktmbuf_mtod(packet, uint8_t *), answer, 2 * SL_MAC_SIZE);
+	memcpy(rte_pktmbuf_mtod_offset(packet, uint8_t *, l3_off), answer + SL_ETH_SIZE,
+	       size - SL_ETH_SIZE);
+	send(core, port, packet);
+}
+
+static bool read_neighbor(const struct sl_path_core *core, uint32_t i, struct sl_neigh *neigh)
+{
+	const struct sl_pkt *pkt = &core->burst.pkt[i];
+	const struct rte_mbuf *packet = core->packets[i];
+	const uint8_t *l3 = rte_pktmbuf_mtod_offset(packet, const uint8_t *, pkt->l3_off);
+
+	if (pkt->status == SL_PKT_NOT_IP)
+		return sl_arp_parse(l3, packet->data_len - pkt->l3_off, neigh);
+	return (pkt->flags & SL_PKT_IPV6) && pkt->l3_off + pkt->l3_size <= packet->data_len &&
+	       sl_nd_parse(l3, pkt, neigh);
+}
+
+/* ---- echo ------------------------------------------------------------------------------------ */
+
+static void answer_echo(struct sl_path_core *core, const struct sl_snapshot *snapshot,
+			uint32_t port, uint32_t i)
+{
+	struct rte_mbuf *packet = core->packets[i];
+	const struct sl_pkt *pkt = &core->burst.pkt[i];
+
+	if (!may_say(core, SL_OWN_ECHO) ||
+	    (packet->nb_segs > 1 && rte_pktmbuf_linearize(packet) != 0)) {
+		rte_pktmbuf_free(packet);
+		return;
+	}
+	sl_icmp_echo_turn(rte_pktmbuf_mtod_offset(packet, uint8_t *, pkt->l3_off), pkt);
+	turn_macs(rte_pktmbuf_mtod(packet, uint8_t *), &snapshot->ports[port].mac);
+	send(core, port, packet);
+}
+
+/* What the service of the address wants done with echo requests; without one that takes them we
+ * answer. */
+static enum sl_service_echo echo_policy(const struct sl_snapshot *snapshot,
+					const struct sl_pkt *pkt)
+{
+	uint32_t service;
+
+	sl_service_lookup(snapshot->service_table, pkt, 1, &service);
+	if (service == SL_SERVICE_NONE ||
+	    !(snapshot->services[service].flags & SL_SERVICE_NAMES_ADDRESS))
+		return SL_SERVICE_ECHO_ANSWER;
+	return (enum sl_service_echo)snapshot->services[service].echo;
+}
+
+/* ---- a burst --------------------------------------------------------------------------------- */
+
+/* True: the packet is consumed. */
+static bool take(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t port,
+		 uint32_t i)
+{
+	const struct sl_pkt *pkt = &core->burst.pkt[i];
+	const uint8_t *l3 = rte_pktmbuf_mtod_offset(core->packets[i], const uint8_t *, pkt->l3_off);
+	struct sl_neigh neigh;
+	struct sl_addr target;
+
+	if (read_neighbor(core, i, &neigh)) {
+		if (!neigh.request || !is_ours(snapshot, port, &neigh.target))
+			return false;
+		answer_neighbor(core, snapshot, port, i, &neigh);
+		return true;
+	}
+	if (pkt->status != SL_PKT_OK || (pkt->flags & SL_PKT_GROUP) || !sl_icmp_is_echo(l3, pkt))
+		return false;
+	target = target_of(pkt);
+	if (!is_ours(snapshot, port, &target))
+		return false;
+	switch (echo_policy(snapshot, pkt)) {
+	case SL_SERVICE_ECHO_FORWARD:
+		return false;
+	case SL_SERVICE_ECHO_PUNT:
+		core->burst.verdict[i] = SL_VERDICT_PUNT;
+		core->burst.reason[i] = SL_DROP_NO_SERVICE;
+		return false;
+	case SL_SERVICE_ECHO_ANSWER:
+		break;
+	}
+	answer_echo(core, snapshot, port, i);
+	return true;
+}
+
+void sl_path_own(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t port)
+{
+	if (snapshot->ports[port].answer == SL_ANSWER_OFF)
+		return;
+	for (uint32_t i = 0; i < core->burst.count; i++) {
+		if (!(core->burst.pkt[i].flags & SL_PKT_OWN) ||
+		    core->burst.verdict[i] == SL_VERDICT_DROP || !take(core, snapshot, port, i))
+			continue;
+		core->burst.verdict[i] = SL_VERDICT_OWN;
+		sl_stats_add(&core->stats->punted, 1);
+	}
+}
+
+/* ---- errors ---------------------------------------------------------------------------------- */
+
+/* Who says it: the address that the sender knows, or the port's where the service has none. */
+static struct sl_addr speaker(const struct sl_path_core *core, const struct sl_snapshot *snapshot,
+			      uint32_t port, uint32_t i)
+{
+	const struct sl_port_view *view = &snapshot->ports[port];
+	uint32_t service = core->burst.service[i];
+	const struct sl_pkt *pkt = &core->burst.pkt[i];
+
+	if (!(snapshot->services[service].flags & SL_SERVICE_NAMES_ADDRESS))
+		for (uint32_t a = 0; a < view->address_count; a++)
+			if (view->addresses[a].family == pkt->key.family)
+				return view->addresses[a];
+	return target_of(pkt);
+}
+
+void sl_path_tell(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t port,
+		  uint32_t i, enum sl_icmp_error error, uint32_t mtu)
+{
+	struct rte_mbuf *packet = core->packets[i];
+	const struct sl_pkt *pkt = &core->burst.pkt[i];
+	struct sl_icmp_error_spec spec = {.error = error, .mtu = mtu};
+	uint8_t message[SL_ICMP_ERROR_SIZE_MAX];
+	uint32_t size = 0;
+
+	spec.src = speaker(core, snapshot, port, i);
+	if (!(pkt->flags & (SL_PKT_GROUP | SL_PKT_ICMP_ERROR)) && may_say(core, SL_OWN_ERROR))
+		size = sl_icmp_error_build(&spec,
+					   rte_pktmbuf_mtod_offset(packet, uint8_t *, pkt->l3_off),
+					   packet->data_len - pkt->l3_off, pkt, message);
+	if (size == 0 || !resize(packet, pkt->l3_off + size)) {
+		rte_pktmbuf_free(packet);
+		return;
+	}
+	memcpy(rte_pktmbuf_mtod_offset(packet, uint8_t *, pkt->l3_off), message, size);
+	turn_macs(rte_pktmbuf_mtod(packet, uint8_t *), &snapshot->ports[port].mac);
+	send(core, port, packet);
+}
