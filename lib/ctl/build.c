@@ -12,8 +12,8 @@
  */
 
 /* False: the next hop's MAC address is not known. */
-static bool encap_of(const struct sl_model *model, const struct sl_conf_node *node,
-		     struct sl_encap *encap)
+static bool encap_of(const struct sl_model *model, const struct sl_conf_pool *pool,
+		     const struct sl_conf_node *node, struct sl_encap *encap)
 {
 	const struct sl_conf *conf = model->image->conf;
 	const struct sl_model_hooks *hooks = &model->options.hooks;
@@ -24,6 +24,7 @@ static bool encap_of(const struct sl_model *model, const struct sl_conf_node *no
 
 	if (!known && hooks->next_hop)
 		known = hooks->next_hop(hooks->context, node->port, &hop, &spec.dst_mac);
+	spec.outer_df = sl_conf_outer_df(pool, node);
 	spec.src_mac = model->options.ports[node->port].mac;
 	spec.port = node->encap == SL_ENCAP_VXLAN ? SL_VXLAN_PORT : node->gue_port;
 	spec.inner_src_mac = spec.src_mac;
@@ -66,7 +67,7 @@ static void view_node(const struct sl_model *model, uint32_t place, uint32_t n, 
 	view->port = (uint8_t)conf->port;
 	if (conf->kind != SL_NODE_REMOTE)
 		return;
-	if (!encap_of(model, conf, &view->encap))
+	if (!encap_of(model, sl_image_pool_conf(model->image, place), conf, &view->encap))
 		view->flags |= SL_NODE_NO_NEIGHBOR;
 	view->l3_size_max =
 		(uint16_t)(model->image->conf->ports[conf->port].mtu - view->encap.overhead);

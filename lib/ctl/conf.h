@@ -277,6 +277,9 @@ bool sl_conf_next_hop(const struct sl_conf *conf, const struct sl_conf_node *nod
 const struct sl_addr *sl_conf_outer_source(const struct sl_conf *conf,
 					   const struct sl_conf_node *node);
 
+/* What the outer IPv4 header's don't-fragment bit is for a node: its own word, else its pool's. */
+enum sl_encap_df sl_conf_outer_df(const struct sl_conf_pool *pool, const struct sl_conf_node *node);
+
 /* The least `slots` of which weight gets a whole one; 0: more than SL_SLOTS_MAX, or no weight. */
 uint32_t sl_conf_slots_least(uint64_t weight, uint64_t total);
 

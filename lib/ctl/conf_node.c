@@ -414,3 +414,15 @@ const struct sl_addr *sl_conf_outer_source(const struct sl_conf *conf,
 	}
 	return any;
 }
+
+enum sl_encap_df sl_conf_outer_df(const struct sl_conf_pool *pool, const struct sl_conf_node *node)
+{
+	switch (node->outer_df == SL_OUTER_DF_POOL ? pool->outer_df : node->outer_df) {
+	case SL_OUTER_DF_SET:
+		return SL_ENCAP_DF_SET;
+	case SL_OUTER_DF_CLEAR:
+		return SL_ENCAP_DF_CLEAR;
+	default:
+		return SL_ENCAP_DF_COPY;
+	}
+}

@@ -192,6 +192,20 @@ static void next_hops_and_outer_sources_follow_from_the_port(void **state)
 	}
 }
 
+static void the_outer_df_of_a_node_is_its_own_or_its_pools(void **state)
+{
+	static const enum sl_encap_df wanted[] = {SL_ENCAP_DF_CLEAR, SL_ENCAP_DF_COPY,
+						  SL_ENCAP_DF_SET, SL_ENCAP_DF_CLEAR};
+	struct sl_conf_pool pool = {.outer_df = SL_OUTER_DF_CLEAR};
+
+	(void)state;
+	for (int word = SL_OUTER_DF_POOL; word <= SL_OUTER_DF_CLEAR; word++) {
+		struct sl_conf_node node = {.outer_df = word};
+
+		assert_int_equal(sl_conf_outer_df(&pool, &node), wanted[word]);
+	}
+}
+
 static void the_least_slots_give_a_weight_a_whole_one(void **state)
 {
 	(void)state;
@@ -413,6 +427,7 @@ int main(void)
 		cmocka_unit_test(a_node_has_at_most_64_pairs),
 		cmocka_unit_test(handlers_of_the_application_can_be_named),
 		cmocka_unit_test(next_hops_and_outer_sources_follow_from_the_port),
+		cmocka_unit_test(the_outer_df_of_a_node_is_its_own_or_its_pools),
 		cmocka_unit_test(the_least_slots_give_a_weight_a_whole_one),
 		cmocka_unit_test(weights_are_kept_exactly_in_millionths),
 		cmocka_unit_test(durations_are_whole_numbers_with_a_unit),
