@@ -187,7 +187,7 @@ def write_pcap(path, frames, link=LINK_ETHERNET):
 
 
 def read_pcap(path):
-    """Frames of a pcap or pcapng file."""
+    """Frames of a pcap or pcapng file; of a pcap as libpcap gives them: none longer than the header says."""
     with open(path, "rb") as file:
         data = file.read()
     if not data:
@@ -196,9 +196,10 @@ def read_pcap(path):
         return read_pcapng(data)
     order = "<" if data[:4] in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1") else ">"
     frames, at = [], 24
+    most = struct.unpack_from(order + "I", data, 16)[0] or 262144
     while at + 16 <= len(data):
         size = struct.unpack_from(order + "I", data, at + 8)[0]
-        frames.append(data[at + 16:at + 16 + size])
+        frames.append(data[at + 16:at + 16 + min(size, most)])
         at += 16 + size
     return frames
 

@@ -13,7 +13,8 @@ from tap import Skip
 FIELDS = ("frame.number", "frame.protocols", "ip.src", "ip.dst", "ipv6.src", "ipv6.dst", "tcp.srcport",
           "tcp.dstport", "udp.srcport", "udp.dstport", "sctp.srcport", "sctp.dstport", "ip.id",
           "ip.frag_offset", "ip.flags.mf", "ipv6.fraghdr.ident", "ipv6.fraghdr.offset",
-          "ipv6.fraghdr.more", "icmp.type", "icmpv6.type", "ip.proto", "ipv6.nxt")
+          "ipv6.fraghdr.more", "icmp.type", "icmpv6.type", "frame.len", "ip.len", "ip.hdr_len",
+          "ip.checksum.status", "ipv6.plen", "tcp.hdr_len", "udp.length")
 # Names that tshark gives to extension headers between an IPv6 header and its transport.
 EXTENSIONS = ("ipv6.", "ah")
 ICMP_ERRORS, ICMP6_ERRORS = {"3", "4", "11", "12"}, {"1", "2", "3", "4"}
@@ -25,8 +26,9 @@ class Packet:
     def __init__(self, row):
         self.row = row
         self.key = self.datagram = self.quoted = None
-        self.fragment = self.first = False
+        self.fragment = self.first = self.error = False
         names = row["frame.protocols"].split(":")
+        self.sound, self.size = False, 0
         at = next((i for i, name in enumerate(names) if name in ("ip", "ipv6")), None)
         if at is None:
             return
@@ -49,6 +51,32 @@ class Packet:
         kind = row["icmp.type"] if protocol == "icmp" else row["icmpv6.type"]
         self.error = ((protocol == "icmp" and kind in ICMP_ERRORS)
                       or (protocol == "icmpv6" and kind in ICMP6_ERRORS))
+        self.sound = not self.fragment and self.is_sound(family, names, protocol)
+
+    def number(self, name):
+        return int(self.row[name] or 0)
+
+    def is_sound(self, family, names, protocol):
+        """All octets are there, and lengths and header checksum are right, as tshark reads them."""
+        front = 14 + 4 * names[:names.index(family)].count("vlan")
+        there = self.number("frame.len") - front
+        if names[:names.index(family)].count("vlan") > 2 or names[1] != "ethertype" or not \
+                set(names[1:names.index(family)]) <= {"ethertype", "vlan"}:
+            return False
+        if family == "ip":
+            size, head = self.number("ip.len"), self.number("ip.hdr_len")
+            if not 20 <= head <= size <= there or self.row["ip.checksum.status"] not in ("1", "Good"):
+                return False
+        else:
+            size, head = 40 + self.number("ipv6.plen"), 40
+            if size > there:
+                return False
+        self.size = size
+        if protocol == "tcp":
+            return 20 <= self.number("tcp.hdr_len") <= size - head
+        if protocol == "udp":
+            return 8 <= self.number("udp.length") <= size - head
+        return protocol not in ("none", "data", "icmp", "icmpv6")
 
 
 def read(path):
@@ -56,7 +84,7 @@ def read(path):
     if not shutil.which("tshark"):
         raise Skip("tshark is missing: scripts/deps --test")
     command = ["tshark", "-n", "-r", path, "-T", "fields", "-E", "occurrence=f", "-E", "separator=/t"]
-    for option in ("ip.defragment:FALSE", "ipv6.defragment:FALSE", "tcp.desegment_tcp_streams:FALSE"):
+    for option in ("ip.check_checksum:TRUE", "ip.defragment:FALSE", "ipv6.defragment:FALSE", "tcp.desegment_tcp_streams:FALSE"):
         command += ["-o", option]
     for field in FIELDS:
         command += ["-e", field]

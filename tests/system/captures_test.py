@@ -6,7 +6,7 @@
                                                  +--> 2 remote nodes, IPIP and GUE (p0's output)
 
 For every batch: no crash, status 0, the balance holds with nothing in flight; every packet that went to
-a node is one that came, unchanged; every five-tuple, every datagram's fragments and every ICMP error with
+a node is one that came, unchanged; none that is sound is dropped; every five-tuple, every datagram's fragments and every ICMP error with
 the flow that it quotes are on one node.
 """
 
@@ -23,6 +23,7 @@ import reading  # noqa: E402
 
 FOLDER = os.path.join(TOP, "..", "shared", "captures")
 BATCH = 15
+MTU, OVERHEAD = 9700, 40 + 12
 WORKERS = ("w0", "w1", "w2")
 REMOTES = {"r4": "10.0.0.11", "r6": "2001:db8:1::12"}
 
@@ -46,7 +47,7 @@ def conf(folder, paths):
     ports = []
     for number, path in enumerate(paths):
         os.symlink(os.path.realpath(path), folder.file(f"in{number}"))
-        ports.append({"name": f"p{number}", "arp": "off", "mtu": 9700,
+        ports.append({"name": f"p{number}", "arp": "off", "mtu": MTU,
                       "device": f"net_pcap{number},rx_pcap=in{number},tx_pcap=out{number}.pcap"})
     ports[0].update(addresses=["192.0.2.2/24", "2001:db8::2/64"],
                     gateway={"address": "192.0.2.1", "mac": "02:00:00:00:00:01"})
@@ -92,6 +93,13 @@ def check_unchanged(frames, nodes, report):
          f"the outputs hold other numbers of packets than {balance}")
 
 
+def check_none_lost(packets, frames, nodes):
+    """What tshark finds sound went to a node: unless it is too large for a tunnel."""
+    for number, (packet, frame) in enumerate(zip(packets, frames), 1):
+        if packet.sound and packet.size <= MTU - OVERHEAD and reading.ip_packet(frame) not in nodes:
+            raise Failed(f"frame {number} of the batch, {packet.key}, was dropped: {frame.hex()}")
+
+
 def check_one_node(packets, frames, nodes):
     """Flows, then datagrams, then errors: each on one node."""
     groups = collections.defaultdict(set)
@@ -120,7 +128,9 @@ def batch(paths):
              f"{len(frames)} frames came, {report['balance']['received']} were received")
         nodes = nodes_of_packets(folder)
         check_unchanged(frames, nodes, report)
-        apart = check_one_node(reading.read_frames(frames), frames, nodes)
+        packets = reading.read_frames(frames)
+        check_none_lost(packets, frames, nodes)
+        apart = check_one_node(packets, frames, nodes)
         true(not apart, "on several nodes:\n" + "\n".join(apart[:20]))
 
 
