@@ -213,8 +213,10 @@ static int build_pool(const struct sl_model *model, uint32_t place, struct sl_sn
 	view->flags = sl_sched_fills_slots(conf->scheduler) ? 0 : SL_POOL_PICKS;
 	if (conf->symmetric)
 		view->flags |= SL_POOL_SYMMETRIC;
-	if (conf->hash == SL_CONF_HASH_INNER_5_TUPLE)
+	if (conf->hash == SL_CONF_HASH_INNER_5_TUPLE) {
 		view->flags |= SL_POOL_INNER;
+		snapshot->tunnels = true;
+	}
 	view->no_node = (uint8_t)conf->no_node;
 	view->index = pool->index;
 	set_idle(model, body, conf, view);
@@ -338,6 +340,7 @@ int sl_build_snapshot(struct sl_model *model, struct sl_snapshot **snapshot)
 	made->generation = image->generation;
 	made->number = model->number + 1;
 	made->hash_key = model->options.hash_key;
+	made->tunnels = false;
 	build_ports(model, made);
 	clear_pools(model, made);
 	status = clear_nodes(model, made);

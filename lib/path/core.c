@@ -186,6 +186,8 @@ static uint32_t receive_all(struct sl_path_core *core)
 			sl_path_follow_fragments(core, snapshot, queue->port);
 		if (sl_unlikely(core->burst_flags & SL_PKT_OWN))
 			sl_path_own(core, snapshot, queue->port);
+		if (sl_unlikely(snapshot->tunnels))
+			sl_path_show_frames(core);
 		sl_decide(snapshot, &core->core, &core->burst, core->now_ms);
 		sl_path_act(core, snapshot, queue->port);
 		if (sl_unlikely(core->hold.learned))

@@ -117,6 +117,8 @@ void sl_path_release_fragments(struct sl_path_core *core, const struct sl_snapsh
 	core->hold.learned = false;
 	do {
 		gather_known(core, port);
+		if (snapshot->tunnels)
+			sl_path_show_frames(core);
 		sl_decide(snapshot, &core->core, &core->burst, core->now_ms);
 		sl_path_act(core, snapshot, port);
 	} while (core->burst.count == SL_BURST_MAX);

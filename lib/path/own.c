@@ -69,14 +69,17 @@ static bool is_ours(const struct sl_snapshot *snapshot, uint32_t port, const str
 	       sl_service_table_owns(snapshot->service_table, addr);
 }
 
-static struct sl_addr target_of(const struct sl_pkt *pkt)
+/* The packet's own destination: its key may be that of a flow inside a tunnel. */
+static struct sl_addr target_of(const struct sl_pkt *pkt, const uint8_t *l3)
 {
-	struct sl_addr addr = {.family = pkt->key.family};
+	struct sl_addr addr = {.family = SL_FAMILY_IPV4};
 
-	if (pkt->key.family == SL_FAMILY_IPV4)
-		memcpy(addr.octets, &pkt->key.dst4, SL_ADDR4_SIZE);
-	else
-		memcpy(addr.octets, pkt->key.dst, SL_ADDR6_SIZE);
+	if (pkt->flags & SL_PKT_IPV6) {
+		addr.family = SL_FAMILY_IPV6;
+		memcpy(addr.octets, l3 + SL_IP6_DST, SL_ADDR6_SIZE);
+	} else {
+		memcpy(addr.octets, l3 + SL_IP4_DST, SL_ADDR4_SIZE);
+	}
 	return addr;
 }
 
@@ -167,7 +170,7 @@ static bool take(struct sl_path_core *core, const struct sl_snapshot *snapshot, 
 	}
 	if (pkt->status != SL_PKT_OK || (pkt->flags & SL_PKT_GROUP) || !sl_icmp_is_echo(l3, pkt))
 		return false;
-	target = target_of(pkt);
+	target = target_of(pkt, l3);
 	if (!is_ours(snapshot, port, &target))
 		return false;
 	switch (echo_policy(snapshot, pkt)) {
@@ -206,12 +209,14 @@ static struct sl_addr speaker(const struct sl_path_core *core, const struct sl_s
 	const struct sl_port_view *view = &snapshot->ports[port];
 	uint32_t service = core->burst.service[i];
 	const struct sl_pkt *pkt = &core->burst.pkt[i];
+	struct sl_addr target = target_of(
+		pkt, rte_pktmbuf_mtod_offset(core->packets[i], const uint8_t *, pkt->l3_off));
 
 	if (!(snapshot->services[service].flags & SL_SERVICE_NAMES_ADDRESS))
 		for (uint32_t a = 0; a < view->address_count; a++)
-			if (view->addresses[a].family == pkt->key.family)
+			if (view->addresses[a].family == target.family)
 				return view->addresses[a];
-	return target_of(pkt);
+	return target;
 }
 
 void sl_path_tell(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t port,

@@ -15,10 +15,8 @@
 
 /* What a parse status is before services are looked up. */
 static const uint8_t verdict_of[] = {
-	[SL_PKT_OK] = SL_VERDICT_NODE,
-	[SL_PKT_NOT_IP] = SL_VERDICT_PUNT,
-	[SL_PKT_TRUNCATED] = SL_VERDICT_DROP,
-	[SL_PKT_BAD_HEADER] = SL_VERDICT_DROP,
+	[SL_PKT_OK] = SL_VERDICT_NODE,	      [SL_PKT_NOT_IP] = SL_VERDICT_PUNT,
+	[SL_PKT_TRUNCATED] = SL_VERDICT_DROP, [SL_PKT_BAD_HEADER] = SL_VERDICT_DROP,
 	[SL_PKT_TINY] = SL_VERDICT_DROP,
 };
 static const uint8_t reason_of[] = {
@@ -106,6 +104,14 @@ static void filter(struct sl_path_core *core, const struct sl_path_queue *queue)
 			continue;
 		burst->verdict[i] = SL_VERDICT_DROP;
 		burst->reason[i] = SL_DROP_NO_SERVICE;
+	}
+}
+
+void sl_path_show_frames(struct sl_path_core *core)
+{
+	for (uint32_t i = 0; i < core->burst.count; i++) {
+		core->burst.frame[i] = rte_pktmbuf_mtod(core->packets[i], const uint8_t *);
+		core->burst.readable[i] = core->packets[i]->data_len;
 	}
 }
 

@@ -106,6 +106,9 @@ void sl_path_release_fragments(struct sl_path_core *core, const struct sl_snapsh
 			       uint32_t port);
 void sl_path_expire_fragments(struct sl_path_core *core, bool all);
 
+/* Lets decide see the frames, for pools that hash inside tunnels. */
+void sl_path_show_frames(struct sl_path_core *core);
+
 /* Hands every packet of the burst to where its verdict says, and counts it. port: index of the one
  * it came in by. */
 void sl_path_act(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t port);

@@ -47,6 +47,10 @@ struct sl_burst {
 	uint8_t reason[SL_BURST_MAX];	   /* decide: enum sl_drop */
 	uint8_t why[SL_BURST_MAX];	   /* decide: enum sl_why */
 	uint32_t count;
+	/* the frames that pkt was parsed from, and the octets that are contiguous there: only while
+	 * the snapshot has tunnels */
+	const uint8_t *frame[SL_BURST_MAX];
+	uint32_t readable[SL_BURST_MAX];
 } __attribute__((aligned(SL_CACHE_LINE)));
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <rte_prefetch.h>
 
+#include "pkt/inner.h"
 #include "state/flow_table.h"
 #include "state/follow.h"
 #include "state/hash.h"
@@ -25,6 +26,22 @@ static inline void give(const struct sl_pool_view *pool, struct sl_burst *burst,
 		return;
 	burst->verdict[i] = pool->no_node == SL_NO_NODE_PUNT ? SL_VERDICT_PUNT : SL_VERDICT_DROP;
 	burst->reason[i] = SL_DROP_NO_NODE;
+}
+
+/* Where the pool hashes inside tunnels the flow is the inner one from here on. */
+static __attribute__((noinline, cold)) void look_inside(const struct sl_snapshot *snapshot,
+							struct sl_burst *burst)
+{
+	for (uint32_t i = 0; i < burst->count; i++) {
+		struct sl_pkt *pkt = &burst->pkt[i];
+
+		if (burst->verdict[i] != SL_VERDICT_NODE || burst->service[i] == SL_SERVICE_NONE ||
+		    !(pool_of(snapshot, burst, i)->flags & SL_POOL_INNER) ||
+		    (pkt->flags & (SL_PKT_FRAGMENT | SL_PKT_ICMP_ERROR)))
+			continue;
+		(void)sl_parse_inner(burst->frame[i], burst->readable[i], burst->frame_size[i], pkt,
+				     &pkt->key);
+	}
 }
 
 /* Hashes of all that found a service; returns how many did, their places in list. */
@@ -121,6 +138,8 @@ static inline __attribute__((always_inline)) void decide(const struct sl_snapsho
 	uint32_t count;
 
 	sl_service_lookup(snapshot->service_table, burst->pkt, burst->count, burst->service);
+	if (sl_unlikely(snapshot->tunnels))
+		look_inside(snapshot, burst);
 	count = hash_all(snapshot, burst, list);
 	count = give_settled(snapshot, burst, list, count);
 	if (sl_likely(!count))

@@ -12,7 +12,8 @@ A case.yaml has
     ports     NAME: keys of the port beside its device; p0 when absent, which
               has OUR4 and OUR6 as addresses and a gateway unless it says otherwise
     pools, services        as in the configuration; `file` of capture nodes is relative to the case
-    in        PORT: list of packets, each a scapy expression, or {hex: "..."}
+    in        PORT: list of packets, each a scapy expression, or {hex: "..."};
+              a list expression stands for several
     out       PORT or FILE: list of packets wanted, in this order; {packet: EXPRESSION, any: [IP.id, UDP.sport]}
               where fields may have any value (a layer met twice: IP:2.id); checksums are those of the
               packet with these values. Ports not named here must send nothing.
@@ -61,6 +62,12 @@ def octets(entry, space):
         return bytes.fromhex(entry["hex"])
     value = eval(entry, space)
     return value if isinstance(value, bytes) else bytes(value)
+
+
+def many(entry, space):
+    """The packets of one entry: a list expression stands for several."""
+    value = eval(entry, space) if isinstance(entry, str) else None
+    return [bytes(packet) for packet in value] if isinstance(value, list) else [octets(entry, space)]
 
 
 def layer_of(packet, name):
@@ -120,7 +127,7 @@ def run_case(name):
     with daemon.Folder() as folder:
         port_list = []
         for number, (port, keys) in enumerate(ports.items()):
-            frames = [octets(entry, space) for entry in test.get("in", {}).get(port, [])]
+            frames = [frame for entry in test.get("in", {}).get(port, []) for frame in many(entry, space)]
             daemon.write_pcap(folder.file(f"{port}.in.pcap"), frames)
             first = {"addresses": ["192.0.2.2/24", "2001:db8::2/64"], "gateway": GATEWAY}
             port_list.append({"name": port, "arp": "off", **({} if number else first), **(keys or {}),
