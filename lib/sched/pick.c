@@ -57,12 +57,14 @@ static int scratch_init(struct scratch *scratch, const struct sl_sched_node *nod
 
 static struct sl_pick_view *view_create(enum sl_scheduler scheduler, const struct scratch *scratch)
 {
-	uint32_t turns =
-		scheduler == SL_SCHED_WRR ? sl_wrr_turn_count(scratch->nodes, scratch->count) : 0;
-	size_t size = sl_room(sizeof(struct sl_pick_view)) +
-		      sl_room(scratch->count * sizeof(struct sl_pick_node)) +
-		      sl_room(scratch->count * sizeof(struct sl_alias)) +
-		      sl_room(turns * sizeof(uint32_t));
+	bool wrr = scheduler == SL_SCHED_WRR;
+	bool lots = scheduler == SL_SCHED_WRANDOM || scheduler == SL_SCHED_P2C;
+	uint32_t turns = wrr ? sl_wrr_turn_count(scratch->nodes, scratch->count) : 0;
+	size_t nodes_size = scratch->count * sizeof(struct sl_pick_node);
+	size_t lots_size = lots ? scratch->count * sizeof(struct sl_alias) : 0;
+	size_t dues_size = wrr ? scratch->count * sizeof(uint64_t) : 0;
+	size_t size = sl_room(sizeof(struct sl_pick_view)) + sl_room(nodes_size) +
+		      sl_room(lots_size) + sl_room(dues_size) + sl_room(turns * sizeof(uint32_t));
 	struct sl_pick_view *pick = sl_mem_alloc(size);
 	unsigned char *at = (unsigned char *)pick;
 
@@ -73,10 +75,11 @@ static struct sl_pick_view *view_create(enum sl_scheduler scheduler, const struc
 	pick->scheduler = scheduler;
 	pick->count = scratch->count;
 	pick->turn_count = turns;
-	pick->nodes = sl_take(&at, scratch->count * sizeof(*pick->nodes));
-	pick->lots = sl_take(&at, scratch->count * sizeof(*pick->lots));
-	pick->turns = sl_take(&at, turns * sizeof(*pick->turns));
-	memcpy(pick->nodes, scratch->nodes, scratch->count * sizeof(*pick->nodes));
+	pick->nodes = sl_take(&at, nodes_size);
+	pick->lots = sl_take(&at, lots_size);
+	pick->dues = sl_take(&at, dues_size);
+	pick->turns = sl_take(&at, turns * sizeof(uint32_t));
+	memcpy(pick->nodes, scratch->nodes, nodes_size);
 	return pick;
 }
 
@@ -97,7 +100,7 @@ static void fill(struct sl_pick_view *pick, struct scratch *scratch)
 	if (pick->count == 0 || pick->scheduler == SL_SCHED_WLEAST)
 		return;
 	if (pick->scheduler == SL_SCHED_WRR) {
-		sl_wrr_fill(pick, scratch->weights, scratch->stack, scratch->buckets);
+		sl_wrr_fill(pick, scratch->buckets);
 		return;
 	}
 	for (uint32_t i = 0; i < pick->count; i++)
@@ -150,6 +153,7 @@ static void meet(const struct sl_pick_view *pick, struct sl_pick_state *state)
 
 	state->view = pick->id;
 	state->position = (uint32_t)(((sl_view_random(state) >> 32) * places) >> 32);
+	state->phase = sl_view_random(state);
 	state->kept_count = 0;
 }
 

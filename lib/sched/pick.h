@@ -31,6 +31,7 @@ struct sl_pick_view;
 struct sl_pick_state {
 	uint64_t random; /* state of the core's generator */
 	uint64_t view;	 /* which view the rest belongs to */
+	uint64_t phase;	 /* wrr: of the spare turns */
 	uint32_t position;
 	uint32_t kept_count;
 	uint32_t kept[SL_PICK_KEPT];
@@ -65,10 +66,10 @@ void sl_pick_state_init(struct sl_pick_state *state, uint64_t seed);
  * weight would be least with the flow: count the flow as live before the next call, or a burst of
  * new flows all goes to one node. wrr and wrandom do not read it (NULL will do).
  *
- *   wrr      turns spread evenly over a sequence of at most 65,536; exact over it. Each core starts
- *            at a random turn, so that several cores together are as right as one. Weights whose
- *            ratio does not fit the sequence get the whole turns they are due, and the rest of the
- *            turns by lot of the fractions: exact in the mean.
+ *   wrr      turns spread evenly over a sequence of at most 65,536; exact over it. Weights whose
+ *            ratio does not fit it get the whole turns they are due, and the spare ones go round so
+ *            that in any number of runs no node is more than about two flows from its due. Each
+ *            core starts at a random turn, so that several together are as right as one.
  *   wrandom  by lot (alias method).
  *   wleast   up to 16 nodes: the least loaded. More: the least of the next 16 in turn and of the
  *            best four seen before, all with their present counts.

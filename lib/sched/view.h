@@ -26,17 +26,19 @@ struct sl_pick_view {
 	uint32_t count;
 	uint32_t turn_count;	    /* wrr */
 	struct sl_pick_node *nodes; /* by caller's order */
-	struct sl_alias *lots;	    /* count of them; wrr: of the fractions */
-	uint32_t *turns;	    /* wrr: place in nodes, or SL_WRR_LOT */
+	struct sl_alias *lots;	    /* wrandom, p2c: count of them */
+	uint32_t *turns;	    /* wrr: place in nodes, or SL_WRR_SPARE with its number */
+	uint64_t *dues;	    /* wrr: what nodes are due of the spare turns, summed up to each */
+	uint64_t spare_due; /* wrr: what one spare turn settles */
 };
 
 #define SL_WRR_TURNS_MAX 65536
-#define SL_WRR_LOT	 UINT32_MAX /* a turn that is drawn by lot */
+#define SL_WRR_SPARE	 0x80000000u /* a turn that is no node's for good */
 
-/* The length of the sequence for these nodes; and the sequence. weights: scratch for count
- * words. */
+/* The length of the sequence for these nodes; and the sequence, with buckets: zeroed scratch for one
+ * word more than turns. */
 uint32_t sl_wrr_turn_count(const struct sl_pick_node *nodes, uint32_t count);
-void sl_wrr_fill(struct sl_pick_view *pick, uint64_t *weights, uint32_t *stack, uint32_t *buckets);
+void sl_wrr_fill(struct sl_pick_view *pick, uint32_t *buckets);
 
 uint32_t sl_wrr_next(const struct sl_pick_view *pick, struct sl_pick_state *state);
 uint32_t sl_wrandom_next(const struct sl_pick_view *pick, struct sl_pick_state *state);

@@ -6,11 +6,16 @@
  * The usual smooth round robin looks at every node for every choice; here a choice is one load.
  * The sequence is as long as the weights in lowest terms need, when that is at most
  * SL_WRR_TURNS_MAX: then every run through it gives each node exactly its due. Otherwise it has
- * that length, nodes have the whole turns that they are due, and the turns left over are drawn
- * by lot of the fractions.
+ * that length, nodes have the whole turns that they are due, and the turns that are left are
+ * spare: the k-th goes to the node at k and a phase in the row of all fractions, each as long
+ * as it is, and the phase moves on by the golden section with each run. So a node with half a
+ * turn to its due has one in every other run.
  */
 
 #include "sched/view.h"
+
+#define GOLDEN	 0x9e3779b97f4a7c15ull /* 2^64 by the golden section */
+#define DUE_BITS 47		       /* of one turn; 2^16 of them fit 63 bits */
 
 static uint64_t common_divisor(uint64_t a, uint64_t b)
 {
@@ -78,44 +83,80 @@ static uint64_t whole_turns(const struct sl_pick_view *pick, uint32_t i, uint64_
 	return pick->nodes[i].weight * pick->turn_count / sum;
 }
 
-/* Fills the alias columns with the fractions of turns that are left; the sum fits their limit. */
-static void draw_fractions(struct sl_pick_view *pick, uint64_t sum, uint64_t *weights,
-			   uint32_t *stack)
+/* The fractions that nodes are due of the spare turns, as a row; in units that keep sums within 64
+ * bits. */
+static void line_up_dues(struct sl_pick_view *pick, uint64_t sum)
 {
 	uint32_t bits = 64 - (uint32_t)__builtin_clzll(sum);
-	uint32_t shift = bits > SL_ALIAS_WEIGHT_BITS ? bits - SL_ALIAS_WEIGHT_BITS : 0;
+	uint32_t shift = bits > DUE_BITS ? bits - DUE_BITS : 0;
+	uint64_t due = 0;
 
-	for (uint32_t i = 0; i < pick->count; i++)
-		weights[i] = pick->nodes[i].weight * pick->turn_count % sum >> shift;
-	sl_alias_build(pick->lots, weights, pick->count, stack);
+	for (uint32_t i = 0; i < pick->count; i++) {
+		due += (pick->nodes[i].weight * pick->turn_count % sum) >> shift;
+		pick->dues[i] = due;
+	}
+	pick->spare_due = sum >> shift;
 }
 
-void sl_wrr_fill(struct sl_pick_view *pick, uint64_t *weights, uint32_t *stack, uint32_t *buckets)
+/* Turns of nobody get their numbers. */
+static void number_spares(struct sl_pick_view *pick)
 {
-	uint64_t sum = 0, lots = pick->turn_count;
+	uint32_t number = 0;
+
+	for (uint32_t turn = 0; turn < pick->turn_count; turn++)
+		if (pick->turns[turn] == SL_WRR_SPARE)
+			pick->turns[turn] += number++;
+}
+
+void sl_wrr_fill(struct sl_pick_view *pick, uint32_t *buckets)
+{
+	uint64_t sum = 0, spare = pick->turn_count;
 
 	for (uint32_t i = 0; i < pick->count; i++)
 		sum += pick->nodes[i].weight;
 	for (uint32_t i = 0; i < pick->count; i++) {
 		count_turns(buckets, pick->turn_count, whole_turns(pick, i, sum));
-		lots -= whole_turns(pick, i, sum);
+		spare -= whole_turns(pick, i, sum);
 	}
-	count_turns(buckets, pick->turn_count, lots);
+	count_turns(buckets, pick->turn_count, spare);
 	for (uint32_t place = 1; place < pick->turn_count; place++)
 		buckets[place] += buckets[place - 1];
 	for (uint32_t i = 0; i < pick->count; i++)
 		place_turns(pick, buckets, whole_turns(pick, i, sum), i);
-	place_turns(pick, buckets, lots, SL_WRR_LOT);
-	if (lots > 0)
-		draw_fractions(pick, sum, weights, stack);
+	place_turns(pick, buckets, spare, SL_WRR_SPARE);
+	number_spares(pick);
+	line_up_dues(pick, sum);
+}
+
+/* The first node up to which the row is longer than `at`; the last one when rounding leaves none. */
+static uint32_t find_due(const struct sl_pick_view *pick, uint64_t at)
+{
+	uint32_t low = 0, high = pick->count - 1;
+
+	while (low < high) {
+		uint32_t middle = (low + high) / 2;
+
+		if (pick->dues[middle] > at)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low;
 }
 
 uint32_t sl_wrr_next(const struct sl_pick_view *pick, struct sl_pick_state *state)
 {
-	uint32_t who = pick->turns[state->position];
+	uint32_t who = pick->turns[state->position++];
 
-	state->position = state->position + 1 < pick->turn_count ? state->position + 1 : 0;
-	if (who == SL_WRR_LOT)
-		who = sl_view_draw(pick, state);
+	if (who & SL_WRR_SPARE) {
+		uint64_t part =
+			(uint64_t)(((unsigned __int128)state->phase * pick->spare_due) >> 64);
+
+		who = find_due(pick, (who ^ SL_WRR_SPARE) * pick->spare_due + part);
+	}
+	if (state->position == pick->turn_count) {
+		state->position = 0;
+		state->phase += GOLDEN;
+	}
 	return pick->nodes[who].index;
 }
