@@ -411,7 +411,8 @@ static int keep_running_parts(struct sl_edit *edit, struct sl_conf *conf)
 	return 0;
 }
 
-/* -EPERM when a pool's hash or the hash key differs: every flow may move. */
+/* -EPERM when a pool's hash or the hash key differs: every flow may move. So may some with fewer
+ * slots. */
 static int check_hash(struct sl_edit *edit, const struct sl_conf *wanted)
 {
 	const struct sl_conf *running = edit->before->conf;

@@ -39,6 +39,9 @@ struct sl_body_pool {
 	struct sl_pool_memory *fresh;  /* of a change that is not decided yet */
 	struct sl_slot_table *slots;   /* as settled and moved last; a reference */
 	uint64_t idle_ms;	       /* the longest idle timeout of the present snapshot */
+	uint8_t tracking;	       /* enum sl_tracking of the present snapshot */
+	bool picks;		       /* its scheduler chooses for each flow */
+	uint64_t full_since_ms;	       /* full tracking took over then; 0: it was there first */
 	uint64_t sweep_mark;	       /* passes of its tables when the sweep's epoch began */
 };
 
@@ -141,6 +144,7 @@ int sl_build_snapshot(struct sl_model *model, struct sl_snapshot **snapshot);
 int sl_build_slots(const struct sl_model *model, uint32_t place, const struct sl_snapshot *snapshot,
 		   struct sl_slot_table **slots);
 uint64_t sl_build_idle_ms(const struct sl_conf_pool *conf);
+enum sl_tracking sl_build_tracking(const struct sl_conf_pool *conf);
 /* Points the service at a pool in *view: 0 or -EBUSY. */
 int sl_build_service(const struct sl_model *model, const struct sl_body_service *service,
 		     uint32_t pool, uint64_t idle_ms, struct sl_service_view *view);

@@ -137,22 +137,6 @@ static struct sl_key_mask mask_of(enum sl_conf_hash hash)
 	return mask;
 }
 
-static uint8_t tracking_of(const struct sl_conf_pool *conf)
-{
-	if (!sl_sched_fills_slots(conf->scheduler))
-		return SL_TRACKING_FULL;
-	switch (conf->tracking) {
-	case SL_CONF_TRACKING_NONE:
-		return SL_TRACKING_NONE;
-	case SL_CONF_TRACKING_FULL:
-		return SL_TRACKING_FULL;
-	case SL_CONF_TRACKING_AUTO:
-	case SL_CONF_TRACKING_TRANSITION:
-		break;
-	}
-	return SL_TRACKING_TRANSITION;
-}
-
 static int build_pick(const struct sl_model *model, uint32_t place, struct sl_pool_view *view)
 {
 	const struct sl_image_pool *pool = model->image->pools[place];
@@ -209,7 +193,7 @@ static int build_pool(const struct sl_model *model, uint32_t place, struct sl_sn
 	if (status < 0)
 		return status;
 	view->mask = mask_of(conf->hash);
-	view->tracking = tracking_of(conf);
+	view->tracking = (uint8_t)sl_build_tracking(conf);
 	view->flags = sl_sched_fills_slots(conf->scheduler) ? 0 : SL_POOL_PICKS;
 	if (conf->symmetric)
 		view->flags |= SL_POOL_SYMMETRIC;
@@ -300,6 +284,18 @@ static void clear_pools(const struct sl_model *model, struct sl_snapshot *snapsh
 			sl_pool_view_clear(&snapshot->pools[i]);
 }
 
+static void remember_pool(const struct sl_model *model, struct sl_body_pool *body,
+			  const struct sl_conf_pool *conf)
+{
+	enum sl_tracking tracking = sl_build_tracking(conf);
+
+	if (tracking == SL_TRACKING_FULL && body->built && body->tracking != SL_TRACKING_FULL)
+		body->full_since_ms = model->options.now_ms();
+	body->tracking = (uint8_t)tracking;
+	body->picks = !sl_sched_fills_slots(conf->scheduler);
+	body->idle_ms = sl_build_idle_ms(conf);
+}
+
 /* The runtime tables remember what the snapshot was built from. */
 static void remember(struct sl_model *model, const struct sl_snapshot *snapshot)
 {
@@ -315,7 +311,7 @@ static void remember(struct sl_model *model, const struct sl_snapshot *snapshot)
 		struct sl_image_pool *pool = image->pools[p];
 		struct sl_body_pool *body = &model->pools[pool->index];
 
-		body->idle_ms = sl_build_idle_ms(sl_image_pool_conf(image, p));
+		remember_pool(model, body, sl_image_pool_conf(image, p));
 		sl_slot_table_put(body->slots);
 		body->slots = sl_slot_table_get(snapshot->pools[pool->index].slots);
 		if (body->built == pool)

@@ -11,13 +11,53 @@ uint64_t sl_build_idle_ms(const struct sl_conf_pool *conf)
 	return SL_MAX(conf->idle_ms_tcp, SL_MAX(conf->idle_ms_udp, conf->idle_ms_other));
 }
 
-/* Slots open only where some flows are tracked and others are not. */
-static uint64_t open_ms(const struct sl_conf_pool *conf)
+enum sl_tracking sl_build_tracking(const struct sl_conf_pool *conf)
 {
-	bool transition = conf->tracking == SL_CONF_TRACKING_AUTO ||
-			  conf->tracking == SL_CONF_TRACKING_TRANSITION;
+	if (!sl_sched_fills_slots(conf->scheduler))
+		return SL_TRACKING_FULL;
+	switch (conf->tracking) {
+	case SL_CONF_TRACKING_NONE:
+		return SL_TRACKING_NONE;
+	case SL_CONF_TRACKING_FULL:
+		return SL_TRACKING_FULL;
+	case SL_CONF_TRACKING_AUTO:
+	case SL_CONF_TRACKING_TRANSITION:
+		break;
+	}
+	return SL_TRACKING_TRANSITION;
+}
 
-	return transition && sl_sched_fills_slots(conf->scheduler) ? sl_build_idle_ms(conf) : 0;
+/* For how long slots that move are open. With full tracking they need not be, once every flow that
+ * is alive has sent since it began. */
+static uint64_t open_ms(const struct sl_conf_pool *conf, const struct sl_body_pool *body,
+			uint64_t now_ms)
+{
+	uint64_t idle_ms = SL_MAX(sl_build_idle_ms(conf), body->built ? body->idle_ms : 0);
+	bool was_full = body->built && body->tracking == SL_TRACKING_FULL;
+	bool recent = body->full_since_ms && now_ms < body->full_since_ms + idle_ms;
+
+	switch (sl_build_tracking(conf)) {
+	case SL_TRACKING_NONE:
+		return 0;
+	case SL_TRACKING_TRANSITION:
+		return idle_ms;
+	case SL_TRACKING_FULL:
+		return body->built && (!was_full || recent) ? idle_ms : 0;
+	}
+	return 0;
+}
+
+static enum sl_slots_rest rest_of(const struct sl_conf_pool *conf, const struct sl_body_pool *body)
+{
+	enum sl_tracking tracking = sl_build_tracking(conf);
+
+	if (!body->built || tracking == SL_TRACKING_NONE)
+		return SL_SLOTS_REST;
+	if (!sl_sched_fills_slots(conf->scheduler) && !body->picks)
+		return SL_SLOTS_OPEN;
+	if (tracking == SL_TRACKING_TRANSITION && body->tracking == SL_TRACKING_FULL)
+		return SL_SLOTS_UNSETTLE;
+	return SL_SLOTS_REST;
 }
 
 int sl_build_slots(const struct sl_model *model, uint32_t place, const struct sl_snapshot *snapshot,
@@ -32,7 +72,8 @@ int sl_build_slots(const struct sl_model *model, uint32_t place, const struct sl
 		.snapshot = snapshot,
 		.count = pool->target->count,
 		.now_ms = model->options.now_ms(),
-		.open_ms = SL_MAX(open_ms(conf), body->built ? body->idle_ms : 0),
+		.open_ms = open_ms(conf, body, model->options.now_ms()),
+		.rest = rest_of(conf, body),
 	};
 	uint32_t *words;
 	int status;
@@ -41,8 +82,6 @@ int sl_build_slots(const struct sl_model *model, uint32_t place, const struct sl
 		*slots = sl_slot_table_get(body->slots);
 		return 0;
 	}
-	if (open_ms(conf) == 0)
-		move.open_ms = 0;
 	words = malloc(move.count * sizeof(*words));
 	if (!words)
 		return -ENOMEM;

@@ -90,33 +90,23 @@ static void rest_slot(const struct sl_slots_move *move, struct state *state)
 	open->moved_at_ms = move->now_ms;
 }
 
-static struct state next_state(const struct sl_slots_move *move, uint32_t slot)
+static void next_state(const struct sl_slots_move *move, uint32_t slot, uint32_t former,
+		       struct state *state)
 {
-	const struct sl_slot_table *before = move->before;
-	uint32_t word = move->words[slot], former;
-	struct state state;
+	uint32_t word = move->words[slot];
 
-	if (!before) {
-		memset(&state, 0, sizeof(state));
-		state.open.node = word & SL_SLOT_NODE;
-		state.open.lent = word & SL_SLOT_LENT;
-		state.open.slot = slot;
-		return state;
-	}
-	former = (uint32_t)((uint64_t)slot * before->count / move->count);
-	state = read_slot(before, former);
-	state.open.slot = slot;
-	if (state.unsettled)
-		state.open.open_until_ms =
-			open_until(&state.open, move->memory, former, move->open_ms);
-	if (state.open.node != (word & SL_SLOT_NODE))
-		move_slot(move, &state, word);
+	*state = read_slot(move->before, former);
+	state->open.slot = slot;
+	if (state->unsettled)
+		state->open.open_until_ms =
+			open_until(&state->open, move->memory, former, move->open_ms);
+	if (state->open.node != (word & SL_SLOT_NODE))
+		move_slot(move, state, word);
 	else
-		rest_slot(move, &state);
-	state.open.lent = word & SL_SLOT_LENT;
-	if (state.unsettled && !keeps(move, state.open.prior))
-		state.open.open_until_ms = SL_MIN(state.open.open_until_ms, move->now_ms);
-	return state;
+		rest_slot(move, state);
+	state->open.lent = word & SL_SLOT_LENT;
+	if (state->unsettled && !keeps(move, state->open.prior))
+		state->open.open_until_ms = SL_MIN(state->open.open_until_ms, move->now_ms);
 }
 
 /* ---- tables -------------------------------------------------------------------------------------
@@ -133,21 +123,64 @@ static void write_slot(struct sl_slot_table *table, const struct state *state, u
 	}
 }
 
-int sl_slots_move(const struct sl_slots_move *move, struct sl_slot_table **after)
+/* Whether a slot is unsettled after the move: what next_state() says, without the rest. */
+static bool is_unsettled(const struct sl_slots_move *move, uint32_t word, uint32_t before)
 {
-	struct sl_slot_table *made;
+	if (before & SL_SLOT_OPEN)
+		return true;
+	if (!((word ^ before) & SL_SLOT_NODE))
+		return move->rest != SL_SLOTS_REST;
+	return move->open_ms && keeps(move, before & SL_SLOT_NODE);
+}
+
+/* Which slot of the table before one comes from: counts are powers of two. */
+struct origin {
+	uint32_t right, left;
+};
+
+static struct origin origin_of(const struct sl_slots_move *move)
+{
+	uint32_t before = (uint32_t)__builtin_ctz(move->before ? move->before->count : move->count);
+	uint32_t after = (uint32_t)__builtin_ctz(move->count);
+
+	return (struct origin){after > before ? after - before : 0,
+			       before > after ? before - after : 0};
+}
+
+static uint32_t former_slot(const struct origin *origin, uint32_t slot)
+{
+	return slot >> origin->right << origin->left;
+}
+
+static uint32_t count_unsettled(const struct sl_slots_move *move, const struct origin *origin)
+{
 	uint32_t open = 0;
-	int rc;
 
 	for (uint32_t slot = 0; slot < move->count; slot++)
-		open += next_state(move, slot).unsettled;
-	rc = sl_slot_table_create(move->count, open, &made);
+		open += is_unsettled(move, move->words[slot],
+				     move->before->word[former_slot(origin, slot)]);
+	return open;
+}
+
+int sl_slots_move(const struct sl_slots_move *move, struct sl_slot_table **after)
+{
+	struct origin origin = origin_of(move);
+	uint32_t count = move->before ? count_unsettled(move, &origin) : 0, open = 0;
+	struct sl_slot_table *made;
+	int rc;
+
+	rc = sl_slot_table_create(move->count, count, &made);
 	if (rc)
 		return rc;
-	open = 0;
 	for (uint32_t slot = 0; slot < move->count; slot++) {
-		struct state state = next_state(move, slot);
+		uint32_t former = former_slot(&origin, slot);
+		struct state state;
 
+		if (!count || !is_unsettled(move, move->words[slot], move->before->word[former])) {
+			made->word[slot] = move->words[slot];
+			continue;
+		}
+		next_state(move, slot, former, &state);
 		write_slot(made, &state, &open);
 	}
 	*after = made;
