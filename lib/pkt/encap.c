@@ -39,7 +39,6 @@ static void put_ip(struct writer *writer, const struct sl_encap_spec *spec)
 
 		memcpy(ip + SL_IP4_SRC, spec->src.octets, SL_ADDR4_SIZE);
 		memcpy(ip + SL_IP4_DST, spec->dst.octets, SL_ADDR4_SIZE);
-		writer->encap->sum = sl_csum_fold(sl_csum_partial(ip + SL_IP4_SRC, 8));
 	} else {
 		uint8_t *ip = put(writer, SL_IP6_SIZE);
 
@@ -83,6 +82,12 @@ static void set_inner(struct sl_encap *encap, uint32_t inner)
 	if (encap->type == SL_ENCAP_GUE)
 		tail[1] = protocol;
 	encap->tail[inner] = sl_load32(tail);
+	if (encap->family == SL_FAMILY_IPV4) {
+		uint64_t sum = sl_csum_partial(encap->octets + SL_ETH_SIZE + SL_IP4_SRC, 8);
+
+		sum += SL_IP4_FIRST + SL_ENCAP_TTL + ((uint32_t)encap->protocol[inner] << 8);
+		encap->sum[inner] = sl_csum_fold(sum);
+	}
 }
 
 static bool valid(const struct sl_encap_spec *spec)

@@ -71,7 +71,7 @@ struct sl_encap {
 	uint8_t protocol[2]; /* of the outer IP header */
 	uint8_t df_copy;     /* the octet of DF: kept of the inner packet's ... */
 	uint8_t df_set;	     /* ... and set in any case */
-	uint32_t sum;	     /* of the outer IPv4 addresses, by words as they lie there */
+	uint16_t sum[2];     /* of all of the outer IPv4 header that no packet changes */
 	uint32_t tail[2];    /* the last four octets before the inner IP header */
 	uint8_t octets[SL_ENCAP_TEMPLATE_SIZE];
 };
@@ -123,15 +123,17 @@ static inline void sl_encap_write4(const struct sl_encap *encap, uint8_t *ip,
 				   const struct sl_pkt *pkt, uint32_t inner, uint16_t id)
 {
 	uint32_t total = sl_be16((uint16_t)(pkt->l3_size + encap->overhead));
+	uint32_t tos = (uint32_t)pkt->tos << 8;
 	uint32_t df = (pkt->flags >> 2 & encap->df_copy) | encap->df_set;
-	uint32_t first = 0x45 | (uint32_t)pkt->tos << 8 | total << 16;
-	uint32_t second = df ? df << 16 : sl_be16(id);
-	uint32_t third = SL_ENCAP_TTL | (uint32_t)encap->protocol[inner] << 8;
-	uint64_t sum = (uint64_t)first + second + third + encap->sum;
+	uint32_t id_be = df ? 0 : sl_be16(id);
+	uint32_t sum = encap->sum[inner] + tos + total + id_be + df;
 
 	_Static_assert(SL_PKT_DF >> 2 == SL_IP4_DF >> 8, "DF is shifted into its octet");
-	sl_store64(ip, first | (uint64_t)second << 32);
-	sl_store32(ip + SL_IP4_TTL, third | (uint32_t)(uint16_t)~sl_csum_fold(sum) << 16);
+	sum = (sum >> 16) + (sum & 0xffff);
+	sum = ~(sum + (sum >> 16));
+	sl_store64(ip, (SL_IP4_FIRST | tos | total << 16) | (uint64_t)(id_be | df << 16) << 32);
+	sl_store32(ip + SL_IP4_TTL,
+		   SL_ENCAP_TTL | (uint32_t)encap->protocol[inner] << 8 | sum << 16);
 }
 
 static inline void sl_encap_forward(const struct sl_encap *encap, uint8_t *l3,

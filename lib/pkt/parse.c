@@ -10,6 +10,32 @@
 #include "pkt/hdr.h"
 #include "pkt/quote.h"
 
+/* From the two octets before the header on: a TCP sequence number turned into host order, TCP
+ * flags. Nothing of UDP. */
+#define NONE16                                                                                     \
+	{                                                                                          \
+		0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80,      \
+			0x80, 0x80, 0x80                                                           \
+	}
+#define REFUSED                                                                                    \
+	{                                                                                          \
+		NONE16, UINT16_MAX + 1,                                                            \
+		{                                                                                  \
+			0                                                                          \
+		}                                                                                  \
+	}
+
+const struct sl_parse_l4 sl_parse_l4_table[256] = {
+	[0 ... SL_PROTO_TCP - 1] = REFUSED,
+	[SL_PROTO_TCP] = {{9, 8, 7, 6, 0x80, 0x80, 0x80, 0x80, 0x80, 15, 0x80, 0x80, 0x80, 0x80,
+			   0x80, 0x80},
+			  SL_TCP_SIZE,
+			  {0}},
+	[SL_PROTO_TCP + 1 ... SL_PROTO_UDP - 1] = REFUSED,
+	[SL_PROTO_UDP] = {NONE16, SL_UDP_SIZE, {0}},
+	[SL_PROTO_UDP + 1 ... 255] = REFUSED,
+};
+
 /* What of the frame may be read. */
 struct view {
 	const uint8_t *frame;

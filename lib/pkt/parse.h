@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <tmmintrin.h>
 
 #include "base/bytes.h"
 #include "pkt/hdr.h"
@@ -72,24 +73,24 @@ struct sl_pkt {
 			struct sl_key key;
 			uint32_t seq;		  /* TCP sequence number, host order; else 0 */
 			uint32_t l3_size;	  /* octets of the IP packet; padding is beyond */
-			uint16_t flags;		  /* SL_PKT_ */
-			uint16_t l3_off;	  /* of the outer IP header, in the frame */
-			uint16_t l4_off;	  /* of the transport header, or fragment's data */
-			uint16_t vlan;		  /* outermost VLAN identifier, 0: none */
 			uint8_t status;		  /* enum sl_pkt_status */
 			uint8_t tcp_flags;	  /* 0 unless TCP with its header here */
 			uint8_t protocol;	  /* outer transport's (ICMP for ICMP errors) */
 			uint8_t tos;		  /* outer traffic class with ECN */
 			uint16_t fragment;	  /* SL_FRAGMENT_; 0 unless SL_PKT_FRAGMENT */
 			uint16_t fragment_id_off; /* of the identification: sl_pkt_fragment_id() */
+			uint16_t flags;		  /* SL_PKT_ */
+			uint16_t l3_off;	  /* of the outer IP header, in the frame */
+			uint16_t l4_off;	  /* of the transport header, or fragment's data */
+			uint16_t vlan;		  /* outermost VLAN identifier, 0: none */
 		};
 	};
 };
 
 _Static_assert(sizeof(struct sl_pkt) == 64, "one cache line a packet");
 
-_Static_assert(offsetof(struct sl_pkt, seq) == 40 && offsetof(struct sl_pkt, flags) == 48 &&
-		       offsetof(struct sl_pkt, status) == 56,
+_Static_assert(offsetof(struct sl_pkt, seq) == 40 && offsetof(struct sl_pkt, status) == 48 &&
+		       offsetof(struct sl_pkt, flags) == 56,
 	       "words 5, 6 and 7");
 
 /* struct sl_pkt.fragment: the offset in octets, and whether more follow. */
@@ -119,123 +120,136 @@ static inline uint32_t sl_pkt_fragment_id(const uint8_t *frame, const struct sl_
 	return (pkt->flags & SL_PKT_IPV6) ? sl_load32(at) : sl_load16(at);
 }
 
-/* Whether the 20 octets of an IPv4 header without options sum up as they should. Its words are
- * summed by 32 bits: one's complement sums do not mind, and carries gather in the upper half. head:
- * octets 0..3; middle: 4..11; addresses: 12..19. */
-static inline bool sl_parse_sum_right(uint32_t head, uint64_t middle, uint64_t addresses)
-{
-	uint64_t sum =
-		head + (uint32_t)middle + (middle >> 32) + (uint32_t)addresses + (addresses >> 32);
+/* ---- the inline way ---------------------------------------------------------------------------- */
 
-	sum = (sum >> 32) + (uint32_t)sum;
-	sum = (sum >> 16) + (sum & 0xffff);
-	sum = (sum >> 16) + (sum & 0xffff);
-	return sum == 0xffff;
-}
-
-/* What the inline way reads of a TCP or UDP header. */
+/* Where the octets of a header go is a shuffle. By protocol: that of a TCP or UDP header into words
+ * 5 and 6, and its least size; other protocols ask for more than any packet has. */
 struct sl_parse_l4 {
-	uint32_t ports, seq;
-	uint32_t need;	/* octets that the header's own length field asks for; too many when it is
-			   impossible */
-	uint32_t flags; /* SL_PKT_QUIC_INITIAL */
-	uint8_t tcp_flags;
+	uint8_t shuffle[16];
+	uint32_t size_min;
+	uint32_t spare[3];
 };
 
-#define SL_PARSE_L4_SIZE   20	   /* octets that sl_parse_l4() may read */
-#define SL_PARSE_L4_REFUSE 0x10000 /* more than any packet has */
+extern const struct sl_parse_l4 sl_parse_l4_table[256];
 
-/* Both headers are read with the same loads and told apart without a branch: real traffic mixes
- * them. */
-static inline struct sl_parse_l4 sl_parse_l4(const uint8_t *l4, uint8_t protocol)
-{
-	uint32_t low = sl_load32(l4 + 4); /* TCP: sequence number; UDP: length, checksum */
-	uint64_t high =
-		sl_load64(l4 + 6); /* TCP: ..., data offset, flags; UDP: checksum, payload */
-	bool tcp = protocol == SL_PROTO_TCP, udp = protocol == SL_PROTO_UDP;
-	uint32_t tcp_need = (uint32_t)(high >> 50) & 0x3c, udp_need = sl_be16((uint16_t)low);
-	struct sl_parse_l4 found;
-
-	found.ports = sl_load32(l4);
-	found.need = tcp ? tcp_need : udp_need;
-	if (found.need < (tcp ? SL_TCP_SIZE : SL_UDP_SIZE) || !(tcp | udp))
-		found.need = SL_PARSE_L4_REFUSE;
-	found.seq = tcp ? sl_be32(low) : 0;
-	found.tcp_flags = tcp ? (uint8_t)(high >> 56) : 0;
-	found.flags =
-		(udp & (udp_need >= SL_UDP_SIZE + SL_QUIC_HEAD_SIZE) & sl_quic_initial(high >> 16))
-			? SL_PKT_QUIC_INITIAL
-			: 0;
-	return found;
-}
-
-/* The words after the key. */
-static inline void sl_parse_store(struct sl_pkt *pkt, const struct sl_parse_l4 *l4,
-				  uint32_t l3_size, uint32_t flags, uint32_t l4_off,
-				  uint8_t protocol, uint8_t tos)
-{
-	pkt->word[5] = l4->seq | (uint64_t)l3_size << 32;
-	pkt->word[6] = (flags | l4->flags) | SL_ETH_SIZE << 16 | (uint64_t)l4_off << 32;
-	pkt->word[7] =
-		(uint64_t)l4->tcp_flags << 8 | (uint64_t)protocol << 16 | (uint64_t)tos << 24;
-}
+#define SL_PARSE_L4_SIZE 20 /* octets of the transport header that are read */
+#define SL_PARSE_SIZE4	 (SL_ETH_SIZE + SL_IP4_SIZE + SL_PARSE_L4_SIZE)
+#define SL_PARSE_SIZE6	 (SL_ETH_SIZE + SL_IP6_SIZE + SL_PARSE_L4_SIZE)
 
 /* Frame octets 12..19 as a word: EtherType, then the start of the IP header. */
 #define SL_PARSE_HEAD4_MASK  0xffffffull
 #define SL_PARSE_HEAD4_VALUE 0x450008ull /* 08 00 45 */
 #define SL_PARSE_HEAD6_MASK  0xf0ffffull
 #define SL_PARSE_HEAD6_VALUE 0x60dd86ull /* 86 dd 6. */
-#define SL_PARSE_SIZE4	     (SL_ETH_SIZE + SL_IP4_SIZE + SL_PARSE_L4_SIZE)
-#define SL_PARSE_SIZE6	     (SL_ETH_SIZE + SL_IP6_SIZE + SL_PARSE_L4_SIZE)
+
+static inline __m128i sl_parse_load(const void *at)
+{
+	return _mm_loadu_si128((const __m128i *)at);
+}
+
+static inline void sl_parse_store(void *at, __m128i value)
+{
+	_mm_storeu_si128((__m128i *)at, value);
+}
+
+/* What the transport header's own length field asks for: both protocols' are read and one is taken
+ * without a branch, since real traffic mixes them. */
+static inline uint32_t sl_parse_need(const uint8_t *l4, uint8_t protocol)
+{
+	uint32_t tcp = l4[SL_TCP_OFFSET] >> 2 & 0x3c, udp = sl_load_be16(l4 + SL_UDP_LENGTH);
+
+	return udp ^ ((udp ^ tcp) & -(uint32_t)(protocol == SL_PROTO_TCP));
+}
+
+/* A word that few but QUIC Initials have goes on to be looked at. */
+static inline uint32_t sl_parse_quic(const uint8_t *l4, uint8_t protocol, uint32_t need)
+{
+	if (sl_likely((sl_load32(l4 + SL_UDP_SIZE) & SL_QUIC_HINT_MASK) != SL_QUIC_HINT_VALUE))
+		return 0;
+	if (protocol != SL_PROTO_UDP || need < SL_UDP_SIZE + SL_QUIC_HEAD_SIZE)
+		return 0;
+	return sl_quic_initial(sl_load64(l4 + SL_UDP_SIZE)) ? SL_PKT_QUIC_INITIAL : 0;
+}
+
+/* Flags and offsets: word 7. */
+static inline uint64_t sl_parse_places(const uint8_t *frame, uint32_t flags, uint32_t l4_off)
+{
+	flags |= (frame[0] & SL_ETH_GROUP_BIT) << 6;
+	_Static_assert(SL_PKT_GROUP == SL_ETH_GROUP_BIT << 6, "the bit is shifted into its flag");
+	return flags | SL_ETH_SIZE << 16 | (uint64_t)l4_off << 32;
+}
+
+/* Whether the 20 octets of an IPv4 header without options sum up as they should. Its words are
+ * summed by 32 bits: one's complement sums do not mind, and carries gather in the upper half. */
+static inline bool sl_parse_sum_right(const uint8_t *ip)
+{
+	uint64_t first = sl_load64(ip), second = sl_load64(ip + 8);
+	uint64_t sum = (uint32_t)first + (first >> 32) + (uint32_t)second + (second >> 32);
+
+	sum += sl_load32(ip + 16);
+	sum = (sum >> 32) + (uint32_t)sum;
+	sum = (sum >> 16) + (sum & 0xffff);
+	sum = (sum >> 16) + (sum & 0xffff);
+	return sum == 0xffff;
+}
 
 /* False: not a plain packet, nothing is written. */
-static inline bool sl_parse_plain4(const uint8_t *frame, uint64_t head, uint32_t frame_size,
-				   uint32_t options, struct sl_pkt *pkt)
+static inline bool sl_parse_plain4(const uint8_t *frame, uint32_t frame_size, uint32_t options,
+				   struct sl_pkt *pkt)
 {
 	const uint32_t l4_off = SL_ETH_SIZE + SL_IP4_SIZE;
-	uint64_t middle =
-		sl_load64(frame + 18); /* identification, fragment, TTL, protocol, checksum */
-	uint64_t addresses = sl_load64(frame + 26);
-	uint32_t total = sl_be16((uint16_t)(head >> 32));
-	uint8_t protocol = (uint8_t)(middle >> 40);
-	struct sl_parse_l4 l4 = sl_parse_l4(frame + l4_off, protocol);
-	uint32_t flags = (frame[0] & SL_ETH_GROUP_BIT) ? SL_PKT_GROUP : 0;
+	const uint8_t *ip = frame + SL_ETH_SIZE, *l4 = frame + l4_off;
+	const struct sl_parse_l4 *kind = &sl_parse_l4_table[ip[SL_IP4_PROTOCOL]];
+	/* Octets 22..37: TTL, protocol, checksum, addresses, ports. */
+	const __m128i to_key =
+		_mm_setr_epi8(12, 13, 14, 15, 1, -1, -1, -1, 4, 5, 6, 7, 8, 9, 10, 11);
+	const __m128i family = _mm_set_epi32(0, 0, SL_FAMILY_IPV4 << 8, 0);
+	/* Octets 12..27: EtherType, version, TOS, total length ... protocol. */
+	const __m128i to_words =
+		_mm_setr_epi8(-1, -1, -1, -1, 5, 4, -1, -1, -1, -1, 11, 3, -1, -1, -1, -1);
+	uint32_t total = sl_load_be16(ip + SL_IP4_TOTAL), bits = sl_load16(ip + SL_IP4_FRAGMENT);
+	uint32_t need = sl_parse_need(l4, ip[SL_IP4_PROTOCOL]), flags;
+	__m128i key, words;
 
-	if ((middle & 0xff3f0000) != 0 || total > frame_size - SL_ETH_SIZE ||
-	    l4.need + SL_IP4_SIZE > total)
+	if ((bits & 0xff3f) != 0 || total > frame_size - SL_ETH_SIZE || need < kind->size_min ||
+	    need + SL_IP4_SIZE > total)
 		return false;
-	if ((options & SL_PARSE_CHECK_SUM) &&
-	    !sl_parse_sum_right((uint32_t)(head >> 16), middle, addresses))
+	if ((options & SL_PARSE_CHECK_SUM) && !sl_parse_sum_right(ip))
 		return false;
-	flags |= (uint32_t)(middle >> 16 & 0x40) << 2;
-	_Static_assert(SL_PKT_DF == 0x40 << 2, "DF is shifted into its flag");
-	pkt->word[0] = l4.ports | (uint64_t)protocol << 32 | (uint64_t)SL_FAMILY_IPV4 << 40;
-	pkt->word[1] = addresses;
-	pkt->word[2] = 0;
-	pkt->word[3] = 0;
+	key = _mm_shuffle_epi8(sl_parse_load(frame + 22), to_key);
+	words = _mm_or_si128(_mm_shuffle_epi8(sl_parse_load(frame + 12), to_words),
+			     _mm_shuffle_epi8(sl_parse_load(l4 - 2), sl_parse_load(kind->shuffle)));
+	sl_parse_store(&pkt->word[0], _mm_or_si128(key, family));
+	sl_parse_store(&pkt->word[2], _mm_setzero_si128());
 	pkt->word[4] = 0;
-	sl_parse_store(pkt, &l4, total, flags, l4_off, protocol, (uint8_t)(head >> 24));
+	sl_parse_store(&pkt->word[5], words);
+	flags = sl_parse_quic(l4, ip[SL_IP4_PROTOCOL], need) | (bits & 0x40) << 2;
+	_Static_assert(SL_PKT_DF == 0x40 << 2, "DF is shifted into its flag");
+	pkt->word[7] = sl_parse_places(frame, flags, l4_off);
 	return true;
 }
 
-static inline bool sl_parse_plain6(const uint8_t *frame, uint64_t head, uint32_t frame_size,
-				   struct sl_pkt *pkt)
+static inline bool sl_parse_plain6(const uint8_t *frame, uint32_t frame_size, struct sl_pkt *pkt)
 {
 	const uint32_t l4_off = SL_ETH_SIZE + SL_IP6_SIZE;
-	uint32_t payload = sl_be16((uint16_t)(head >> 48));
-	uint8_t protocol = frame[SL_ETH_SIZE + SL_IP6_NEXT];
-	struct sl_parse_l4 l4 = sl_parse_l4(frame + l4_off, protocol);
-	uint32_t flags = (frame[0] & SL_ETH_GROUP_BIT) ? SL_PKT_GROUP : 0;
+	const uint8_t *ip = frame + SL_ETH_SIZE, *l4 = frame + l4_off;
+	uint8_t protocol = ip[SL_IP6_NEXT];
+	const struct sl_parse_l4 *kind = &sl_parse_l4_table[protocol];
+	uint32_t payload = sl_load_be16(ip + SL_IP6_PAYLOAD), need = sl_parse_need(l4, protocol);
+	uint32_t total = payload + SL_IP6_SIZE, tos = sl_load_be16(ip) >> 4 & 0xff;
+	__m128i words;
 
-	if (payload + SL_IP6_SIZE > frame_size - SL_ETH_SIZE || l4.need > payload)
+	if (total > frame_size - SL_ETH_SIZE || need < kind->size_min || need > payload)
 		return false;
-	pkt->word[0] = l4.ports | (uint64_t)protocol << 32 | (uint64_t)SL_FAMILY_IPV6 << 40;
-	pkt->word[1] = sl_load64(frame + 22);
-	pkt->word[2] = sl_load64(frame + 30);
-	pkt->word[3] = sl_load64(frame + 38);
-	pkt->word[4] = sl_load64(frame + 46);
-	sl_parse_store(pkt, &l4, payload + SL_IP6_SIZE, flags | SL_PKT_IPV6 | SL_PKT_DF, l4_off,
-		       protocol, (uint8_t)(sl_be16((uint16_t)(head >> 16)) >> 4));
+	words = _mm_set_epi64x((uint32_t)(protocol << 16 | tos << 24), (long long)total << 32);
+	words = _mm_or_si128(words,
+			     _mm_shuffle_epi8(sl_parse_load(l4 - 2), sl_parse_load(kind->shuffle)));
+	pkt->word[0] = sl_load32(l4) | (uint64_t)protocol << 32 | (uint64_t)SL_FAMILY_IPV6 << 40;
+	sl_parse_store(&pkt->word[1], sl_parse_load(ip + SL_IP6_SRC));
+	sl_parse_store(&pkt->word[3], sl_parse_load(ip + SL_IP6_DST));
+	sl_parse_store(&pkt->word[5], words);
+	pkt->word[7] = sl_parse_places(
+		frame, sl_parse_quic(l4, protocol, need) | SL_PKT_IPV6 | SL_PKT_DF, l4_off);
 	return true;
 }
 
@@ -246,11 +260,11 @@ static inline void sl_parse(const uint8_t *frame, uint32_t size, uint32_t frame_
 		uint64_t head = sl_load64(frame + SL_ETH_TYPE);
 
 		if ((head & SL_PARSE_HEAD4_MASK) == SL_PARSE_HEAD4_VALUE) {
-			if (sl_likely(sl_parse_plain4(frame, head, frame_size, options, pkt)))
+			if (sl_likely(sl_parse_plain4(frame, frame_size, options, pkt)))
 				return;
 		} else if ((head & SL_PARSE_HEAD6_MASK) == SL_PARSE_HEAD6_VALUE &&
 			   size >= SL_PARSE_SIZE6) {
-			if (sl_likely(sl_parse_plain6(frame, head, frame_size, pkt)))
+			if (sl_likely(sl_parse_plain6(frame, frame_size, pkt)))
 				return;
 		}
 	}
