@@ -41,13 +41,17 @@ static bool connects_somewhere(int fd, const char **path)
 {
 	static char own[PATH_SIZE];
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	char by_uid[32];
 
 	if (!*path)
 		*path = getenv("SLUICE_SOCKET");
 	if (*path && **path)
 		return connects(fd, *path);
 	*path = DEFAULT_PATH;
-	if (geteuid() != 0 && runtime &&
+	(void)snprintf(by_uid, sizeof(by_uid), "/run/user/%u", (unsigned)geteuid());
+	if (!runtime || !*runtime)
+		runtime = by_uid;
+	if (geteuid() != 0 &&
 	    snprintf(own, sizeof(own), "%s/sluice/control.sock", runtime) < (int)sizeof(own)) {
 		if (connects(fd, own))
 			return true;
@@ -143,15 +147,17 @@ static void tell_error(const json_t *error, const char *file)
 	const json_t *entry;
 	size_t i;
 
+	if (!file || json_array_size(list) == 0) {
+		(void)complain("%s", json_string_value(json_object_get(error, "message")));
+		return;
+	}
 	json_array_foreach(list, i, entry)
 	{
-		(void)fprintf(stderr, "%s:%lld:%lld: %s\n", file ? file : "configuration",
+		(void)fprintf(stderr, "%s:%lld:%lld: %s\n", file,
 			      json_integer_value(json_object_get(entry, "line")),
 			      json_integer_value(json_object_get(entry, "column")),
 			      json_string_value(json_object_get(entry, "message")));
 	}
-	if (json_array_size(list) == 0)
-		(void)complain("%s", json_string_value(json_object_get(error, "message")));
 }
 
 json_t *client_call(struct client *client, const char *method, json_t *params, const char *file)

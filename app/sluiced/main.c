@@ -8,13 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "ctl/control.h"
 #include "ctl/loop.h"
 #include "ctl/report.h"
+#include "ctl/server.h"
 #include "file.h"
 #include "options.h"
 #include "wire.h"
@@ -24,11 +25,14 @@ enum { EXIT_FINE = 0, EXIT_CONFIGURATION = 1, EXIT_MACHINE = 2 };
 
 struct daemon {
 	struct options options;
-	struct sl_conf *conf;
+	struct sl_conf *file; /* what the configuration file says */
+	struct sl_restore restore;
+	const struct sl_conf *conf; /* what runs: the file's, or what was kept */
 	struct wire wire;
 	struct wire_idle idle;
 	struct sl_model *model;
 	struct sl_loop *loop;
+	struct sl_control *control;
 	struct sl_model_listener listener;
 	bool reads_file; /* whose warnings were said with their places */
 	char *report;
@@ -57,10 +61,11 @@ static void reload(void *context)
 {
 	struct daemon *daemon = context;
 	struct sl_change change = {
-		.kind = SL_CHANGE_APPLY, .why = "SIGHUP", .uid = getuid(), .pid = 0};
+		.kind = SL_CHANGE_APPLY, .why = "reload", .uid = getuid(), .pid = 0};
 	struct sl_change_result result;
 	struct sl_err err = {0};
 	struct sl_conf *conf;
+	uint64_t before;
 
 	if (file_read(daemon->options.file, &conf) < 0) {
 		sl_log(SL_LOG_ERROR, "%s: not applied; everything goes on as before",
@@ -69,11 +74,14 @@ static void reload(void *context)
 	}
 	change.conf = conf;
 	daemon->reads_file = true;
-	if (sl_model_change(daemon->model, &change, false, &result, &err) < 0)
+	before = sl_control_file_set(daemon->control, sl_conf_digest(conf));
+	if (sl_model_change(daemon->model, &change, false, &result, &err) < 0) {
+		(void)sl_control_file_set(daemon->control, before);
 		sl_log(SL_LOG_ERROR, "%s: not applied: %s", daemon->options.file, err.text);
-	else
+	} else {
 		sl_log(SL_LOG_NOTICE, "%s: applied, generation %llu", daemon->options.file,
 		       (unsigned long long)result.generation);
+	}
 	daemon->reads_file = false;
 	sl_change_result_fini(&result);
 	sl_conf_destroy(conf);
@@ -84,6 +92,14 @@ static void each_second(void *context)
 	struct daemon *daemon = context;
 
 	wire_tick(&daemon->wire, sl_clock_ms());
+	sl_control_second(daemon->control);
+}
+
+static void turn_ended(void *context)
+{
+	struct daemon *daemon = context;
+
+	sl_control_turn_ended(daemon->control);
 }
 
 static bool is_idle(void *context)
@@ -114,12 +130,9 @@ static int start_model(struct daemon *daemon, struct sl_err *err)
 	int status;
 
 	wire_model_options(&daemon->wire, &options);
-	if (daemon->conf->dataplane.hash_key_set)
-		memcpy(&options.hash_key, daemon->conf->dataplane.hash_key,
-		       sizeof(options.hash_key));
-	else if (getrandom(&options.hash_key, sizeof(options.hash_key), 0) < 0)
-		return sl_err_set(err, -errno, "no random numbers: %s", strerror(errno));
-	status = sl_model_create(&options, daemon->conf, NULL, &result, &daemon->model, err);
+	options.hash_key = daemon->restore.hash_key;
+	status = sl_model_create(&options, daemon->conf, daemon->restore.image, &result,
+				 &daemon->model, err);
 	sl_change_result_fini(&result);
 	if (status < 0)
 		return status;
@@ -129,21 +142,42 @@ static int start_model(struct daemon *daemon, struct sl_err *err)
 	return sl_model_flush(daemon->model, err);
 }
 
+static int start_control(struct daemon *daemon, struct sl_err *err)
+{
+	struct sl_control_spec spec = {
+		.base = sl_loop_base(daemon->loop),
+		.model = daemon->model,
+		.version = SLUICE_VERSION,
+		.file = daemon->options.file,
+	};
+
+	wire_control_cores(&daemon->wire, &spec);
+	return sl_control_create(&spec, &daemon->restore, &daemon->control, err);
+}
+
 static int start(struct daemon *daemon, struct sl_err *err)
 {
 	struct sl_loop_hooks hooks = {
 		.context = daemon,
 		.reload = reload,
 		.second = each_second,
+		.turn_ended = turn_ended,
 		.idle = daemon->options.idle_set ? is_idle : NULL,
 	};
 	bool debug = sl_log_level_get() >= SL_LOG_DEBUG;
-	int status = wire_open(&daemon->wire, daemon->conf, debug, err);
+	int status = sl_restore_open(daemon->file, &daemon->restore, err);
 
+	daemon->conf = daemon->restore.conf;
+	if (status == 0)
+		status = sl_server_probe(daemon->conf->control.socket, err);
+	if (status == 0)
+		status = wire_open(&daemon->wire, daemon->conf, debug, err);
 	if (status == 0)
 		status = start_model(daemon, err);
 	if (status == 0)
 		status = sl_loop_create(daemon->model, &hooks, &daemon->loop);
+	if (status == 0)
+		status = start_control(daemon, err);
 	if (status == 0)
 		status = wire_launch(&daemon->wire, err);
 	return status;
@@ -191,9 +225,11 @@ static int run(struct daemon *daemon)
 	wire_drain(&daemon->wire);
 	if (daemon->model)
 		make_report(daemon);
+	sl_control_destroy(daemon->control, status == EXIT_FINE);
 	sl_loop_destroy(daemon->loop);
 	sl_model_destroy(daemon->model);
 	wire_close(&daemon->wire);
+	sl_restore_fini(&daemon->restore);
 	if (status == EXIT_FINE && write_report(daemon) < 0)
 		status = EXIT_MACHINE;
 	free(daemon->report);
@@ -211,10 +247,10 @@ int main(int argc, char **argv)
 	if (status != 0)
 		return status > 0 ? EXIT_FINE : EXIT_CONFIGURATION;
 	sl_log_level_set(daemon.options.level);
-	if (file_read(daemon.options.file, &daemon.conf) < 0)
+	if (file_read(daemon.options.file, &daemon.file) < 0)
 		return EXIT_CONFIGURATION;
 	if (!daemon.options.check)
 		status = run(&daemon);
-	sl_conf_destroy(daemon.conf);
+	sl_conf_destroy(daemon.file);
 	return status;
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -268,6 +269,29 @@ void wire_model_options(struct wire *wire, struct sl_model_options *options)
 		.port_device = port_device,
 		.queues_passed = queues_passed,
 	};
+}
+
+static void add_core(struct sl_control_spec *spec, const char *kind, uint32_t number, int cpu,
+		     const uint64_t *busy_cycles, const uint64_t *all_cycles)
+{
+	struct sl_control_core *core = &spec->cores[spec->core_count++];
+
+	(void)snprintf(core->name, sizeof(core->name), "%s%" PRIu32, kind, number);
+	core->cpu = cpu;
+	core->busy_cycles = busy_cycles;
+	core->all_cycles = all_cycles;
+}
+
+void wire_control_cores(const struct wire *wire, struct sl_control_spec *spec)
+{
+	const struct sl_conf_dataplane *conf = &wire->conf->dataplane;
+
+	for (uint32_t c = 0; c < wire->eal.rx_count; c++)
+		add_core(spec, "rx", c, c < conf->rx_cpu_count ? conf->rx_cpus[c] : -1,
+			 &wire->core_stats[c]->busy_cycles, &wire->core_stats[c]->all_cycles);
+	for (uint32_t w = 0; w < wire->eal.worker_count; w++)
+		add_core(spec, "worker", w, conf->worker_cpus[w],
+			 &wire->worker_stats[w]->busy_cycles, &wire->worker_stats[w]->all_cycles);
 }
 
 /* ---- running ------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "ctl/conf.h"
+#include "ctl/control.h"
 #include "ctl/model.h"
 #include "io/eal.h"
 #include "io/port.h"
@@ -53,6 +54,9 @@ int wire_open(struct wire *wire, const struct sl_conf *conf, bool debug, struct 
 
 /* What the model is told of it; context of the hooks is wire. */
 void wire_model_options(struct wire *wire, struct sl_model_options *options);
+
+/* The threads, for `status` and metrics. */
+void wire_control_cores(const struct wire *wire, struct sl_control_spec *spec);
 
 /* Launches workers and cores; a snapshot was published. */
 int wire_launch(struct wire *wire, struct sl_err *err);

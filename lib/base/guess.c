@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 
 #define DISTANCE_MAX 3u
+#define LENGTH_MIN   3u /* shorter words are like any other short word */
 
 static uint32_t min3(uint32_t a, uint32_t b, uint32_t c)
 {
@@ -58,7 +59,8 @@ static const char *only_beginning(const char *word, const char *const *words, ui
 
 const char *sl_guess(const char *word, const char *const *words, uint32_t count)
 {
-	uint32_t allowed = (uint32_t)SL_MAX(strnlen(word, SL_GUESS_LENGTH_MAX) / 3, (size_t)1);
+	uint32_t length = (uint32_t)strnlen(word, SL_GUESS_LENGTH_MAX);
+	uint32_t allowed = length < LENGTH_MIN ? 0 : SL_MAX(length / 3, 1u);
 	uint32_t best = SL_MIN(allowed, DISTANCE_MAX) + 1;
 	const char *found = NULL;
 

@@ -16,7 +16,8 @@
 uint32_t sl_guess_distance(const char *a, const char *b);
 
 /* The nearest of words, or NULL when none is near enough to be meant: at most a third of the
- * word's letters (at least one, at most three) are wrong, or it is the only one that begins so. */
+ * word's letters (at least one, at most three) are wrong, or it is the only one that begins so.
+ * Words of one or two letters are guessed by their beginning only. */
 const char *sl_guess(const char *word, const char *const *words, uint32_t count);
 
 #endif

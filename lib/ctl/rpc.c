@@ -101,6 +101,7 @@ static const char *const type_names[] = {
 	[SL_RPC_ARRAY] = "an array",
 	[SL_RPC_DURATION] = "a duration such as \"60s\", or a number of seconds",
 	[SL_RPC_OBJECT] = "an object",
+	[SL_RPC_SCALAR] = "a string, a number, true or false",
 };
 
 static bool has_type(const json_t *value, enum sl_rpc_type type)
@@ -121,6 +122,8 @@ static bool has_type(const json_t *value, enum sl_rpc_type type)
 		       (json_is_number(value) && json_number_value(value) >= 0);
 	case SL_RPC_OBJECT:
 		return json_is_object(value);
+	case SL_RPC_SCALAR:
+		return json_is_string(value) || json_is_number(value) || json_is_boolean(value);
 	}
 	return false;
 }

@@ -34,7 +34,7 @@ struct json_t;
 #define SL_RPC_NOT_PERMITTED	 (-32004)
 
 #define SL_RPC_TABLES_MAX     8
-#define SL_RPC_PARAMETERS_MAX 16
+#define SL_RPC_PARAMETERS_MAX 24
 
 enum sl_rpc_type {
 	SL_RPC_STRING = 0,
@@ -44,6 +44,7 @@ enum sl_rpc_type {
 	SL_RPC_ARRAY = 4,
 	SL_RPC_DURATION = 5, /* "60s", or a number of seconds */
 	SL_RPC_OBJECT = 6,
+	SL_RPC_SCALAR = 7, /* a string, a number, true or false: a value of the configuration */
 };
 
 struct sl_rpc_parameter {

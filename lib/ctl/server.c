@@ -363,6 +363,11 @@ void sl_client_release(struct sl_client *client)
 		client_resume(client);
 }
 
+bool sl_client_is_held(const struct sl_client *client)
+{
+	return client->held > 0;
+}
+
 void sl_client_subscribe(struct sl_client *client)
 {
 	client->server->subscriber_count += !client->subscribed;

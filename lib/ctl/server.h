@@ -55,6 +55,9 @@ struct sl_server_calls {
 	void *context;
 };
 
+/* -EADDRINUSE when a living daemon serves the path: to be asked before anything else is touched. */
+int sl_server_probe(const char *path, struct sl_err *err);
+
 /* Makes the folder when its last part is missing, takes over the socket file of a daemon that is
  * dead; -EADDRINUSE when one lives. The process ignores SIGPIPE from then on: clients go when they
  * like. */
@@ -77,6 +80,7 @@ void sl_client_send(struct sl_client *client, const char *text, size_t length);
 /* One more answer of this client is held back (or one less): bounds requests in flight. */
 void sl_client_hold(struct sl_client *client);
 void sl_client_release(struct sl_client *client);
+bool sl_client_is_held(const struct sl_client *client);
 
 /* The client gets what sl_server_push() says, from now on. */
 void sl_client_subscribe(struct sl_client *client);

@@ -52,6 +52,27 @@ static int try_connect(const struct sockaddr_un *addr)
 	return rc;
 }
 
+static int refuse_live(const char *path, struct sl_err *err)
+{
+	return sl_err_set(
+		err, -EADDRINUSE,
+		"control.socket %s: another daemon serves it; stop that one, or give this "
+		"one another dataplane.instance or control.socket",
+		path);
+}
+
+int sl_server_probe(const char *path, struct sl_err *err)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int rc;
+
+	if (strlen(path) >= sizeof(addr.sun_path))
+		return 0;
+	memcpy(addr.sun_path, path, strlen(path) + 1);
+	rc = try_connect(&addr);
+	return rc == 0 || rc == -EAGAIN ? refuse_live(path, err) : 0;
+}
+
 /* Removes what a dead daemon left at the path. */
 static int take_over(const struct sockaddr_un *addr, struct sl_err *err)
 {
@@ -69,10 +90,7 @@ static int take_over(const struct sockaddr_un *addr, struct sl_err *err)
 				  addr->sun_path);
 	rc = try_connect(addr);
 	if (rc == 0 || rc == -EAGAIN)
-		return sl_err_set(err, -EADDRINUSE,
-				  "control.socket %s: another daemon serves it; stop that one, or "
-				  "give this one another dataplane.instance or control.socket",
-				  addr->sun_path);
+		return refuse_live(addr->sun_path, err);
 	if (rc != -ECONNREFUSED)
 		return sl_err_set(err, rc, "control.socket %s: %s", addr->sun_path, strerror(-rc));
 	if (unlink(addr->sun_path) && errno != ENOENT)

@@ -46,6 +46,7 @@ static void what_is_far_from_all_is_not_guessed(void **state)
 	(void)state;
 	assert_null(sl_guess("xyzzy", verbs, SL_ARRAY_COUNT(verbs)));
 	assert_null(sl_guess("", verbs, 0));
+	assert_null(sl_guess("x", (const char *const[]){"a", "b"}, 2));
 }
 
 static void durations_have_units(void **state)

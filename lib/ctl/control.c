@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "ctl/control.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "ctl/control_body.h"
+#include "ctl/metrics.h"
+
+/* ---- clients ------------------------------------------------------------------------------------
+ */
+
+static void send_message(struct sl_client *client, const json_t *message)
+{
+	char *text = json_dumps(message, JSON_COMPACT);
+
+	if (text)
+		sl_client_send(client, text, strlen(text));
+	free(text);
+}
+
+/* Answers come in the order of their requests: behind one that is held all wait. */
+static void on_line(struct sl_client *client, const char *line, size_t length, void *context)
+{
+	struct sl_control *control = context;
+	struct sl_rpc_answer answer;
+	struct sl_held *held;
+
+	sl_rpc_handle(&control->rpc, sl_client_peer(client), line, length, &answer);
+	if (answer.subscribe)
+		sl_client_subscribe(client);
+	if (!answer.message)
+		return;
+	held = answer.held || sl_client_is_held(client) ? calloc(1, sizeof(*held)) : NULL;
+	if (!held) {
+		send_message(client, answer.message);
+		json_decref(answer.message);
+		return;
+	}
+	held->client = client;
+	held->message = answer.message;
+	held->change = answer.held;
+	sl_client_hold(client);
+	STAILQ_INSERT_TAIL(&control->held, held, link);
+}
+
+static void on_too_long(struct sl_client *client, void *context)
+{
+	char sentence[96];
+	json_t *message;
+
+	(void)context;
+	(void)snprintf(sentence, sizeof(sentence), "a line has at most %u octets",
+		       SL_SERVER_LINE_MAX);
+	message = sl_rpc_error(SL_RPC_INVALID_REQUEST, sentence);
+	send_message(client, message);
+	json_decref(message);
+}
+
+static void on_closed(struct sl_client *client, void *context)
+{
+	struct sl_control *control = context;
+	struct sl_held *held;
+
+	STAILQ_FOREACH(held, &control->held, link)
+	if (held->client == client)
+		held->client = NULL;
+	if (control->staged.pid == sl_client_peer(client)->pid)
+		sl_staged_drop(&control->staged);
+}
+
+/* ---- events -------------------------------------------------------------------------------------
+ */
+
+static void push_event(struct sl_control *control, json_t *params)
+{
+	json_t *message =
+		json_pack("{s:s, s:s, s:o}", "jsonrpc", "2.0", "method", "event", "params", params);
+	char *text = message ? json_dumps(message, JSON_COMPACT) : NULL;
+
+	if (text)
+		sl_server_push(control->server, text, strlen(text));
+	free(text);
+	json_decref(message);
+}
+
+/* What was changed, in a few words. */
+static void say_what(const struct sl_change *change, const struct sl_change_result *result,
+		     char *what, size_t size)
+{
+	size_t used = 0;
+
+	what[0] = '\0';
+	if (change->kind == SL_CHANGE_ROLLBACK)
+		(void)snprintf(what, size, "to generation %llu",
+			       (unsigned long long)change->image->generation);
+	else if (change->kind == SL_CHANGE_TABLE_SET)
+		(void)snprintf(what, size, "pool %s: slots as given", change->pool);
+	else
+		for (uint32_t i = 0; i < result->sentence_count && used + 1 < size; i++)
+			used += (size_t)snprintf(what + used, size - used, "%s%s", i ? "; " : "",
+						 result->sentences[i]);
+	if (!what[0])
+		(void)snprintf(what, size, "nothing differs");
+}
+
+static void change_line(const struct sl_control *control, const struct sl_model_event *event,
+			struct sl_history_line *line)
+{
+	const struct sl_change *change = event->change;
+
+	*line = (struct sl_history_line){
+		.generation = event->generation,
+		.wall_ms = event->wall_ms,
+		.uid = change->uid,
+		.pid = change->pid,
+		.file_digest = control->file_digest,
+	};
+	(void)snprintf(line->verb, sizeof(line->verb), "%s",
+		       change->why ? change->why : sl_change_name(change->kind));
+	say_what(change, event->result, line->what, sizeof(line->what));
+}
+
+/* Socket permissions and metrics follow the configuration at run time; the change is made, so that
+ * what fails is a warning. */
+static void follow_control(struct sl_control *control, const struct sl_model_event *event)
+{
+	const struct sl_conf_control *old = &event->before->conf->control;
+	const struct sl_conf_control *new = &event->after->conf->control;
+	struct sl_server_options options = {
+		.path = new->socket, .mode = new->mode, .group = new->group};
+	struct sl_err err = {0};
+
+	if ((old->mode != new->mode || strcmp(old->group, new->group) != 0) &&
+	    sl_server_permit(control->server, &options, &err))
+		(void)sl_change_warn(event->result, "%s", err.text);
+	if (strcmp(old->metrics, new->metrics) != 0 &&
+	    sl_metrics_listen(control->metrics, new->metrics, &err))
+		(void)sl_change_warn(event->result, "%s", err.text);
+	if (strcmp(old->state, new->state) != 0)
+		(void)sl_change_warn(event->result,
+				     "control.state is read at the start: until then changes go on "
+				     "into \"%s\"",
+				     control->keep ? sl_keep_path(control->keep) : "");
+}
+
+static void on_change(struct sl_control *control, const struct sl_model_event *event)
+{
+	const struct sl_change *change = event->change;
+	struct sl_history_line line;
+	int rc;
+
+	change_line(control, event, &line);
+	rc = sl_history_add(control->history, &line, event, sl_model_hash_key(control->model));
+	if (rc)
+		(void)sl_change_warn(event->result, "history has no memory for this change");
+	control->unsaved = true;
+	follow_control(control, event);
+	sl_log(SL_LOG_INFO, "generation %llu: %s by uid %u pid %d: %s",
+	       (unsigned long long)line.generation, line.verb, line.uid, line.pid, line.what);
+	if (sl_server_subscriber_count(control->server) > 0)
+		push_event(control, json_pack("{s:s, s:I, s:I, s:s, s:I, s:I, s:s}", "kind",
+					      "generation", "time_ms", (json_int_t)event->wall_ms,
+					      "generation", (json_int_t)event->generation, "verb",
+					      line.verb, "uid", (json_int_t)change->uid, "pid",
+					      (json_int_t)change->pid, "text", line.what));
+}
+
+static void on_event(void *context, const struct sl_model_event *event)
+{
+	struct sl_control *control = context;
+	char text[512];
+
+	if (event->kind == SL_EVENT_CHANGE) {
+		on_change(control, event);
+		return;
+	}
+	if (sl_server_subscriber_count(control->server) == 0)
+		return;
+	if (event->kind == SL_EVENT_NODE) {
+		(void)snprintf(text, sizeof(text), "%s/%s is %s: %s", event->pool, event->node,
+			       sl_node_state_name(event->state), event->why);
+		push_event(control,
+			   json_pack("{s:s, s:I, s:I, s:s, s:s, s:s, s:s, s:s}", "kind", "node",
+				     "time_ms", (json_int_t)event->wall_ms, "generation",
+				     (json_int_t)event->generation, "pool", event->pool, "node",
+				     event->node, "state", sl_node_state_name(event->state), "why",
+				     event->why, "text", text));
+		return;
+	}
+	push_event(control, json_pack("{s:s, s:I, s:I, s:s}", "kind", "warning", "time_ms",
+				      (json_int_t)event->wall_ms, "generation",
+				      (json_int_t)event->generation, "text", event->text));
+}
+
+/* ---- the end of a turn --------------------------------------------------------------------------
+ */
+
+/* Answers of changes that are not in the file say so. */
+static void warn_held(struct sl_control *control, const char *sentence)
+{
+	struct sl_held *held;
+
+	STAILQ_FOREACH(held, &control->held, link)
+	{
+		json_t *result = json_object_get(held->message, "result");
+
+		if (held->change)
+			(void)json_array_append_new(json_object_get(result, "warnings"),
+						    json_string(sentence));
+	}
+}
+
+static void save(struct sl_control *control)
+{
+	struct sl_err err = {0};
+
+	if (!control->keep) {
+		(void)sl_history_fold(control->history);
+		control->unsaved = false;
+		return;
+	}
+	if (sl_keep_sync(control->keep, control->history, &err) == 0) {
+		if (control->failing)
+			sl_log(SL_LOG_NOTICE, "control.state %s: written again",
+			       sl_keep_path(control->keep));
+		control->unsaved = false;
+		control->failing = false;
+		return;
+	}
+	if (!control->failing)
+		sl_log(SL_LOG_ERROR, "%s: changes are made, but would not survive a restart",
+		       err.text);
+	control->failing = true;
+	(void)sl_err_prefix(&err, "made, but not kept over a restart");
+	warn_held(control, err.text);
+}
+
+void sl_control_turn_ended(struct sl_control *control)
+{
+	struct sl_held *held;
+
+	if (control->unsaved)
+		save(control);
+	while ((held = STAILQ_FIRST(&control->held))) {
+		STAILQ_REMOVE_HEAD(&control->held, link);
+		if (held->client) {
+			send_message(held->client, held->message);
+			sl_client_release(held->client);
+		}
+		json_decref(held->message);
+		free(held);
+	}
+}
+
+void sl_control_second(struct sl_control *control)
+{
+	for (uint32_t i = 0; i < control->spec.core_count; i++) {
+		const struct sl_control_core *core = &control->spec.cores[i];
+		struct sl_busy *busy = &control->busy[i];
+		uint64_t now_busy = __atomic_load_n(core->busy_cycles, __ATOMIC_RELAXED);
+		uint64_t now_all = __atomic_load_n(core->all_cycles, __ATOMIC_RELAXED);
+
+		busy->share = now_all > busy->all_before
+				      ? (double)(now_busy - busy->busy_before) /
+						(double)(now_all - busy->all_before)
+				      : 0;
+		busy->busy_before = now_busy;
+		busy->all_before = now_all;
+	}
+}
+
+uint64_t sl_control_file_set(struct sl_control *control, uint64_t digest)
+{
+	uint64_t before = control->file_digest;
+
+	control->file_digest = digest;
+	return before;
+}
+
+/* ---- start and end ------------------------------------------------------------------------------
+ */
+
+/* History begins with the present state when there was none, or when the file had its say. */
+static int begin_history(struct sl_control *control, const struct sl_restore *restore,
+			 struct sl_err *err)
+{
+	const struct sl_image *image = sl_model_image(control->model);
+	struct sl_history_line line = {
+		.generation = image->generation,
+		.uid = getuid(),
+		.pid = getpid(),
+		.verb = "start",
+		.file_digest = restore->file_digest,
+	};
+	const struct sl_change change = {.kind = SL_CHANGE_APPLY};
+	struct sl_change_result none = {0};
+	struct sl_model_event event = {.change = &change, .result = &none};
+	int rc = 0;
+
+	line.wall_ms = sl_clock_wall_ms();
+	(void)snprintf(line.what, sizeof(line.what), "%s%s", control->spec.file,
+		       restore->file_wins ? " changed: its word wins" : "");
+	event.before = restore->past.image;
+	event.after = sl_model_image(control->model);
+	if (!restore->image)
+		rc = sl_history_begin(control->history, &line, image,
+				      sl_model_hash_key(control->model));
+	else if (restore->file_wins)
+		rc = sl_history_add(control->history, &line, &event,
+				    sl_model_hash_key(control->model));
+	if (rc == 0 && control->keep)
+		return sl_keep_rewrite(control->keep, control->history, NULL, err);
+	return rc ? sl_err_set(err, rc, "no memory for history") : 0;
+}
+
+static int open_server(struct sl_control *control, struct sl_err *err)
+{
+	const struct sl_conf_control *conf = &sl_model_image(control->model)->conf->control;
+	struct sl_server_options options = {
+		.path = conf->socket, .mode = conf->mode, .group = conf->group};
+	struct sl_server_calls calls = {
+		.line = on_line, .too_long = on_too_long, .closed = on_closed, .context = control};
+	int rc = sl_server_create(control->spec.base, &options, &calls, &control->server, err);
+
+	if (rc)
+		return rc;
+	rc = sl_metrics_create(control, &control->metrics);
+	if (rc)
+		return sl_err_set(err, rc, "no memory for metrics");
+	return sl_metrics_listen(control->metrics, conf->metrics, err);
+}
+
+int sl_control_create(const struct sl_control_spec *spec, struct sl_restore *restore,
+		      struct sl_control **out, struct sl_err *err)
+{
+	struct sl_control *control = calloc(1, sizeof(*control));
+	int rc;
+
+	if (!control)
+		return sl_err_set(err, -ENOMEM, "no memory for control");
+	control->spec = *spec;
+	control->model = spec->model;
+	STAILQ_INIT(&control->held);
+	control->file_digest = restore->file_digest;
+	control->history = restore->history;
+	control->keep = restore->keep;
+	restore->history = NULL;
+	restore->keep = NULL;
+	sl_rpc_read_add(control);
+	sl_rpc_change_add(control);
+	sl_rpc_config_add(control);
+	sl_rpc_table_add(control);
+	sl_rpc_flow_add(control);
+	rc = open_server(control, err);
+	if (rc == 0)
+		rc = begin_history(control, restore, err);
+	if (rc) {
+		sl_control_destroy(control, false);
+		return rc;
+	}
+	control->listener = (struct sl_model_listener){.event = on_event, .context = control};
+	sl_model_listen(control->model, &control->listener);
+	*out = control;
+	return 0;
+}
+
+void sl_control_destroy(struct sl_control *control, bool in_good_order)
+{
+	struct sl_err err = {0};
+
+	if (!control)
+		return;
+	if (in_good_order)
+		sl_control_turn_ended(control);
+	sl_metrics_destroy(control->metrics);
+	sl_server_destroy(control->server);
+	if (in_good_order && control->keep &&
+	    sl_keep_rewrite(control->keep, control->history, NULL, &err))
+		sl_log(SL_LOG_ERROR, "%s", err.text);
+	sl_staged_drop(&control->staged);
+	sl_keep_destroy(control->keep);
+	sl_history_destroy(control->history);
+	free(control);
+}

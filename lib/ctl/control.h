@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* What operators meet: the control socket with its methods, history, the state file, metrics.
+ *
+ * Why:     one object for the application to make, to call at the end of each turn of the loop, and
+ *          to end.
+ * Shape:   a change is answered when the turn in which it was made has been published and is in the
+ *          state file; all changes of a turn share one write.
+ * Threads: control.
+ * Memory:  create and destroy (takes NULL).
+ * Errors:  0 or negative errno with a sentence.
+ */
+
+#ifndef SL_CTL_CONTROL_H
+#define SL_CTL_CONTROL_H
+
+#include "ctl/model.h"
+#include "ctl/restore.h"
+
+#define SL_CONTROL_CORES_MAX (SL_RX_CORES_MAX + SL_WORKERS_MAX)
+#define SL_CORE_NAME_SIZE    16
+
+struct event_base;
+struct sl_control;
+
+/* A thread of the data plane, for `status` and metrics. */
+struct sl_control_core {
+	char name[SL_CORE_NAME_SIZE]; /* "rx0", "worker3" */
+	int cpu;
+	const uint64_t *busy_cycles, *all_cycles; /* written by the thread */
+};
+
+struct sl_control_spec {
+	struct event_base *base;
+	struct sl_model *model;
+	const char *version;
+	const char *file; /* the configuration file's path */
+	struct sl_control_core cores[SL_CONTROL_CORES_MAX];
+	uint32_t core_count;
+};
+
+/* Listens on the socket of the model's configuration. Takes history and keep over from restore,
+ * and brings the state file up to date. */
+int sl_control_create(const struct sl_control_spec *spec, struct sl_restore *restore,
+		      struct sl_control **control, struct sl_err *err);
+
+/* Closes the socket and everything else. In good order: the state file gets what the packet path
+ * knows; the threads have ended by then. */
+void sl_control_destroy(struct sl_control *control, bool in_good_order);
+
+/* After the turn's snapshot is published: writes the state, then answers. */
+void sl_control_turn_ended(struct sl_control *control);
+void sl_control_second(struct sl_control *control);
+
+/* Reads the configuration file's word as the reason of the next change (SIGHUP): changes that are
+ * made from now on rest on it. Returns the digest before, for taking it back. */
+uint64_t sl_control_file_set(struct sl_control *control, uint64_t digest);
+
+#endif

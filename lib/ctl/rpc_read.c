@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Methods that only read: status, pools, nodes, services, stats, history, events, log.level. */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/guess.h"
+#include "base/log.h"
+#include "ctl/control_body.h"
+#include "ctl/report.h"
+
+#define HISTORY_LIMIT SL_HISTORY_MAX
+
+struct sl_model_report *sl_rpc_report(struct sl_rpc_call *call)
+{
+	struct sl_control *control = call->context;
+	struct sl_model_report *report;
+
+	if (sl_model_report_build(control->model, &report) < 0) {
+		(void)sl_rpc_fail(call, SL_RPC_INTERNAL, "no memory for a report");
+		return NULL;
+	}
+	return report;
+}
+
+int sl_rpc_find_pool(struct sl_rpc_call *call, const char *name)
+{
+	const struct sl_control *control = call->context;
+	const struct sl_image *image = sl_model_image(control->model);
+	const char *names[SL_POOLS_MAX], *guess;
+	int place = sl_image_find_pool(image, name);
+
+	if (place >= 0)
+		return place;
+	for (uint32_t p = 0; p < image->conf->pool_count; p++)
+		names[p] = image->pools[p]->name;
+	guess = sl_guess(name, names, image->conf->pool_count);
+	(void)sl_rpc_fail(call, SL_RPC_NOT_FOUND, "there is no pool \"%.64s\"%s%s%s", name,
+			  guess ? ", did you mean \"" : "", guess ? guess : "", guess ? "\"?" : "");
+	return -1;
+}
+
+/* Hands a part over to the answer. */
+static int answer(struct sl_rpc_call *call, json_t *result)
+{
+	if (!result)
+		return sl_rpc_fail(call, SL_RPC_INTERNAL, "no memory for an answer");
+	call->result = result;
+	return 0;
+}
+
+static json_t *cores_json(const struct sl_control *control)
+{
+	json_t *cores = json_array();
+
+	for (uint32_t i = 0; i < control->spec.core_count; i++)
+		(void)json_array_append_new(cores, json_pack("{s:s, s:i, s:f}", "name",
+							     control->spec.cores[i].name, "cpu",
+							     control->spec.cores[i].cpu, "busy",
+							     control->busy[i].share));
+	return cores;
+}
+
+static int method_status(struct sl_rpc_call *call)
+{
+	const struct sl_control *control = call->context;
+	struct sl_model_report *report = sl_rpc_report(call);
+	json_t *result;
+
+	if (!report)
+		return -1;
+	result = json_pack("{s:s, s:i, s:f, s:I, s:I, s:o, s:o}", "version", control->spec.version,
+			   "pid", (int)getpid(), "uptime_seconds", report->uptime_s, "generation",
+			   (json_int_t)report->generation, "snapshot", (json_int_t)report->snapshot,
+			   "ports", sl_report_ports(report), "cores", cores_json(control));
+	sl_model_report_destroy(report);
+	return answer(call, result);
+}
+
+static int method_pools(struct sl_rpc_call *call)
+{
+	struct sl_model_report *report = sl_rpc_report(call);
+	json_t *result;
+
+	if (!report)
+		return -1;
+	result = json_pack("{s:o}", "pools", sl_report_pools(report));
+	sl_model_report_destroy(report);
+	return answer(call, result);
+}
+
+/* With a pool its nodes by name; without one the nodes of each pool. */
+static int method_nodes(struct sl_rpc_call *call)
+{
+	const char *pool = sl_rpc_string(call, "pool", NULL);
+	struct sl_model_report *report;
+	json_t *pools, *nodes;
+
+	if (pool && sl_rpc_find_pool(call, pool) < 0)
+		return -1;
+	report = sl_rpc_report(call);
+	if (!report)
+		return -1;
+	pools = sl_report_nodes(report, pool);
+	sl_model_report_destroy(report);
+	if (!pools)
+		return sl_rpc_fail(call, SL_RPC_INTERNAL, "no memory for an answer");
+	nodes = pool ? json_incref(json_object_get(pools, pool)) : json_incref(pools);
+	json_decref(pools);
+	return answer(call, json_pack("{s:o}", "nodes", nodes));
+}
+
+static int method_services(struct sl_rpc_call *call)
+{
+	struct sl_model_report *report = sl_rpc_report(call);
+	json_t *result;
+
+	if (!report)
+		return -1;
+	result = json_pack("{s:o}", "services", sl_report_services(report));
+	sl_model_report_destroy(report);
+	return answer(call, result);
+}
+
+static int method_stats(struct sl_rpc_call *call)
+{
+	struct sl_model_report *report = sl_rpc_report(call);
+	json_t *result;
+
+	if (!report)
+		return -1;
+	result = sl_report_stats(report);
+	sl_model_report_destroy(report);
+	return answer(call, result);
+}
+
+static int method_history(struct sl_rpc_call *call)
+{
+	const struct sl_control *control = call->context;
+	uint64_t limit = sl_rpc_integer(call, "limit", HISTORY_LIMIT);
+	uint64_t oldest = sl_history_record(control->history, 0)->generation;
+
+	return answer(call, json_pack("{s:I, s:I, s:o}", "generation",
+				      (json_int_t)sl_model_generation(control->model), "oldest",
+				      (json_int_t)oldest, "history",
+				      sl_history_json(control->history,
+						      (uint32_t)SL_MIN(limit, UINT32_MAX))));
+}
+
+static int method_events(struct sl_rpc_call *call)
+{
+	const struct sl_control *control = call->context;
+
+	call->subscribe = true;
+	return answer(call, json_pack("{s:b, s:I}", "subscribed", 1, "generation",
+				      (json_int_t)sl_model_generation(control->model)));
+}
+
+static int method_log_level(struct sl_rpc_call *call)
+{
+	const char *name = sl_rpc_string(call, "level", NULL);
+	enum sl_log_level level;
+
+	if (name && !call->peer->may_change)
+		return sl_rpc_fail(call, SL_RPC_NOT_PERMITTED,
+				   "log.level with a level changes things: uid %u may not",
+				   (unsigned)call->peer->uid);
+	if (name && sl_log_level_parse(name, &level))
+		return sl_rpc_fail(call, SL_RPC_INVALID_VALUE,
+				   "level \"%.64s\" is none: error, warning, notice, info, debug",
+				   name);
+	if (name) {
+		sl_log_level_set(level);
+		sl_log(SL_LOG_NOTICE, "log level %s, by uid %u pid %d", name,
+		       (unsigned)call->peer->uid, (int)call->peer->pid);
+	}
+	return answer(call, json_pack("{s:s}", "level", sl_log_level_name(sl_log_level_get())));
+}
+
+static const struct sl_rpc_method methods[] = {
+	{"status", method_status, false, {{0}}},
+	{"pools", method_pools, false, {{0}}},
+	{"nodes", method_nodes, false, {{"pool", SL_RPC_STRING, false}}},
+	{"services", method_services, false, {{0}}},
+	{"stats", method_stats, false, {{0}}},
+	{"history", method_history, false, {{"limit", SL_RPC_INTEGER, false}}},
+	{"events", method_events, false, {{0}}},
+	{"log.level", method_log_level, false, {{"level", SL_RPC_STRING, false}}},
+};
+
+void sl_rpc_read_add(struct sl_control *control)
+{
+	sl_rpc_add(&control->rpc, methods, SL_ARRAY_COUNT(methods), control);
+}
