@@ -29,8 +29,8 @@
  * units of 2^16. */
 #define SL_FOLLOW_SEQ_REACH 2
 
-/* An entry of one's own not used for so many ticks is compared with those of other cores: the device
- * may have sent the flow elsewhere and back. */
+/* An entry of one's own that was not used for so many ticks, or does not fit the packet, is compared
+ * with those of other cores: the device may have sent the flow elsewhere and back. */
 #define SL_FOLLOW_FRESH_TICKS 8
 
 /* The surroundings of a burst. */

@@ -46,7 +46,7 @@ static uint64_t open_until(const struct sl_open_slot *open, const struct sl_pool
 		uint32_t refused =
 			__atomic_load_n(&memory->stamps[i][slot].refused, __ATOMIC_RELAXED);
 
-		if (refused)
+		if (refused && refused <= sl_tick(open->open_until_ms))
 			until = SL_MAX(until, ((uint64_t)refused << SL_TICK_SHIFT) + idle_ms);
 	}
 	return until;
@@ -258,28 +258,34 @@ void sl_slots_count(const struct sl_slot_table *table, uint32_t node, uint64_t n
 /* ---- services -----------------------------------------------------------------------------------
  */
 
+/* One more pool whose tables know flows of the service. */
+static int add_via(struct sl_service_view *view, uint32_t pool)
+{
+	for (uint32_t i = 0; i < view->via_count; i++)
+		if (view->via[i] == pool)
+			return 0;
+	if (view->via_count == SL_SERVICE_VIA_MAX)
+		return -EBUSY;
+	view->via[view->via_count++] = pool;
+	return 0;
+}
+
 int sl_service_view_point(struct sl_service_view *view, uint32_t pool, uint64_t now_ms,
 			  uint64_t open_ms)
 {
-	uint32_t before = view->pool;
+	bool settled = view->prior_pool == SL_SERVICE_NONE;
+	int rc;
 
-	if (pool == before)
+	if (pool == view->pool)
 		return 0;
-	if (view->prior_pool == SL_SERVICE_NONE) {
-		view->prior_pool = before;
+	rc = add_via(view, view->pool);
+	if (rc)
+		return rc;
+	if (settled || now_ms >= view->open_until_ms) {
+		view->prior_pool = view->pool;
 		view->open_until_ms = now_ms + open_ms;
-		view->via_count = 0;
-	} else {
-		if (view->via_count == SL_SERVICE_VIA_MAX)
-			return -EBUSY;
-		view->via[view->via_count++] = before;
-		if (now_ms >= view->open_until_ms) {
-			view->via[view->via_count - 1] = view->prior_pool;
-			view->prior_pool = before;
-			view->open_until_ms = now_ms + open_ms;
-		} else if (pool == view->prior_pool) {
-			view->open_until_ms = now_ms;
-		}
+	} else if (pool == view->prior_pool) {
+		view->open_until_ms = now_ms;
 	}
 	view->pool = pool;
 	view->moved_at_ms = now_ms;
@@ -289,13 +295,12 @@ int sl_service_view_point(struct sl_service_view *view, uint32_t pool, uint64_t 
 static bool is_service_needed(const struct sl_service_view *view, const struct sl_stamp *stamp,
 			      uint64_t now_ms, uint64_t idle_ms)
 {
-	uint64_t away = (uint64_t)__atomic_load_n(&stamp->away, __ATOMIC_RELAXED) << SL_TICK_SHIFT;
-	uint64_t refused = (uint64_t)__atomic_load_n(&stamp->refused, __ATOMIC_RELAXED)
-			   << SL_TICK_SHIFT;
+	uint32_t away = __atomic_load_n(&stamp->away, __ATOMIC_RELAXED);
+	uint32_t refused = __atomic_load_n(&stamp->refused, __ATOMIC_RELAXED);
 
 	return now_ms < view->open_until_ms || !is_old(view->moved_at_ms, now_ms, idle_ms) ||
-	       (away && !is_old(away, now_ms, idle_ms)) ||
-	       (refused && !is_old(refused, now_ms, idle_ms));
+	       (away && !is_old((uint64_t)away << SL_TICK_SHIFT, now_ms, idle_ms)) ||
+	       (refused && !is_old((uint64_t)refused << SL_TICK_SHIFT, now_ms, idle_ms));
 }
 
 bool sl_service_view_settle(struct sl_service_view *view, uint32_t index,

@@ -71,8 +71,8 @@ void sl_slots_count(const struct sl_slot_table *table, uint32_t node, uint64_t n
  */
 
 /* Points the service at pool: it opens as a whole for open_ms (the longest idle timeout of both
- * pools), its prior the old pool's answer. -EBUSY: it was pointed at too many pools
- * (SL_SERVICE_VIA_MAX) before it settled. The pools that the view names must stay in the snapshot
+ * pools), its prior the old pool's answer. -EBUSY: it was at too many pools (SL_SERVICE_VIA_MAX)
+ * since it was settled. The pools that the view names must stay in the snapshot, with their tables,
  * until it has settled. */
 int sl_service_view_point(struct sl_service_view *view, uint32_t pool, uint64_t now_ms,
 			  uint64_t open_ms);

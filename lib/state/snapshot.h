@@ -173,7 +173,7 @@ struct sl_service_view {
 	uint16_t mss_clamp; /* 0: none */
 	uint8_t echo;	    /* enum sl_service_echo */
 	uint8_t spare[3];
-	uint32_t via_count; /* pools between prior_pool and pool whose tables know flows of it */
+	uint32_t via_count; /* pools it was at since it was settled: their tables know its flows */
 	uint32_t via[SL_SERVICE_VIA_MAX];
 };
 

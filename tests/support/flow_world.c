@@ -80,10 +80,14 @@ void world_init(struct world *world, uint32_t core_count, uint32_t slot_count,
 		must(sl_core_stats_create(&world->cores[i].stats) == 0, "stats");
 	}
 	world->snapshot = snapshot;
+	for (uint32_t i = 0; i < core_count; i++)
+		world->seen[i] = snapshot;
 }
 
 void world_fini(struct world *world)
 {
+	for (uint32_t i = 0; i < world->core_count; i++)
+		world_catch_up(world, i);
 	sl_snapshot_release(world->snapshot);
 	for (uint32_t i = 0; i < world->core_count; i++)
 		sl_core_stats_destroy(world->cores[i].stats);
@@ -99,10 +103,41 @@ struct sl_snapshot *world_edit(struct world *world)
 	return copy;
 }
 
+static bool is_seen(const struct world *world, const struct sl_snapshot *snapshot)
+{
+	for (uint32_t i = 0; i < world->core_count; i++)
+		if (world->seen[i] == snapshot)
+			return true;
+	return false;
+}
+
+/* Releases what no core sees any more. */
+static void reclaim(struct world *world)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < world->old_count; i++) {
+		if (is_seen(world, world->old[i]))
+			world->old[kept++] = world->old[i];
+		else
+			sl_snapshot_release(world->old[i]);
+	}
+	world->old_count = kept;
+}
+
+void world_catch_up(struct world *world, uint32_t core)
+{
+	world->seen[core] = world->snapshot;
+	reclaim(world);
+}
+
 void world_commit(struct world *world, struct sl_snapshot *snapshot)
 {
-	sl_snapshot_release(world->snapshot);
+	world->old[world->old_count++] = world->snapshot;
 	world->snapshot = snapshot;
+	for (uint32_t i = 0; i < world->core_count && !world->lags; i++)
+		world->seen[i] = snapshot;
+	reclaim(world);
 }
 
 void world_node_flags(struct world *world, uint32_t node, uint8_t flags)
@@ -235,9 +270,9 @@ static uint32_t decide(struct world *world, uint32_t core, const struct sl_pkt *
 	burst.pkt[0] = *pkt;
 	burst.verdict[0] = SL_VERDICT_NODE;
 	if (look)
-		sl_decide_look(world->snapshot, &world->cores[core], &burst, world->now_ms);
+		sl_decide_look(world->seen[core], &world->cores[core], &burst, world->now_ms);
 	else
-		sl_decide(world->snapshot, &world->cores[core], &burst, world->now_ms);
+		sl_decide(world->seen[core], &world->cores[core], &burst, world->now_ms);
 	if (why)
 		*why = burst.why[0];
 	return burst.verdict[0] == SL_VERDICT_NODE ? burst.node[0] : SL_NODE_NOBODY;

@@ -28,6 +28,11 @@ struct world {
 	uint32_t core_count;
 	uint64_t now_ms;
 	uint32_t slot_count;
+	/* With lags set, a core goes on with the snapshot it has until world_catch_up(). */
+	bool lags;
+	struct sl_snapshot *seen[WORLD_CORES];
+	struct sl_snapshot *old[WORLD_CORES + 1]; /* those that some core still sees */
+	uint32_t old_count;
 };
 
 /* One service for TCP, UDP and the rest to 192.0.2.10 on pool 0, another to 192.0.2.11 on pool 1;
@@ -39,6 +44,9 @@ void world_fini(struct world *world);
 /* A copy of the snapshot to edit; world_commit() puts it in the place of the one before. */
 struct sl_snapshot *world_edit(struct world *world);
 void world_commit(struct world *world, struct sl_snapshot *snapshot);
+
+/* The core sees the present snapshot. */
+void world_catch_up(struct world *world, uint32_t core);
 
 /* What an operator does: the flags of a node (not the slots), the words of a pool. */
 void world_node_flags(struct world *world, uint32_t node, uint8_t flags);

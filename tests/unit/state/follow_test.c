@@ -109,8 +109,14 @@ static void a_spoofed_syn_does_not_pull_a_live_connection_over(void **state)
 	assert_int_equal(give(world_tcp(1, SYN, 0x70000000)), 2);
 	assert_int_equal(give(world_tcp(1, ACK, 5)), 1);
 	assert_int_equal(counts().begun, 1);
-	assert_int_equal(give(world_tcp(1, ACK, 0x70000001)), 2);
 	assert_int_equal(counts().tracked, 1);
+	world.now_ms += TCP_IDLE_MS - 1000;
+	assert_int_equal(give(world_tcp(1, ACK, 5)), 1);
+	world.now_ms += 2000;
+	assert_int_equal(give(world_tcp(1, SYN, 0x70000000)), 2);
+	assert_int_equal(give(world_tcp(1, ACK, 5)), 1);
+	assert_int_equal(give(world_tcp(1, ACK, 0x70000001)), 2);
+	assert_int_equal(counts().tracked, 2);
 }
 
 static void sequence_numbers_up_to_2_17_ahead_are_the_connections(void **state)

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "state/place.h"
+
+#include "state/hash.h"
+#include "state/pool_memory.h"
+
+/* ---- slots and services -------------------------------------------------------------------------
+ */
+
+static void find_slot(const struct sl_follow *follow, const struct sl_pool_view *pool,
+		      uint64_t hash, struct sl_place *place)
+{
+	uint32_t slot = (uint32_t)(hash >> pool->shift);
+	uint32_t word = pool->words[slot];
+
+	*place = (struct sl_place){
+		.node = word & SL_SLOT_NODE, .lent = word & SL_SLOT_LENT, .slot = slot};
+	if (word & SL_SLOT_OPEN) {
+		const struct sl_open_slot *open = &pool->open[word & SL_SLOT_NODE];
+
+		place->node = open->node;
+		place->lent = open->lent;
+		place->unsettled = true;
+		if (sl_place_keeps(follow, open->prior))
+			place->of_slot = (struct sl_prior){open->prior, open->open_until_ms};
+	}
+}
+
+/* A service that was pointed at another pool: its prior is what the old pool says. */
+static void find_service(const struct sl_follow *follow, const struct sl_service_view *service,
+			 const struct sl_pkt *pkt, struct sl_place *place)
+{
+	const struct sl_pool_view *prior = &follow->snapshot->pools[service->prior_pool];
+	struct sl_place old;
+	uint32_t node;
+
+	place->unsettled = true;
+	if (!prior->words)
+		return;
+	find_slot(follow, prior, sl_hash_slot(follow->snapshot, prior, pkt), &old);
+	node = follow->now_ms < old.of_slot.until_ms ? old.of_slot.node : old.node;
+	if (sl_place_keeps(follow, node))
+		place->of_service = (struct sl_prior){node, service->open_until_ms};
+}
+
+void sl_place_find(const struct sl_follow *follow, const struct sl_follow_pkt *pkt,
+		   struct sl_place *place)
+{
+	const struct sl_service_view *service = &follow->snapshot->services[pkt->service];
+	const struct sl_prior *prior = &place->of_service;
+
+	find_slot(follow, pkt->pool, pkt->hash, place);
+	if (service->prior_pool != SL_SERVICE_NONE)
+		find_service(follow, service, pkt->pkt, place);
+	if (place->of_slot.node && follow->now_ms >= place->of_service.until_ms)
+		prior = &place->of_slot;
+	place->prior = prior->node;
+	place->open = follow->now_ms < prior->until_ms;
+}
+
+/* ---- stamps -------------------------------------------------------------------------------------
+ */
+
+/* Whether the prior is held open for one idle timeout more. */
+static bool is_held(const struct sl_follow *follow, const struct sl_pool_view *pool,
+		    const struct sl_prior *prior, uint32_t refused)
+{
+	uint64_t longest =
+		SL_MAX(SL_MAX(pool->idle_ms_tcp, pool->idle_ms_udp), pool->idle_ms_other);
+
+	return prior->node && refused && refused <= sl_tick(prior->until_ms) &&
+	       follow->now_ms < ((uint64_t)refused << SL_TICK_SHIFT) + longest;
+}
+
+static bool is_held_by_any(const struct sl_follow *follow, const struct sl_pool_view *pool,
+			   uint32_t slot, const struct sl_prior *prior)
+{
+	for (uint32_t i = 0; i < pool->memory->core_count; i++)
+		if (is_held(follow, pool, prior,
+			    __atomic_load_n(&pool->stamps[i][slot].refused, __ATOMIC_RELAXED)))
+			return true;
+	return false;
+}
+
+/* The same for the service: some core could not enter the flow in one of the pools it was at. */
+static bool is_service_held(const struct sl_follow *follow, const struct sl_follow_pkt *pkt,
+			    const struct sl_place *place)
+{
+	const struct sl_snapshot *snapshot = follow->snapshot;
+	const struct sl_service_view *service = &snapshot->services[pkt->service];
+
+	if (!place->of_service.node)
+		return false;
+	for (uint32_t i = 0; i < service->via_count; i++) {
+		const struct sl_pool_view *pool = &snapshot->pools[service->via[i]];
+		uint64_t hash;
+
+		if (!pool->words || !pool->memory)
+			continue;
+		hash = sl_hash_slot(snapshot, pool, pkt->pkt);
+		if (is_held_by_any(follow, pool, (uint32_t)(hash >> pool->shift),
+				   &place->of_service))
+			return true;
+	}
+	return is_held_by_any(follow, pkt->pool, place->slot, &place->of_service);
+}
+
+void sl_place_hold(const struct sl_follow *follow, const struct sl_follow_pkt *pkt,
+		   struct sl_place *place)
+{
+	const struct sl_prior *prior = &place->of_service;
+
+	if (follow->now_ms < prior->until_ms)
+		return;
+	if (!is_service_held(follow, pkt, place)) {
+		prior = &place->of_slot;
+		if (follow->now_ms < prior->until_ms ||
+		    !is_held_by_any(follow, pkt->pool, place->slot, prior))
+			return;
+	}
+	place->prior = prior->node;
+	place->open = place->held = true;
+}
+
+static inline void stamp(uint32_t *word, uint64_t now_ms)
+{
+	uint32_t tick = sl_tick(now_ms);
+
+	if (*word != tick)
+		__atomic_store_n(word, tick, __ATOMIC_RELAXED);
+}
+
+/* Whether the packet's service is unsettled. */
+static bool is_pointed(const struct sl_follow *follow, const struct sl_follow_pkt *pkt)
+{
+	return follow->snapshot->services[pkt->service].prior_pool != SL_SERVICE_NONE;
+}
+
+void sl_place_stamp_away(const struct sl_follow *follow, const struct sl_follow_pkt *pkt,
+			 const struct sl_place *place)
+{
+	if (pkt->node == place->node || !place->unsettled ||
+	    pkt->pool->tracking == SL_TRACKING_FULL)
+		return;
+	stamp(&pkt->pool->stamps[follow->core->index][place->slot].away, follow->now_ms);
+	if (is_pointed(follow, pkt))
+		stamp(&follow->core->stats->service_stamps[pkt->service].away, follow->now_ms);
+}
+
+void sl_place_stamp_refused(const struct sl_follow *follow, const struct sl_follow_pkt *pkt,
+			    const struct sl_place *place)
+{
+	if (!place->open || place->held)
+		return;
+	stamp(&pkt->pool->stamps[follow->core->index][place->slot].refused, follow->now_ms);
+	if (is_pointed(follow, pkt))
+		stamp(&follow->core->stats->service_stamps[pkt->service].refused, follow->now_ms);
+}
