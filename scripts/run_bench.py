@@ -7,26 +7,39 @@
     scripts/bench path --flows 1000000 --tracking full
                                      options that are not ours go to the benchmark
     --json                           one JSON object a line: name, unit, value and what it was measured on
+    --plot FILE.svg | --plot DIR     draws them (one picture, or one a kind of figure)
 """
 
 import json
 import os
+import platform
 import subprocess
 import sys
+
+import plot_bench
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FOLDER = os.path.join(TOP, "build", "tests", "bench")
 
-# name: program, its arguments, what it measures
+# name: program, its arguments for JSON lines, what it measures
 BENCHES = {
     "floor": ("path_bench", (), "receive and transmit on net_null, headers written each packet"),
     "path": ("path_bench", (), "the whole path beside the floor; --flows N --nodes N --services N"
                                " --encap ipip --tracking none --ipv6"),
-    "table": ("table_bench", (), "schedulers: build, rebuild, memory, worst share, movement, lookup"),
+    "table": ("table_bench", ("--json",), "schedulers: build, rebuild, memory, worst share, movement, lookup"),
     "pkt": ("pkt_bench", (), "parse, hash, encapsulation"),
     "state": ("state_bench", (), "services, slots, flow table"),
 }
 ALWAYS = ("name", "value", "unit", "min", "max")
+
+
+def machine():
+    """The processor's name."""
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        for line in file:
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.machine()
 
 
 def run(program, arguments):
@@ -35,7 +48,7 @@ def run(program, arguments):
     process = subprocess.Popen([path, *arguments], stdout=subprocess.PIPE, text=True, cwd=TOP)
     for line in process.stdout:
         try:
-            yield json.loads(line)
+            yield {**json.loads(line), "machine": machine()}
         except ValueError:
             print(line, end="", file=sys.stderr)
     if process.wait():
@@ -69,16 +82,21 @@ def show(figures):
 
 
 def split(arguments):
-    """Names, whether JSON is wanted, and the options of the benchmarks."""
-    names, options, as_json = [], [], False
+    """Names, whether JSON is wanted, where to draw, and the options of the benchmarks."""
+    names, options, as_json, plot = [], [], False, None
+    arguments = iter(arguments)
     for argument in arguments:
         if argument == "--json":
             as_json = True
+        elif argument == "--plot":
+            plot = next(arguments, None)
+            if plot is None:
+                raise SystemExit("scripts/bench: --plot takes FILE.svg or a folder")
         elif not options and not argument.startswith("-"):
             names.append(argument)
         else:
             options.append(argument)
-    return names, options, as_json
+    return names, options, as_json, plot
 
 
 def main(arguments):
@@ -91,7 +109,7 @@ def main(arguments):
         for name, (_, _, what) in there.items():
             print(f"{name:10} {what}")
         return 0
-    names, options, as_json = split(arguments)
+    names, options, as_json, plot = split(arguments)
     unknown = [name for name in names if name not in there]
     if unknown:
         print(f"scripts/bench: there is no benchmark {unknown[0]}; --list names them: "
@@ -105,8 +123,14 @@ def main(arguments):
         job = (there[name][0], (*there[name][1], *options))
         if job not in wanted:
             wanted.append(job)
+    everything = []
     for program, its_arguments in wanted:
         figures = []
+        if "--json" in its_arguments and not as_json and not plot:  # it has a table of its own
+            subprocess.run([os.path.join(FOLDER, program), *(a for a in its_arguments if a != "--json")],
+                           check=True)
+            print(flush=True)
+            continue
         for figure in run(program, its_arguments):
             if as_json:
                 print(json.dumps(figure), flush=True)
@@ -114,6 +138,9 @@ def main(arguments):
         if figures and not as_json:
             show(figures)
             print()
+        everything += figures
+    if plot and everything:
+        print("\n".join(plot_bench.draw(everything, plot)), file=sys.stderr)
     return 0
 
 
