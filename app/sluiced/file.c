@@ -42,7 +42,8 @@ static void say(const char *path, enum sl_log_level level, const struct sl_conf_
 		uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
-		sl_log(level, "%s:%" PRIu32 ":%" PRIu32 ": %s", path, list[i].line, list[i].column,
+		sl_log(level, "%s:%" PRIu32 ":%" PRIu32 ": %s%s", path, list[i].line,
+		       list[i].column, level == SL_LOG_WARNING ? "warning: " : "",
 		       list[i].message);
 }
 

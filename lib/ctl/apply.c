@@ -137,6 +137,8 @@ static void say_pool(struct sl_edit *edit, const struct pair *pair)
 			      b->name, a->flow_entries, b->flow_entries);
 	if (a->outer_df != b->outer_df)
 		sl_change_say(edit->result, "pool %s: outer_df changes", b->name);
+	if (a->oversize != b->oversize)
+		sl_change_say(edit->result, "pool %s: oversize changes", b->name);
 	if (a->health.type != b->health.type || a->health.port != b->health.port ||
 	    a->health.interval_ms != b->health.interval_ms ||
 	    a->health.timeout_ms != b->health.timeout_ms || a->health.rise != b->health.rise ||

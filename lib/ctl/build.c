@@ -47,6 +47,12 @@ static uint8_t flags_of(const struct sl_image_node *node, bool regardless)
 	return flags;
 }
 
+static bool splits(const struct sl_conf_pool *pool, const struct sl_conf_node *node)
+{
+	return pool->oversize == SL_OVERSIZE_FRAGMENT && node->encap != SL_ENCAP_NONE &&
+	       sl_conf_outer_df(pool, node) != SL_ENCAP_DF_SET;
+}
+
 static void view_node(const struct sl_model *model, uint32_t place, uint32_t n, bool regardless,
 		      struct sl_node_view *view)
 {
@@ -69,6 +75,8 @@ static void view_node(const struct sl_model *model, uint32_t place, uint32_t n, 
 		return;
 	if (!encap_of(model, sl_image_pool_conf(model->image, place), conf, &view->encap))
 		view->flags |= SL_NODE_NO_NEIGHBOR;
+	if (splits(sl_image_pool_conf(model->image, place), conf))
+		view->flags |= SL_NODE_SPLITS;
 	view->l3_size_max =
 		(uint16_t)(model->image->conf->ports[conf->port].mtu - view->encap.overhead);
 }

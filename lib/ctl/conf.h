@@ -46,6 +46,8 @@ enum sl_conf_hash {
 	SL_CONF_HASH_DST = 4,
 	SL_CONF_HASH_INNER_5_TUPLE = 5,
 };
+/* What becomes of packets without DF that are too big once encapsulated. */
+enum sl_conf_oversize { SL_OVERSIZE_DROP = 0, SL_OVERSIZE_FRAGMENT = 1 };
 /* The outer IPv4 header's don't-fragment bit. */
 enum sl_conf_outer_df {
 	SL_OUTER_DF_POOL = 0, /* of a node: as its pool says */
@@ -152,6 +154,7 @@ struct sl_conf_pool {
 	uint32_t idle_ms_tcp, idle_ms_udp, idle_ms_other;
 	uint32_t flow_entries;
 	enum sl_conf_outer_df outer_df; /* never SL_OUTER_DF_POOL */
+	enum sl_conf_oversize oversize;
 	struct sl_conf_health health;
 	struct sl_conf_node *nodes;
 	uint32_t node_count;

@@ -89,6 +89,11 @@ static void check_health(struct sl_conf_reader *reader, const struct sl_conf_fou
 	}
 	if (path && health->path && health->path[0] != '/')
 		sl_conf_error(reader, path, "`path` starts with a slash");
+	if (reader->errors->count == 0)
+		sl_conf_warn_at(reader, found->node->line, found->node->column,
+				"this version runs no health checks: the nodes of the pool count "
+				"as healthy "
+				"until they are disabled by hand");
 }
 
 static const struct sl_conf_table health_table = {
@@ -148,6 +153,9 @@ static const struct sl_conf_word outer_dfs[] = {{"copy", SL_OUTER_DF_COPY},
 						{"clear", SL_OUTER_DF_CLEAR},
 						{NULL, 0}};
 
+static const struct sl_conf_word oversizes[] = {
+	{"drop", SL_OVERSIZE_DROP}, {"fragment", SL_OVERSIZE_FRAGMENT}, {NULL, 0}};
+
 static const struct sl_conf_key node = {.name = "nodes",
 					.type = &sl_conf_mapping,
 					.size = sizeof(struct sl_conf_node),
@@ -182,6 +190,7 @@ static const struct sl_conf_key pool_keys[] = {
 	 P(outer_df),
 	 .words = outer_dfs,
 	 .fallback = SL_OUTER_DF_COPY},
+	{.name = "oversize", .type = &sl_conf_word, P(oversize), .words = oversizes},
 	{.name = "health", .type = &sl_conf_mapping, P(health), .table = &health_table},
 	{.name = "nodes",
 	 .type = &sl_conf_list,
@@ -213,6 +222,16 @@ static void check_tracking(struct sl_conf_reader *reader, const struct sl_conf_f
 		      "scheduler %s chooses for each new flow and tracks all of them; `tracking: "
 		      "full` would be right, or leave it out",
 		      sl_sched_name(pool->scheduler));
+}
+
+static void check_oversize(struct sl_conf_reader *reader, const struct sl_conf_found *found,
+			   const struct sl_conf_pool *pool)
+{
+	if (pool->oversize == SL_OVERSIZE_FRAGMENT && pool->outer_df == SL_OUTER_DF_SET)
+		sl_conf_error(
+			reader, sl_conf_found_value(found, "oversize"),
+			"`outer_df: set` forbids fragments; `oversize: drop` would be right, or "
+			"another `outer_df`");
 }
 
 static uint64_t total_weight(const struct sl_conf_pool *pool)
@@ -267,6 +286,7 @@ static void check_pool(struct sl_conf_reader *reader, const struct sl_conf_found
 			      reader->node_total, SL_NODES_MAX);
 	check_symmetric(reader, found, pool);
 	check_tracking(reader, found, pool);
+	check_oversize(reader, found, pool);
 	check_shares(reader, pool);
 }
 

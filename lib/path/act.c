@@ -137,6 +137,28 @@ static __attribute__((noinline, cold)) void refuse(struct sl_path_core *core,
 	}
 }
 
+/* A packet that may be sent in fragments of the tunnel. */
+static __attribute__((noinline, cold)) bool in_pieces(struct sl_path_core *core,
+						      const struct sl_snapshot *snapshot,
+						      const struct sl_node_view *view,
+						      struct rte_mbuf *packet, uint32_t i)
+{
+	const struct sl_pkt *pkt = &core->burst.pkt[i];
+	uint8_t *l3 = rte_pktmbuf_mtod_offset(packet, uint8_t *, pkt->l3_off);
+	int32_t front = (int32_t)pkt->l3_off - view->encap.size;
+
+	if (!(view->flags & SL_NODE_SPLITS) || (pkt->flags & SL_PKT_DF) ||
+	    packet->data_off + front < 0)
+		return false;
+	core->outer_id += (uint16_t)core->spec.core_count;
+	sl_encap_write(&view->encap, l3, pkt, core->burst.hash[i], core->outer_id);
+	reshape(packet, front, pkt->l3_size + view->encap.size);
+	if (!sl_path_split(core, packet, view->port, snapshot->ports[view->port].mtu,
+			   core->burst.hash[i]))
+		drop(core, packet, SL_DROP_TOO_BIG);
+	return true;
+}
+
 static inline bool to_remote(struct sl_path_core *core, const struct sl_snapshot *snapshot,
 			     uint32_t port, const struct sl_node_view *view,
 			     struct rte_mbuf *packet, uint32_t i)
@@ -157,6 +179,8 @@ static inline bool to_remote(struct sl_path_core *core, const struct sl_snapshot
 		}
 		refusal = SL_DROP_TX_FAILED;
 	}
+	if (refusal == SL_DROP_TOO_BIG && in_pieces(core, snapshot, view, packet, i))
+		return true;
 	refuse(core, snapshot, port, i, refusal, view->l3_size_max);
 	return false;
 }

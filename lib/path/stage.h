@@ -27,6 +27,7 @@ struct rte_mbuf;
 
 #define SL_PATH_QUEUES_MAX (SL_PORTS_MAX * 4) /* that one core polls */
 #define SL_PATH_HEAD_SIZE  512		      /* octets of headers that are made contiguous */
+#define SL_PATH_PIECES_MAX 32		      /* fragments of one tunnel packet */
 #define SL_PATH_HOLD_MAX   256		      /* early fragments kept back */
 #define SL_PATH_HOLD_MS	   100		      /* how long: the first one is on its way, or lost */
 
@@ -112,6 +113,12 @@ void sl_path_show_frames(struct sl_path_core *core);
 /* Hands every packet of the burst to where its verdict says, and counts it. port: index of the one
  * it came in by. */
 void sl_path_act(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t port);
+
+/* Sends the tunnel packet, whose outer header forbids no fragments, in fragments of at most mtu octets.
+ * False: that many cannot be had; the packet is still the caller's. hash: for the identification of
+ * IPv6. */
+bool sl_path_split(struct sl_path_core *core, struct rte_mbuf *packet, uint32_t port, uint32_t mtu,
+		   uint64_t hash);
 
 /* Pushes a stage's packets into its worker's ring; what finds no room is waited for or dropped. */
 void sl_path_stage_flush(struct sl_path_core *core, struct sl_stage *stage);

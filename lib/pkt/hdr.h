@@ -41,6 +41,7 @@
 #define SL_IP4_DF	      0x4000
 #define SL_IP4_MF	      0x2000
 #define SL_IP4_FRAGMENT_MASK  0x1fff /* in units of 8 octets */
+#define SL_IP6_FRAGMENT_SIZE  8
 #define SL_IP4_DATAGRAM_LIMIT 65535
 
 #define SL_IP6_SIZE    40

@@ -60,6 +60,7 @@ enum sl_node_state {
 /* sl_node_view.flags */
 #define SL_NODE_KEEPS	    0x01 /* its live flows stay with it: up, draining, drained, leaving */
 #define SL_NODE_TAKES	    0x02 /* takes new flows: up */
+#define SL_NODE_SPLITS	    0x08 /* remote: what is too big without DF is sent in fragments */
 #define SL_NODE_NO_NEIGHBOR 0x04 /* remote whose next hop's MAC address is not known */
 
 /* Two cache lines: all that the packet path needs to hand a packet to the node. */

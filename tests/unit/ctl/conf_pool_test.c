@@ -75,6 +75,17 @@ static void each_key_of_pools_has_its_range_and_its_sentence(void **state)
 		 "1:35: `flow_entries` takes a whole number from 64 to 268435456, not `0`\n", ""},
 		{"pools: [{name: web, outer_df: keep}]\n" DATAPLANE PORTS SERVICES,
 		 "1:31: `outer_df` takes copy, set or clear, not `keep`\n", ""},
+		{"pools: [{name: web, oversize: fragment}]\n" DATAPLANE PORTS SERVICES, "", ""},
+		{"pools: [{name: web, outer_df: set, oversize: fragment}]\n" DATAPLANE PORTS
+			 SERVICES,
+		 "1:46: `outer_df: set` forbids fragments; `oversize: drop` would be right, or "
+		 "another "
+		 "`outer_df`\n",
+		 ""},
+		{"pools: [{name: web, health: {type: tcp, port: 80}}]\n" DATAPLANE PORTS SERVICES,
+		 "",
+		 "1:29: this version runs no health checks: the nodes of the pool count as healthy "
+		 "until they are disabled by hand\n"},
 		{"pools: [{name: web, health: {}}]\n" DATAPLANE PORTS SERVICES,
 		 "1:29: `type` is missing: health needs it\n", ""},
 		{"pools: [{name: web, health: {type: ping}}]\n" DATAPLANE PORTS SERVICES,
