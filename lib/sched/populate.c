@@ -6,7 +6,8 @@
 #include "sched/order.h"
 
 #define WORD_BITS    64
-#define QUICK_CLAIMS 16 /* claims a turn, on average: fewer cost a mispredicted branch each */
+#define TURN_CLAIMS  16 /* claims a turn, on average: fewer cost a mispredicted branch each */
+#define SECTION_BITS 8	/* a section has at least 2^8 slots */
 #define DEALT	     16 /* one in so many claims is dealt at the end */
 #define GOLDEN	     0x9e3779b9u /* 2^32 by the golden section */
 
@@ -14,6 +15,8 @@ struct turn {
 	uint32_t next;	 /* place of the next preference, before scrambling */
 	uint32_t skip;	 /* odd */
 	uint32_t claims; /* to make in all */
+	uint32_t made;	 /* of them, when sections are gone through */
+	uint32_t phase;	 /* of the fractions of a claim that sections leave */
 	uint32_t index;
 };
 
@@ -53,6 +56,7 @@ static void prepare(struct population *population, const struct sl_roster *roste
 		population->turns[i] = (struct turn){.next = (uint32_t)(hash >> 32),
 						     .skip = ((uint32_t)hash & mask) | 1,
 						     .claims = node->quota,
+						     .phase = (uint32_t)sl_prng_mix(hash),
 						     .index = node->index};
 	}
 }
@@ -79,17 +83,19 @@ static void claim_next(struct population *population, struct turn *turn, uint32_
 	}
 }
 
-/* The nearest slot after it among its 64, or of the next 64 that are not all taken. */
-static void claim_nearest(struct population *population, struct turn *turn, uint32_t count)
+/* Within a section, the nearest slot after the preferred one among its 64, or of the next 64 that are
+ * not all taken. */
+static void claim_nearest(struct population *population, struct turn *turn, uint32_t count,
+			  uint32_t first, uint32_t section_bits)
 {
 	uint32_t words = population->roster->slot_count / WORD_BITS;
-	uint32_t shift = 32 - population->roster->slot_bits;
+	uint32_t shift = 32 - (population->roster->slot_bits - section_bits);
 	uint32_t next = turn->next, index = turn->index;
 	uint32_t *slots = population->slots;
 	uint64_t *free = population->free;
 
 	for (; count > 0; count--, next += GOLDEN) {
-		uint32_t slot = next >> shift;
+		uint32_t slot = first + (next >> shift);
 		uint32_t word = slot / WORD_BITS, bit = slot % WORD_BITS;
 
 		while (sl_unlikely(free[word] == 0))
@@ -104,33 +110,49 @@ static void claim_nearest(struct population *population, struct turn *turn, uint
 	turn->next = next;
 }
 
+/* In section s of S a node that has c claims to make comes to floor(((s + 1) * c + phase) / S). */
+static void claim_sections(struct population *population, uint32_t section_bits)
+{
+	uint32_t size = population->roster->slot_count >> section_bits;
+
+	for (uint32_t section = 0; section < 1u << section_bits; section++) {
+		for (uint32_t i = 0; i < population->roster->count; i++) {
+			struct turn *turn = &population->turns[i];
+			uint64_t phase = ((uint64_t)turn->phase << section_bits) >> 32;
+			uint64_t due =
+				((uint64_t)turn->claims * (section + 1) + phase) >> section_bits;
+
+			claim_nearest(population, turn, (uint32_t)due - turn->made, section * size,
+				      section_bits);
+			turn->made = (uint32_t)due;
+		}
+	}
+}
+
 /* In round r of R a node that has c claims to make comes to floor((r + 1) * c / R) of them,
  * one more at once, so that everyone's first preference is heard in the first round. */
-static inline uint32_t due(uint32_t claims, uint32_t round, uint32_t round_bits)
+static inline uint32_t due_in(uint32_t claims, uint32_t round, uint32_t round_bits)
 {
 	uint64_t rounds = 1ull << round_bits;
 
 	return (uint32_t)(((uint64_t)claims * (round + 1) + rounds - 1) >> round_bits);
 }
 
-static inline void play(struct population *population, uint32_t round_bits, bool quickly)
+static void claim_rounds(struct population *population, uint32_t round_bits)
 {
 	for (uint32_t round = 0; round < 1u << round_bits; round++) {
 		for (uint32_t i = 0; i < population->roster->count; i++) {
 			struct turn *turn = &population->turns[i];
-			uint32_t made = round > 0 ? due(turn->claims, round - 1, round_bits) : 0;
-			uint32_t more = due(turn->claims, round, round_bits) - made;
+			uint32_t made = round > 0 ? due_in(turn->claims, round - 1, round_bits) : 0;
 
-			if (quickly)
-				claim_nearest(population, turn, more);
-			else
-				claim_next(population, turn, more);
+			claim_next(population, turn,
+				   due_in(turn->claims, round, round_bits) - made);
 		}
 	}
 }
 
-/* log2, rounded down, of the rounds in which nodes on average make `claims` claims a turn. */
-static uint32_t rounds_for(const struct sl_roster *roster, uint32_t claims)
+/* log2, rounded down, of the turns in which nodes make `claims` claims each time, on average. */
+static uint32_t turns_for(const struct sl_roster *roster, uint32_t claims)
 {
 	return 31 - (uint32_t)__builtin_clz(SL_MAX(roster->slot_count / roster->count / claims, 1));
 }
@@ -167,7 +189,7 @@ void sl_populate(const struct sl_roster *roster, void *memory, uint32_t *slots)
 	struct population population;
 
 	prepare(&population, roster, memory, slots);
-	play(&population, rounds_for(roster, 1), false);
+	claim_rounds(&population, turns_for(roster, 1));
 }
 
 void sl_populate_quickly(const struct sl_roster *roster, void *memory, uint32_t *slots)
@@ -177,7 +199,8 @@ void sl_populate_quickly(const struct sl_roster *roster, void *memory, uint32_t 
 	prepare(&population, roster, memory, slots);
 	for (uint32_t i = 0; i < roster->count; i++)
 		population.turns[i].claims -= population.turns[i].claims / DEALT;
-	play(&population, rounds_for(roster, QUICK_CLAIMS), true);
+	claim_sections(&population,
+		       SL_MIN(turns_for(roster, TURN_CLAIMS), roster->slot_bits - SECTION_BITS));
 	for (uint32_t i = 0; i < roster->count; i++)
 		population.turns[i].claims = roster->nodes[i].quota / DEALT;
 	deal(&population);

@@ -24,10 +24,11 @@ size_t sl_populate_memsize(uint32_t node_count, uint32_t slot_count);
  * slots, so that a small skip makes no run of neighbours. The roster is not empty. */
 void sl_populate(const struct sl_roster *roster, void *memory, uint32_t *slots);
 
-/* Ten times as fast, for a table whose likeness to those of other sets of nodes matters less:
- * sixteen claims a turn, preferences step round the table by the golden section (a node's
- * slots lie evenly apart), one that is taken leads to the nearest free slot, and the last
- * sixteenth of the slots is dealt in the fixed order of slots. The roster is not empty. */
+/* Ten times as fast, for a table whose likeness to those of other sets of nodes matters less: the
+ * table is gone through by sections, so that it stays in the cache; in each, nodes claim their part
+ * of it in one turn; preferences step round the section by the golden section (a node's slots lie
+ * evenly apart), one that is taken leads to the nearest free slot, and the last sixteenth of the
+ * slots is dealt in the fixed order of slots. The roster is not empty. */
 void sl_populate_quickly(const struct sl_roster *roster, void *memory, uint32_t *slots);
 
 #endif

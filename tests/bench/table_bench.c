@@ -104,9 +104,9 @@ static void pool_init(struct pool *pool, uint32_t count, uint32_t slots)
 	pool->count = count;
 	pool->slots = slots;
 	pool->nodes = must(calloc(count + 1, sizeof(*pool->nodes)));
-	pool->table = must(calloc(slots, sizeof(*pool->table)));
-	pool->after = must(calloc(slots, sizeof(*pool->after)));
-	pool->former = must(calloc(slots, sizeof(*pool->former)));
+	pool->table = must(__real_sl_mem_alloc(slots * sizeof(*pool->table)));
+	pool->after = must(__real_sl_mem_alloc(slots * sizeof(*pool->after)));
+	pool->former = must(__real_sl_mem_alloc(slots * sizeof(*pool->former)));
 	pool->held = must(calloc(count + 2, sizeof(*pool->held)));
 	pool->held_after = must(calloc(count + 2, sizeof(*pool->held_after)));
 	for (uint32_t i = 0; i <= count; i++)
@@ -119,9 +119,9 @@ static void pool_init(struct pool *pool, uint32_t count, uint32_t slots)
 static void pool_fini(struct pool *pool)
 {
 	free(pool->nodes);
-	free(pool->table);
-	free(pool->after);
-	free(pool->former);
+	__real_sl_mem_free(pool->table, pool->slots * sizeof(*pool->table));
+	__real_sl_mem_free(pool->after, pool->slots * sizeof(*pool->after));
+	__real_sl_mem_free(pool->former, pool->slots * sizeof(*pool->former));
 	free(pool->held);
 	free(pool->held_after);
 }
