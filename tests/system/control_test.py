@@ -1,0 +1,619 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""The control socket of the real daemon: every method, every error code, limits, permissions.
+
+    client -> UNIX socket -> sluiced (net_ring, workers a b c of pool web)
+"""
+
+import json
+import os
+import pwd
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+import urllib.request
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+from tap import Failed, Skip, case, equal, run, true  # noqa: E402
+import control  # noqa: E402
+import daemon  # noqa: E402
+from control import refused  # noqa: E402
+
+LINE_MAX = 1 << 20
+
+
+class Talk:
+    """A daemon and a session with it."""
+
+    def __init__(self, port=None, **more):
+        self.folder = daemon.Folder().__enter__()
+        if port == "busy":
+            port = control.busy(self.folder)
+        self.conf = control.conf(self.folder, port=port, **more)
+        self.daemon = daemon.Daemon(self.folder, self.conf)
+
+    def __enter__(self):
+        self.daemon.__enter__()
+        self.daemon.ready()
+        self.path = self.daemon.socket
+        self.session = daemon.Session(self.path)
+        return self
+
+    def __exit__(self, *_):
+        self.session.__exit__()
+        self.daemon.__exit__()
+        self.folder.__exit__()
+
+
+# ---- framing
+
+
+@case("what is no JSON, a batch, an invalid request, an unknown method have their codes")
+def framing():
+    with Talk() as talk:
+        for octets, code, ident in [
+                (b"hello\n", -32700, None), (b"\n", -32700, None), (b"{\n", -32700, None),
+                (b"\xff\xfe\n", -32700, None), (b"[]\n", -32600, None), (b"7\n", -32600, None),
+                (b'[{"jsonrpc":"2.0","id":1,"method":"status"}]\n', -32600, None),
+                (b'{"id":3,"method":"status"}\n', -32600, 3),
+                (b'{"jsonrpc":"2.0","id":4}\n', -32600, 4),
+                (b'{"jsonrpc":"2.0","id":"x","method":"nothing"}\n', -32601, "x"),
+                (b'{"jsonrpc":"2.0","id":5,"method":"status","params":[1]}\n', -32602, 5),
+                (b'{"jsonrpc":"2.0","id":6,"method":"status","params":{"a":1}}\n', -32602, 6),
+                (b'{"jsonrpc":"2.0","id":6,"id":6,"method":"status"}\n', -32600, 6)]:
+            answers, _ = control.raw(talk.path, octets)
+            equal([(a["id"], a["error"]["code"]) for a in answers], [(ident, code)], repr(octets))
+
+
+@case("requests in pieces, many in one piece, and a last one without newline are answered in order")
+def pieces():
+    with Talk() as talk:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(5)
+            client.connect(talk.path)
+            text = b"".join(b'{"jsonrpc":"2.0","id":%d,"method":"status"}\n' % n for n in range(50))
+            for at in range(0, len(text), 37):
+                client.sendall(text[at:at + 37])
+            lines = client.makefile("rb")
+            equal([json.loads(lines.readline())["id"] for _ in range(50)], list(range(50)), "ids")
+        answers, closed = control.raw(talk.path, b'{"jsonrpc":"2.0","id":1,"method":"status"}',
+                                      half_close=True)
+        equal((len(answers), closed), (1, True), "answered and closed")
+
+
+@case("a notification is carried out and not answered")
+def notification():
+    with Talk() as talk:
+        answers, _ = control.raw(talk.path, b'{"jsonrpc":"2.0","method":"node.set_weight",'
+                                 b'"params":{"pool":"web","node":"a","weight":7}}\n')
+        equal(answers, [], "answers")
+        equal(talk.session.result("nodes", pool="web")["nodes"]["a"]["weight"], 7, "weight")
+
+
+@case("a line of 1 MiB is taken, one octet more is -32600 and closed")
+def long_line():
+    with Talk() as talk:
+        start = b'{"jsonrpc":"2.0","id":1,"method":"status"'
+        for size, codes, end in [(LINE_MAX, [None], False), (LINE_MAX + 1, [-32600], True)]:
+            line = start + b" " * (size - len(start) - 1) + b"}\n"
+            answers, closed = control.raw(talk.path, line)
+            equal([a.get("error", {}).get("code") for a in answers], codes, f"{size} octets")
+            equal(closed, end, f"closed after {size} octets")
+        answers, closed = control.raw(talk.path, b"x" * (3 * LINE_MAX))
+        equal([a["error"]["code"] for a in answers], [-32600], "without end")
+        talk.session.result("status")
+
+
+@case("a client that reads nothing is not read from, and others are served")
+def slow_reader():
+    with Talk() as talk:
+        with socket.socket(socket.AF_UNIX) as slow:
+            slow.setblocking(False)
+            slow.connect(talk.path)
+            line, sent = b'{"jsonrpc":"2.0","id":1,"method":"config.get"}\n' * 100, 0
+            end = time.monotonic() + 2
+            while time.monotonic() < end:
+                try:
+                    sent += slow.send(line)
+                except BlockingIOError:
+                    time.sleep(0.01)
+            true(sent < 4 * LINE_MAX, f"{sent} octets were taken from who reads nothing")
+            start = time.monotonic()
+            talk.session.result("status")
+            true(time.monotonic() - start < 0.5, "others wait")
+
+
+@case("a connection more than the limit is told so")
+def connections():
+    with Talk() as talk:
+        clients = []
+        try:
+            for _ in range(300):
+                client = socket.socket(socket.AF_UNIX)
+                client.settimeout(2)
+                client.connect(talk.path)
+                clients.append(client)
+            said = clients[-1].recv(1000)
+            true(b"too many connections" in said, repr(said))
+        finally:
+            for client in clients:
+                client.close()
+        time.sleep(0.2)
+        daemon.Session(talk.path).__exit__()
+        talk.session.result("status")
+
+
+# ---- reading
+
+
+@case("status, pools, nodes, services, stats answer the objects of the contract")
+def objects():
+    with Talk() as talk:
+        call = talk.session.result
+        status = call("status")
+        true({"version", "uptime_seconds", "generation", "ports", "cores"} <= set(status), status)
+        equal(set(status["ports"]["p0"]), {"rx_packets", "rx_bytes", "tx_packets", "tx_bytes",
+                                           "rx_missed", "tx_failed"}, "port")
+        equal([core["name"] for core in status["cores"]], ["rx0", "worker0"], "cores")
+        pool = call("pools")["pools"]["web"]
+        equal((pool["scheduler"], pool["slots"]), ("minimal", 4096), "pool")
+        nodes = call("nodes", pool="web")["nodes"]
+        equal(nodes, call("nodes")["nodes"]["web"], "nodes with and without pool")
+        equal(nodes["c"]["weight"], 50.5, "weight")
+        true({"state", "slots", "expected_share", "measured_share", "since_ms", "why"} <=
+             set(nodes["a"]), nodes["a"])
+        equal(sum(n["slots"] for n in nodes.values()), 4096, "slots of nodes")
+        equal(set(call("services")["services"]["all"]) >= {"packets", "bytes"}, True, "service")
+        stats = call("stats")
+        for name in ("generation", "uptime_seconds", "ports", "services", "pools", "dropped",
+                     "punted", "balance"):
+            true(name in stats, f"stats has no {name}")
+
+
+@case("what is not there is -32001 with a guess")
+def not_found():
+    with Talk() as talk:
+        error = refused(talk.session, -32001, "nodes", pool="wbe")
+        true('did you mean "web"' in error["message"], error)
+        refused(talk.session, -32001, "flows", pool="nothing")
+        refused(talk.session, -32001, "flows", pool="web", node="nobody")
+        refused(talk.session, -32001, "table.get", pool="nothing")
+        refused(talk.session, -32001, "node.set_weight", pool="web", node="zz", weight=1)
+        refused(talk.session, -32001, "node.set_weight", pool="zz", node="a", weight=1)
+        refused(talk.session, -32001, "node.drain", pool="*", node="zz")
+        refused(talk.session, -32001, "rollback", generation=99)
+
+
+# ---- changing
+
+
+@case("a weight is changed, moving the least; its answer has every member")
+def set_weight():
+    with Talk() as talk:
+        answer = talk.session.result("node.set_weight", pool="web", node="a", weight=80)
+        equal(set(answer), {"generation", "moved_slots", "least_slots", "warnings"}, "members")
+        equal(answer["generation"], 2, "generation")
+        equal(answer["moved_slots"], answer["least_slots"], "moved and least")
+        true(answer["moved_slots"]["web"] > 0, answer)
+        again = talk.session.result("node.set_weight", pool="web", node="a", weight=80)
+        equal(again["generation"], 3, "a change that changes nothing is a generation too")
+        equal(again["moved_slots"].get("web", 0), 0, "moved")
+        answer = talk.session.result("node.set_weight", pool="*", node="a", weight=81)
+        equal(answer["generation"], 4, "by *")
+
+
+@case("wrong weights, keys and durations are -32003, wrong types -32602, and change nothing")
+def wrong_values():
+    with Talk() as talk:
+        before = control.state(talk.session)
+        for weight in (-1, 1000000.5, 1e300, 0.0000001):
+            refused(talk.session, -32003, "node.set_weight", pool="web", node="a", weight=weight)
+        refused(talk.session, -32602, "node.set_weight", pool="web", node="a", weight="5")
+        refused(talk.session, -32602, "node.set_weight", pool="web", node="a", weight=None)
+        refused(talk.session, -32602, "node.set_weight", pool="web", node="a")
+        refused(talk.session, -32602, "node.set_weight", pool="web", node="a", weight=1, extra=1)
+        refused(talk.session, -32003, "node.drain", pool="web", node="a", deadline="soon")
+        refused(talk.session, -32602, "node.drain", pool="web", node="a", deadline=-1)
+        refused(talk.session, -32003, "node.add", pool="web", node="a", worker=0)
+        refused(talk.session, -32003, "node.add", pool="web", node="d", worker=9)
+        refused(talk.session, -32003, "node.add", pool="web", node="d", keys={"wrker": 0})
+        refused(talk.session, -32003, "node.add", pool="web", node="d e", worker=0)
+        refused(talk.session, -32003, "explain", src="1.2.3.4", dst="::1")
+        refused(talk.session, -32003, "explain", src="1.2.3", dst="1.2.3.4")
+        refused(talk.session, -32602, "explain", dst="1.2.3.4")
+        refused(talk.session, -32003, "log.level", level="loud")
+        refused(talk.session, -32003, "table.set", pool="web", nodes=["a"], table=[0, 1])
+        refused(talk.session, -32003, "table.set", pool="web", nodes=["a"], table=[0] * 100)
+        equal(control.state(talk.session), before, "state after refusals")
+
+
+@case("if_generation refuses with -32002, dry_run answers the present generation and changes nothing")
+def conditions():
+    with Talk() as talk:
+        call = talk.session.result
+        refused(talk.session, -32002, "node.set_weight", pool="web", node="a", weight=1,
+                if_generation=7)
+        before = control.state(talk.session)
+        for method, params in [("node.set_weight", {"node": "a", "weight": 1}),
+                               ("node.add", {"node": "d", "worker": 0}),
+                               ("node.remove", {"node": "a"}), ("node.drain", {"node": "a"}),
+                               ("node.disable", {"node": "a"}), ("node.enable", {"node": "a"})]:
+            answer = call(method, pool="web", dry_run=True, **params)
+            equal(answer["generation"], 1, f"generation of a dry {method}")
+        equal(control.state(talk.session), before, "state after dry runs")
+        answer = call("node.set_weight", pool="web", node="a", weight=1, if_generation=1)
+        equal(answer["generation"], 2, "generation")
+
+
+@case("nodes are added and removed, drained, disabled and enabled")
+def nodes():
+    with Talk() as talk:
+        call = talk.session.result
+        call("node.add", pool="web", node="d", worker=0, weight=12.25)
+        call("node.add", pool="web", node="e", keys={"worker": "0", "weight": 3})
+        members = call("nodes", pool="web")["nodes"]
+        equal((members["d"]["weight"], members["e"]["weight"]), (12.25, 3), "weights")
+        drained = call("node.drain", pool="web", node="d", deadline="60s")
+        equal(set(drained["left"]), {"slots", "flows", "exact"}, "left")
+        state = {n: v["state"] for n, v in call("nodes", pool="web")["nodes"].items()}
+        true(state["d"] in ("draining", "drained"), state)
+        equal(call("nodes", pool="web")["nodes"]["d"]["slots"], 0, "slots of a draining node are lent")
+        call("node.enable", pool="web", node="d")
+        call("node.disable", pool="web", node="e")
+        state = {n: v["state"] for n, v in call("nodes", pool="web")["nodes"].items()}
+        equal((state["d"], state["e"]), ("up", "disabled"), "states")
+        call("node.remove", pool="web", node="d", now=True)
+        refused(talk.session, -32001, "node.enable", pool="web", node="d")
+        true("name: d" not in call("config.get")["text"], "d is still in the configuration")
+
+
+# ---- configurations
+
+
+@case("config.get gives what config.apply takes and config.diff finds equal")
+def config_round():
+    with Talk() as talk:
+        call = talk.session.result
+        call("node.set_weight", pool="web", node="a", weight=33.125)
+        text = call("config.get")["text"]
+        equal(call("config.diff", text=text)["changes"], [], "differences")
+        answer = call("config.apply", text=text)
+        equal(answer["moved_slots"].get("web", 0), 0, "moved")
+        equal(call("config.get")["text"], text, "text")
+
+
+@case("every error of a configuration comes with its place, and nothing is applied")
+def config_errors():
+    with Talk() as talk:
+        text = talk.session.result("config.get")["text"]
+        before = control.state(talk.session)
+        wrong = text.replace("weight: 50.5", "weight: -1").replace("name: web", "nmae: web")
+        for method in ("config.apply", "config.check", "config.diff"):
+            error = refused(talk.session, -32003, method, text=wrong)
+            true(len(error["data"]["errors"]) >= 2, error)
+            for entry in error["data"]["errors"]:
+                equal(set(entry), {"line", "column", "message"}, "members")
+                true(entry["line"] >= 1 and entry["column"] >= 1 and entry["message"], entry)
+        refused(talk.session, -32003, "config.apply", text="")
+        refused(talk.session, -32602, "config.apply")
+        equal(control.state(talk.session), before, "state")
+
+
+@case("what needs a restart is refused by name")
+def config_restart():
+    with Talk() as talk:
+        text = talk.session.result("config.get")["text"]
+        error = refused(talk.session, -32003, "config.apply",
+                        text=text.replace("packet_buffers: 8192", "packet_buffers: 16384"))
+        true("packet_buffers" in error["message"] and "restart" in error["message"], error)
+
+
+@case("a change of what is hashed needs force")
+def config_force():
+    with Talk() as talk:
+        text = talk.session.result("config.get")["text"]
+        other = text.replace("  - name: web\n", "  - name: web\n    hash: src\n")
+        true(other != text, text)
+        refused(talk.session, -32003, "config.apply", text=other)
+        talk.session.result("config.apply", text=other, force=True)
+
+
+@case("pools and services come, change and go by apply; SIGHUP reads the file again")
+def config_apply():
+    with Talk() as talk:
+        call = talk.session.result
+        more = control.conf(talk.folder, pools=[{"name": "dns", "slots": 256,
+                                                 "nodes": [control.node("x")]}],
+                            services=[{"name": "all", "address": "any", "pool": "web"},
+                                      {"name": "dns", "address": "192.0.2.53", "pool": "dns"}])
+        more["dataplane"] = talk.conf["dataplane"]
+        diff = call("config.diff", text=json.dumps(more))
+        true(any("dns" in line for line in diff["changes"]), diff)
+        equal(call("status")["generation"], 1, "generation after diff")
+        call("config.apply", text=json.dumps(more))
+        equal(set(call("pools")["pools"]), {"web", "dns"}, "pools")
+        equal(set(call("services")["services"]), {"all", "dns"}, "services")
+        talk.conf["pools"][0]["nodes"][0]["weight"] = 77
+        talk.folder.write("sluiced.yaml", talk.conf)
+        talk.daemon.process.send_signal(signal.SIGHUP)
+        end = time.monotonic() + 5
+        while call("status")["generation"] < 3 and time.monotonic() < end:
+            time.sleep(0.02)
+        nodes = call("nodes", pool="web")["nodes"]
+        equal(nodes["a"]["weight"], 77, "weight after SIGHUP")
+        equal(call("history")["history"][-1]["verb"], "reload", "verb")
+        equal(set(call("services")["services"]), {"all"}, "services")
+
+
+# ---- history, tables
+
+
+@case("history says who did what, when, and rollback restores tables, weights and hands exactly")
+def history():
+    with Talk() as talk:
+        call = talk.session.result
+        states = {1: control.state(talk.session)}
+        steps = [("node.set_weight", {"node": "a", "weight": 10}),
+                 ("node.add", {"node": "d", "worker": 0, "weight": 40}),
+                 ("node.drain", {"node": "b"}), ("node.remove", {"node": "c", "now": True}),
+                 ("node.set_weight", {"node": "d", "weight": 55.5}), ("node.disable", {"node": "a"})]
+        for method, params in steps:
+            generation = call(method, pool="web", **params)["generation"]
+            states[generation] = control.state(talk.session)
+        lines = call("history")["history"]
+        equal([line["verb"] for line in lines],
+              ["start", "set-weight", "add-node", "drain", "remove-node", "set-weight", "disable"],
+              "verbs")
+        equal({(line["uid"], line["pid"]) for line in lines[1:]}, {(os.geteuid(), os.getpid())}, "who")
+        true(lines[1]["moved_slots"]["web"] > 0, lines[1])
+        equal(len(call("history", limit=2)["history"]), 2, "limit")
+        for generation in (3, 1, 6, 2, 7, 4, 5):
+            call("rollback", generation=generation)
+            got = control.state(talk.session)
+            for part in ("config", "hands", "tables"):
+                true(got[part] == states[generation][part],
+                     f"{part} after rollback to {generation}: {str(got[part])[:500]}")
+
+
+@case("a table is exported, imported by another dispatcher, and equal there")
+def table():
+    with Talk() as one, Talk() as other:
+        one.session.result("node.set_weight", pool="web", node="a", weight=10)
+        one.session.result("node.set_weight", pool="web", node="a", weight=100)
+        file = one.folder.file("web.table")
+        control.ctl(one.path, "table", "web", "--export", file)
+        true(control.tables(one.session) != [], "empty table")
+        answer = control.ctl(other.path, "--json", "table", "web", "--import", file).json()
+        equal(answer["generation"], 2, "generation")
+        equal(control.tables(other.session), control.tables(one.session), "tables")
+        with open(file, "a", encoding="utf-8") as out:
+            out.write("}")
+        control.ctl(other.path, "table", "web", "--import", file, status=1)
+
+
+@case("a table of a million slots goes over the socket in parts")
+def large_table():
+    with Talk(slots=1 << 20) as talk:
+        file = talk.folder.file("web.table")
+        control.ctl(talk.path, "table", "web", "--export", file)
+        talk.session.result("node.set_weight", pool="web", node="a", weight=5)
+        control.ctl(talk.path, "table", "web", "--import", file)
+        second = talk.folder.file("second.table")
+        control.ctl(talk.path, "table", "web", "--export", second)
+        with open(file, encoding="utf-8") as a, open(second, encoding="utf-8") as b:
+            equal(json.load(a)["table"] == json.load(b)["table"], True, "tables")
+
+
+# ---- events, explain, metrics
+
+
+@case("events follow changes of generations and node states")
+def events():
+    with Talk() as talk:
+        with daemon.Session(talk.path) as other:
+            equal(other.result("events")["subscribed"], True, "subscribed")
+            talk.session.result("node.disable", pool="web", node="a")
+            got = [json.loads(other.lines.readline()) for _ in range(2)]
+            equal({event["method"] for event in got}, {"event"}, "method")
+            true(all("id" not in event for event in got), got)
+            by_kind = {event["params"]["kind"]: event["params"] for event in got}
+            equal(by_kind["generation"]["generation"], 2, "generation")
+            equal((by_kind["node"]["node"], by_kind["node"]["state"]), ("a", "disabled"), "node")
+
+
+@case("explain names service, pool, node, hash, slot, generation, why and the way")
+def explain():
+    with Talk() as talk:
+        call = talk.session.result
+        tuple_ = {"src": "198.51.100.7", "sport": 40000, "dst": "192.0.2.10", "dport": 80,
+                  "proto": "tcp", "flags": "syn"}
+        got = call("explain", **tuple_)
+        for name in ("service", "pool", "node", "hash", "slot", "generation", "why", "tracked",
+                     "forward"):
+            true(name in got, f"no {name} in {got}")
+        equal((got["service"], got["pool"], got["why"]), ("all", "web", "slot"), "answer")
+        equal(control.tables(talk.session)[got["slot"]], got["node"], "the slot's node")
+        equal(int(got["hash"], 16) >> (64 - 12), got["slot"], "slot of the hash")
+        call("node.disable", pool="web", node=got["node"])
+        lent = call("explain", **tuple_)
+        equal((lent["slot"], lent["why"]), (got["slot"], "lent"), "when its node is disabled")
+        true(lent["node"] != got["node"], lent)
+        for name in "abc":
+            call("node.disable", pool="web", node=name)
+        equal(call("explain", **tuple_), {"dropped": "no_node"}, "with nobody")
+        equal(call("explain", frame="ff" * 20), {"dropped": "no_service"}, "no IP")
+        equal(call("explain", frame="ff" * 12 + "0800" + "45" + "00" * 10), {"dropped": "truncated"},
+              "a frame cut short")
+
+
+@case("explain --pcap agrees with explain by words")
+def explain_pcap():
+    with Talk() as talk:
+        from scapy.all import Ether, IP, UDP, wrpcap
+        frames = [Ether() / IP(src="10.0.0.1", dst="192.0.2.1") / UDP(sport=n, dport=53)
+                  for n in range(1, 6)]
+        wrpcap(talk.folder.file("f.pcap"), frames)
+        for number in (1, 5):
+            a = control.ctl(talk.path, "--json", "explain", "--pcap", talk.folder.file("f.pcap"),
+                            "--frame", str(number)).json()
+            b = control.ctl(talk.path, "--json", "explain", "--src", "10.0.0.1", "--dst",
+                            "192.0.2.1", "--sport", str(number), "--dport", "53", "--proto",
+                            "udp").json()
+            equal(a, b, f"frame {number}")
+        control.ctl(talk.path, "explain", "--pcap", talk.folder.file("f.pcap"), "--frame", "6",
+                    status=1)
+
+
+@case("metrics are Prometheus text that promtool finds no fault with, and agree with stats")
+def metrics():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with Talk(port="busy", control={"metrics": f"127.0.0.1:{port}"}) as talk:
+        time.sleep(0.3)
+        before = talk.session.result("stats")["balance"]["received"]
+        text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read()
+        after = talk.session.result("stats")["balance"]["received"]
+        try:
+            done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True,
+                                  check=False)
+            equal((done.returncode, done.stderr), (0, b""), "promtool")
+        except FileNotFoundError:
+            raise Skip("promtool is not installed (package prometheus)") from None
+        values = dict(line.rsplit(" ", 1) for line in text.decode().splitlines()
+                      if not line.startswith("#"))
+        received = int(values["sluice_received_packets_total"])
+        true(before <= received <= after and received > 0, (before, received, after))
+        true('sluice_node_up{pool="web",node="a",' in text.decode(), "no node")
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/other", timeout=5)
+            raise Failed("another path was answered")
+        except urllib.error.HTTPError as error:
+            equal(error.code, 404, "status")
+
+
+# ---- permissions
+
+
+def as_nobody(path, *words, groups=()):
+    """sluicectl as another user."""
+    user = pwd.getpwnam("nobody")
+
+    def become():
+        os.setgroups(groups)
+        os.setgid(user.pw_gid)
+        os.setuid(user.pw_uid)
+
+    return control.Ctl(path, *words, preexec_fn=become)
+
+
+def open_folder(talk):
+    os.chmod(talk.folder.path, 0o755)
+
+
+@case("the socket has its mode; who is neither root, the daemon nor of its group may read, not change")
+def permissions():
+    if os.geteuid() != 0:
+        raise Skip("needs root to become other users")
+    if not os.access(daemon.SLUICECTL, os.X_OK):
+        raise Skip("sluicectl is not built")
+    with Talk(control={"mode": "0666", "group": "daemon"}) as talk:
+        open_folder(talk)
+        equal(stat.S_IMODE(os.stat(talk.path).st_mode), 0o666, "mode")
+        gid = os.stat(talk.path).st_gid
+        got = as_nobody(talk.path, "--json", "status")
+        if got.status == 1 and "Permission" in got.err + got.out:
+            raise Skip("another user cannot reach the build folder")
+        equal(got.status, 0, f"reading: {got.err}")
+        got = as_nobody(talk.path, "set-weight", "web/a", "5")
+        equal(got.status, 1, "changing")
+        true("may not" in got.err, got.err)
+        got = as_nobody(talk.path, "set-weight", "web/a", "5", groups=(gid,))
+        equal(got.status, 0, f"changing as a member by supplementary group: {got.err}")
+        history = talk.session.result("history")["history"]
+        equal(history[-1]["uid"], pwd.getpwnam("nobody").pw_uid, "uid in history")
+    with Talk(control={"mode": "0600"}) as talk:
+        open_folder(talk)
+        got = as_nobody(talk.path, "status")
+        equal(got.status, 1, "connecting without permission")
+
+
+# ---- life of the socket
+
+
+@case("a stale socket is taken over, a live one refused with status 2, and the end unlinks it")
+def stale():
+    with Talk() as talk:
+        with daemon.Daemon(talk.folder, talk.conf, name="second") as second:
+            equal(second.wait(), 2, "status of a second daemon")
+            true("another daemon serves it" in second.log(), second.log())
+        talk.session.result("status")
+        talk.daemon.process.kill()
+        talk.daemon.process.wait()
+        true(os.path.exists(talk.path), "the socket of a killed daemon stays")
+        done = control.Ctl(talk.path, "status")
+        equal(done.status, 2, "status with no daemon")
+        with daemon.Daemon(talk.folder, talk.conf, name="third") as third:
+            third.ready()
+            equal(third.stop(), 0, third.log())
+        true(not os.path.exists(talk.path), "the socket is still there")
+
+
+# ---- the client
+
+
+@case("every verb works, with and without --json; mistakes are told with status 1")
+def verbs():
+    with Talk() as talk:
+        file = talk.folder.write("apply.yaml", talk.conf)
+        for words in (["status"], ["pools"], ["nodes"], ["nodes", "web"], ["services"], ["stats"],
+                      ["stats", "--watch", "--count", "2", "--interval", "100ms"], ["flows"],
+                      ["flows", "web/a"], ["set-weight", "web/a", "12.5"], ["set-weight", "*/a", "13"],
+                      ["add-node", "web", "d", "worker=0", "weight=3"],
+                      ["drain", "web/d", "--deadline", "1s", "--wait"], ["enable", "web/d"],
+                      ["disable", "web/d"], ["remove-node", "web/d", "--now"], ["check", file],
+                      ["diff", file], ["apply", file], ["apply", file, "--dry-run"], ["config"],
+                      ["table", "web"], ["history"], ["history", "--limit", "2"], ["rollback", "2"],
+                      ["log-level"], ["log-level", "debug"]):
+            text = control.ctl(talk.path, *words).out
+            true(text, f"{words} said nothing")
+            true("\x1b" not in text, f"{words} paints when piped")
+        for words in (["status"], ["pools"], ["nodes"], ["services"], ["stats"], ["flows"],
+                      ["set-weight", "web/a", "12"], ["check", file], ["diff", file],
+                      ["history"], ["config"]):
+            true(isinstance(control.ctl(talk.path, "--json", *words).json(), dict), words)
+        for words in (["sattus"], ["set-weight", "web"], ["set-weight", "web/a"],
+                      ["set-weight", "web/a", "x"], ["set-weight", "web/a", "-1"],
+                      ["drain", "web/zz"], ["stats", "--wtach"], ["apply", "/nonexistent"],
+                      ["rollback", "x"], ["rollback", "999"], ["nodes", "a", "b"], []):
+            err = control.ctl(talk.path, *words, status=1).err
+            true(err.startswith("sluicectl: "), f"{words}: {err}")
+        true("did you mean" in control.ctl(talk.path, "sattus", status=1).err, "no guess")
+        saved = talk.folder.file("saved.yaml")
+        control.ctl(talk.path, "config", "--save", saved)
+        equal(control.ctl(talk.path, "--json", "diff", saved).json()["changes"], [], "saved")
+
+
+@case("errors of a file are printed with file, line and column")
+def places():
+    with Talk() as talk:
+        file = talk.folder.write("wrong.yaml", "pools:\n  - nmae: web\n")
+        err = control.ctl(talk.path, "apply", file, status=1).err
+        true(any(line.startswith(f"{file}:2:") for line in err.splitlines()), err)
+
+
+@case("help has every verb with an example")
+def help_():
+    text = control.ctl("/nowhere", "--help").out
+    for verb in ("status pools nodes services stats flows explain set-weight add-node remove-node drain "
+                 "enable disable apply check diff config table history rollback events").split():
+        true(verb in text, f"{verb} is not in the help")
+        one = control.ctl("/nowhere", verb, "--help").out
+        true("example:" in one and f"sluicectl {verb}" in one, one)
+
+
+if __name__ == "__main__":
+    run()
