@@ -74,6 +74,8 @@ int sl_edit_node_leave(struct sl_image_pool *pool, uint32_t place, const struct 
 {
 	struct sl_image_node node = pool->nodes[place];
 
+	/* the flows of one that is down or disabled went elsewhere already */
+	cut |= !sl_image_node_keeps(&node);
 	sl_image_node_remove(pool, place);
 	node.leaving = true;
 	node.cut = cut;
