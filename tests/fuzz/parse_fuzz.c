@@ -56,7 +56,7 @@ static void follow(uint8_t *frame, uint32_t size, const struct sl_pkt *pkt)
 /* What holds for any answer; frame_size may be more than what was readable. */
 static void check(const struct sl_pkt *pkt, uint32_t frame_size)
 {
-	require(pkt->status <= SL_PKT_BAD_HEADER);
+	require(pkt->status <= SL_PKT_TINY);
 	if (pkt->status != SL_PKT_OK)
 		return;
 	require(pkt->key.family == (pkt->flags & SL_PKT_IPV6 ? SL_FAMILY_IPV6 : SL_FAMILY_IPV4));

@@ -256,6 +256,19 @@ static void errors_about_errors_and_redirects_are_strange(void **state)
 	}
 }
 
+static void a_quoted_icmp_packet_without_its_type_is_strange(void **state)
+{
+	(void)state;
+	for (family = 4; family <= 6; family += 2) {
+		begin(3, 1, 0);
+		add_quote((struct quote){.protocol = family == 6 ? 58 : 1, .l4 = "80"});
+		packet.size--; /* what would be an echo's type lies beyond the end */
+		packet.octets[packet.size] = family == 6 ? 128 : 8;
+		end();
+		assert_strange();
+	}
+}
+
 static void redirects_and_unknown_errors_are_strange(void **state)
 {
 	static const uint8_t types6[] = {0, 5, 100, 127, 137};
@@ -351,6 +364,7 @@ int main(void)
 		cmocka_unit_test(a_pointer_or_mtu_is_no_length),
 		cmocka_unit_test(quotes_of_protocols_without_ports_follow_addresses),
 		cmocka_unit_test(errors_about_errors_and_redirects_are_strange),
+		cmocka_unit_test(a_quoted_icmp_packet_without_its_type_is_strange),
 		cmocka_unit_test(redirects_and_unknown_errors_are_strange),
 		cmocka_unit_test(quotes_cut_inside_a_header_are_strange),
 		cmocka_unit_test(quotes_of_later_fragments_are_strange_and_of_first_ones_are_not),
