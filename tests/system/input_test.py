@@ -10,8 +10,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 from tap import CASES, case, equal, run, true  # noqa: E402
 import daemon  # noqa: E402
 
-FRAME = (bytes.fromhex("020000000002020000000001" "0800" "4500002c00009004006" "0000" "c6336407c000020a")
-         + bytes.fromhex("0900050" + "00000001" + "00000000" + "50022000" + "0000" + "0000" + "00000000"))
+FRAME = (bytes.fromhex("020000000002020000000001" "0800" "4500002c000900004006" "0000" "c6336407c000020a")
+         + bytes.fromhex("04000050" + "00000001" + "00000000" + "50022000" + "0000" + "0000" + "00000000"))
 RAW_IP = 101
 
 
