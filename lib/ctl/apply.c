@@ -208,7 +208,7 @@ static int take_kept(struct sl_edit *edit, struct sl_image_pool *pool,
 			pool->nodes[place].hand = kept->hand;
 			pool->nodes[place].cut = kept->cut;
 			pool->nodes[place].drained = false;
-			pool->nodes[place].deadline_ms = 0;
+			pool->nodes[place].deadline_ms = edit->before ? 0 : kept->deadline_ms;
 			sl_edit_node_why(edit, &pool->nodes[place], kept->why);
 			if (!edit->before)
 				pool->nodes[place].since_ms = kept->since_ms;

@@ -359,9 +359,9 @@ int sl_control_create(const struct sl_control_spec *spec, struct sl_restore *res
 	sl_rpc_config_add(control);
 	sl_rpc_table_add(control);
 	sl_rpc_flow_add(control);
-	rc = open_server(control, err);
+	rc = begin_history(control, restore, err);
 	if (rc == 0)
-		rc = begin_history(control, restore, err);
+		rc = open_server(control, err);
 	if (rc) {
 		sl_control_destroy(control, false);
 		return rc;

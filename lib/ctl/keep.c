@@ -7,6 +7,7 @@
 #include <libgen.h>
 #include <limits.h>
 #include <nmmintrin.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -280,6 +281,7 @@ int sl_keep_create(const char *path, struct sl_history *history, struct sl_keep 
 		return sl_err_set(err, rc, "no memory for control.state %s", path);
 	}
 	keep->fd = -1;
+	(void)signal(SIGXFSZ, SIG_IGN); /* a limit on files is an error of write(), no end */
 	rc = load(keep, history, found, note, err);
 	if (rc) {
 		sl_keep_destroy(keep);

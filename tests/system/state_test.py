@@ -1,0 +1,367 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""The state file: kill -9, power loss in the middle of a record, damage, a file that changed, and
+random changes against a naive twin with the daemon killed in between.
+
+    SLUICE_CHANGES  how many random changes (10000)
+    SLUICE_SEED     of the random ones
+"""
+
+import glob
+import json
+import os
+import random
+import signal
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+from tap import Failed, case, equal, run, true  # noqa: E402
+import control  # noqa: E402
+import daemon  # noqa: E402
+
+CHANGES = int(os.environ.get("SLUICE_CHANGES", "10000"))
+SEED = int(os.environ.get("SLUICE_SEED", "1"))
+
+
+class Kept:
+    """A daemon that keeps its state, to be ended and started again."""
+
+    def __init__(self, folder, **more):
+        self.folder, self.number = folder, 0
+        self.file = folder.file("state")
+        self.conf = control.conf(folder, control={"state": self.file}, **more)
+        self.daemon = None
+
+    def start(self):
+        self.number += 1
+        self.daemon = daemon.Daemon(self.folder, self.conf, name=f"sluiced{self.number}")
+        self.daemon.ready()
+        return daemon.Session(self.daemon.socket)
+
+    def kill(self):
+        self.daemon.process.kill()
+        self.daemon.process.wait()
+        self.daemon.errors.close()
+
+    def stop(self):
+        equal(self.daemon.stop(), 0, self.daemon.log())
+        self.daemon.errors.close()
+
+    def aside(self):
+        return sorted(glob.glob(self.file + ".damaged-*"))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.daemon and self.daemon.process.poll() is None:
+            self.kill()
+
+
+def some_changes(session):
+    session.result("node.set_weight", pool="web", node="a", weight=10)
+    session.result("node.add", pool="web", node="d", worker=0, weight=40)
+    session.result("node.drain", pool="web", node="b", deadline="1h")
+    session.result("node.remove", pool="web", node="c", now=True)
+    session.result("node.disable", pool="web", node="d")
+
+
+def ends(how):
+    with daemon.Folder() as folder, Kept(folder) as kept:
+        session = kept.start()
+        some_changes(session)
+        before, lines = control.state(session), session.result("history")["history"]
+        how(kept)
+        session = kept.start()
+        equal(control.state(session), before, "state after the restart")
+        equal(session.result("history")["history"], lines, "history after the restart")
+        left = session.result("nodes", pool="web")["nodes"]["b"].get("deadline_left_seconds", 0)
+        true(3500 < left <= 3600, f"deadline after the restart: {left}")
+        session.result("rollback", generation=1)
+        equal(session.result("nodes", pool="web")["nodes"]["a"]["weight"], 100, "rolled back")
+
+
+@case("changes, tables, hands, deadlines and history survive kill -9")
+def killed():
+    ends(Kept.kill)
+
+
+@case("changes, tables, hands, deadlines and history survive an end in good order")
+def stopped():
+    ends(Kept.stop)
+
+
+@case("a random hash key is kept, so that flows stay in their slots over a restart")
+def hash_key():
+    with daemon.Folder() as folder, Kept(folder) as kept:
+        del kept.conf["dataplane"]["hash_key"]
+        question = {"src": "192.0.2.1", "dst": "192.0.2.2", "sport": 7, "dport": 9, "proto": "udp"}
+        first = kept.start().result("explain", **question)["hash"]
+        kept.kill()
+        equal(kept.start().result("explain", **question)["hash"], first, "hash")
+
+
+@case("rollback reaches back 256 generations over a restart and restores each exactly")
+def far_back():
+    with daemon.Folder() as folder, Kept(folder) as kept:
+        session, states = kept.start(), {}
+        generator = random.Random(SEED)
+        for number in range(1300):
+            session.result("node.set_weight", pool="web", node=generator.choice("abc"),
+                           weight=generator.randrange(1, 1000) / 8)
+            if number >= 1300 - 256:
+                states[number + 2] = None
+            if number in (1300 - 256, 1300 - 100, 1299):
+                states[number + 2] = control.state(session)
+        size = os.path.getsize(kept.file)
+        kept.kill()
+        session = kept.start()
+        true(session.result("history")["oldest"] <= min(states), session.result("history")["oldest"])
+        for generation in [g for g in states if states[g]]:
+            session.result("rollback", generation=generation)
+            got = control.state(session)
+            for part in ("config", "tables", "hands"):
+                true(got[part] == states[generation][part], f"{part} of generation {generation}")
+        control.refused(session, -32001, "rollback", generation=1)
+        true(size < 4 << 20, f"the state file has {size} octets")
+
+
+# ---- damage
+
+
+def damaged(change, started_from_file, word):
+    with daemon.Folder() as folder, Kept(folder) as kept:
+        session = kept.start()
+        some_changes(session)
+        before = control.state(session)
+        kept.kill()
+        with open(kept.file, "rb") as file:
+            octets = file.read()
+        with open(kept.file, "wb") as file:
+            file.write(change(octets))
+        session = kept.start()
+        log = kept.daemon.log()
+        equal(len(kept.aside()), 1, f"files set aside; {log}")
+        true(word in log and kept.aside()[0] in log, log)
+        if started_from_file:
+            equal(session.result("status")["generation"], 1, "generation")
+            equal(session.result("nodes", pool="web")["nodes"]["a"]["weight"], 100, "weight")
+        else:
+            got = control.state(session)
+            equal(got["generation"], before["generation"] - 1, "generation without the last change")
+        session.result("node.set_weight", pool="web", node="a", weight=3)
+        after = control.state(session)
+        kept.kill()
+        equal(control.state(kept.start()), after, "state after damage, a change and kill -9")
+
+
+@case("a flipped bit is noticed: the file is set aside, the configuration is the start")
+def flipped():
+    damaged(lambda o: o[:2000] + bytes([o[2000] ^ 4]) + o[2001:], True, "damaged")
+
+
+@case("a foreign file is set aside")
+def foreign():
+    damaged(lambda o: b"root:x:0:0:root:/root:/bin/bash\n" * 10, True, "set aside")
+
+
+@case("an empty file is set aside")
+def empty():
+    damaged(lambda o: b"", True, "set aside")
+
+
+@case("a file cut in its middle is set aside")
+def cut():
+    damaged(lambda o: o[:len(o) // 3], True, "set aside")
+
+
+@case("a last record that is cut short was never answered: it is dropped, and it is said")
+def torn():
+    damaged(lambda o: o[:-5], False, "cut short")
+
+
+@case("a state file that another daemon holds is refused with status 2")
+def shared():
+    with daemon.Folder() as folder, Kept(folder) as kept:
+        kept.start()
+        other = control.conf(folder, control={"state": kept.file, "socket": folder.file("o.sock")})
+        with daemon.Daemon(folder, other, name="other") as second:
+            equal(second.wait(), 2, "status")
+            true("another daemon keeps its state there" in second.log(), second.log())
+
+
+# ---- the configuration file
+
+
+@case("a configuration file that changed since wins where the two differ, and it is said")
+def file_wins():
+    with daemon.Folder() as folder, Kept(folder) as kept:
+        session = kept.start()
+        session.result("node.set_weight", pool="web", node="a", weight=10)
+        session.result("node.add", pool="web", node="d", worker=0)
+        session.result("node.disable", pool="web", node="b")
+        kept.kill()
+        kept.conf["pools"][0]["nodes"][2]["weight"] = 77
+        session = kept.start()
+        nodes = session.result("nodes", pool="web")["nodes"]
+        equal({name: (n["weight"], n["state"]) for name, n in nodes.items()},
+              {"a": (100, "up"), "b": (100, "disabled"), "c": (77, "up")}, "nodes")
+        equal(session.result("status")["generation"], 5, "generation")
+        log = kept.daemon.log()
+        true("changed since" in log and "node a" in log and "node d" in log, log)
+        kept.kill()
+        session = kept.start()
+        equal(session.result("status")["generation"], 5, "generation when the file is the same again")
+        true("changed since" not in kept.daemon.log(), kept.daemon.log())
+
+
+@case("comments and order of keys are no change of the file")
+def same_file():
+    with daemon.Folder() as folder, Kept(folder) as kept:
+        session = kept.start()
+        session.result("node.set_weight", pool="web", node="a", weight=10)
+        kept.kill()
+        kept.conf = dict(reversed(list(kept.conf.items())))
+        session = kept.start()
+        equal(session.result("nodes", pool="web")["nodes"]["a"]["weight"], 10, "weight")
+
+
+@case("another file that was applied stays applied, and so does this one when it was applied itself")
+def applied():
+    with daemon.Folder() as folder, Kept(folder) as kept:
+        session = kept.start()
+        other = json.loads(json.dumps(kept.conf))
+        other["pools"][0]["nodes"][0]["weight"] = 5
+        session.result("config.apply", text=json.dumps(other))
+        kept.kill()
+        session = kept.start()
+        equal(session.result("nodes", pool="web")["nodes"]["a"]["weight"], 5, "weight")
+        kept.conf["pools"][0]["nodes"][0]["weight"] = 6
+        folder.write(f"sluiced{kept.number}.yaml", kept.conf)
+        session.result("config.apply", text=json.dumps(kept.conf))
+        session.result("node.set_weight", pool="web", node="b", weight=9)
+        kept.kill()
+        session = kept.start()
+        nodes = session.result("nodes", pool="web")["nodes"]
+        equal((nodes["a"]["weight"], nodes["b"]["weight"]), (6, 9), "weights")
+
+
+@case("a full disk is said in the answer, and the state is complete when there is room again")
+def full_disk():
+    with daemon.Folder() as folder, Kept(folder) as kept:
+        session = kept.start()
+        import resource
+        pid, size = kept.daemon.process.pid, os.path.getsize(kept.file)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (size + 50, resource.RLIM_INFINITY))
+        answer = session.result("node.set_weight", pool="web", node="a", weight=1)
+        true(any("not kept" in word for word in answer["warnings"]), answer)
+        session.result("node.set_weight", pool="web", node="b", weight=2)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+        answer = session.result("node.set_weight", pool="web", node="c", weight=3)
+        equal(answer["warnings"], [], "warnings")
+        before = control.state(session)
+        kept.kill()
+        equal(control.state(kept.start()), before, "state")
+
+
+# ---- random changes against a twin
+
+
+class Twin:
+    """What the daemon should hold: weights and hands by name, in the order of the file."""
+
+    def __init__(self, nodes):
+        self.nodes = {n["name"]: [n["weight"], "up"] for n in nodes}
+        self.generation = 1
+        self.past = {1: self.copy()}
+
+    def copy(self):
+        return {name: list(value) for name, value in self.nodes.items()}
+
+    def done(self):
+        self.generation += 1
+        self.past[self.generation] = self.copy()
+
+    def check(self, session, what):
+        nodes = session.result("nodes", pool="web")["nodes"]
+        got = {name: [n["weight"], "draining" if n["state"] == "drained" else n["state"]]
+               for name, n in nodes.items() if n["state"] != "leaving"}
+        equal(session.result("status")["generation"], self.generation, f"generation {what}")
+        equal(got, self.nodes, f"nodes {what}")
+        table = control.tables(session)
+        total = sum(weight for weight, _ in self.nodes.values())
+        for name, (weight, _) in self.nodes.items():
+            share = weight * len(table) / total if total else 0
+            true(abs(table.count(name) - share) < 1.0001,
+                 f"{name} has {table.count(name)} slots of {share} {what}")
+
+
+def random_change(generator, twin):
+    """(method, parameters, code it must be refused with or None, what the twin does)."""
+    names = list(twin.nodes)
+    name = generator.choice(names) if names else "nobody"
+    kind = generator.randrange(12)
+    weight = generator.choice([0, 1, 50.5, generator.randrange(1, 8000) / 8])
+    target = {"pool": "web", "node": name}
+    if kind == 0:
+        bad = generator.choice([({**target, "weight": -1}, -32003),
+                                ({**target, "node": "zz", "weight": 1}, -32001),
+                                ({**target, "weight": "x"}, -32602), ({"weight": 1}, -32602),
+                                ({**target, "weight": 1, "if_generation": twin.generation + 1}, -32002)])
+        return "node.set_weight", bad[0], bad[1], None
+    if kind == 1:
+        return "node.add", {"pool": "web", "node": name, "worker": 0}, -32003 if names else None, None
+    if kind == 2 and len(names) < 12:
+        new = f"n{generator.randrange(1000)}"
+        if new in twin.nodes:
+            return "node.add", {"pool": "web", "node": new, "worker": 0}, -32003, None
+        return ("node.add", {"pool": "web", "node": new, "worker": 0, "weight": weight}, None,
+                lambda: twin.nodes.update({new: [weight, "up"]}))
+    if kind == 3 and len(names) > 2:
+        return "node.remove", {**target, "now": True}, None, lambda: twin.nodes.pop(name)
+    if kind == 4 and len(twin.past) > 3:
+        back = generator.choice([g for g in twin.past if g > twin.generation - 250])
+        return ("rollback", {"generation": back}, None,
+                lambda: setattr(twin, "nodes", {n: list(v) for n, v in twin.past[back].items()}))
+    if kind in (5, 6, 7):
+        verb, state = [("drain", "draining"), ("disable", "disabled"), ("enable", "up")][kind - 5]
+        return (f"node.{verb}", target, None,
+                lambda: twin.nodes[name].__setitem__(1, state))
+    return ("node.set_weight", {**target, "weight": weight}, None,
+            lambda: twin.nodes[name].__setitem__(0, weight))
+
+
+@case(f"{CHANGES} random changes, valid and not, with kill -9 in between, leave the twin's state each time")
+def twin():
+    print(f"# seed {SEED}", flush=True)
+    generator = random.Random(SEED)
+    with daemon.Folder() as folder, Kept(folder, slots=1024) as kept:
+        session, started = kept.start(), time.monotonic()
+        model = Twin(kept.conf["pools"][0]["nodes"])
+        for number in range(CHANGES):
+            method, params, code, effect = random_change(generator, model)
+            answer = session.call(method, **params)
+            got = answer.get("error", {}).get("code")
+            if got != code:
+                raise Failed(f"change {number}: {method} {params}: {answer}, wanted {code}")
+            if code is None:
+                if effect:
+                    effect()
+                model.done()
+                equal(answer["result"]["generation"], model.generation, f"change {number}")
+            if generator.randrange(400) == 0:
+                before = control.state(session)
+                kept.kill()
+                session = kept.start()
+                equal(control.state(session), before, f"state after kill -9 at change {number}")
+                model.check(session, f"after kill -9 at change {number}")
+            elif generator.randrange(200) == 0:
+                model.check(session, f"at change {number}")
+        model.check(session, "at the end")
+        print(f"# {kept.number} starts, {CHANGES / (time.monotonic() - started):.0f} changes a second",
+              flush=True)
+
+
+if __name__ == "__main__":
+    run()
