@@ -264,27 +264,29 @@ static void a_vlan_tag_stays_behind(void **state)
 static void outer_headers_are_right_for_any_address_size_and_hash(void **state)
 {
 	struct sl_prng prng = {1};
+	struct sl_encap_spec spec;
+	uint32_t wrong = 0;
 
 	(void)state;
-	make_inner(false, false, 0);
+	spec = outer_spec(SL_ENCAP_GUE, false);
 	for (uint32_t round = 0; round < 400000; round++) {
-		struct sl_encap_spec spec = outer_spec(SL_ENCAP_GUE, false);
 		uint8_t *l3 = room + ROOM + 14, *ip = l3 - 32;
 		uint64_t hash = sl_prng_next(&prng);
 		struct sl_encap encap;
 
 		sl_store64(spec.src.octets, sl_prng_next(&prng));
 		sl_store64(spec.dst.octets, sl_prng_next(&prng));
-		assert_int_equal(sl_encap_build(&spec, &encap), 0);
+		wrong += sl_encap_build(&spec, &encap) != 0;
 		pkt = (struct sl_pkt){.l3_size = sl_prng_below(&prng, 65504),
 				      .flags = (uint16_t)(sl_prng_next(&prng) & SL_PKT_DF),
 				      .tos = (uint8_t)sl_prng_next(&prng)};
 		sl_encap_write(&encap, l3, &pkt, hash, (uint16_t)hash);
-		assert_int_equal(packet_sum(ip, 20, 0), 0);
-		assert_int_equal(sl_load_be16(ip + SL_IP4_TOTAL), pkt.l3_size + 32);
-		assert_in_range(sl_load_be16(ip + 20), 49152, 65535);
-		assert_int_equal(sl_load_be16(ip + 20 + SL_UDP_LENGTH), pkt.l3_size + 12);
+		wrong += packet_sum(ip, 20, 0) != 0;
+		wrong += sl_load_be16(ip + SL_IP4_TOTAL) != pkt.l3_size + 32;
+		wrong += sl_load_be16(ip + 20) < 49152;
+		wrong += sl_load_be16(ip + 20 + SL_UDP_LENGTH) != pkt.l3_size + 12;
 	}
+	assert_int_equal(wrong, 0);
 }
 
 static void a_flow_label_is_never_zero(void **state)
