@@ -36,6 +36,16 @@ def frames():
     return list(shapes.values())[:400]
 
 
+def captures():
+    """The first frames of each real capture, where there are any: SLUICE_CAPTURES, or beside the checkout."""
+    top = os.environ.get("SLUICE_CAPTURES", os.path.join(TOP, "..", "shared", "captures"))
+    for folder, _, names in os.walk(top):
+        for name in sorted(names):
+            if ".pcap" in name:
+                for frame in read_pcap(os.path.join(folder, name))[:20]:
+                    yield frame[:600]
+
+
 def configurations():
     for folder, _, names in os.walk(os.path.join(TOP, "tests", "pcap")):
         if "case.yaml" in names:
@@ -48,7 +58,7 @@ def configurations():
 
 def main():
     folder = sys.argv[1]
-    keep(folder, "parse", [b"\1" + frame for frame in frames()])
+    keep(folder, "parse", [b"\0" + frame for frame in [*frames(), *captures()]])
     keep(folder, "rpc", [request.encode() for request in REQUESTS])
     keep(folder, "conf", configurations())
 
