@@ -10,7 +10,9 @@
  * and means that nodes which come and go hardly disturb others: the virtual nodes added or
  * taken away elsewhere to keep the density are the ones of highest rank, which seldom win.
  *
- * Worst share of 1000 equal nodes: 8 % off the mean at 2^20 slots, 33 % at 2^16.
+ * The share furthest from the mean among 1000 equal nodes, over sets of names: at 2^20 slots 7 % on
+ * average and up to 10 % (60 sets); at 2^16 slots 29 % and up to 39 % (300 sets). More virtual nodes
+ * would not help: what is left is the chance of which one comes first in a slot.
  */
 
 #include "sched/fill.h"
