@@ -64,24 +64,31 @@ static void put_tunnel(struct writer *writer, const struct sl_encap_spec *spec)
 	}
 }
 
+static uint8_t outer_protocol(enum sl_encap_type type, uint8_t inner)
+{
+	switch (type) {
+	case SL_ENCAP_IPIP:
+		return inner;
+	case SL_ENCAP_GRE:
+		return SL_PROTO_GRE;
+	default:
+		return SL_PROTO_UDP;
+	}
+}
+
 /* What depends on the inner packet's family: index 1 for IPv6. */
 static void set_inner(struct sl_encap *encap, uint32_t inner)
 {
-	uint8_t protocol = inner ? SL_PROTO_IPV6 : SL_PROTO_IPIP;
-	uint16_t type = inner ? SL_ETHERTYPE_IPV6 : SL_ETHERTYPE_IPV4;
+	uint8_t inside = inner ? SL_PROTO_IPV6 : SL_PROTO_IPIP;
 	uint8_t tail[4];
 
 	memcpy(tail, encap->octets + encap->size - sizeof(tail), sizeof(tail));
-	encap->protocol[inner] = SL_PROTO_UDP;
-	if (encap->type == SL_ENCAP_IPIP)
-		encap->protocol[inner] = protocol;
-	if (encap->type == SL_ENCAP_GRE)
-		encap->protocol[inner] = SL_PROTO_GRE;
 	if (encap->type == SL_ENCAP_GRE || encap->type == SL_ENCAP_VXLAN)
-		sl_store_be16(tail + 2, type);
+		sl_store_be16(tail + 2, inner ? SL_ETHERTYPE_IPV6 : SL_ETHERTYPE_IPV4);
 	if (encap->type == SL_ENCAP_GUE)
-		tail[1] = protocol;
+		tail[1] = inside;
 	encap->tail[inner] = sl_load32(tail);
+	encap->protocol[inner] = outer_protocol(encap->type, inside);
 	if (encap->family == SL_FAMILY_IPV4) {
 		uint64_t sum = sl_csum_partial(encap->octets + SL_ETH_SIZE + SL_IP4_SRC, 8);
 

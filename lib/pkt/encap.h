@@ -129,11 +129,11 @@ static inline void sl_encap_write4(const struct sl_encap *encap, uint8_t *ip,
 	uint32_t sum = encap->sum[inner] + tos + total + id_be + df;
 
 	_Static_assert(SL_PKT_DF >> 2 == SL_IP4_DF >> 8, "DF is shifted into its octet");
-	sum = (sum >> 16) + (sum & 0xffff);
-	sum = ~(sum + (sum >> 16));
-	sl_store64(ip, (SL_IP4_FIRST | tos | total << 16) | (uint64_t)(id_be | df << 16) << 32);
+	sum += sum << 16 | sum >> 16; /* both halves and their carry, in the upper one */
+	sl_store32(ip, SL_IP4_FIRST | tos | total << 16);
+	sl_store32(ip + SL_IP4_ID, id_be | df << 16);
 	sl_store32(ip + SL_IP4_TTL,
-		   SL_ENCAP_TTL | (uint32_t)encap->protocol[inner] << 8 | sum << 16);
+		   SL_ENCAP_TTL | (uint32_t)encap->protocol[inner] << 8 | (~sum & 0xffff0000));
 }
 
 static inline void sl_encap_forward(const struct sl_encap *encap, uint8_t *l3,
