@@ -83,38 +83,9 @@ static void cut(struct rte_mbuf *packet, uint32_t size)
 		packet->nb_segs++;
 }
 
-/* The frame's own headers make room for the template's; octets after the IP packet go. `front` is
- * how far the start moves, negative: into the headroom. */
-static inline void reshape(struct rte_mbuf *packet, int32_t front, uint32_t size)
-{
-	packet->data_off = (uint16_t)(packet->data_off + front);
-	if (sl_likely(packet->nb_segs == 1)) {
-		packet->data_len = (uint16_t)size;
-		packet->pkt_len = size;
-		return;
-	}
-	packet->data_len = (uint16_t)(packet->data_len - front);
-	cut(packet, size);
-}
-
 static bool is_ttl_expired(const uint8_t *l3, const struct sl_pkt *pkt)
 {
 	return l3[(pkt->flags & SL_PKT_IPV6) ? SL_IP6_HOPS : SL_IP4_TTL] <= 1;
-}
-
-/* Why a remote node cannot get the packet; SL_DROP_COUNT: it can. */
-static inline enum sl_drop remote_refusal(const struct sl_node_view *view, const struct sl_pkt *pkt,
-					  const struct rte_mbuf *packet, const uint8_t *l3,
-					  int32_t front)
-{
-	if (sl_unlikely(view->flags & SL_NODE_NO_NEIGHBOR))
-		return SL_DROP_NO_NEIGHBOR;
-	/* No room: frames that went round a loop device gather headers. */
-	if (sl_unlikely(pkt->l3_size > view->l3_size_max || packet->data_off + front < 0))
-		return SL_DROP_TOO_BIG;
-	if (view->encap.type == SL_ENCAP_NONE && is_ttl_expired(l3, pkt))
-		return SL_DROP_TTL_EXPIRED;
-	return SL_DROP_COUNT;
 }
 
 /* What the packet's sender can mend it is told; the packet is gone either way. mtu: what would have
@@ -137,25 +108,65 @@ static __attribute__((noinline, cold)) void refuse(struct sl_path_core *core,
 	}
 }
 
-/* A packet that may be sent in fragments of the tunnel. */
-static __attribute__((noinline, cold)) bool in_pieces(struct sl_path_core *core,
-						      const struct sl_snapshot *snapshot,
-						      const struct sl_node_view *view,
-						      struct rte_mbuf *packet, uint32_t i)
+/* The headers in front of a packet, and its end where the IP packet's is. */
+static void rewrite(struct sl_path_core *core, const struct sl_node_view *view,
+		    struct rte_mbuf *packet, uint32_t i)
 {
 	const struct sl_pkt *pkt = &core->burst.pkt[i];
-	uint8_t *l3 = rte_pktmbuf_mtod_offset(packet, uint8_t *, pkt->l3_off);
-	int32_t front = (int32_t)pkt->l3_off - view->encap.size;
+	uint32_t front = (uint32_t)pkt->l3_off - view->encap.size;
 
-	if (!(view->flags & SL_NODE_SPLITS) || (pkt->flags & SL_PKT_DF) ||
-	    packet->data_off + front < 0)
+	sl_encap_write(&view->encap, rte_pktmbuf_mtod_offset(packet, uint8_t *, pkt->l3_off), pkt,
+		       core->burst.hash[i], core->outer_id);
+	packet->data_off = (uint16_t)(packet->data_off + front);
+	packet->data_len = (uint16_t)(packet->data_len - front);
+	cut(packet, pkt->l3_size + view->encap.size);
+}
+
+/* What to_remote() cannot send as it is: some may go in fragments of the tunnel, the others are
+ * dropped with the reason. Too big is also what has no room for more headers: frames that went
+ * round a loop device gather them. True: it is sent. */
+static __attribute__((noinline, cold)) bool
+refuse_remote(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t port,
+	      const struct sl_node_view *view, uint32_t i)
+{
+	struct rte_mbuf *packet = core->packets[i];
+	const struct sl_pkt *pkt = &core->burst.pkt[i];
+	bool known = !(view->flags & SL_NODE_NO_NEIGHBOR);
+	bool room = packet->data_off + pkt->l3_off >= view->encap.size;
+
+	if (!known || !room || !(view->flags & SL_NODE_SPLITS) || (pkt->flags & SL_PKT_DF)) {
+		refuse(core, snapshot, port, i, known ? SL_DROP_TOO_BIG : SL_DROP_NO_NEIGHBOR,
+		       view->l3_size_max);
 		return false;
+	}
 	core->outer_id += (uint16_t)core->spec.core_count;
-	sl_encap_write(&view->encap, l3, pkt, core->burst.hash[i], core->outer_id);
-	reshape(packet, front, pkt->l3_size + view->encap.size);
+	rewrite(core, view, packet, i);
 	if (!sl_path_split(core, packet, view->port, snapshot->ports[view->port].mtu,
 			   core->burst.hash[i]))
 		drop(core, packet, SL_DROP_TOO_BIG);
+	return true;
+}
+
+/* Frames of several buffers, and nodes without encapsulation, for which the TTL is looked at. */
+static __attribute__((noinline)) bool to_remote_odd(struct sl_path_core *core,
+						    const struct sl_snapshot *snapshot,
+						    uint32_t port, const struct sl_node_view *view,
+						    uint32_t i)
+{
+	struct rte_mbuf *packet = core->packets[i];
+	const struct sl_pkt *pkt = &core->burst.pkt[i];
+
+	if (view->encap.type == SL_ENCAP_NONE &&
+	    is_ttl_expired(rte_pktmbuf_mtod_offset(packet, const uint8_t *, pkt->l3_off), pkt)) {
+		refuse(core, snapshot, port, i, SL_DROP_TTL_EXPIRED, 0);
+		return false;
+	}
+	rewrite(core, view, packet, i);
+	if (!is_sendable(core, view->port, packet)) {
+		drop(core, packet, SL_DROP_TX_FAILED);
+		return false;
+	}
+	sl_txbuf_add(out(core, view->port, SL_TX_FORWARDED), packet, packet->pkt_len);
 	return true;
 }
 
@@ -164,25 +175,22 @@ static inline bool to_remote(struct sl_path_core *core, const struct sl_snapshot
 			     struct rte_mbuf *packet, uint32_t i)
 {
 	const struct sl_pkt *pkt = &core->burst.pkt[i];
-	uint8_t *l3 = rte_pktmbuf_mtod_offset(packet, uint8_t *, pkt->l3_off);
-	int32_t front = (int32_t)pkt->l3_off - view->encap.size;
-	uint32_t size = pkt->l3_size + view->encap.size;
-	enum sl_drop refusal = remote_refusal(view, pkt, packet, l3, front);
+	uint32_t l3_off = packet->data_off + pkt->l3_off, l3_size = pkt->l3_size;
+	uint32_t headers = view->encap.size;
 
-	if (sl_likely(refusal == SL_DROP_COUNT)) {
-		core->outer_id += (uint16_t)core->spec.core_count;
-		sl_encap_write(&view->encap, l3, pkt, core->burst.hash[i], core->outer_id);
-		reshape(packet, front, size);
-		if (sl_likely(packet->nb_segs == 1) || is_sendable(core, view->port, packet)) {
-			sl_txbuf_add(out(core, view->port, SL_TX_FORWARDED), packet, size);
-			return true;
-		}
-		refusal = SL_DROP_TX_FAILED;
-	}
-	if (refusal == SL_DROP_TOO_BIG && in_pieces(core, snapshot, view, packet, i))
-		return true;
-	refuse(core, snapshot, port, i, refusal, view->l3_size_max);
-	return false;
+	if (sl_unlikely((view->flags & SL_NODE_NO_NEIGHBOR) || l3_size > view->l3_size_max ||
+			l3_off < headers))
+		return refuse_remote(core, snapshot, port, view, i);
+	core->outer_id += (uint16_t)core->spec.core_count;
+	if (sl_unlikely(packet->nb_segs != 1 || view->encap.type == SL_ENCAP_NONE))
+		return to_remote_odd(core, snapshot, port, view, i);
+	sl_encap_write(&view->encap, (uint8_t *)packet->buf_addr + l3_off, pkt, core->burst.hash[i],
+		       core->outer_id);
+	packet->data_off = (uint16_t)(l3_off - headers);
+	packet->data_len = (uint16_t)(l3_size + headers);
+	packet->pkt_len = l3_size + headers;
+	sl_txbuf_add(out(core, view->port, SL_TX_FORWARDED), packet, l3_size + headers);
+	return true;
 }
 
 static bool to_output(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t port,
@@ -270,30 +278,149 @@ static inline bool to_node(struct sl_path_core *core, const struct sl_snapshot *
 	}
 }
 
-void sl_path_act(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t port)
+static inline void node_count(struct sl_path_core *core, uint32_t index, uint32_t size)
 {
-	struct sl_burst *burst = &core->burst;
-	struct sl_node_stats *nodes = core->stats->nodes;
+	struct sl_node_stats *node = &core->stats->nodes[index];
+
+	node->packets++;
+	node->bytes += size;
+}
+
+/* What a burst counts of one service before it is added up. */
+struct tally {
+	uint32_t service, packets;
+	uint64_t bytes;
+};
+
+static void tally_add(struct sl_path_core *core, const struct tally *tally)
+{
+	struct sl_service_stats *service = &core->stats->services[tally->service];
+
+	service->packets += tally->packets;
+	service->bytes += tally->bytes;
+}
+
+/* Services repeat themselves within a burst, nodes do not. */
+static inline void tally_packet(struct sl_path_core *core, uint32_t service, uint32_t size,
+				struct tally *tally)
+{
+	if (sl_unlikely(service != tally->service)) {
+		if (tally->packets > 0)
+			tally_add(core, tally);
+		*tally = (struct tally){.service = service};
+	}
+	tally->packets++;
+	tally->bytes += size;
+}
+
+/* One packet of any verdict and node. */
+static inline void act(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t port,
+		       uint32_t i, struct tally *tally)
+{
+	const struct sl_burst *burst = &core->burst;
+	uint32_t service = burst->service[i], size = burst->frame_size[i];
+
+	if (sl_unlikely(burst->verdict[i] != SL_VERDICT_NODE)) {
+		to_nobody(core, snapshot, port, i);
+		return;
+	}
+	tally_packet(core, service, size, tally);
+	if (sl_unlikely(burst->pkt[i].tcp_flags & SL_TCP_SYN) &&
+	    snapshot->services[service].mss_clamp)
+		clamp_mss(core, i, snapshot->services[service].mss_clamp);
+	if (sl_likely(to_node(core, snapshot, port, core->views[i], i)))
+		node_count(core, burst->node[i], size);
+}
+
+/* ---- bursts to remote nodes alone ------------------------------------------------------------ */
+
+/* Headers in front of a packet; its size then, or 0: it is not this simple. */
+static inline uint32_t encapsulate(struct sl_path_core *core, const struct sl_node_view *view,
+				   uint32_t i, uint16_t id)
+{
+	struct rte_mbuf *packet = core->packets[i];
+	const struct sl_pkt *pkt = &core->burst.pkt[i];
+	uint32_t l3_off = packet->data_off + pkt->l3_off, l3_size = pkt->l3_size;
+	uint32_t headers = view->encap.size;
+
+	if (sl_unlikely(l3_size > view->l3_size_max) || sl_unlikely(l3_off < headers) ||
+	    sl_unlikely(packet->nb_segs != 1) || sl_unlikely(view->encap.type == SL_ENCAP_NONE) ||
+	    sl_unlikely(pkt->tcp_flags & SL_TCP_SYN))
+		return 0;
+	sl_encap_write(&view->encap, (uint8_t *)packet->buf_addr + l3_off, pkt, core->burst.hash[i],
+		       id);
+	packet->data_off = (uint16_t)(l3_off - headers);
+	packet->data_len = (uint16_t)(l3_size + headers);
+	packet->pkt_len = l3_size + headers;
+	return l3_size + headers;
+}
+
+/* Two passes with few values at a time: headers, then sending and counting. */
+static void act_remote(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t port)
+{
+	const struct sl_burst *burst = &core->burst;
+	uint16_t step = (uint16_t)core->spec.core_count, id = core->outer_id;
+	uint32_t sizes[SL_BURST_MAX], last = UINT32_MAX;
+	struct sl_txbuf *buf = NULL;
+	struct tally tally = {0};
 
 	for (uint32_t i = 0; i < burst->count; i++) {
-		if (sl_unlikely(burst->verdict[i] != SL_VERDICT_NODE))
-			continue;
-		core->views[i] = sl_snapshot_node(snapshot, burst->node[i]);
-		rte_prefetch0(core->views[i]);
-		rte_prefetch0(&nodes[burst->node[i]]);
+		id = (uint16_t)(id + step);
+		sizes[i] = encapsulate(core, core->views[i], i, id);
 	}
+	core->outer_id = id;
 	for (uint32_t i = 0; i < burst->count; i++) {
-		if (sl_unlikely(burst->verdict[i] != SL_VERDICT_NODE)) {
-			to_nobody(core, snapshot, port, i);
+		if (sl_unlikely(sizes[i] == 0)) {
+			act(core, snapshot, port, i, &tally);
 			continue;
 		}
-		count_service(core, i);
-		if (sl_unlikely(burst->pkt[i].tcp_flags & SL_TCP_SYN) &&
-		    snapshot->services[burst->service[i]].mss_clamp)
-			clamp_mss(core, i, snapshot->services[burst->service[i]].mss_clamp);
-		if (sl_likely(to_node(core, snapshot, port, core->views[i], i))) {
-			nodes[burst->node[i]].packets++;
-			nodes[burst->node[i]].bytes += burst->frame_size[i];
+		if (sl_unlikely(core->views[i]->port != last)) {
+			last = core->views[i]->port;
+			buf = out(core, last, SL_TX_FORWARDED);
 		}
+		sl_txbuf_add(buf, core->packets[i], sizes[i]);
+		tally_packet(core, burst->service[i], burst->frame_size[i], &tally);
+		node_count(core, burst->node[i], burst->frame_size[i]);
 	}
+	if (tally.packets > 0)
+		tally_add(core, &tally);
+}
+
+/* ---- the stage ------------------------------------------------------------------------------- */
+
+/* Views of all nodes, their counters under way. Whether all are remote and reachable. */
+static bool views_fetch(struct sl_path_core *core, const struct sl_snapshot *snapshot)
+{
+	const struct sl_burst *burst = &core->burst;
+	const struct sl_node_stats *nodes = core->stats->nodes;
+	uint32_t other = 0;
+
+	for (uint32_t i = 0; i < burst->count; i++) {
+		const struct sl_node_view *view;
+
+		if (sl_unlikely(burst->verdict[i] != SL_VERDICT_NODE)) {
+			other = 1;
+			continue;
+		}
+		view = sl_snapshot_node(snapshot, burst->node[i]);
+		core->views[i] = view;
+		rte_prefetch0((const uint8_t *)view + SL_CACHE_LINE);
+		rte_prefetch0(&nodes[burst->node[i]]);
+		other |= (view->kind ^ SL_NODE_REMOTE) | (view->flags & SL_NODE_NO_NEIGHBOR);
+	}
+	return other == 0;
+}
+
+void sl_path_act(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t port)
+{
+	struct tally tally = {0};
+
+	if (views_fetch(core, snapshot)) {
+		act_remote(core, snapshot, port);
+		return;
+	}
+	for (uint32_t i = 0; i < core->burst.count; i++)
+		act(core, snapshot, port, i, &tally);
+	if (tally.packets > 0)
+		tally_add(core, &tally);
 }

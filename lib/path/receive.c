@@ -53,19 +53,45 @@ static bool gather(struct rte_mbuf *packet)
 	return true;
 }
 
+/* A packet that the inline parser leaves: everything that is rare. */
+static __attribute__((noinline)) void parse_odd(struct sl_path_core *core, uint32_t i,
+						uint32_t options)
+{
+	struct rte_mbuf *packet = core->packets[i];
+	struct sl_burst *burst = &core->burst;
+	struct sl_pkt *pkt = &burst->pkt[i];
+
+	if (packet->data_len == packet->pkt_len || gather(packet)) {
+		sl_parse_slow(rte_pktmbuf_mtod(packet, const uint8_t *), packet->data_len,
+			      packet->pkt_len, options, pkt);
+	} else {
+		memset(pkt, 0, sizeof(*pkt));
+		pkt->status = SL_PKT_TRUNCATED;
+	}
+	burst->verdict[i] = verdict_of[pkt->status];
+	burst->reason[i] = reason_of[pkt->status];
+	burst->plain = false;
+	core->burst_flags |= pkt->flags;
+}
+
 /* Returns the octets of all frames. */
 static inline __attribute__((always_inline)) uint64_t parse(struct sl_path_core *core,
 							    uint32_t count, const bool checksum)
 {
 	struct sl_burst *burst = &core->burst;
 	uint64_t bytes = 0;
-	uint32_t flags = 0;
 
+	_Static_assert(SL_VERDICT_NODE == 0, "verdicts are cleared");
+	memset(burst->verdict, 0, sizeof(burst->verdict));
+	memset(burst->reason, 0, sizeof(burst->reason));
+	burst->count = count;
+	burst->plain = true;
+	core->burst_flags = 0;
 	for (uint32_t i = 0; i < SL_MIN(count, PREFETCH_AHEAD); i++)
 		rte_prefetch0(rte_pktmbuf_mtod(core->packets[i], const void *));
 	for (uint32_t i = 0; i < count; i++) {
 		struct rte_mbuf *packet = core->packets[i];
-		uint32_t options = SL_PARSE_CHECK_SUM;
+		uint32_t options = SL_PARSE_CHECK_SUM, size = packet->pkt_len;
 
 		if (i + PREFETCH_AHEAD < count)
 			rte_prefetch0(
@@ -73,20 +99,13 @@ static inline __attribute__((always_inline)) uint64_t parse(struct sl_path_core 
 		if (checksum &&
 		    (packet->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD)
 			options = 0;
-		burst->frame_size[i] = packet->pkt_len;
-		bytes += packet->pkt_len;
-		if (sl_unlikely(packet->data_len != packet->pkt_len) && !gather(packet)) {
-			burst->pkt[i].status = SL_PKT_TRUNCATED;
-		} else {
-			sl_parse(rte_pktmbuf_mtod(packet, const uint8_t *), packet->data_len,
-				 packet->pkt_len, options, &burst->pkt[i]);
-		}
-		flags |= burst->pkt[i].flags;
-		burst->verdict[i] = verdict_of[burst->pkt[i].status];
-		burst->reason[i] = reason_of[burst->pkt[i].status];
+		burst->frame_size[i] = size;
+		bytes += size;
+		if (sl_unlikely(packet->data_len != size) ||
+		    sl_unlikely(!sl_parse_plain(rte_pktmbuf_mtod(packet, const uint8_t *), size,
+						size, options, &burst->pkt[i])))
+			parse_odd(core, i, options);
 	}
-	burst->count = count;
-	core->burst_flags = (uint16_t)flags;
 	return bytes;
 }
 
@@ -104,6 +123,7 @@ static void filter(struct sl_path_core *core, const struct sl_path_queue *queue)
 			continue;
 		burst->verdict[i] = SL_VERDICT_DROP;
 		burst->reason[i] = SL_DROP_NO_SERVICE;
+		burst->plain = false;
 	}
 }
 

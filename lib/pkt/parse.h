@@ -253,22 +253,27 @@ static inline bool sl_parse_plain6(const uint8_t *frame, uint32_t frame_size, st
 	return true;
 }
 
+/* The inline way alone. False: nothing is written, the packet is sl_parse_slow()'s. True: its
+ * status is OK and it has no flags but IPV6, DF, GROUP and QUIC_INITIAL. */
+static inline bool sl_parse_plain(const uint8_t *frame, uint32_t size, uint32_t frame_size,
+				  uint32_t options, struct sl_pkt *pkt)
+{
+	uint64_t head;
+
+	if (sl_unlikely(size < SL_PARSE_SIZE4))
+		return false;
+	head = sl_load64(frame + SL_ETH_TYPE);
+	if (sl_likely((head & SL_PARSE_HEAD4_MASK) == SL_PARSE_HEAD4_VALUE))
+		return sl_parse_plain4(frame, frame_size, options, pkt);
+	return (head & SL_PARSE_HEAD6_MASK) == SL_PARSE_HEAD6_VALUE && size >= SL_PARSE_SIZE6 &&
+	       sl_parse_plain6(frame, frame_size, pkt);
+}
+
 static inline void sl_parse(const uint8_t *frame, uint32_t size, uint32_t frame_size,
 			    uint32_t options, struct sl_pkt *pkt)
 {
-	if (sl_likely(size >= SL_PARSE_SIZE4)) {
-		uint64_t head = sl_load64(frame + SL_ETH_TYPE);
-
-		if ((head & SL_PARSE_HEAD4_MASK) == SL_PARSE_HEAD4_VALUE) {
-			if (sl_likely(sl_parse_plain4(frame, frame_size, options, pkt)))
-				return;
-		} else if ((head & SL_PARSE_HEAD6_MASK) == SL_PARSE_HEAD6_VALUE &&
-			   size >= SL_PARSE_SIZE6) {
-			if (sl_likely(sl_parse_plain6(frame, frame_size, pkt)))
-				return;
-		}
-	}
-	sl_parse_slow(frame, size, frame_size, options, pkt);
+	if (sl_unlikely(!sl_parse_plain(frame, size, frame_size, options, pkt)))
+		sl_parse_slow(frame, size, frame_size, options, pkt);
 }
 
 #endif

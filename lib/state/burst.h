@@ -8,6 +8,7 @@
 #ifndef SL_STATE_BURST_H
 #define SL_STATE_BURST_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/bytes.h"
@@ -47,6 +48,7 @@ struct sl_burst {
 	uint8_t reason[SL_BURST_MAX];	   /* decide: enum sl_drop */
 	uint8_t why[SL_BURST_MAX];	   /* decide: enum sl_why */
 	uint32_t count;
+	bool plain; /* receive: every packet is one of sl_parse_plain() and its verdict is NODE */
 	/* the frames that pkt was parsed from, and the octets that are contiguous there: only while
 	 * the snapshot has tunnels */
 	const uint8_t *frame[SL_BURST_MAX];

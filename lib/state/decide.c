@@ -5,6 +5,7 @@
 #include <rte_prefetch.h>
 
 #include "pkt/inner.h"
+#include "state/decide_plain.h"
 #include "state/flow_table.h"
 #include "state/follow.h"
 #include "state/hash.h"
@@ -137,11 +138,14 @@ static inline __attribute__((always_inline)) void decide(const struct sl_snapsho
 	uint8_t list[SL_BURST_MAX];
 	uint32_t count;
 
-	sl_service_lookup(snapshot->service_table, burst->pkt, burst->count, burst->service);
-	if (sl_unlikely(snapshot->tunnels))
-		look_inside(snapshot, burst);
-	count = hash_all(snapshot, burst, list);
-	count = give_settled(snapshot, burst, list, count);
+	if (!sl_decide_plain(snapshot, burst, list, &count)) {
+		sl_service_lookup(snapshot->service_table, burst->pkt, burst->count,
+				  burst->service);
+		if (sl_unlikely(snapshot->tunnels))
+			look_inside(snapshot, burst);
+		count = hash_all(snapshot, burst, list);
+		count = give_settled(snapshot, burst, list, count);
+	}
 	if (sl_likely(!count))
 		return;
 	find_flows(snapshot, core, burst, list, count, tags);

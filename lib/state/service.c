@@ -10,24 +10,6 @@
 /* ---- the common packet: one probe ---------------------------------------------------------------
  */
 
-static bool probe4(const struct sl_service_table *table, uint64_t key, uint32_t *value)
-{
-	uint32_t mask = (1u << table->bits4) - 1;
-
-	for (uint32_t b = sl_service_hash4(key, table->bits4);; b = (b + 1) & mask) {
-		const struct sl_service_bucket4 *bucket = &table->bucket4[b];
-
-		for (uint32_t i = 0; i < SL_ARRAY_COUNT(bucket->key); i++) {
-			if (bucket->key[i] == key) {
-				*value = bucket->value[i];
-				return true;
-			}
-		}
-		if (bucket->key[SL_ARRAY_COUNT(bucket->key) - 1] == 0)
-			return false; /* never filled up: nothing went on from here */
-	}
-}
-
 static bool probe6(const struct sl_service_table *table, uint64_t addr0, uint64_t addr1,
 		   uint64_t misc, uint32_t *value)
 {
@@ -71,7 +53,7 @@ static inline bool find_exact(const struct sl_service_table *table, const struct
 			      uint64_t misc, uint32_t *value)
 {
 	if (key->family == SL_FAMILY_IPV4)
-		return probe4(table, sl_service_exact4(key->dst4, misc), value);
+		return sl_service_probe4(table, sl_service_exact4(key->dst4, misc), value);
 	return probe6(table, key->word[3], key->word[4], misc, value);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /* The inside of a service table, shared by who builds it (service_build.c) and who looks up
- * (service.c); nobody else includes this.
+ * (service.c, decide_plain.c); nobody else includes this.
  *
  * Shape:   two hash tables of (whole address, protocol, port), one a family, answer the common
  * packet in one probe; they also know each whole address's place. The rest goes a second way: the
@@ -16,6 +16,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include <smmintrin.h>
 
 #include "base/bytes.h"
 
@@ -108,6 +110,32 @@ static inline uint32_t sl_service_hash6(uint64_t addr0, uint64_t addr1, uint64_t
 	uint64_t mixed = (addr0 ^ misc) * 0xbf58476d1ce4e5b9ull ^ addr1;
 
 	return sl_service_hash4(mixed ^ mixed << 21, bits);
+}
+
+/* The service of a whole IPv4 address, protocol and port: compared with all keys of a bucket at once,
+ * since which of them it is cannot be foreseen. False: no exact rule. */
+static inline bool sl_service_probe4(const struct sl_service_table *table, uint64_t key,
+				     uint32_t *value)
+{
+	uint32_t mask = (1u << table->bits4) - 1;
+	__m128i wanted = _mm_set1_epi64x((long long)key);
+
+	for (uint32_t b = sl_service_hash4(key, table->bits4);; b = (b + 1) & mask) {
+		const struct sl_service_bucket4 *bucket = &table->bucket4[b];
+		const __m128i *keys = (const __m128i *)bucket->key;
+		__m128i first = _mm_cmpeq_epi64(_mm_load_si128(keys), wanted);
+		__m128i second = _mm_cmpeq_epi64(_mm_load_si128(keys + 1), wanted);
+		uint32_t found = (uint32_t)_mm_movemask_pd(_mm_castsi128_pd(first)) |
+				 (uint32_t)_mm_movemask_pd(_mm_castsi128_pd(second)) << 2 |
+				 (uint32_t)(bucket->key[4] == key) << 4;
+
+		if (sl_likely(found)) {
+			*value = bucket->value[__builtin_ctz(found)];
+			return true;
+		}
+		if (bucket->key[4] == 0)
+			return false; /* never filled up: nothing went on from here */
+	}
 }
 
 #endif
