@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include <rte_cycles.h>
@@ -20,6 +21,7 @@
 #define DRAIN_MS_MAX	 10000 /* until the threads must have ended */
 #define STAGE_MS_MAX	 1000  /* until what a core holds back has surely left */
 #define DRAIN_NAP_NS	 100000
+#define CONTROL_NICE	 -15
 #define PORT_LINE_SIZE	 512
 #define POOL_NAME_FORMAT "sluice_buffers"
 
@@ -297,9 +299,18 @@ void wire_control_cores(const struct wire *wire, struct sl_control_spec *spec)
 /* ---- running ------------------------------------------------------------------------------------
  */
 
+/* Control has little to do, but a polling core that shares its CPU would make it wait for its turn
+ * each time. Only the calling thread is changed; without the privilege nothing is. */
+static void prefer_control(void)
+{
+	(void)setpriority(PRIO_PROCESS, 0, CONTROL_NICE);
+}
+
 int wire_launch(struct wire *wire, struct sl_err *err)
 {
 	int status = 0;
+
+	prefer_control();
 
 	for (uint32_t w = 0; w < wire->eal.worker_count && status == 0; w++) {
 		status = sl_eal_launch(wire->eal.worker_lcore + w, sl_worker_run, wire->workers[w]);
