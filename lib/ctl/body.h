@@ -30,6 +30,7 @@ struct sl_body_node {
 	struct sl_node_stats base; /* what the counters said when the index was given out */
 	uint64_t share_base;	   /* packets when the pool's expected shares last changed */
 	uint64_t window[SL_LOAD_WINDOW_S]; /* packets, one sample a second */
+	uint32_t open_slots;		   /* zero but while a report is made */
 };
 
 struct sl_body_pool {

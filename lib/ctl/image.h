@@ -47,6 +47,8 @@ struct sl_image_node {
 	bool drained;	      /* draining, and nothing is left */
 	bool renamed;	      /* leaving while another node has its name */
 	uint64_t seed;	      /* hash of the name, for the schedulers */
+	uint32_t slots;	      /* of target */
+	uint32_t home_slots;  /* of home */
 	uint64_t deadline_ms; /* draining: sl_clock_ms() at which the rest is cut; 0: none */
 	uint64_t since_ms;    /* sl_clock_wall_ms() since when it is in its state */
 	char why[SL_IMAGE_WHY_SIZE]; /* and why */

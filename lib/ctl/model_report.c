@@ -11,41 +11,29 @@
 /* ---- nodes --------------------------------------------------------------------------------------
  */
 
-static void count_slots(const struct sl_model *model, uint32_t place, uint32_t *target,
-			uint32_t *home, uint32_t *open)
+/* Whether new flows go to a node; some go to ones that are down where nobody else is left. */
+static bool is_served(const struct sl_image_node *node, bool regardless)
 {
-	const struct sl_image_pool *pool = model->image->pools[place];
-	const struct sl_slot_table *slots =
-		model->snapshot && pool->index < model->snapshot->pool_count
-			? model->snapshot->pools[pool->index].slots
-			: NULL;
-
-	for (uint32_t s = 0; s < pool->home->count; s++)
-		home[pool->home->word[s]]++;
-	for (uint32_t s = 0; s < pool->target->count; s++)
-		target[pool->target->word[s]]++;
-	for (uint32_t i = 0; slots && i < slots->open_count; i++)
-		open[slots->open[i].prior]++;
+	return sl_image_node_takes(node) ||
+	       (regardless && node->hand == SL_HAND_UP && !node->leaving);
 }
 
-static double expected_total(const struct sl_conf_pool *conf, const struct sl_image_pool *pool)
+static double expected_total(const struct sl_conf_pool *conf, const struct sl_image_pool *pool,
+			     bool regardless)
 {
-	bool regardless = sl_schedule_regardless(conf, pool);
 	double sum = 0;
 
 	for (uint32_t n = 0; n < conf->node_count; n++)
-		if (sl_image_node_takes(&pool->nodes[n]) ||
-		    (regardless && pool->nodes[n].hand == SL_HAND_UP))
+		if (is_served(&pool->nodes[n], regardless))
 			sum += (double)conf->nodes[n].weight;
 	return sum;
 }
 
-static void report_node(const struct sl_model *model, uint32_t place, uint32_t n, double total,
+static void report_node(const struct sl_model *model, uint32_t place, uint32_t n,
 			struct sl_node_report *row)
 {
 	const struct sl_image_pool *pool = model->image->pools[place];
 	const struct sl_image_node *node = &pool->nodes[n];
-	const struct sl_conf_pool *conf = sl_image_pool_conf(model->image, place);
 	uint64_t now = model->options.now_ms();
 	struct sl_node_stats stats;
 
@@ -59,10 +47,8 @@ static void report_node(const struct sl_model *model, uint32_t place, uint32_t n
 	row->since_ms = node->since_ms;
 	if (node->deadline_ms > now)
 		row->deadline_left_ms = node->deadline_ms - now;
-	if (total > 0 && !node->leaving &&
-	    (sl_image_node_takes(node) ||
-	     (sl_schedule_regardless(conf, pool) && node->hand == SL_HAND_UP)))
-		row->expected_share = (double)row->weight / total;
+	row->slots = node->slots;
+	row->home_slots = node->home_slots;
 	if (sl_image_node_keeps(node))
 		row->flows = sl_life_node_flows(model, node->index);
 	row->packets = stats.packets;
@@ -146,27 +132,38 @@ void sl_report_sample(struct sl_model *model)
 /* ---- pools --------------------------------------------------------------------------------------
  */
 
+/* Unsettled slots by the node that flows they do not know go to. */
+static void count_open(const struct sl_model *model, struct sl_pool_report *row)
+{
+	const struct sl_slot_table *slots = model->pools[row->index].slots;
+	uint64_t now = model->options.now_ms();
+
+	if (!slots)
+		return;
+	row->open_slots = slots->open_count;
+	for (uint32_t i = 0; i < slots->open_count; i++)
+		if (now < slots->open[i].open_until_ms)
+			model->nodes[slots->open[i].prior].open_slots++;
+	for (uint32_t n = 0; n < row->node_count; n++)
+		row->nodes[n].open_slots = model->nodes[row->nodes[n].index].open_slots;
+	for (uint32_t i = 0; i < slots->open_count; i++)
+		model->nodes[slots->open[i].prior].open_slots = 0;
+}
+
 static int report_pool(struct sl_model *model, uint32_t place, struct sl_pool_report *row)
 {
 	const struct sl_image_pool *pool = model->image->pools[place];
 	const struct sl_conf_pool *conf = sl_image_pool_conf(model->image, place);
-	uint32_t *counts = calloc(3 * (size_t)SL_NODE_INDEX_MAX, sizeof(*counts));
-	uint32_t *target = counts, *home = counts + SL_NODE_INDEX_MAX;
-	uint32_t *open = counts + 2 * (size_t)SL_NODE_INDEX_MAX;
-	double total = expected_total(conf, pool);
+	bool regardless = sl_schedule_regardless(conf, pool);
+	double total = expected_total(conf, pool, regardless);
 
 	row->nodes = calloc(pool->node_count + 1, sizeof(*row->nodes));
-	if (!counts || !row->nodes) {
-		free(counts);
+	if (!row->nodes)
 		return -ENOMEM;
-	}
 	row->name = pool->name;
 	row->conf = conf;
 	row->index = pool->index;
 	row->slots = conf->slots;
-	if (model->snapshot && pool->index < model->snapshot->pool_count &&
-	    model->snapshot->pools[pool->index].slots)
-		row->open_slots = model->snapshot->pools[pool->index].slots->open_count;
 	if (model->pools[pool->index].memory) {
 		struct sl_flow_counts flows;
 
@@ -175,21 +172,18 @@ static int report_pool(struct sl_model *model, uint32_t place, struct sl_pool_re
 		row->begun_flows = flows.begun;
 		row->refused_flows = flows.refused;
 	}
-	count_slots(model, place, target, home, open);
 	for (uint32_t n = 0; n < pool->node_count; n++) {
-		uint32_t index = pool->nodes[n].index;
 		struct sl_node_report *node = &row->nodes[row->node_count];
 
 		/* cut and removed: only its index is still in use */
 		if (pool->nodes[n].leaving && pool->nodes[n].cut)
 			continue;
-		report_node(model, place, n, total, node);
-		node->slots = target[index];
-		node->home_slots = home[index];
-		node->open_slots = open[index];
+		report_node(model, place, n, node);
+		if (total > 0 && is_served(&pool->nodes[n], regardless))
+			node->expected_share = (double)node->weight / total;
 		row->node_count++;
 	}
-	free(counts);
+	count_open(model, row);
 	measure_shares(model, row);
 	measure_load(model, row);
 	return 0;

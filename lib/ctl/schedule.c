@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "sched/sched.h"
 
 static struct sl_sched_node *nodes_of(const struct sl_conf_pool *conf,
@@ -148,6 +149,28 @@ static uint32_t absence(const struct sl_conf_pool *conf, const struct sl_image_p
 	return count;
 }
 
+/* The nodes' numbers of slots. */
+static int count_slots(struct sl_image_pool *pool)
+{
+	uint32_t highest = 0, *counts;
+
+	for (uint32_t n = 0; n < pool->node_count; n++)
+		highest = SL_MAX(highest, pool->nodes[n].index);
+	counts = calloc(2 * ((size_t)highest + 1), sizeof(*counts));
+	if (!counts)
+		return -ENOMEM;
+	for (uint32_t s = 0; s < pool->home->count; s++) {
+		counts[2 * pool->home->word[s]]++;
+		counts[2 * pool->target->word[s] + 1]++;
+	}
+	for (uint32_t n = 0; n < pool->node_count; n++) {
+		pool->nodes[n].home_slots = counts[2 * pool->nodes[n].index];
+		pool->nodes[n].slots = counts[2 * pool->nodes[n].index + 1];
+	}
+	free(counts);
+	return 0;
+}
+
 int sl_schedule_target(const struct sl_conf_pool *conf, struct sl_image_pool *pool)
 {
 	struct sl_sched_node *nodes = nodes_of(conf, pool);
@@ -172,11 +195,11 @@ int sl_schedule_target(const struct sl_conf_pool *conf, struct sl_image_pool *po
 	if (pool->target && pool->target != target && pool->target->count == target->count &&
 	    memcmp(pool->target->word, target->word, target->count * sizeof(uint32_t)) == 0) {
 		sl_table_put(target);
-		return 0;
+		return count_slots(pool);
 	}
 	sl_table_put(pool->target);
 	pool->target = target;
-	return 0;
+	return count_slots(pool);
 }
 
 int sl_schedule_pick(const struct sl_conf_pool *conf, const struct sl_image_pool *pool,

@@ -168,7 +168,7 @@ static int go_over_pool(struct sl_model *model, struct sl_edit *edit, const stru
 {
 	const struct sl_image_pool *pool = image->pools[place];
 	uint32_t index = pool->index;
-	bool needed = is_prior(model, index);
+	bool needed = pool->leaving && is_prior(model, index);
 	int status = 0;
 
 	look_at_slots(model, index, false);
