@@ -18,12 +18,13 @@
 #include "base/mem.h"
 #include "work/handler.h"
 
-#define DRAIN_MS_MAX	 10000 /* until the threads must have ended */
-#define STAGE_MS_MAX	 1000  /* until what a core holds back has surely left */
-#define DRAIN_NAP_NS	 100000
-#define CONTROL_NICE	 -15
-#define PORT_LINE_SIZE	 512
-#define POOL_NAME_FORMAT "sluice_buffers"
+#define DRAIN_MS_MAX	   10000 /* until the threads must have ended */
+#define STAGE_MS_MAX	   1000	 /* until what a core holds back has surely left */
+#define DRAIN_NAP_NS	   100000
+#define CONTROL_NICE	   -15
+#define PORT_LINE_SIZE	   512
+#define KERNEL_DEVICE_SIZE 80
+#define POOL_NAME_FORMAT   "sluice_buffers"
 
 /* ---- opening ------------------------------------------------------------------------------------
  */
@@ -88,12 +89,54 @@ static int open_ports(struct wire *wire, struct sl_err *err)
 	return 0;
 }
 
+/* Beside a port that punts to the kernel: a TAP interface of its own, with the port's MAC address.
+ * What the kernel sends there leaves by the port. */
+static int open_kernel(struct wire *wire, uint32_t port, struct sl_err *err)
+{
+	const struct sl_conf_port *conf = &wire->conf->ports[port];
+	char device[KERNEL_DEVICE_SIZE], name[SL_NAME_SIZE], mac[SL_MAC_TEXT_SIZE];
+	struct sl_port_spec spec = {
+		.name = name,
+		.device = device,
+		.mtu = conf->mtu,
+		.promiscuous = true,
+		.rx_queues = 1,
+		.tx_queues = (uint16_t)(wire->eal.rx_count + wire->eal.worker_count),
+	};
+	int status;
+
+	if (wire->port_count == SL_PORTS_MAX)
+		return sl_err_set(err, -ENOSPC, "port %s: punt: kernel needs a port more than %d",
+				  conf->name, SL_PORTS_MAX);
+	(void)snprintf(name, sizeof(name), "%.55s-kernel", conf->name);
+	(void)snprintf(device, sizeof(device), "net_tap_sl%" PRIu32 ",iface=sl-%.12s,mac=%s", port,
+		       conf->name, sl_mac_format(&wire->ports[port].mac, mac));
+	status = sl_port_open(&spec, wire->buffers, &wire->ports[wire->port_count], err);
+	if (status < 0)
+		return status;
+	wire->ports[wire->port_count].bridge = (uint8_t)(1 + port);
+	wire->kernel[port] = (uint8_t)wire->port_count++;
+	sl_log(SL_LOG_INFO, "port %s: punts to the kernel by interface sl-%.12s", conf->name,
+	       conf->name);
+	return 0;
+}
+
+static int open_kernels(struct wire *wire, struct sl_err *err)
+{
+	int status = 0;
+
+	for (uint32_t p = 0; p < wire->conf->port_count && status == 0; p++)
+		if (wire->conf->ports[p].punt == SL_CONF_PUNT_KERNEL)
+			status = open_kernel(wire, p, err);
+	return status;
+}
+
 /* Captures may wait for full rings; live traffic is dropped and counted. */
 static bool waits(const struct wire *wire)
 {
 	if (wire->conf->dataplane.queue_full != SL_QUEUE_FULL_AUTO)
 		return wire->conf->dataplane.queue_full == SL_QUEUE_FULL_WAIT;
-	for (uint32_t p = 0; p < wire->port_count; p++)
+	for (uint32_t p = 0; p < wire->conf->port_count; p++)
 		if (!wire->ports[p].is_capture && wire->ports[p].rx_queue_count > 0)
 			return false;
 	return true;
@@ -198,6 +241,8 @@ int wire_open(struct wire *wire, const struct sl_conf *conf, bool debug, struct 
 				     &wire->buffers, err);
 	if (status == 0)
 		status = open_ports(wire, err);
+	if (status == 0)
+		status = open_kernels(wire, err);
 	if (status < 0)
 		return status;
 	wire->wait = waits(wire);
@@ -263,6 +308,7 @@ void wire_model_options(struct wire *wire, struct sl_model_options *options)
 	for (uint32_t p = 0; p < wire->port_count; p++) {
 		options->ports[p].mac = wire->ports[p].mac;
 		options->ports[p].reads_capture = wire->ports[p].is_capture;
+		options->ports[p].kernel = wire->kernel[p];
 	}
 	options->hooks = (struct sl_model_hooks){
 		.context = wire,
@@ -286,13 +332,11 @@ static void add_core(struct sl_control_spec *spec, const char *kind, uint32_t nu
 
 void wire_control_cores(const struct wire *wire, struct sl_control_spec *spec)
 {
-	const struct sl_conf_dataplane *conf = &wire->conf->dataplane;
-
 	for (uint32_t c = 0; c < wire->eal.rx_count; c++)
-		add_core(spec, "rx", c, c < conf->rx_cpu_count ? conf->rx_cpus[c] : -1,
+		add_core(spec, "rx", c, sl_eal_cpu(wire->eal.rx_lcore + c),
 			 &wire->core_stats[c]->busy_cycles, &wire->core_stats[c]->all_cycles);
 	for (uint32_t w = 0; w < wire->eal.worker_count; w++)
-		add_core(spec, "worker", w, conf->worker_cpus[w],
+		add_core(spec, "worker", w, sl_eal_cpu(wire->eal.worker_lcore + w),
 			 &wire->worker_stats[w]->busy_cycles, &wire->worker_stats[w]->all_cycles);
 }
 

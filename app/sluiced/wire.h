@@ -37,6 +37,7 @@ struct wire {
 	struct sl_port ports[SL_PORTS_MAX];
 	struct sl_tx_plan *plan;
 	struct sl_worker_rings *rings;
+	uint8_t kernel[SL_PORTS_MAX]; /* of each port of conf: the one that leads to the kernel */
 	struct sl_publish *publish;
 	struct sl_core_stats *core_stats[SL_RX_CORES_MAX];
 	struct sl_worker_stats *worker_stats[SL_WORKERS_MAX];

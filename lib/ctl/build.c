@@ -261,8 +261,11 @@ static void build_ports(const struct sl_model *model, struct sl_snapshot *snapsh
 		const struct sl_conf_port *port = &conf->ports[p];
 		struct sl_port_view *view = &snapshot->ports[p];
 
-		view->punt_port =
-			port->punt == SL_CONF_PUNT_PORT ? (uint8_t)port->punt_port : SL_PUNT_DROP;
+		view->punt_port = SL_PUNT_DROP;
+		if (port->punt == SL_CONF_PUNT_PORT)
+			view->punt_port = (uint8_t)port->punt_port;
+		else if (port->punt == SL_CONF_PUNT_KERNEL)
+			view->punt_port = model->options.ports[p].kernel;
 		view->answer = answer_of[port->arp];
 		view->mtu = port->mtu;
 		view->mac = model->options.ports[p].mac;

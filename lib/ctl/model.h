@@ -35,6 +35,7 @@ struct sl_model;
 struct sl_model_port {
 	struct sl_mac mac;
 	bool reads_capture;
+	uint8_t kernel; /* index of the port that leads to the kernel, where `punt` is kernel */
 };
 
 /* What the device says of a port beside what cores count. */

@@ -48,6 +48,7 @@ struct sl_port {
 	uint16_t mtu;
 	struct sl_mac mac;
 	bool promiscuous; /* frames for any MAC address are taken */
+	uint8_t bridge;	  /* 1 + index of the port that gets all frames of this one; 0: none */
 	bool is_capture;  /* reads a capture file: nothing is lost by waiting */
 	bool link_up;
 	bool rx_checksum;	      /* the device verifies IPv4 header checksums */

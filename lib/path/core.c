@@ -45,6 +45,7 @@ static int queues_find(struct sl_path_core *core)
 			queue->port = (uint8_t)p;
 			queue->checksum = port->rx_checksum;
 			queue->filter = !port->promiscuous;
+			queue->bridge = port->bridge;
 			memcpy(&queue->mac, port->mac.octets, sizeof(port->mac.octets));
 		}
 	}
@@ -172,13 +173,18 @@ static inline void tick(struct sl_path_core *core, uint64_t tsc)
 
 static uint32_t receive_all(struct sl_path_core *core)
 {
-	uint32_t total = 0;
+	uint32_t total = 0, bridged = 0;
 
 	for (uint32_t i = 0; i < core->queue_count; i++) {
 		const struct sl_path_queue *queue = &core->queues[i];
 		const struct sl_snapshot *snapshot;
-		uint32_t count = sl_path_receive(core, queue);
+		uint32_t count;
 
+		if (sl_unlikely(queue->bridge)) {
+			bridged += sl_path_bridge(core, queue);
+			continue;
+		}
+		count = sl_path_receive(core, queue);
 		if (count == 0)
 			continue;
 		snapshot = sl_publish_get(core->spec.publish);
@@ -196,6 +202,7 @@ static uint32_t receive_all(struct sl_path_core *core)
 		core->held = true;
 		total += count;
 	}
+	core->held |= bridged > 0;
 	return total;
 }
 

@@ -127,6 +127,17 @@ static void filter(struct sl_path_core *core, const struct sl_path_queue *queue)
 	}
 }
 
+uint32_t sl_path_bridge(struct sl_path_core *core, const struct sl_path_queue *queue)
+{
+	struct sl_txbuf *out = &core->out[(queue->bridge - 1u) * SL_TX_CLASS_COUNT + SL_TX_OWN];
+	uint32_t count = rte_eth_rx_burst(queue->port_id, queue->queue, core->packets,
+					  (uint16_t)core->spec.burst);
+
+	for (uint32_t i = 0; i < count; i++)
+		sl_txbuf_add(out, core->packets[i], core->packets[i]->pkt_len);
+	return count;
+}
+
 void sl_path_show_frames(struct sl_path_core *core)
 {
 	for (uint32_t i = 0; i < core->burst.count; i++) {

@@ -34,10 +34,11 @@ struct rte_mbuf;
 /* A receive queue that this core polls. */
 struct sl_path_queue {
 	uint16_t port_id, queue;
-	uint8_t port;  /* index as in snapshots */
-	bool checksum; /* the device looks at IPv4 header checksums */
-	bool filter;   /* only frames to our MAC address and to groups */
-	uint64_t mac;  /* ours, as its six octets lie in memory */
+	uint8_t port;	/* index as in snapshots */
+	bool checksum;	/* the device looks at IPv4 header checksums */
+	uint8_t bridge; /* struct sl_port.bridge */
+	bool filter;	/* only frames to our MAC address and to groups */
+	uint64_t mac;	/* ours, as its six octets lie in memory */
 };
 
 /* A later fragment that came before its datagram's first. */
@@ -106,6 +107,10 @@ void sl_path_follow_fragments(struct sl_path_core *core, const struct sl_snapsho
 void sl_path_release_fragments(struct sl_path_core *core, const struct sl_snapshot *snapshot,
 			       uint32_t port);
 void sl_path_expire_fragments(struct sl_path_core *core, bool all);
+
+/* Hands a burst of a bridged queue to the port it goes to; it is nothing to the balance. Returns the
+ * number of packets. */
+uint32_t sl_path_bridge(struct sl_path_core *core, const struct sl_path_queue *queue);
 
 /* Lets decide see the frames, for pools that hash inside tunnels. */
 void sl_path_show_frames(struct sl_path_core *core);
