@@ -7,6 +7,8 @@
  *          addresses and ports exchanged, echo requests of ICMP turned into replies, checksums
  *          right. What cannot have an answer (to or from a group address, no IP) is freed.
  * capture: writes frames to a pcapng file with nanoseconds of the wall clock.
+ *
+ * Threads: as the handler contract says (handler.h).
  */
 
 #ifndef SL_WORK_BUILTIN_H
