@@ -45,14 +45,25 @@ static __attribute__((noinline, cold)) void look_inside(const struct sl_snapshot
 	}
 }
 
-/* Hashes of all that found a service; returns how many did, their places in list. */
+/* A packet on its way from its hash to its slot. */
+struct step {
+	const struct sl_pool_view *pool;
+	const uint32_t *word;
+	uint8_t i;	/* of the burst */
+	bool pointed;	/* its service is unsettled */
+	bool beginning; /* of a connection */
+};
+
+/* Hashes of all that found a service, their slots under way; returns how many did. */
 static inline uint32_t hash_all(const struct sl_snapshot *snapshot, struct sl_burst *burst,
-				uint8_t *list)
+				struct step *steps)
 {
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < burst->count; i++) {
+		const struct sl_service_view *service;
 		const struct sl_pool_view *pool;
+		struct step *step = &steps[count];
 
 		if (sl_unlikely(burst->verdict[i] != SL_VERDICT_NODE))
 			continue;
@@ -61,71 +72,93 @@ static inline uint32_t hash_all(const struct sl_snapshot *snapshot, struct sl_bu
 			burst->reason[i] = SL_DROP_NO_SERVICE;
 			continue;
 		}
-		pool = pool_of(snapshot, burst, i);
+		service = &snapshot->services[burst->service[i]];
+		pool = &snapshot->pools[service->pool];
 		burst->hash[i] = sl_hash_slot(snapshot, pool, &burst->pkt[i]);
-		rte_prefetch0(&pool->words[burst->hash[i] >> pool->shift]);
-		list[count++] = (uint8_t)i;
+		step->pool = pool;
+		step->word = &pool->words[burst->hash[i] >> pool->shift];
+		step->i = (uint8_t)i;
+		step->pointed = service->prior_pool != SL_SERVICE_NONE;
+		step->beginning = sl_follow_begins(&burst->pkt[i]);
+		rte_prefetch0(step->word);
+		count++;
 	}
 	return count;
 }
 
-/* Gives away what settled slots decide alone; returns how many are left, their places in list. */
-static inline uint32_t give_settled(const struct sl_snapshot *snapshot, struct sl_burst *burst,
-				    uint8_t *list, uint32_t count)
+/* Without tracking the slot's node is all there is. */
+static inline void give_untracked(const struct step *step, struct sl_core *core,
+				  struct sl_burst *burst, const bool writes)
+{
+	uint32_t node = *step->word & SL_SLOT_NODE, lent = *step->word & SL_SLOT_LENT;
+
+	if (*step->word & SL_SLOT_OPEN) {
+		lent = step->pool->open[node].lent;
+		node = step->pool->open[node].node;
+	}
+	if (writes && step->beginning)
+		sl_stats_add(&core->stats->nodes[node].flows_started, 1);
+	give(step->pool, burst, step->i, node, lent ? SL_WHY_LENT : SL_WHY_SLOT);
+}
+
+/* What the slot does not decide alone: for the flow tables (true), or without any. */
+static inline __attribute__((always_inline)) bool take(const struct step *step,
+						       struct sl_core *core, struct sl_burst *burst,
+						       struct sl_follow_pkt *pkt, const bool writes)
+{
+	const struct sl_pool_view *pool = step->pool;
+
+	if (!pool->flow_tables || pool->tracking == SL_TRACKING_NONE) {
+		give_untracked(step, core, burst, writes);
+		return false;
+	}
+	pkt->pkt = &burst->pkt[step->i];
+	pkt->pool = pool;
+	pkt->hash = burst->hash[step->i];
+	pkt->service = burst->service[step->i];
+	pkt->i = step->i;
+	pkt->settled = !(*step->word & SL_SLOT_OPEN) && !step->pointed;
+	return true;
+}
+
+/* Gives away what slots decide alone; returns how many are left for the flow tables. */
+static inline __attribute__((always_inline)) uint32_t
+give_settled(const struct step *steps, uint32_t count, struct sl_core *core, struct sl_burst *burst,
+	     struct sl_follow_pkt *pkts, const bool writes)
 {
 	uint32_t left = 0;
 
 	for (uint32_t n = 0; n < count; n++) {
-		uint32_t i = list[n];
-		const struct sl_service_view *service = &snapshot->services[burst->service[i]];
-		const struct sl_pool_view *pool = &snapshot->pools[service->pool];
-		uint32_t word = pool->words[burst->hash[i] >> pool->shift];
+		const struct step *step = &steps[n];
+		uint32_t word = *step->word;
 
-		if (sl_unlikely((word & SL_SLOT_OPEN) || pool->tracking == SL_TRACKING_FULL ||
-				service->prior_pool != SL_SERVICE_NONE ||
-				sl_follow_begins(&burst->pkt[i])))
-			list[left++] = (uint8_t)i;
-		else
-			give(pool, burst, i, word & SL_SLOT_NODE,
+		if (sl_likely(!(word & SL_SLOT_OPEN) && !step->pointed && !step->beginning &&
+			      step->pool->tracking != SL_TRACKING_FULL))
+			give(step->pool, burst, step->i, word & SL_SLOT_NODE,
 			     word & SL_SLOT_LENT ? SL_WHY_LENT : SL_WHY_SLOT);
+		else
+			left += take(step, core, burst, &pkts[left], writes);
 	}
 	return left;
 }
 
-/* Tags of what is left, their flows' buckets under way. */
-static inline void find_flows(const struct sl_snapshot *snapshot, const struct sl_core *core,
-			      const struct sl_burst *burst, const uint8_t *list, uint32_t count,
-			      uint64_t *tags)
+/* What sl_decide_plain() left: for the flow tables. */
+static inline __attribute__((always_inline)) uint32_t
+take_left(const struct sl_snapshot *snapshot, struct sl_core *core, struct sl_burst *burst,
+	  const uint8_t *list, uint32_t count, struct sl_follow_pkt *pkts, const bool writes)
 {
+	uint32_t left = 0;
+
 	for (uint32_t n = 0; n < count; n++) {
 		const struct sl_pool_view *pool = pool_of(snapshot, burst, list[n]);
+		struct step step = {.pool = pool,
+				    .word = &pool->words[burst->hash[list[n]] >> pool->shift],
+				    .i = list[n],
+				    .beginning = sl_follow_begins(&burst->pkt[list[n]])};
 
-		if (!pool->flow_tables)
-			continue;
-		tags[n] = sl_hash_flow(snapshot, pool, &burst->pkt[list[n]]);
-		if (sl_follow_begins(&burst->pkt[list[n]]))
-			sl_flow_table_prefetch_both(pool->flow_tables[core->index], tags[n]);
-		else
-			sl_flow_table_prefetch(pool->flow_tables[core->index], tags[n]);
+		left += take(&step, core, burst, &pkts[left], writes);
 	}
-}
-
-/* Without tracking the slot's node is all there is. */
-static inline void follow_nothing(struct sl_follow *follow, struct sl_follow_pkt *pkt,
-				  const bool writes)
-{
-	const struct sl_pool_view *pool = pkt->pool;
-	uint32_t word = pool->words[pkt->hash >> pool->shift];
-	uint32_t lent = word & SL_SLOT_LENT;
-
-	pkt->node = word & SL_SLOT_NODE;
-	if (word & SL_SLOT_OPEN) {
-		pkt->node = pool->open[word & SL_SLOT_NODE].node;
-		lent = pool->open[word & SL_SLOT_NODE].lent;
-	}
-	pkt->why = lent ? SL_WHY_LENT : SL_WHY_SLOT;
-	if (writes && sl_follow_begins(pkt->pkt))
-		sl_stats_add(&follow->core->stats->nodes[pkt->node].flows_started, 1);
+	return left;
 }
 
 static inline __attribute__((always_inline)) void decide(const struct sl_snapshot *snapshot,
@@ -134,37 +167,29 @@ static inline __attribute__((always_inline)) void decide(const struct sl_snapsho
 							 const bool writes)
 {
 	struct sl_follow follow = {.snapshot = snapshot, .core = core, .now_ms = now_ms};
-	uint64_t tags[SL_BURST_MAX];
+	struct sl_follow_pkt pkts[SL_BURST_MAX];
+	struct step steps[SL_BURST_MAX];
 	uint8_t list[SL_BURST_MAX];
 	uint32_t count;
 
-	if (!sl_decide_plain(snapshot, burst, list, &count)) {
+	if (sl_decide_plain(snapshot, burst, list, &count)) {
+		count = take_left(snapshot, core, burst, list, count, pkts, writes);
+	} else {
 		sl_service_lookup(snapshot->service_table, burst->pkt, burst->count,
 				  burst->service);
 		if (sl_unlikely(snapshot->tunnels))
 			look_inside(snapshot, burst);
-		count = hash_all(snapshot, burst, list);
-		count = give_settled(snapshot, burst, list, count);
+		count = hash_all(snapshot, burst, steps);
+		count = give_settled(steps, count, core, burst, pkts, writes);
 	}
 	if (sl_likely(!count))
 		return;
-	find_flows(snapshot, core, burst, list, count, tags);
-	for (uint32_t n = 0; n < count; n++) {
-		uint32_t i = list[n];
-		struct sl_follow_pkt pkt = {.pkt = &burst->pkt[i],
-					    .pool = pool_of(snapshot, burst, i),
-					    .service = burst->service[i],
-					    .hash = burst->hash[i],
-					    .tag = tags[n]};
-
-		if (!pkt.pool->flow_tables || pkt.pool->tracking == SL_TRACKING_NONE)
-			follow_nothing(&follow, &pkt, writes);
-		else if (writes)
-			sl_follow(&follow, &pkt);
-		else
-			sl_follow_look(&follow, &pkt);
-		give(pkt.pool, burst, i, pkt.node, pkt.why);
-	}
+	if (writes)
+		sl_follow(&follow, pkts, count);
+	else
+		sl_follow_look(&follow, pkts, count);
+	for (uint32_t n = 0; n < count; n++)
+		give(pkts[n].pool, burst, pkts[n].i, pkts[n].node, pkts[n].why);
 }
 
 void sl_decide(const struct sl_snapshot *snapshot, struct sl_core *core, struct sl_burst *burst,

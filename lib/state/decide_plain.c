@@ -24,6 +24,8 @@ _Static_assert(SL_SLOT_OPEN == 1u << 31, "the sign of a slot word");
 _Static_assert(SL_SLOT_LENT == 1u << LENT_SHIFT && SL_WHY_SLOT == 0 && SL_WHY_LENT == 1,
 	       "lent or not is why");
 
+_Static_assert(SL_BURST_MAX <= 64, "a packet of a burst is a bit of a word");
+
 /* What the service of the last packet said. */
 struct route {
 	uint64_t exact; /* key of the service's rule; 0: none yet */
@@ -31,6 +33,7 @@ struct route {
 	uint32_t shift;
 	const uint32_t *words;
 	uint64_t misc, addrs; /* what is hashed of words 0 and 1 */
+	uint64_t full;	      /* 1 when the pool tracks every flow */
 };
 
 /* The exact key of a packet's destination, see struct sl_service_bucket4. */
@@ -51,23 +54,25 @@ static __attribute__((noinline)) bool route_find(const struct sl_snapshot *snaps
 		return false;
 	service = &snapshot->services[route->service];
 	pool = &snapshot->pools[service->pool];
-	if (service->prior_pool != SL_SERVICE_NONE || pool->tracking == SL_TRACKING_FULL ||
+	if (service->prior_pool != SL_SERVICE_NONE ||
 	    (pool->flags & (SL_POOL_SYMMETRIC | SL_POOL_INNER)))
 		return false;
 	route->exact = exact;
 	route->shift = pool->shift;
+	route->full = pool->tracking == SL_TRACKING_FULL;
 	route->words = pool->words;
 	route->misc = pool->mask.misc;
 	route->addrs = (pool->mask.src & ~HIGH_HALF) | (pool->mask.dst & HIGH_HALF);
 	return true;
 }
 
-/* Services, hashes, and where each packet's slot is. */
+/* Services, hashes, where each packet's slot is, and a bit for each packet of a fully tracked pool. */
 static inline bool find_slots(const struct sl_snapshot *snapshot, struct sl_burst *burst,
-			      const uint32_t **slots)
+			      const uint32_t **slots, uint64_t *tracked)
 {
 	const struct sl_hash_key secret = snapshot->hash_key;
 	struct route route = {0};
+	uint64_t bits = 0;
 
 	for (uint32_t i = 0; i < burst->count; i++) {
 		uint64_t misc = burst->pkt[i].word[0], addrs = burst->pkt[i].word[1], hash;
@@ -82,7 +87,9 @@ static inline bool find_slots(const struct sl_snapshot *snapshot, struct sl_burs
 		rte_prefetch0(slots[i]);
 		burst->hash[i] = hash;
 		burst->service[i] = route.service;
+		bits |= route.full << i;
 	}
+	*tracked = bits;
 	return true;
 }
 
@@ -98,8 +105,10 @@ bool sl_decide_plain(const struct sl_snapshot *snapshot, struct sl_burst *burst,
 {
 	const uint32_t *slots[SL_BURST_MAX];
 	uint32_t count = 0;
+	uint64_t tracked;
 
-	if (!burst->plain || snapshot->service_table->vlans || !find_slots(snapshot, burst, slots))
+	if (!burst->plain || snapshot->service_table->vlans ||
+	    !find_slots(snapshot, burst, slots, &tracked))
 		return false;
 	for (uint32_t i = 0; i < burst->count; i++) {
 		uint32_t word = *slots[i], node = word & SL_SLOT_NODE;
@@ -108,7 +117,8 @@ bool sl_decide_plain(const struct sl_snapshot *snapshot, struct sl_burst *burst,
 			return false;
 		burst->node[i] = node;
 		burst->why[i] = (uint8_t)(word >> LENT_SHIFT);
-		if (sl_likely((int32_t)word >= 0 && !is_special(&burst->pkt[i])))
+		if (sl_likely((int32_t)word >= 0 && !(tracked >> i & 1) &&
+			      !is_special(&burst->pkt[i])))
 			continue;
 		if (burst->pkt[i].flags & SL_PKT_GROUP)
 			return false;

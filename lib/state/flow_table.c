@@ -137,7 +137,9 @@ void sl_flow_table_write(struct sl_flow_table *table, struct sl_flow_entry *entr
 		count_word(table, entry->word, -1);
 		count_word(table, word, 1);
 	}
-	if (entry->tag != tag && word) {
+	if (!word)
+		tag = 0;
+	if (entry->tag != tag) {
 		__atomic_store_n(&entry->word, 0, __ATOMIC_RELEASE);
 		__atomic_store_n(&entry->tag, tag, __ATOMIC_RELEASE);
 	}
@@ -162,18 +164,48 @@ static struct sl_flow_entry *room_in(struct sl_flow_bucket *bucket,
 	return NULL;
 }
 
+/* An entry of the bucket whose flow is in its first one and has room in its second: moves there.
+ * Readers look at the second bucket last, so they find it in one or the other. */
+static struct sl_flow_entry *make_room(struct sl_flow_table *table, struct sl_flow_bucket *bucket,
+				       const struct sl_flow_clock *clock)
+{
+	for (uint32_t i = 0; i < SL_FLOW_WAYS; i++) {
+		struct sl_flow_entry *entry = &bucket->entry[i], *begun = NULL, *room;
+
+		if (sl_flow_table_first(table, entry->tag) != bucket)
+			continue;
+		room = room_in(sl_flow_table_second(table, entry->tag), clock, &begun);
+		if (!room)
+			continue;
+		sl_flow_table_write(table, room, entry->tag, entry->word);
+		sl_flow_table_write(table, entry, entry->tag, 0);
+		return entry;
+	}
+	return NULL;
+}
+
 struct sl_flow_entry *sl_flow_table_room(struct sl_flow_table *table,
 					 const struct sl_flow_clock *clock, uint64_t tag)
 {
+	struct sl_flow_bucket *first = sl_flow_table_first(table, tag);
+	struct sl_flow_bucket *second = sl_flow_table_second(table, tag);
 	struct sl_flow_entry *begun = NULL;
-	struct sl_flow_entry *room = room_in(sl_flow_table_first(table, tag), clock, &begun);
+	struct sl_flow_entry *room = room_in(first, clock, &begun);
 
 	if (!room)
-		room = room_in(sl_flow_table_second(table, tag), clock, &begun);
+		room = room_in(second, clock, &begun);
 	if (room)
 		return room;
-	add64(begun ? &table->evicted : &table->refused, 1);
-	return begun;
+	if (begun) {
+		add64(&table->evicted, 1);
+		return begun;
+	}
+	room = make_room(table, first, clock);
+	if (!room)
+		room = make_room(table, second, clock);
+	if (!room)
+		add64(&table->refused, 1);
+	return room;
 }
 
 void sl_flow_table_sweep(struct sl_flow_table *table, const struct sl_snapshot *snapshot,

@@ -115,8 +115,8 @@ static inline bool sl_flow_counts(const struct sl_flow_clock *clock, uint64_t wo
  */
 
 struct sl_flow_entry {
-	uint64_t tag;
-	uint64_t word; /* kind FREE: no entry */
+	uint64_t tag;  /* 0: no entry */
+	uint64_t word; /* 0: no entry */
 };
 
 struct sl_flow_bucket {
@@ -168,30 +168,43 @@ static inline void sl_flow_table_prefetch(const struct sl_flow_table *table, uin
 	rte_prefetch0(sl_flow_table_first(table, tag));
 }
 
-static inline void sl_flow_table_prefetch_both(const struct sl_flow_table *table, uint64_t tag)
+/* By arithmetic instead of branches, which would depend on where it stands: free entries have tag 0,
+ * others tags of their own. */
+static inline struct sl_flow_entry *sl_flow_bucket_find(struct sl_flow_bucket *bucket, uint64_t tag)
 {
-	rte_prefetch0(sl_flow_table_first(table, tag));
-	rte_prefetch0(sl_flow_table_second(table, tag));
+	struct sl_flow_entry *e = bucket->entry;
+	uint32_t at = (uint32_t)(e[1].tag == tag) + 2 * (uint32_t)(e[2].tag == tag) +
+		      3 * (uint32_t)(e[3].tag == tag);
+
+	e += at % SL_FLOW_WAYS;
+	return e->tag == tag && e->word ? e : NULL;
+}
+
+_Static_assert(SL_FLOW_WAYS == 4, "as sl_flow_bucket_find() has them");
+
+/* Owner: the tag's entry if its first bucket has it; else NULL, and the second is prefetched. */
+static inline struct sl_flow_entry *sl_flow_table_peek(const struct sl_flow_table *table,
+						       uint64_t tag)
+{
+	struct sl_flow_entry *entry = sl_flow_bucket_find(sl_flow_table_first(table, tag), tag);
+
+	if (!entry)
+		rte_prefetch0(sl_flow_table_second(table, tag));
+	return entry;
 }
 
 /* Owner: the tag's entry, whether it still counts or not; NULL: none. */
 static inline struct sl_flow_entry *sl_flow_table_find(const struct sl_flow_table *table,
 						       uint64_t tag)
 {
-	struct sl_flow_bucket *bucket = sl_flow_table_first(table, tag);
+	struct sl_flow_entry *entry = sl_flow_bucket_find(sl_flow_table_first(table, tag), tag);
 
-	for (uint32_t i = 0; i < SL_FLOW_WAYS; i++)
-		if (bucket->entry[i].tag == tag && bucket->entry[i].word)
-			return &bucket->entry[i];
-	bucket = sl_flow_table_second(table, tag);
-	for (uint32_t i = 0; i < SL_FLOW_WAYS; i++)
-		if (bucket->entry[i].tag == tag && bucket->entry[i].word)
-			return &bucket->entry[i];
-	return NULL;
+	return entry ? entry : sl_flow_bucket_find(sl_flow_table_second(table, tag), tag);
 }
 
 /* Owner: room for a tag that has no entry: a free or expired entry, else the oldest begun one, else
- * NULL, and the refusal is counted. */
+ * that of a flow which has room in its second bucket and is moved there, else NULL, and the refusal
+ * is counted. */
 struct sl_flow_entry *sl_flow_table_room(struct sl_flow_table *table,
 					 const struct sl_flow_clock *clock, uint64_t tag);
 

@@ -313,6 +313,16 @@ static bool begins_anew(const struct sl_pkt *pkt, uint64_t word)
 	return sl_flow_kind(word) == SL_FLOW_CLOSING && is_tcp(pkt) && sl_follow_begins(pkt);
 }
 
+/* The tag's own entry; what the first pass found is right unless another packet of the burst has
+ * written there since. */
+static inline struct sl_flow_entry *find(const struct sl_flow_table *table,
+					 const struct sl_follow_pkt *pkt, uint64_t tag)
+{
+	if (pkt->entry && pkt->entry->tag == tag && pkt->entry->word)
+		return pkt->entry;
+	return sl_flow_table_find(table, tag);
+}
+
 /* What the tables know under a tag. */
 static inline __attribute__((always_inline)) void recall(const struct sl_follow *follow,
 							 const struct sl_follow_pkt *pkt,
@@ -322,7 +332,7 @@ static inline __attribute__((always_inline)) void recall(const struct sl_follow 
 	const struct sl_flow_table *table = pkt->pool->flow_tables[follow->core->index];
 
 	known->tag = tag;
-	known->entry = writes ? sl_flow_table_find(table, tag) : NULL;
+	known->entry = writes ? find(table, pkt, tag) : NULL;
 	known->word =
 		writes ? (known->entry ? known->entry->word : 0) : sl_flow_table_read(table, tag);
 	if (!is_usable(follow, pkt, place, known->word))
@@ -356,7 +366,6 @@ follow_pkt(struct sl_follow *follow, struct sl_follow_pkt *pkt, const bool write
 	struct sl_place place;
 	struct known known;
 
-	set_clock(follow, pkt->pool);
 	sl_place_find(follow, pkt, &place);
 	recall(follow, pkt, &place, pkt->tag, &known, writes);
 	if (is_tcp(pkt->pkt) && !sl_follow_begins(pkt->pkt))
@@ -367,12 +376,58 @@ follow_pkt(struct sl_follow *follow, struct sl_follow_pkt *pkt, const bool write
 		follow_miss(follow, pkt, &place, &known, writes);
 }
 
-void sl_follow(struct sl_follow *follow, struct sl_follow_pkt *pkt)
+/* ---- bursts -------------------------------------------------------------------------------------
+ */
+
+/* A known live flow of a fully tracked pool, in a settled slot: most packets there. */
+static inline bool follow_known(struct sl_follow *follow, struct sl_follow_pkt *pkt)
 {
-	follow_pkt(follow, pkt, true);
+	const struct sl_pool_view *pool = pkt->pool;
+	const struct sl_pkt *p = pkt->pkt;
+	uint64_t word;
+
+	if (!pkt->entry || pkt->entry->tag != pkt->tag || !pkt->settled ||
+	    pool->tracking != SL_TRACKING_FULL)
+		return false;
+	word = pkt->entry->word;
+	if (sl_flow_kind(word) != SL_FLOW_LIVE || !sl_flow_counts(&follow->clock, word) ||
+	    (p->tcp_flags & (TCP_ENDS | SL_TCP_SYN)) || (p->flags & SL_PKT_ICMP_ERROR) ||
+	    !sl_place_keeps(follow, sl_flow_node(word)))
+		return false;
+	if (pool->memory->table_count > 1 &&
+	    sl_flow_age(&follow->clock, word) > SL_FOLLOW_FRESH_TICKS)
+		return false;
+	sl_flow_table_touch(pkt->entry, &follow->clock);
+	pkt->node = sl_flow_node(word);
+	pkt->why = SL_WHY_TRACKED;
+	return true;
 }
 
-void sl_follow_look(struct sl_follow *follow, struct sl_follow_pkt *pkt)
+static inline __attribute__((always_inline)) void
+follow_all(struct sl_follow *follow, struct sl_follow_pkt *pkts, uint32_t count, const bool writes)
 {
-	follow_pkt(follow, pkt, false);
+	uint32_t core = follow->core->index;
+
+	for (uint32_t n = 0; n < count; n++) {
+		pkts[n].tag = sl_hash_flow(follow->snapshot, pkts[n].pool, pkts[n].pkt);
+		sl_flow_table_prefetch(pkts[n].pool->flow_tables[core], pkts[n].tag);
+		pkts[n].entry = NULL;
+	}
+	for (uint32_t n = 0; n < count && writes; n++)
+		pkts[n].entry = sl_flow_table_peek(pkts[n].pool->flow_tables[core], pkts[n].tag);
+	for (uint32_t n = 0; n < count; n++) {
+		set_clock(follow, pkts[n].pool);
+		if (!writes || !follow_known(follow, &pkts[n]))
+			follow_pkt(follow, &pkts[n], writes);
+	}
+}
+
+void sl_follow(struct sl_follow *follow, struct sl_follow_pkt *pkts, uint32_t count)
+{
+	follow_all(follow, pkts, count, true);
+}
+
+void sl_follow_look(struct sl_follow *follow, struct sl_follow_pkt *pkts, uint32_t count)
+{
+	follow_all(follow, pkts, count, false);
 }

@@ -5,7 +5,8 @@
  *
  * Why:     no live connection changes its node; these are the rules, packet by packet. Those by
  *          which slots open and settle are in slots.h.
- * Shape:   one function a packet, after its flow's buckets were prefetched.
+ * Shape:   passes over those packets of a burst: tags with their first buckets prefetched, a look
+ *          there with the second buckets of the unknown prefetched, then packet by packet.
  *          Miss in an open slot: a beginning goes to the slot's node and is entered *begun*,
  *          anything else goes to the prior and is entered live. Miss in a slot that is unsettled but
  *          no more open, or settled: to the node; only beginnings are entered. Hit: to the entry's
@@ -45,12 +46,17 @@ struct sl_follow {
 /* One packet, and what becomes of it. */
 struct sl_follow_pkt {
 	const struct sl_pkt *pkt;
-	const struct sl_pool_view *pool;
-	uint32_t service; /* index */
-	uint64_t hash;	  /* in the pool */
-	uint64_t tag;	  /* sl_hash_flow() */
-	uint32_t node;	  /* out */
-	uint32_t why;	  /* out: enum sl_why */
+	const struct sl_pool_view *pool; /* has flow tables */
+	uint64_t hash;			 /* in the pool */
+	uint32_t service;		 /* index */
+	uint8_t i;			 /* the caller's: its place in the burst */
+	bool settled;			 /* slot and service */
+	/* what passes find */
+	uint64_t tag;		     /* sl_hash_flow() */
+	struct sl_flow_entry *entry; /* where the first bucket had it; NULL: it had not */
+	/* the answer */
+	uint32_t node;
+	uint32_t why; /* enum sl_why */
 };
 
 /* The first packet of a connection, as far as a packet can tell. */
@@ -62,8 +68,9 @@ static inline bool sl_follow_begins(const struct sl_pkt *pkt)
 	return (syn || (pkt->flags & SL_PKT_QUIC_INITIAL)) && !(pkt->flags & SL_PKT_ICMP_ERROR);
 }
 
-/* For packets of pools that have flow tables. Writes node and why. */
-void sl_follow(struct sl_follow *follow, struct sl_follow_pkt *pkt);
-void sl_follow_look(struct sl_follow *follow, struct sl_follow_pkt *pkt);
+/* Finds node and why of each packet. */
+void sl_follow(struct sl_follow *follow, struct sl_follow_pkt *pkts, uint32_t count);
+/* The same and nothing else is written. */
+void sl_follow_look(struct sl_follow *follow, struct sl_follow_pkt *pkts, uint32_t count);
 
 #endif

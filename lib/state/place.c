@@ -131,12 +131,6 @@ static inline void stamp(uint32_t *word, uint64_t now_ms)
 		__atomic_store_n(word, tick, __ATOMIC_RELAXED);
 }
 
-/* Whether the packet's service is unsettled. */
-static bool is_pointed(const struct sl_follow *follow, const struct sl_follow_pkt *pkt)
-{
-	return follow->snapshot->services[pkt->service].prior_pool != SL_SERVICE_NONE;
-}
-
 void sl_place_stamp_away(const struct sl_follow *follow, const struct sl_follow_pkt *pkt,
 			 const struct sl_place *place)
 {
@@ -144,7 +138,7 @@ void sl_place_stamp_away(const struct sl_follow *follow, const struct sl_follow_
 	    pkt->pool->tracking == SL_TRACKING_FULL)
 		return;
 	stamp(&pkt->pool->stamps[follow->core->index][place->slot].away, follow->now_ms);
-	if (is_pointed(follow, pkt))
+	if (sl_place_is_pointed(follow, pkt))
 		stamp(&follow->core->stats->service_stamps[pkt->service].away, follow->now_ms);
 }
 
@@ -154,6 +148,6 @@ void sl_place_stamp_refused(const struct sl_follow *follow, const struct sl_foll
 	if (!place->open || place->held)
 		return;
 	stamp(&pkt->pool->stamps[follow->core->index][place->slot].refused, follow->now_ms);
-	if (is_pointed(follow, pkt))
+	if (sl_place_is_pointed(follow, pkt))
 		stamp(&follow->core->stats->service_stamps[pkt->service].refused, follow->now_ms);
 }

@@ -40,6 +40,13 @@ static inline bool sl_place_keeps(const struct sl_follow *follow, uint32_t node)
 	return sl_snapshot_node_flags(follow->snapshot, node) & SL_NODE_KEEPS;
 }
 
+/* Whether the packet's service is unsettled. */
+static inline bool sl_place_is_pointed(const struct sl_follow *follow,
+				       const struct sl_follow_pkt *pkt)
+{
+	return follow->snapshot->services[pkt->service].prior_pool != SL_SERVICE_NONE;
+}
+
 void sl_place_find(const struct sl_follow *follow, const struct sl_follow_pkt *pkt,
 		   struct sl_place *place);
 

@@ -194,9 +194,10 @@ static uint32_t find_slowly(const struct sl_service_table *table, const struct s
 void sl_service_lookup(const struct sl_service_table *table, const struct sl_pkt *pkts,
 		       uint32_t count, uint32_t *services)
 {
-	for (uint32_t i = 0; i < count; i++)
-		if (sl_likely(pkts[i].status == SL_PKT_OK))
-			prefetch_exact(table, &pkts[i]);
+	if (table->is_large)
+		for (uint32_t i = 0; i < count; i++)
+			if (sl_likely(pkts[i].status == SL_PKT_OK))
+				prefetch_exact(table, &pkts[i]);
 	for (uint32_t i = 0; i < count; i++) {
 		const struct sl_key *key = &pkts[i].key;
 

@@ -307,34 +307,68 @@ static void put_exact(struct build *build, const struct sl_service_spec *spec, u
 		put6(build->table, addr->octets, misc, value);
 }
 
+/* log2 of the least power of two, from 2 on, that is not below count. */
+static uint32_t bits_of(uint32_t count)
+{
+	return count <= 2 ? 1 : 32 - (uint32_t)__builtin_clz(count - 1);
+}
+
+/* Whether the exact tables have a key for the port range: one port, in any VLAN. */
+static bool is_exact(const struct sl_service_spec *spec, uint32_t port)
+{
+	return !spec->vlan && spec->ports[port].first == spec->ports[port].last;
+}
+
+/* Keys of one service: its single ports; and its address, where packets come that these do not
+ * answer. */
+static uint32_t exact_count(const struct sl_service_spec *spec, bool *address)
+{
+	uint32_t count = 0;
+
+	for (uint32_t p = 0; p < spec->port_count; p++)
+		count += is_exact(spec, p);
+	*address = !spec->port_count || count < spec->port_count;
+	return count + *address;
+}
+
+static void put_service(struct build *build, uint32_t i)
+{
+	const struct sl_service_spec *spec = &build->specs[i];
+	bool address;
+
+	(void)exact_count(spec, &address);
+	if (address)
+		put_exact(build, spec, SL_SERVICE_EXACT_PLACE, build->place_of[i]);
+	for (uint32_t p = 0; p < spec->port_count; p++)
+		if (is_exact(spec, p))
+			put_exact(build, spec,
+				  sl_service_misc(sl_be16(spec->ports[p].first),
+						  (uint8_t)spec->protocol),
+				  spec->index);
+}
+
 static int build_exact(struct build *build)
 {
 	struct sl_service_table *table = build->table;
-	uint32_t count[2] = {1, 1};
+	uint32_t count[2] = {0, 0};
+	bool address;
 
 	for (uint32_t i = 0; i < build->count; i++)
 		if (is_whole(&build->specs[i]))
 			count[build->specs[i].prefix.addr.family == SL_FAMILY_IPV6] +=
-				1 + build->specs[i].port_count;
-	table->bits4 = 32 - (uint32_t)__builtin_clz(count[0] / EXACT4_MEAN + 1);
-	table->bits6 = 32 - (uint32_t)__builtin_clz(count[1] * EXACT6_MEAN);
+				exact_count(&build->specs[i], &address);
+	table->bits4 = bits_of(count[0] / EXACT4_MEAN);
+	table->bits6 = bits_of(count[1] * EXACT6_MEAN);
 	table->bucket4 = sl_mem_alloc(sizeof(*table->bucket4) << table->bits4);
 	table->entry6 = sl_mem_alloc(2 * sizeof(*table->entry6) << table->bits6);
 	if (!table->bucket4 || !table->entry6)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < build->count; i++) {
-		const struct sl_service_spec *spec = &build->specs[i];
-
-		if (!is_whole(spec))
-			continue;
-		put_exact(build, spec, SL_SERVICE_EXACT_PLACE, build->place_of[i]);
-		for (uint32_t p = 0; p < spec->port_count && !spec->vlan; p++)
-			if (spec->ports[p].first == spec->ports[p].last)
-				put_exact(build, spec,
-					  sl_service_misc(sl_be16(spec->ports[p].first),
-							  (uint8_t)spec->protocol),
-					  spec->index);
-	}
+	table->is_large =
+		((size_t)SL_CACHE_LINE << table->bits4) + ((size_t)SL_CACHE_LINE << table->bits6) >
+		SL_SERVICE_SMALL_SIZE;
+	for (uint32_t i = 0; i < build->count; i++)
+		if (is_whole(&build->specs[i]))
+			put_service(build, i);
 	return 0;
 }
 

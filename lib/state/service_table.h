@@ -29,6 +29,10 @@
 #define SL_SERVICE_EXACT_RULE  1 /* with protocol and port: a service */
 #define SL_SERVICE_EXACT_PLACE 2 /* of the address alone: its place */
 
+/* Octets of exact tables that stay in the second cache: a pass that prefetches costs more than what
+ * it hides there (16 and 18 cycles a packet with 512 and 4,096 services, 8 and 9 without). */
+#define SL_SERVICE_SMALL_SIZE 262144
+
 typedef unsigned __int128 sl_wide; /* an address as a number */
 
 /* One cache line. A key is address << 32 | port << 16 | protocol << 8 | what; 0: free. */
@@ -78,6 +82,7 @@ struct sl_service_table {
 	struct sl_service_entry6 *entry6;
 	uint32_t bits4, bits6; /* log2 of the buckets */
 	bool vlans;	       /* some rule names a VLAN */
+	bool is_large;	       /* is prefetched */
 	/* the second way */
 	struct sl_service_interval *interval[2]; /* IPv4, IPv6 */
 	uint32_t interval_count[2];
