@@ -13,6 +13,10 @@
 
 #define LENT_SHIFT 30
 
+/* Changes of service from packet to packet within a burst: with more of them the long way, which looks
+ * all up in one pass, costs less (24 cycles a packet against 30; with one service 23 against 14). */
+#define ROUTES_MAX 4
+
 /* In word 6 of a packet: TCP flags that tell a beginning, and how they are in one. */
 #define TCP_FLAGS ((uint64_t)(SL_TCP_SYN | SL_TCP_ACK | SL_TCP_RST | SL_TCP_FIN) << 8)
 #define TCP_BEGIN ((uint64_t)SL_TCP_SYN << 8)
@@ -72,6 +76,7 @@ static inline bool find_slots(const struct sl_snapshot *snapshot, struct sl_burs
 {
 	const struct sl_hash_key secret = snapshot->hash_key;
 	struct route route = {0};
+	uint32_t routes = 0;
 	uint64_t bits = 0;
 
 	for (uint32_t i = 0; i < burst->count; i++) {
@@ -80,7 +85,8 @@ static inline bool find_slots(const struct sl_snapshot *snapshot, struct sl_burs
 
 		if (sl_unlikely((misc & FAMILY) != FAMILY_IPV4))
 			return false;
-		if (exact != route.exact && !route_find(snapshot, exact, &route))
+		if (exact != route.exact &&
+		    (++routes > ROUTES_MAX || !route_find(snapshot, exact, &route)))
 			return false;
 		hash = sl_hash2(&secret, misc & route.misc, addrs & route.addrs);
 		slots[i] = &route.words[hash >> route.shift];

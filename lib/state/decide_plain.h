@@ -21,7 +21,7 @@
 
 /* False: some packet is not that plain, and nothing that is written counts. True: all have their
  * service, hash, and node as a settled slot says it; the places of those that go further (unsettled
- * slots, beginnings) are in list, *left of them. */
+ * slots, beginnings, fully tracked pools) are in list, *left of them. */
 bool sl_decide_plain(const struct sl_snapshot *snapshot, struct sl_burst *burst, uint8_t *list,
 		     uint32_t *left);
 

@@ -118,6 +118,7 @@ static void fill(const struct kind *kind)
 	static uint32_t fresh;
 
 	burst.count = BURST;
+	burst.plain = true;
 	for (uint32_t i = 0; i < BURST; i++) {
 		struct sl_pkt *pkt = &burst.pkt[i];
 		uint32_t flow = kind->flows ? sl_prng_below(&prng, kind->flows) : fresh++;
