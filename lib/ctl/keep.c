@@ -15,9 +15,11 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "ctl/sync.h"
 
-#define RECORD_HEAD_SIZE 8	     /* length and CRC-32C, little-endian */
-#define FILE_SIZE_MAX	 (4ll << 30) /* what a state file never reaches */
+#define RECORD_HEAD_SIZE 8	      /* length and CRC-32C, little-endian */
+#define PADDING_SIZE	 (256u << 10) /* writing over octets that are there needs no new blocks */
+#define FILE_SIZE_MAX	 (4ll << 30)  /* what a state file never reaches */
 
 static const char head_line[] = "sluice state 1\n";
 #define HEAD_SIZE (sizeof(head_line) - 1)
@@ -27,10 +29,12 @@ enum tail_kind { TAIL_HISTORY = 0, TAIL_REST = 1 }; /* first octet of a record *
 struct sl_keep {
 	char *path;
 	int fd;	       /* locked; -1 before the first file */
-	off_t size;    /* octets that are whole */
+	off_t size;    /* octets of records */
+	off_t room;    /* and of zeros behind them, which records are written over */
 	uint64_t last; /* generation of the last record in the file */
 	bool stale;    /* the file lacks something: to be replaced as a whole */
 	struct sl_pack rest;
+	struct sl_sync *sync;
 };
 
 static uint32_t crc32c(const uint8_t *octets, size_t size)
@@ -47,20 +51,32 @@ static uint32_t crc32c(const uint8_t *octets, size_t size)
 /* ---- files --------------------------------------------------------------------------------------
  */
 
-static int write_all(int fd, const uint8_t *octets, size_t size)
+static int write_all(int fd, const uint8_t *octets, size_t size, off_t at)
 {
 	while (size > 0) {
-		ssize_t written = write(fd, octets, size);
+		ssize_t written = pwrite(fd, octets, size, at);
 
 		if (written < 0 && errno != EINTR)
 			return -errno;
 		octets += written > 0 ? written : 0;
+		at += written > 0 ? written : 0;
 		size -= written > 0 ? (size_t)written : 0;
 	}
 	return 0;
 }
 
-static int sync_folder(const char *path)
+/* Zeros behind the records. */
+static void add_padding(struct sl_pack *octets)
+{
+	uint8_t *at = sl_pack_reserve(octets, PADDING_SIZE);
+
+	if (!at)
+		return;
+	memset(at, 0, PADDING_SIZE);
+	octets->size += PADDING_SIZE;
+}
+
+static int sync_folder(struct sl_sync *sync, const char *path)
 {
 	char copy[PATH_MAX];
 	int fd, rc;
@@ -69,7 +85,7 @@ static int sync_folder(const char *path)
 	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	rc = fsync(fd) ? -errno : 0;
+	rc = sl_sync_file(sync, fd, true);
 	(void)close(fd);
 	return rc;
 }
@@ -150,15 +166,14 @@ static enum verdict take_records(struct sl_keep *keep, struct sl_history *histor
 
 	if (size < HEAD_SIZE || memcmp(octets, head_line, HEAD_SIZE) != 0)
 		return RECORDS_DAMAGED;
-	while (at < size) {
+	while (at < size && !all_zero(octets + at, size - at)) {
 		uint32_t length = size - at >= RECORD_HEAD_SIZE ? sl_load32(octets + at) : 0;
 		const uint8_t *data = octets + at + RECORD_HEAD_SIZE;
 		bool whole = length > 0 && length <= size - at - RECORD_HEAD_SIZE;
-		bool last = !whole || at + RECORD_HEAD_SIZE + length == size;
+		bool last =
+			!whole || all_zero(data + length, size - at - RECORD_HEAD_SIZE - length);
 
 		keep->size = (off_t)at;
-		if (size - at < RECORD_HEAD_SIZE || all_zero(octets + at, size - at))
-			return sl_history_count(history) ? RECORDS_CUT : RECORDS_DAMAGED;
 		if (!whole || crc32c(data, length) != sl_load32(octets + at + 4))
 			return last && sl_history_count(history) ? RECORDS_CUT : RECORDS_DAMAGED;
 		if (take_record(keep, history, data, length))
@@ -228,7 +243,7 @@ static bool judge(struct sl_keep *keep, struct sl_history *history, enum verdict
 
 static int open_locked(const char *path, struct sl_err *err)
 {
-	int fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC | O_NONBLOCK);
+	int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0 && errno == ENOENT)
 		return -ENOENT;
@@ -282,7 +297,11 @@ int sl_keep_create(const char *path, struct sl_history *history, struct sl_keep 
 	}
 	keep->fd = -1;
 	(void)signal(SIGXFSZ, SIG_IGN); /* a limit on files is an error of write(), no end */
-	rc = load(keep, history, found, note, err);
+	rc = sl_sync_create(&keep->sync);
+	if (rc)
+		(void)sl_err_set(err, rc, "control.state %s: no thread: %s", path, strerror(-rc));
+	else
+		rc = load(keep, history, found, note, err);
 	if (rc) {
 		sl_keep_destroy(keep);
 		return rc;
@@ -299,6 +318,7 @@ void sl_keep_destroy(struct sl_keep *keep)
 		return;
 	if (keep->fd >= 0)
 		(void)close(keep->fd);
+	sl_sync_destroy(keep->sync);
 	sl_pack_fini(&keep->rest);
 	free(keep->path);
 	free(keep);
@@ -317,18 +337,19 @@ const char *sl_keep_path(const struct sl_keep *keep)
 /* ---- writing ------------------------------------------------------------------------------------
  */
 
-static int write_temporary(const char *path, const struct sl_pack *octets, int *out)
+static int write_temporary(struct sl_keep *keep, const char *path, const struct sl_pack *octets,
+			   int *out)
 {
-	int fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	int rc;
 
 	if (fd < 0)
 		return -errno;
 	rc = flock(fd, LOCK_EX | LOCK_NB) ? -errno : 0;
 	if (rc == 0)
-		rc = write_all(fd, octets->data, octets->size);
-	if (rc == 0 && fsync(fd))
-		rc = -errno;
+		rc = write_all(fd, octets->data, octets->size, 0);
+	if (rc == 0)
+		rc = sl_sync_file(keep->sync, fd, true);
 	if (rc) {
 		(void)close(fd);
 		(void)unlink(path);
@@ -345,7 +366,7 @@ static int replace(struct sl_keep *keep, const struct sl_pack *octets)
 
 	if (snprintf(temporary, sizeof(temporary), "%s.new", keep->path) >= (int)sizeof(temporary))
 		return -ENAMETOOLONG;
-	rc = write_temporary(temporary, octets, &fd);
+	rc = write_temporary(keep, temporary, octets, &fd);
 	if (rc)
 		return rc;
 	if (rename(temporary, keep->path)) {
@@ -357,8 +378,9 @@ static int replace(struct sl_keep *keep, const struct sl_pack *octets)
 	if (keep->fd >= 0)
 		(void)close(keep->fd);
 	keep->fd = fd;
-	keep->size = (off_t)octets->size;
-	return sync_folder(keep->path);
+	keep->room = (off_t)octets->size;
+	keep->size = keep->room - (off_t)PADDING_SIZE;
+	return sync_folder(keep->sync, keep->path);
 }
 
 int sl_keep_rewrite(struct sl_keep *keep, const struct sl_history *history,
@@ -378,6 +400,7 @@ int sl_keep_rewrite(struct sl_keep *keep, const struct sl_history *history,
 			   sl_history_record(history, i)->size);
 	if (rest)
 		add_record(&octets, TAIL_REST, rest->data, rest->size);
+	add_padding(&octets);
 	rc = octets.failed ? -ENOMEM : replace(keep, &octets);
 	sl_pack_fini(&octets);
 	keep->stale = rc != 0;
@@ -392,6 +415,7 @@ static int append_new(struct sl_keep *keep, const struct sl_history *history)
 {
 	uint32_t count = sl_history_count(history), first = count;
 	struct sl_pack octets = {0};
+	size_t size;
 	int rc;
 
 	while (first > 0 && sl_history_record(history, first - 1)->generation > keep->last)
@@ -399,14 +423,16 @@ static int append_new(struct sl_keep *keep, const struct sl_history *history)
 	for (uint32_t i = first; i < count; i++)
 		add_record(&octets, TAIL_HISTORY, sl_history_record(history, i)->data,
 			   sl_history_record(history, i)->size);
-	rc = octets.failed ? -ENOMEM : write_all(keep->fd, octets.data, octets.size);
-	if (rc == 0 && fdatasync(keep->fd))
-		rc = -errno;
+	size = octets.size;
+	if (keep->size + (off_t)size > keep->room)
+		add_padding(&octets);
+	rc = octets.failed ? -ENOMEM : write_all(keep->fd, octets.data, octets.size, keep->size);
+	if (rc == 0)
+		rc = sl_sync_file(keep->sync, keep->fd, false);
 	if (rc == 0) {
-		keep->size += (off_t)octets.size;
+		keep->room = SL_MAX(keep->room, keep->size + (off_t)octets.size);
+		keep->size += (off_t)size;
 		keep->last = sl_history_record(history, count - 1)->generation;
-	} else if (ftruncate(keep->fd, keep->size)) {
-		keep->stale = true;
 	}
 	sl_pack_fini(&octets);
 	return rc;

@@ -4,7 +4,8 @@
  *
  * Why:     a change is in the file before it is answered, at a thousand changes a second.
  * Shape:   a head line, then records, each with its length and a CRC-32C: history's base and steps
- *          (history.h), and after an end in good order what the packet path knew. Changes are
+ *          (history.h), and after an end in good order what the packet path knew; zeros end them.
+ *          Changes are
  *          appended and synced once a turn of the loop; the whole file is replaced (temporary file,
  *          fsync, rename, fsync of the folder) when history was folded, and at every start.
  *          A last record that is cut short was never answered: it is dropped. A file that is

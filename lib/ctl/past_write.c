@@ -7,7 +7,11 @@
 #include "ctl/past.h"
 #include "ctl/past_op.h"
 
-#define PAIR_SIZE 4200 /* the longest is the path of a capture file */
+#define PAIR_SIZE  4200 /* the longest is the path of a capture file */
+#define SKIP_COUNT 16u	/* slots that are compared at once; every table has a multiple of them */
+#define SKIP_SIZE  (SKIP_COUNT * sizeof(uint32_t))
+
+_Static_assert(SL_SLOTS_MIN % SKIP_COUNT == 0, "a table has whole groups");
 
 /* Of the pool at hand: node index -> 1 + place in pool->nodes. All zero between calls. */
 static uint32_t place_of[SL_NODE_INDEX_MAX];
@@ -187,6 +191,10 @@ static void write_moves(struct sl_pack *pack, const struct sl_image_pool *pool,
 	for (uint32_t s = 0; number && s < pool->home->count; s++) {
 		uint32_t place;
 
+		if (s % SKIP_COUNT == 0 && memcmp(&after[s], &before[s], SKIP_SIZE) == 0) {
+			s += SKIP_COUNT - 1;
+			continue;
+		}
 		if (after[s] == before[s])
 			continue;
 		place = place_of[after[s]];
@@ -212,16 +220,20 @@ static void write_moves(struct sl_pack *pack, const struct sl_image_pool *pool,
 	sl_pack_fini(&moves);
 }
 
-/* Whether former is what the moves alone make of it. */
+/* Whether former is what the moves alone make of it. Without branches: the compiler takes several
+ * slots at a time. */
 static bool former_follows(const struct sl_image_pool *old, const struct sl_image_pool *pool)
 {
 	const uint32_t *from = old->home->word, *to = pool->home->word;
 	const uint32_t *was = old->former->word, *is = pool->former->word;
+	uint32_t differs = 0;
 
-	for (uint32_t s = 0; s < pool->home->count; s++)
-		if (is[s] != (from[s] != to[s] && from[s] ? from[s] : was[s]))
-			return false;
-	return true;
+	for (uint32_t s = 0; s < pool->home->count; s++) {
+		uint32_t stays = (from[s] == to[s]) | (from[s] == 0);
+
+		differs |= is[s] ^ (stays ? was[s] : from[s]);
+	}
+	return differs == 0;
 }
 
 static void write_pool_step(struct sl_pack *pack, const struct sl_image_pool *old,

@@ -173,12 +173,17 @@ def empty():
 
 @case("a file cut in its middle is set aside")
 def cut():
-    damaged(lambda o: o[:len(o) // 3], True, "set aside")
+    damaged(lambda o: o.rstrip(b"\0")[:3000], True, "set aside")
 
 
 @case("a last record that is cut short was never answered: it is dropped, and it is said")
 def torn():
-    damaged(lambda o: o[:-5], False, "cut short")
+    damaged(lambda o: o.rstrip(b"\0")[:-5], False, "cut short")
+
+
+@case("a last record of which the disk has only the beginning is dropped, too")
+def half_written():
+    damaged(lambda o: o.rstrip(b"\0")[:-5] + bytes(5000), False, "cut short")
 
 
 @case("a state file that another daemon holds is refused with status 2")
@@ -252,8 +257,8 @@ def full_disk():
     with daemon.Folder() as folder, Kept(folder) as kept:
         session = kept.start()
         import resource
-        pid, size = kept.daemon.process.pid, os.path.getsize(kept.file)
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, (size + 50, resource.RLIM_INFINITY))
+        pid = kept.daemon.process.pid
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
         answer = session.result("node.set_weight", pool="web", node="a", weight=1)
         true(any("not kept" in word for word in answer["warnings"]), answer)
         session.result("node.set_weight", pool="web", node="b", weight=2)
