@@ -335,50 +335,82 @@ static inline void act(struct sl_path_core *core, const struct sl_snapshot *snap
 /* ---- bursts to remote nodes alone ------------------------------------------------------------ */
 
 /* Headers in front of a packet; its size then, or 0: it is not this simple. */
-static inline uint32_t encapsulate(struct sl_path_core *core, const struct sl_node_view *view,
-				   uint32_t i, uint16_t id)
+static inline uint32_t encapsulate(const struct sl_node_view *view, struct rte_mbuf *packet,
+				   const struct sl_pkt *pkt, const uint64_t *hash, uint16_t id)
 {
-	struct rte_mbuf *packet = core->packets[i];
-	const struct sl_pkt *pkt = &core->burst.pkt[i];
-	uint32_t l3_off = packet->data_off + pkt->l3_off, l3_size = pkt->l3_size;
-	uint32_t headers = view->encap.size;
+	uint32_t l3_off = packet->data_off + pkt->l3_off, headers = view->encap.size;
+	uint32_t size = pkt->l3_size + headers;
 
-	if (sl_unlikely(l3_size > view->l3_size_max) || sl_unlikely(l3_off < headers) ||
-	    sl_unlikely(packet->nb_segs != 1) || sl_unlikely(view->encap.type == SL_ENCAP_NONE) ||
-	    sl_unlikely(pkt->tcp_flags & SL_TCP_SYN))
+	if (sl_unlikely(!sl_encap_is_plain(&view->encap)) ||
+	    sl_unlikely(pkt->l3_size > view->l3_size_max) || sl_unlikely(l3_off < headers) ||
+	    sl_unlikely(packet->nb_segs != 1) || sl_unlikely(pkt->tcp_flags & SL_TCP_SYN))
 		return 0;
-	sl_encap_write(&view->encap, (uint8_t *)packet->buf_addr + l3_off, pkt, core->burst.hash[i],
-		       id);
 	packet->data_off = (uint16_t)(l3_off - headers);
-	packet->data_len = (uint16_t)(l3_size + headers);
-	packet->pkt_len = l3_size + headers;
-	return l3_size + headers;
+	packet->data_len = (uint16_t)size;
+	packet->pkt_len = size;
+	sl_encap_write_plain(&view->encap, (uint8_t *)packet->buf_addr + l3_off, pkt, hash, id);
+	return size;
 }
 
-/* Two passes with few values at a time: headers, then sending and counting. */
-static void act_remote(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t port)
+/* Headers in front of all that are that simple; their octets, or 0: some are not. Not inline: the
+ * registers are all its own. */
+static __attribute__((noinline)) uint32_t encapsulate_all(struct sl_path_core *core,
+							  uint32_t *sizes)
 {
 	const struct sl_burst *burst = &core->burst;
 	uint16_t step = (uint16_t)core->spec.core_count, id = core->outer_id;
-	uint32_t sizes[SL_BURST_MAX], last = UINT32_MAX;
-	struct sl_txbuf *buf = NULL;
-	struct tally tally = {0};
+	uint32_t count = burst->count, sum = 0, odd = 0;
 
-	for (uint32_t i = 0; i < burst->count; i++) {
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t size = encapsulate(core->views[i], core->packets[i], &burst->pkt[i],
+					    &burst->hash[i], id);
+
 		id = (uint16_t)(id + step);
-		sizes[i] = encapsulate(core, core->views[i], i, id);
+		sizes[i] = size;
+		sum += size;
+		odd |= size == 0;
 	}
 	core->outer_id = id;
+	return odd ? 0 : sum;
+}
+
+/* Counts all packets with their services and nodes. */
+static void count_all(struct sl_path_core *core)
+{
+	const struct sl_burst *burst = &core->burst;
+	uint32_t count = burst->count;
+	struct tally tally = {0};
+
+	for (uint32_t i = 0; i < count; i++) {
+		tally_packet(core, burst->service[i], burst->frame_size[i], &tally);
+		node_count(core, burst->node[i], burst->frame_size[i]);
+	}
+	tally_add(core, &tally);
+}
+
+/* Passes with few values at a time: headers; then sending, together when all leave by one port, and
+ * counting. */
+static void act_remote(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t port,
+		       bool one_port)
+{
+	const struct sl_burst *burst = &core->burst;
+	uint32_t sizes[SL_BURST_MAX];
+	uint32_t bytes = encapsulate_all(core, sizes);
+	struct sl_txbuf *buf = out(core, core->views[0]->port, SL_TX_FORWARDED);
+	struct tally tally = {0};
+
+	if (sl_likely(one_port && bytes > 0) &&
+	    sl_txbuf_add_all(buf, core->packets, burst->count, bytes)) {
+		count_all(core);
+		return;
+	}
 	for (uint32_t i = 0; i < burst->count; i++) {
 		if (sl_unlikely(sizes[i] == 0)) {
 			act(core, snapshot, port, i, &tally);
 			continue;
 		}
-		if (sl_unlikely(core->views[i]->port != last)) {
-			last = core->views[i]->port;
-			buf = out(core, last, SL_TX_FORWARDED);
-		}
-		sl_txbuf_add(buf, core->packets[i], sizes[i]);
+		sl_txbuf_add(out(core, core->views[i]->port, SL_TX_FORWARDED), core->packets[i],
+			     sizes[i]);
 		tally_packet(core, burst->service[i], burst->frame_size[i], &tally);
 		node_count(core, burst->node[i], burst->frame_size[i]);
 	}
@@ -388,14 +420,18 @@ static void act_remote(struct sl_path_core *core, const struct sl_snapshot *snap
 
 /* ---- the stage ------------------------------------------------------------------------------- */
 
-/* Views of all nodes, their counters under way. Whether all are remote and reachable. */
-static bool views_fetch(struct sl_path_core *core, const struct sl_snapshot *snapshot)
+/* What the nodes of a burst have in common. */
+enum views { VIEWS_MIXED, VIEWS_REMOTE, VIEWS_ONE_PORT };
+
+/* Views of all nodes, their counters under way. Whether all are remote and reachable, and leave by
+ * one port. */
+static enum views views_fetch(struct sl_path_core *core, const struct sl_snapshot *snapshot)
 {
 	const struct sl_burst *burst = &core->burst;
 	const struct sl_node_stats *nodes = core->stats->nodes;
-	uint32_t other = 0;
+	uint32_t count = burst->count, other = 0, all = 0, any = 0;
 
-	for (uint32_t i = 0; i < burst->count; i++) {
+	for (uint32_t i = 0; i < count; i++) {
 		const struct sl_node_view *view;
 
 		if (sl_unlikely(burst->verdict[i] != SL_VERDICT_NODE)) {
@@ -407,16 +443,21 @@ static bool views_fetch(struct sl_path_core *core, const struct sl_snapshot *sna
 		rte_prefetch0((const uint8_t *)view + SL_CACHE_LINE);
 		rte_prefetch0(&nodes[burst->node[i]]);
 		other |= (view->kind ^ SL_NODE_REMOTE) | (view->flags & SL_NODE_NO_NEIGHBOR);
+		all |= view->port;
+		any |= ~(uint32_t)view->port;
 	}
-	return other == 0;
+	if (other)
+		return VIEWS_MIXED;
+	return (all & any & 0xff) ? VIEWS_REMOTE : VIEWS_ONE_PORT;
 }
 
 void sl_path_act(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t port)
 {
+	enum views views = views_fetch(core, snapshot);
 	struct tally tally = {0};
 
-	if (views_fetch(core, snapshot)) {
-		act_remote(core, snapshot, port);
+	if (sl_likely(views != VIEWS_MIXED && core->burst.count > 0)) {
+		act_remote(core, snapshot, port, views == VIEWS_ONE_PORT);
 		return;
 	}
 	for (uint32_t i = 0; i < core->burst.count; i++)

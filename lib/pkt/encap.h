@@ -20,6 +20,7 @@
 #ifndef SL_PKT_ENCAP_H
 #define SL_PKT_ENCAP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -122,16 +123,17 @@ static inline uint64_t sl_encap_head6(const struct sl_encap *encap, const struct
 static inline void sl_encap_write4(const struct sl_encap *encap, uint8_t *ip,
 				   const struct sl_pkt *pkt, uint32_t inner, uint16_t id)
 {
-	uint32_t total = sl_be16((uint16_t)(pkt->l3_size + encap->overhead));
-	uint32_t tos = (uint32_t)pkt->tos << 8;
 	uint32_t df = (pkt->flags >> 2 & encap->df_copy) | encap->df_set;
-	uint32_t id_be = df ? 0 : sl_be16(id);
-	uint32_t sum = encap->sum[inner] + tos + total + id_be + df;
+	uint32_t second = df ? df << 16 : sl_be16(id);
+	uint32_t first = (uint32_t)pkt->tos << 8 |
+			 (uint32_t)sl_be16((uint16_t)(pkt->l3_size + encap->overhead)) << 16;
+	uint32_t sum = encap->sum[inner];
 
 	_Static_assert(SL_PKT_DF >> 2 == SL_IP4_DF >> 8, "DF is shifted into its octet");
+	sl_store64(ip, SL_IP4_FIRST | first | (uint64_t)second << 32);
+	sum += first >> 16;
+	sum += (first & 0xffff) + (second & 0xffff) + (second >> 16);
 	sum += sum << 16 | sum >> 16; /* both halves and their carry, in the upper one */
-	sl_store32(ip, SL_IP4_FIRST | tos | total << 16);
-	sl_store32(ip + SL_IP4_ID, id_be | df << 16);
 	sl_store32(ip + SL_IP4_TTL,
 		   SL_ENCAP_TTL | (uint32_t)encap->protocol[inner] << 8 | (~sum & 0xffff0000));
 }
@@ -155,6 +157,40 @@ static inline void sl_encap_forward(const struct sl_encap *encap, uint8_t *l3,
 	}
 }
 
+/* Source port and length of a UDP header at l4 in front of the packet at l3. */
+static inline void sl_encap_write_udp(uint8_t *l4, const uint8_t *l3, const struct sl_pkt *pkt,
+				      uint64_t hash)
+{
+	uint32_t length = pkt->l3_size + (uint32_t)(l3 - l4);
+
+	sl_store16(l4, sl_be16(sl_encap_sport(hash)));
+	sl_store16(l4 + SL_UDP_LENGTH, sl_be16((uint16_t)length));
+}
+
+/* Whether sl_encap_write_plain() may be used: what most tunnels are. */
+static inline bool sl_encap_is_plain(const struct sl_encap *encap)
+{
+	return encap->family == SL_FAMILY_IPV4;
+}
+
+/* sl_encap_write() over IPv4; the hash is read only where it is needed. */
+static inline void sl_encap_write_plain(const struct sl_encap *encap, uint8_t *l3,
+					const struct sl_pkt *pkt, const uint64_t *hash, uint16_t id)
+{
+	uint32_t inner = pkt->flags & SL_PKT_IPV6;
+	uint8_t *start = l3 - encap->size;
+
+	_Static_assert(SL_PKT_IPV6 == 1, "the flag is an index");
+	_Static_assert(SL_ETH_SIZE + SL_IP4_SIZE + SL_UDP_SIZE + SL_VXLAN_SIZE + SL_ETH_SIZE <= 64,
+		       "two copies of 32 octets");
+	memcpy(start, encap->octets, 32);
+	memcpy(l3 - 32, encap->octets + encap->size - 32, 32);
+	sl_encap_write4(encap, start + SL_ETH_SIZE, pkt, inner, id);
+	if (encap->type >= SL_ENCAP_GUE)
+		sl_encap_write_udp(start + SL_ETH_SIZE + SL_IP4_SIZE, l3, pkt, *hash);
+	sl_store32(l3 - 4, encap->tail[inner]);
+}
+
 /* Writes the outer headers in front of the IP packet that starts at l3: encap->size octets before
  * it are ours to overwrite. pkt describes the packet, hash is its flow's (UDP source port, IPv6
  * flow label). id becomes the identification of an outer IPv4 header without DF (with it, the
@@ -165,27 +201,20 @@ static inline void sl_encap_write(const struct sl_encap *encap, uint8_t *l3,
 				  const struct sl_pkt *pkt, uint64_t hash, uint16_t id)
 {
 	uint32_t inner = pkt->flags & SL_PKT_IPV6;
-	uint8_t *start = l3 - encap->size, *l4;
+	uint8_t *start = l3 - encap->size;
 
-	_Static_assert(SL_PKT_IPV6 == 1, "the flag is an index");
 	if (encap->type == SL_ENCAP_NONE) {
 		sl_encap_forward(encap, l3, pkt);
 		return;
 	}
+	if (sl_encap_is_plain(encap)) {
+		sl_encap_write_plain(encap, l3, pkt, &hash, id);
+		return;
+	}
 	sl_encap_copy(start, encap->octets, encap->size);
-	if (encap->family == SL_FAMILY_IPV4) {
-		sl_encap_write4(encap, start + SL_ETH_SIZE, pkt, inner, id);
-		l4 = start + SL_ETH_SIZE + SL_IP4_SIZE;
-	} else {
-		sl_store64(start + SL_ETH_SIZE, sl_encap_head6(encap, pkt, inner, hash));
-		l4 = start + SL_ETH_SIZE + SL_IP6_SIZE;
-	}
-	if (encap->type >= SL_ENCAP_GUE) {
-		uint32_t length = pkt->l3_size + (uint32_t)(l3 - l4);
-
-		sl_store16(l4, sl_be16(sl_encap_sport(hash)));
-		sl_store16(l4 + SL_UDP_LENGTH, sl_be16((uint16_t)length));
-	}
+	sl_store64(start + SL_ETH_SIZE, sl_encap_head6(encap, pkt, inner, hash));
+	if (encap->type >= SL_ENCAP_GUE)
+		sl_encap_write_udp(start + SL_ETH_SIZE + SL_IP6_SIZE, l3, pkt, hash);
 	sl_store32(l3 - 4, encap->tail[inner]);
 }
 
