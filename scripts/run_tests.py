@@ -9,6 +9,7 @@ exit status, 77 being "skipped". The last line is "N passed, N failed, N skipped
 
 import concurrent.futures
 import glob
+import itertools
 import json
 import os
 import re
@@ -19,6 +20,7 @@ import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.join(TOP, "build")
+OTHERS = ("asan", "tsan", "fuzz", "build", "unit", "conc")
 QUICK = ("unit", "scripts", "pcap", "check")
 SKIPPED = 77
 CASE = re.compile(r"^(not ok|ok)\b\s*\d*\s*(?:-\s*)?(.*)$")
@@ -50,20 +52,26 @@ def meson_programs(build=BUILD, suite=None, prefix=()):
 
 
 def other_builds():
-    """Unit tests under the address sanitizer, threads under the thread sanitizer, fuzz targets. The
-    thread sanitizer of gcc 12 cannot do with the wide address randomisation of newer kernels."""
+    """Unit tests under the address sanitizer, threads under the thread sanitizer, fuzz targets: built
+    when their turn comes, and of each build only what they need. The thread sanitizer of gcc 12
+    cannot do with the wide address randomisation of newer kernels."""
+    build = os.path.join(TOP, "scripts/build")
     for name, suite, prefix in (("build-asan", "unit", ()), ("build-tsan", "conc", ("setarch", "-R")),
                                 ("build-fuzz", "fuzz", ())):
         folder = os.path.join(TOP, name)
-        built = subprocess.run([os.path.join(TOP, "scripts/build"), folder], capture_output=True, text=True)
-        if built.returncode:
-            text = built.stdout + built.stderr
+        done = subprocess.run([build, folder, "none"], capture_output=True, text=True)
+        programs = [] if done.returncode else list(meson_programs(folder, suite, prefix))
+        if programs:
+            targets = {os.path.relpath(program.command[len(prefix)], folder) for program in programs}
+            done = subprocess.run([build, folder, *sorted(targets)], capture_output=True, text=True)
+        if done.returncode:
+            text = done.stdout + done.stderr
             yield Program("build", name, ["sh", "-c", 'echo "$1"; exit 1', "sh", text])
             continue
         if suite == "fuzz":
             subprocess.run([os.path.join(TOP, "tests/fuzz/seeds.py"), os.path.join(folder, "corpus")],
                            check=True)
-        yield from meson_programs(folder, suite, prefix)
+        yield from programs
 
 
 def python_programs():
@@ -167,16 +175,17 @@ def show(result, verbose):
 def main(arguments):
     quick, verbose = "--quick" in arguments, "--verbose" in arguments
     words = [word for word in arguments if not word.startswith("--")]
-    programs = [*meson_programs(), *python_programs(), *check_programs(quick)]
-    if not quick and "--list" not in arguments:
-        programs += other_builds()
-    programs = [program for program in programs
-                if (not quick or program.group in QUICK)
-                and (not words or any(word in f"{program.group} {program.name}" for word in words))]
+    def chosen(program):
+        return ((not quick or program.group in QUICK)
+                and (not words or any(word in f"{program.group} {program.name}" for word in words)))
+
+    programs = [program for program in
+                [*meson_programs(), *python_programs(), *check_programs(quick)] if chosen(program)]
+    more = not quick and (not words or any(word in name for word in words for name in OTHERS))
     if "--list" in arguments:
         print("\n".join(f"{program.group:8} {program.name}" for program in programs))
         return 0
-    if not programs:
+    if not programs and not more:
         print(f"scripts/test: no test has {' or '.join(words)} in its name; --list names them",
               file=sys.stderr)
         print("0 passed, 0 failed, 0 skipped")
@@ -188,8 +197,8 @@ def main(arguments):
         for result in pool.map(run, small):
             show(result, verbose)
             results.append(result)
-    for program in large:  # these use both CPUs, or measure
-        results.append(run(program))
+    for program in itertools.chain(large, filter(chosen, other_builds()) if more else ()):
+        results.append(run(program))  # these use both CPUs, or measure
         show(results[-1], verbose)
     passed, failed, skipped = (sum(len(getattr(result, kind)) for result in results)
                                for kind in ("passed", "failed", "skipped"))
