@@ -59,7 +59,7 @@ def other_builds():
     for name, suite, prefix in (("build-asan", "unit", ()), ("build-tsan", "conc", ("setarch", "-R")),
                                 ("build-fuzz", "fuzz", ())):
         folder = os.path.join(TOP, name)
-        done = subprocess.run([build, folder, "none"], capture_output=True, text=True)
+        done = subprocess.run([build, folder, "build.ninja"], capture_output=True, text=True)
         programs = [] if done.returncode else list(meson_programs(folder, suite, prefix))
         if programs:
             targets = {os.path.relpath(program.command[len(prefix)], folder) for program in programs}
