@@ -307,7 +307,8 @@ static int instance_check(const char *instance, struct sl_err *err)
 int sl_eal_start(const struct sl_eal_spec *spec, struct sl_eal *eal, struct sl_err *err)
 {
 	struct sl_eal got = {0};
-	struct args args = {0};
+	static struct args args;	 /* the EAL keeps pointers to its strings */
+	static char *argv[ARGS_MAX + 1]; /* and changes the order of this */
 	int rc = instance_check(spec->instance, err);
 
 	if (rc == 0)
@@ -321,7 +322,8 @@ int sl_eal_start(const struct sl_eal_spec *spec, struct sl_eal *eal, struct sl_e
 	if (rc != 0)
 		goto out;
 	words_open(spec->debug);
-	if (rte_eal_init(args.count, args.list) < 0) {
+	memcpy(argv, args.list, sizeof(argv));
+	if (rte_eal_init(args.count, argv) < 0) {
 		rc = sl_err_set(err, rte_errno == 0 ? -EIO : -rte_errno,
 				"DPDK does not start: %s (%s)", strerror(rte_errno),
 				sl_eal_words());
@@ -333,10 +335,11 @@ int sl_eal_start(const struct sl_eal_spec *spec, struct sl_eal *eal, struct sl_e
 	got.worker_lcore = 1 + got.rx_count;
 	got.worker_count = spec->worker_cpu_count;
 	*eal = got;
-	return 0; /* the EAL keeps pointers into the arguments */
+	return 0;
 out:
 	for (int i = 0; i < args.count; i++)
 		free(args.list[i]);
+	args = (struct args){0};
 	return rc;
 }
 
