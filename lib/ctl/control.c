@@ -13,7 +13,6 @@
 #include "base/log.h"
 #include "ctl/control_body.h"
 #include "ctl/metrics.h"
-#include "ctl/urgent.h"
 
 /* ---- clients ------------------------------------------------------------------------------------
  */
@@ -369,7 +368,6 @@ int sl_control_create(const struct sl_control_spec *spec, struct sl_restore *res
 	}
 	control->listener = (struct sl_model_listener){.event = on_event, .context = control};
 	sl_model_listen(control->model, &control->listener);
-	sl_urgent_work();
 	*out = control;
 	return 0;
 }

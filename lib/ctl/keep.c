@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "ctl/sync.h"
 
 #define RECORD_HEAD_SIZE 8	      /* length and CRC-32C, little-endian */
 #define PADDING_SIZE	 (256u << 10) /* writing over octets that are there needs no new blocks */
@@ -34,7 +33,6 @@ struct sl_keep {
 	uint64_t last; /* generation of the last record in the file */
 	bool stale;    /* the file lacks something: to be replaced as a whole */
 	struct sl_pack rest;
-	struct sl_sync *sync;
 };
 
 static uint32_t crc32c(const uint8_t *octets, size_t size)
@@ -76,7 +74,7 @@ static void add_padding(struct sl_pack *octets)
 	octets->size += PADDING_SIZE;
 }
 
-static int sync_folder(struct sl_sync *sync, const char *path)
+static int sync_folder(const char *path)
 {
 	char copy[PATH_MAX];
 	int fd, rc;
@@ -85,7 +83,7 @@ static int sync_folder(struct sl_sync *sync, const char *path)
 	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	rc = sl_sync_file(sync, fd, true);
+	rc = fsync(fd) ? -errno : 0;
 	(void)close(fd);
 	return rc;
 }
@@ -297,11 +295,7 @@ int sl_keep_create(const char *path, struct sl_history *history, struct sl_keep 
 	}
 	keep->fd = -1;
 	(void)signal(SIGXFSZ, SIG_IGN); /* a limit on files is an error of write(), no end */
-	rc = sl_sync_create(&keep->sync);
-	if (rc)
-		(void)sl_err_set(err, rc, "control.state %s: no thread: %s", path, strerror(-rc));
-	else
-		rc = load(keep, history, found, note, err);
+	rc = load(keep, history, found, note, err);
 	if (rc) {
 		sl_keep_destroy(keep);
 		return rc;
@@ -318,7 +312,6 @@ void sl_keep_destroy(struct sl_keep *keep)
 		return;
 	if (keep->fd >= 0)
 		(void)close(keep->fd);
-	sl_sync_destroy(keep->sync);
 	sl_pack_fini(&keep->rest);
 	free(keep->path);
 	free(keep);
@@ -337,8 +330,7 @@ const char *sl_keep_path(const struct sl_keep *keep)
 /* ---- writing ------------------------------------------------------------------------------------
  */
 
-static int write_temporary(struct sl_keep *keep, const char *path, const struct sl_pack *octets,
-			   int *out)
+static int write_temporary(const char *path, const struct sl_pack *octets, int *out)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	int rc;
@@ -348,8 +340,8 @@ static int write_temporary(struct sl_keep *keep, const char *path, const struct 
 	rc = flock(fd, LOCK_EX | LOCK_NB) ? -errno : 0;
 	if (rc == 0)
 		rc = write_all(fd, octets->data, octets->size, 0);
-	if (rc == 0)
-		rc = sl_sync_file(keep->sync, fd, true);
+	if (rc == 0 && fsync(fd))
+		rc = -errno;
 	if (rc) {
 		(void)close(fd);
 		(void)unlink(path);
@@ -366,7 +358,7 @@ static int replace(struct sl_keep *keep, const struct sl_pack *octets)
 
 	if (snprintf(temporary, sizeof(temporary), "%s.new", keep->path) >= (int)sizeof(temporary))
 		return -ENAMETOOLONG;
-	rc = write_temporary(keep, temporary, octets, &fd);
+	rc = write_temporary(temporary, octets, &fd);
 	if (rc)
 		return rc;
 	if (rename(temporary, keep->path)) {
@@ -380,7 +372,7 @@ static int replace(struct sl_keep *keep, const struct sl_pack *octets)
 	keep->fd = fd;
 	keep->room = (off_t)octets->size;
 	keep->size = keep->room - (off_t)PADDING_SIZE;
-	return sync_folder(keep->sync, keep->path);
+	return sync_folder(keep->path);
 }
 
 int sl_keep_rewrite(struct sl_keep *keep, const struct sl_history *history,
@@ -427,8 +419,8 @@ static int append_new(struct sl_keep *keep, const struct sl_history *history)
 	if (keep->size + (off_t)size > keep->room)
 		add_padding(&octets);
 	rc = octets.failed ? -ENOMEM : write_all(keep->fd, octets.data, octets.size, keep->size);
-	if (rc == 0)
-		rc = sl_sync_file(keep->sync, keep->fd, false);
+	if (rc == 0 && fdatasync(keep->fd))
+		rc = -errno;
 	if (rc == 0) {
 		keep->room = SL_MAX(keep->room, keep->size + (off_t)octets.size);
 		keep->size += (off_t)size;
