@@ -16,6 +16,7 @@
 #include "ctl/loop.h"
 #include "ctl/report.h"
 #include "ctl/server.h"
+#include "counters.h"
 #include "file.h"
 #include "options.h"
 #include "wire.h"
@@ -178,6 +179,8 @@ static int start(struct daemon *daemon, struct sl_err *err)
 		status = sl_loop_create(daemon->model, &hooks, &daemon->loop);
 	if (status == 0)
 		status = start_control(daemon, err);
+	if (status == 0 && counters_offer(&daemon->wire) < 0)
+		sl_log(SL_LOG_WARNING, "no /sluice commands in DPDK's telemetry");
 	if (status == 0)
 		status = wire_launch(&daemon->wire, err);
 	return status;
@@ -228,6 +231,7 @@ static int run(struct daemon *daemon)
 	sl_control_destroy(daemon->control, status == EXIT_FINE);
 	sl_loop_destroy(daemon->loop);
 	sl_model_destroy(daemon->model);
+	counters_end();
 	wire_close(&daemon->wire);
 	sl_restore_fini(&daemon->restore);
 	if (status == EXIT_FINE && write_report(daemon) < 0)

@@ -495,6 +495,33 @@ def metrics():
             equal(error.code, 404, "status")
 
 
+@case("dpdk-telemetry.py shows the balance, drops, ports and cores under /sluice/")
+def telemetry():
+    with Talk(port="busy") as talk:
+        time.sleep(0.3)
+        prefix = talk.conf["dataplane"]["instance"]
+
+        def ask(command):
+            try:
+                done = subprocess.run(["dpdk-telemetry.py", "-f", prefix], input=command + "\n",
+                                      capture_output=True, text=True, timeout=20, check=False)
+            except FileNotFoundError:
+                raise Skip("dpdk-telemetry.py is not installed (package dpdk)") from None
+            true(done.returncode == 0, done.stderr)
+            return json.loads(done.stdout.strip().splitlines()[-1])[command.split(",")[0]]
+
+        before = talk.session.result("stats")
+        balance = ask("/sluice/balance")
+        after = talk.session.result("stats")
+        true(before["balance"]["received"] <= balance["received"] <= after["balance"]["received"],
+             balance)
+        parts = ("delivered", "forwarded", "punted", "dropped", "in_flight")
+        equal(balance["received"], sum(balance[part] for part in parts), "balance")
+        equal(set(ask("/sluice/dropped")), set(after["dropped"]), "reasons")
+        true(ask("/sluice/port,p0")["rx_packets"] >= balance["received"], "port")
+        true(ask("/sluice/cores")["rx0_busy_cycles"] > 0, "cores")
+
+
 # ---- permissions
 
 
