@@ -7,10 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pkt/hdr.h"
+#include "pkt/parse.h"
 #include "show.h"
 #include "verbs.h"
 
 #define FRAME_MAX 262144 /* octets of a frame that is sent, so that its text fits a line */
+#define FIRST_MAX 2048	 /* of the first fragment of its datagram */
 
 static json_t *hex_frame(const u_char *octets, uint32_t size)
 {
@@ -29,21 +32,103 @@ static json_t *hex_frame(const u_char *octets, uint32_t size)
 	return value;
 }
 
-static json_t *frame_params(const char *path, long long wanted)
+/* ---- captures -----------------------------------------------------------------------------------
+ */
+
+/* A frame as libpcap gives it: until the next one is read. */
+struct frame {
+	const u_char *octets;
+	uint32_t size, frame_size;
+	struct sl_pkt pkt;
+};
+
+/* Returns what pcap_next_ex() does. */
+static int read_next(pcap_t *capture, struct frame *frame)
+{
+	struct pcap_pkthdr *header;
+	int rc = pcap_next_ex(capture, &header, &frame->octets);
+
+	if (rc != 1)
+		return rc;
+	frame->size = header->caplen > FRAME_MAX ? FRAME_MAX : header->caplen;
+	frame->frame_size = header->len > frame->size ? header->len : frame->size;
+	sl_parse(frame->octets, frame->size, frame->frame_size, 0, &frame->pkt);
+	return rc;
+}
+
+static pcap_t *open_capture(const char *path)
 {
 	char error[PCAP_ERRBUF_SIZE];
 	pcap_t *capture = pcap_open_offline(path, error);
-	struct pcap_pkthdr *header;
-	const u_char *octets;
+
+	if (!capture)
+		(void)complain("%s", error);
+	return capture;
+}
+
+static bool is_later_fragment(const struct frame *frame)
+{
+	return frame->pkt.status == SL_PKT_OK && (frame->pkt.flags & SL_PKT_NO_PORTS) &&
+	       (frame->pkt.fragment & SL_FRAGMENT_OFFSET);
+}
+
+/* Source and destination of both, which are of one IP version. */
+static bool has_same_addresses(const struct frame *one, const struct frame *other)
+{
+	bool ip6 = one->pkt.flags & SL_PKT_IPV6;
+	size_t at = ip6 ? SL_IP6_SRC : SL_IP4_SRC,
+	       size = ip6 ? 2 * SL_ADDR6_SIZE : 2 * SL_ADDR4_SIZE;
+
+	return memcmp(one->octets + one->pkt.l3_off + at, other->octets + other->pkt.l3_off + at,
+		      size) == 0;
+}
+
+/* Whether frame begins the datagram that the later one belongs to. */
+static bool is_first_of(const struct frame *frame, const struct frame *later)
+{
+	return frame->pkt.status == SL_PKT_OK && (frame->pkt.flags & SL_PKT_FRAGMENT) &&
+	       !(frame->pkt.fragment & SL_FRAGMENT_OFFSET) &&
+	       ((frame->pkt.flags ^ later->pkt.flags) & SL_PKT_IPV6) == 0 &&
+	       ((frame->pkt.flags & SL_PKT_IPV6) || frame->pkt.protocol == later->pkt.protocol) &&
+	       has_same_addresses(frame, later) &&
+	       sl_pkt_fragment_id(frame->octets, &frame->pkt) ==
+		       sl_pkt_fragment_id(later->octets, &later->pkt);
+}
+
+/* The first fragment of a datagram goes along with a later one: its last one before that, or else
+ * the next one. */
+static void add_first(json_t *params, const char *path, const struct frame *later, long long number)
+{
+	pcap_t *capture = open_capture(path);
+	bool found = false;
+	struct frame frame;
+
+	for (long long at = 1; capture && read_next(capture, &frame) == 1; at++) {
+		if (at > number && found)
+			break;
+		if (!is_first_of(&frame, later))
+			continue;
+		found = true;
+		if (frame.size > FIRST_MAX)
+			frame.size = FIRST_MAX;
+		(void)json_object_set_new(params, "first", hex_frame(frame.octets, frame.size));
+		(void)json_object_set_new(params, "first_size", json_integer(frame.frame_size));
+	}
+	if (capture)
+		pcap_close(capture);
+}
+
+static json_t *frame_params(const char *path, long long wanted)
+{
+	pcap_t *capture = open_capture(path);
+	struct frame frame;
 	long long number = 0;
 	json_t *params = NULL;
 	int rc = 1;
 
-	if (!capture) {
-		(void)complain("%s", error);
+	if (!capture)
 		return NULL;
-	}
-	while (number < wanted && (rc = pcap_next_ex(capture, &header, &octets)) == 1)
+	while (number < wanted && (rc = read_next(capture, &frame)) == 1)
 		number++;
 	if (pcap_datalink(capture) != DLT_EN10MB)
 		(void)complain("%s: is no capture of Ethernet frames", path);
@@ -53,13 +138,16 @@ static json_t *frame_params(const char *path, long long wanted)
 		(void)complain("%s: has %lld frames, the first is 1: no frame %lld", path, number,
 			       wanted);
 	else
-		params = json_pack(
-			"{s:o, s:i}", "frame",
-			hex_frame(octets, header->caplen > FRAME_MAX ? FRAME_MAX : header->caplen),
-			"frame_size", (int)header->len);
+		params = json_pack("{s:o, s:I}", "frame", hex_frame(frame.octets, frame.size),
+				   "frame_size", (json_int_t)frame.frame_size);
+	if (params && is_later_fragment(&frame))
+		add_first(params, path, &frame, number);
 	pcap_close(capture);
 	return params;
 }
+
+/* ---- words --------------------------------------------------------------------------------------
+ */
 
 static json_t *tuple_params(const struct command *command)
 {

@@ -14,7 +14,9 @@
 #include "pkt/encap.h"
 #include "pkt/hdr.h"
 #include "pkt/parse.h"
+#include "state/claim.h"
 #include "state/decide.h"
+#include "state/frag_table.h"
 
 #define HEAD_SIZE   512u /* what the packet path reads of a frame */
 #define ROOM_SIZE   128u /* in front, for outer headers */
@@ -224,7 +226,8 @@ static enum sl_drop refusal(const struct question *question, const struct sl_nod
 		return SL_DROP_COUNT;
 	if (view->flags & SL_NODE_NO_NEIGHBOR)
 		return SL_DROP_NO_NEIGHBOR;
-	if (pkt->l3_size > view->l3_size_max)
+	if (pkt->l3_size > view->l3_size_max &&
+	    (!(view->flags & SL_NODE_SPLITS) || (pkt->flags & SL_PKT_DF)))
 		return SL_DROP_TOO_BIG;
 	if (view->encap.type == SL_ENCAP_NONE &&
 	    l3[(pkt->flags & SL_PKT_IPV6) ? SL_IP6_HOPS : SL_IP4_TTL] <= 1)
@@ -277,25 +280,111 @@ static void judge_parse(struct sl_burst *burst)
 		burst->reason[0] = SL_DROP_TRUNCATED;
 	if (burst->pkt[0].status == SL_PKT_BAD_HEADER)
 		burst->reason[0] = SL_DROP_BAD_HEADER;
+	if (burst->pkt[0].status == SL_PKT_TINY)
+		burst->reason[0] = SL_DROP_FRAGMENT;
+}
+
+/* A frame that is not for the port's MAC address, where it takes no others. */
+static bool is_foreign(const struct question *question)
+{
+	const struct sl_mac *mac = &question->snapshot->ports[question->port].mac;
+
+	return !question->image->conf->ports[question->port].promiscuous &&
+	       question->size >= SL_MAC_SIZE && !(question->frame[0] & SL_ETH_GROUP_BIT) &&
+	       memcmp(question->frame, mac->octets, SL_MAC_SIZE) != 0;
+}
+
+/* What sluice answers itself; it decides nothing else about the packet then. */
+static bool is_own(const struct question *question)
+{
+	struct sl_burst *burst = question->burst;
+	const struct sl_pkt *pkt = &burst->pkt[0];
+	struct sl_neigh neigh;
+
+	if (burst->verdict[0] == SL_VERDICT_DROP)
+		return false;
+	switch (sl_claim(question->snapshot, question->port, pkt, question->frame + pkt->l3_off,
+			 question->size - pkt->l3_off, &neigh)) {
+	case SL_CLAIM_NOTHING:
+		return false;
+	case SL_CLAIM_NEIGHBOR:
+	case SL_CLAIM_ECHO:
+		return true;
+	case SL_CLAIM_PUNT:
+		burst->verdict[0] = SL_VERDICT_PUNT;
+		return false;
+	}
+	return false;
+}
+
+/* Gives a later fragment the key of its datagram's first one. Returns whether it has it. */
+static bool follow_first(const struct question *question, const struct sl_explain_frame *first,
+			 uint64_t now_ms)
+{
+	const struct sl_hash_key secret = {{0, 0}};
+	struct sl_pkt *pkt = &question->burst->pkt[0], head;
+	struct sl_frag_table *table;
+	bool known = false;
+
+	if (!first || sl_frag_table_create(SL_FRAG_ENTRIES_MIN, &secret, &table) < 0)
+		return false;
+	sl_parse(first->octets, first->size, first->frame_size, SL_PARSE_CHECK_SUM, &head);
+	if (head.status == SL_PKT_OK && (head.flags & SL_PKT_FRAGMENT) &&
+	    !(head.fragment & SL_FRAGMENT_OFFSET)) {
+		(void)sl_frag_table_follow(table, sl_frag_tag(table, first->octets, &head), &head,
+					   now_ms);
+		known = sl_frag_table_follow(table, sl_frag_tag(table, question->frame, pkt), pkt,
+					     now_ms) == SL_FRAG_KNOWN;
+	}
+	sl_frag_table_destroy(table);
+	return known;
+}
+
+/* What stands before services: the port's filter, fragments, what we answer ourselves. Returns
+ * whether it is the last. */
+static bool judge(const struct question *question, const struct sl_explain_frame *first,
+		  uint64_t now_ms)
+{
+	struct sl_burst *burst = question->burst;
+	const struct sl_pkt *pkt = &burst->pkt[0];
+
+	judge_parse(burst);
+	if (is_foreign(question)) {
+		burst->verdict[0] = SL_VERDICT_DROP;
+		burst->reason[0] = SL_DROP_NO_SERVICE;
+	}
+	if (burst->verdict[0] == SL_VERDICT_NODE && (pkt->flags & SL_PKT_FRAGMENT) &&
+	    (pkt->flags & SL_PKT_NO_PORTS) && !follow_first(question, first, now_ms) &&
+	    !sl_decide_ignores_ports(question->snapshot, pkt)) {
+		burst->verdict[0] = SL_VERDICT_DROP;
+		burst->reason[0] = SL_DROP_FRAGMENT;
+	}
+	return is_own(question);
 }
 
 json_t *sl_explain(const struct sl_snapshot *snapshot, const struct sl_image *image, uint32_t port,
-		   const uint8_t *frame, uint32_t size, uint32_t frame_size, uint64_t now_ms)
+		   const struct sl_explain_frame *frame, const struct sl_explain_frame *first,
+		   uint64_t now_ms)
 {
 	struct sl_burst *burst = aligned_alloc(SL_CACHE_LINE, sizeof(*burst));
-	struct question question = {snapshot, image, port, frame, size, burst};
+	struct question question = {snapshot, image, port, frame->octets, frame->size, burst};
 	struct sl_core core = {.index = 0};
 	json_t *answer;
+	bool own;
 
 	if (!burst)
 		return NULL;
 	memset(burst, 0, sizeof(*burst));
 	burst->count = 1;
-	burst->frame_size[0] = frame_size;
-	sl_parse(frame, size, frame_size, SL_PARSE_CHECK_SUM, &burst->pkt[0]);
-	judge_parse(burst);
+	burst->frame_size[0] = frame->frame_size;
+	burst->frame[0] = frame->octets;
+	burst->readable[0] = frame->size;
+	sl_parse(frame->octets, frame->size, frame->frame_size, SL_PARSE_CHECK_SUM, &burst->pkt[0]);
+	own = judge(&question, first, now_ms);
 	sl_decide_look(snapshot, &core, burst, now_ms);
-	if (burst->verdict[0] == SL_VERDICT_NODE)
+	if (own)
+		answer = json_pack("{s:s}", "punted", "sluice");
+	else if (burst->verdict[0] == SL_VERDICT_NODE)
 		answer = answer_node(&question);
 	else if (burst->verdict[0] == SL_VERDICT_DROP)
 		answer = answer_dropped((enum sl_drop)burst->reason[0]);

@@ -33,9 +33,17 @@ struct sl_explain_tuple {
 uint32_t sl_explain_build(const struct sl_explain_tuple *tuple,
 			  uint8_t frame[SL_EXPLAIN_BUILT_MAX]);
 
-/* What becomes of a frame that comes in by a port. size octets of it are at hand. */
+/* A frame that comes in; size octets of it are at hand. */
+struct sl_explain_frame {
+	uint8_t *octets;
+	uint32_t size;
+	uint32_t frame_size;
+};
+
+/* What becomes of a frame that comes in by a port. first: what came before it, the first fragment
+ * of its datagram, or NULL. */
 struct json_t *sl_explain(const struct sl_snapshot *snapshot, const struct sl_image *image,
-			  uint32_t port, const uint8_t *frame, uint32_t size, uint32_t frame_size,
-			  uint64_t now_ms);
+			  uint32_t port, const struct sl_explain_frame *frame,
+			  const struct sl_explain_frame *first, uint64_t now_ms);
 
 #endif

@@ -123,24 +123,36 @@ static int hex_digit(char digit)
 	return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
 }
 
-static int read_frame(struct sl_rpc_call *call, const char *text, uint8_t *frame, uint32_t *size)
+/* The frame that parameter `name` has in hexadecimal digits, all of it unless `size_name` says how
+ * long it was. To be freed. */
+static int read_frame(struct sl_rpc_call *call, const char *name, const char *size_name,
+		      struct sl_explain_frame *frame)
 {
-	size_t length = strlen(text);
+	const char *text = sl_rpc_string(call, name, "");
+	size_t length = strlen(text), size = length / 2;
+	uint64_t frame_size = sl_rpc_integer(call, size_name, size);
+	uint8_t *octets;
 
-	if (length % 2 != 0 || length / 2 > SL_EXPLAIN_FRAME_MAX)
-		return sl_rpc_fail(
-			call, SL_RPC_INVALID_VALUE,
-			"frame must be two hexadecimal digits an octet, at most %u octets",
-			SL_EXPLAIN_FRAME_MAX);
-	for (size_t i = 0; i < length / 2; i++) {
+	if (length % 2 != 0 || size > SL_EXPLAIN_FRAME_MAX)
+		return sl_rpc_fail(call, SL_RPC_INVALID_VALUE,
+				   "%s must be two hexadecimal digits an octet, at most %u octets",
+				   name, SL_EXPLAIN_FRAME_MAX);
+	if (frame_size < size || frame_size > UINT32_MAX)
+		return sl_rpc_fail(call, SL_RPC_INVALID_VALUE,
+				   "%s %" PRIu64 " is less than the %zu octets of %s", size_name,
+				   frame_size, size, name);
+	octets = malloc(size + 1);
+	if (!octets)
+		return sl_rpc_fail(call, SL_RPC_INTERNAL, "no memory");
+	*frame = (struct sl_explain_frame){octets, (uint32_t)size, (uint32_t)frame_size};
+	for (size_t i = 0; i < size; i++) {
 		int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
 
 		if (high < 0 || low < 0)
 			return sl_rpc_fail(call, SL_RPC_INVALID_VALUE,
-					   "frame has a character that is no hexadecimal digit");
-		frame[i] = (uint8_t)(high << 4 | low);
+					   "%s has a character that is no hexadecimal digit", name);
+		octets[i] = (uint8_t)(high << 4 | low);
 	}
-	*size = (uint32_t)(length / 2);
 	return 0;
 }
 
@@ -159,42 +171,49 @@ static int find_port(struct sl_rpc_call *call, uint32_t *port)
 	return name ? sl_rpc_fail(call, SL_RPC_NOT_FOUND, "there is no port \"%.64s\"", name) : 0;
 }
 
-static int explain(struct sl_rpc_call *call, uint8_t *frame)
+static int build_frame(struct sl_rpc_call *call, uint32_t port, struct sl_explain_frame *frame)
+{
+	const struct sl_control *control = call->context;
+	struct sl_explain_tuple tuple = {0};
+	uint8_t *octets;
+
+	if (read_tuple(call, &tuple))
+		return -1;
+	octets = malloc(SL_EXPLAIN_BUILT_MAX);
+	if (!octets)
+		return sl_rpc_fail(call, SL_RPC_INTERNAL, "no memory");
+	tuple.mac = sl_model_snapshot(control->model)->ports[port].mac;
+	frame->octets = octets;
+	frame->size = sl_explain_build(&tuple, octets);
+	frame->frame_size = frame->size;
+	return 0;
+}
+
+static int explain(struct sl_rpc_call *call, struct sl_explain_frame *frame,
+		   struct sl_explain_frame *first)
 {
 	struct sl_control *control = call->context;
-	const char *text = sl_rpc_string(call, "frame", NULL);
-	struct sl_explain_tuple tuple = {0};
-	uint32_t port, size = 0;
-	uint64_t frame_size;
+	uint32_t port;
 
 	if (find_port(call, &port) || sl_model_flush(control->model, &call->err))
 		return call->code ? -1 : sl_rpc_fail_err(call);
-	if (text) {
-		if (read_frame(call, text, frame, &size))
-			return -1;
-	} else {
-		if (read_tuple(call, &tuple))
-			return -1;
-		tuple.mac = sl_model_snapshot(control->model)->ports[port].mac;
-		size = sl_explain_build(&tuple, frame);
-	}
-	frame_size = sl_rpc_integer(call, "frame_size", size);
-	if (frame_size < size || frame_size > UINT32_MAX)
-		return sl_rpc_fail(call, SL_RPC_INVALID_VALUE,
-				   "frame_size %" PRIu64 " is less than the %" PRIu32
-				   " octets of frame",
-				   frame_size, size);
+	if (sl_rpc_has(call, "frame") ? read_frame(call, "frame", "frame_size", frame)
+				      : build_frame(call, port, frame))
+		return -1;
+	if (sl_rpc_has(call, "first") && read_frame(call, "first", "first_size", first))
+		return -1;
 	call->result = sl_explain(sl_model_snapshot(control->model), sl_model_image(control->model),
-				  port, frame, size, (uint32_t)frame_size, sl_clock_ms());
+				  port, frame, first->octets ? first : NULL, sl_clock_ms());
 	return call->result ? 0 : sl_rpc_fail(call, SL_RPC_INTERNAL, "no memory for an answer");
 }
 
 static int method_explain(struct sl_rpc_call *call)
 {
-	uint8_t *frame = calloc(1, SL_EXPLAIN_FRAME_MAX);
-	int rc = frame ? explain(call, frame) : sl_rpc_fail(call, SL_RPC_INTERNAL, "no memory");
+	struct sl_explain_frame frame = {0}, first = {0};
+	int rc = explain(call, &frame, &first);
 
-	free(frame);
+	free(frame.octets);
+	free(first.octets);
 	return rc;
 }
 
@@ -308,7 +327,9 @@ static const struct sl_rpc_method methods[] = {
 	  {"flags", SL_RPC_STRING, false},
 	  {"port", SL_RPC_STRING, false},
 	  {"frame", SL_RPC_STRING, false},
-	  {"frame_size", SL_RPC_INTEGER, false}}},
+	  {"frame_size", SL_RPC_INTEGER, false},
+	  {"first", SL_RPC_STRING, false},
+	  {"first_size", SL_RPC_INTEGER, false}}},
 	{"flows",
 	 method_flows,
 	 false,

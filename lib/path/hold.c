@@ -8,24 +8,10 @@
 #include "state/decide.h"
 #include "state/service.h"
 
-#define PORTS_MASK 0xffffffffull /* ports in word 0 of a key */
-
 static void refuse(struct sl_burst *burst, uint32_t i)
 {
 	burst->verdict[i] = SL_VERDICT_DROP;
 	burst->reason[i] = SL_DROP_FRAGMENT;
-}
-
-/* Whether the packet's node is the same whatever its ports are. */
-static bool is_indifferent(const struct sl_snapshot *snapshot, const struct sl_pkt *pkt)
-{
-	uint32_t service;
-
-	if (sl_service_asks_ports(snapshot->service_table, pkt))
-		return false;
-	sl_service_lookup(snapshot->service_table, pkt, 1, &service);
-	return service == SL_SERVICE_NONE ||
-	       !(snapshot->pools[snapshot->services[service].pool].mask.misc & PORTS_MASK);
 }
 
 /* Keeps an early fragment back until its first one comes. */
@@ -59,7 +45,7 @@ static void follow(struct sl_path_core *core, const struct sl_snapshot *snapshot
 			core->hold.learned = true;
 		break;
 	case SL_FRAG_EARLY:
-		if (!is_indifferent(snapshot, pkt))
+		if (!sl_decide_ignores_ports(snapshot, pkt))
 			keep(core, i, tag, port);
 		break;
 	case SL_FRAG_REFUSED:

@@ -10,7 +10,7 @@
 #include "path/stage.h"
 #include "pkt/arp_nd.h"
 #include "pkt/hdr.h"
-#include "state/service.h"
+#include "state/claim.h"
 
 /* ---- the rate -------------------------------------------------------------------------------- */
 
@@ -56,33 +56,6 @@ static void turn_macs(uint8_t *frame, const struct sl_mac *own)
 	memcpy(frame + SL_MAC_SIZE, own->octets, SL_MAC_SIZE);
 }
 
-/* ---- whose address --------------------------------------------------------------------------- */
-
-static bool is_ours(const struct sl_snapshot *snapshot, uint32_t port, const struct sl_addr *addr)
-{
-	const struct sl_port_view *view = &snapshot->ports[port];
-
-	for (uint32_t i = 0; i < view->address_count; i++)
-		if (sl_addr_equal(&view->addresses[i], addr))
-			return true;
-	return view->answer == SL_ANSWER_SERVICES &&
-	       sl_service_table_owns(snapshot->service_table, addr);
-}
-
-/* The packet's own destination: its key may be that of a flow inside a tunnel. */
-static struct sl_addr target_of(const struct sl_pkt *pkt, const uint8_t *l3)
-{
-	struct sl_addr addr = {.family = SL_FAMILY_IPV4};
-
-	if (pkt->flags & SL_PKT_IPV6) {
-		addr.family = SL_FAMILY_IPV6;
-		memcpy(addr.octets, l3 + SL_IP6_DST, SL_ADDR6_SIZE);
-	} else {
-		memcpy(addr.octets, l3 + SL_IP4_DST, SL_ADDR4_SIZE);
-	}
-	return addr;
-}
-
 /* ---- ARP and neighbour discovery ------------------------------------------------------------- */
 
 /* An answer as one frame without tags; the tags of the question are kept in front of it. */
@@ -107,18 +80,6 @@ static void answer_neighbor(struct sl_path_core *core, const struct sl_snapshot 
 	send(core, port, packet);
 }
 
-static bool read_neighbor(const struct sl_path_core *core, uint32_t i, struct sl_neigh *neigh)
-{
-	const struct sl_pkt *pkt = &core->burst.pkt[i];
-	const struct rte_mbuf *packet = core->packets[i];
-	const uint8_t *l3 = rte_pktmbuf_mtod_offset(packet, const uint8_t *, pkt->l3_off);
-
-	if (pkt->status == SL_PKT_NOT_IP)
-		return sl_arp_parse(l3, packet->data_len - pkt->l3_off, neigh);
-	return (pkt->flags & SL_PKT_IPV6) && pkt->l3_off + pkt->l3_size <= packet->data_len &&
-	       sl_nd_parse(l3, pkt, neigh);
-}
-
 /* ---- echo ------------------------------------------------------------------------------------ */
 
 static void answer_echo(struct sl_path_core *core, const struct sl_snapshot *snapshot,
@@ -137,20 +98,6 @@ static void answer_echo(struct sl_path_core *core, const struct sl_snapshot *sna
 	send(core, port, packet);
 }
 
-/* What the service of the address wants done with echo requests; without one that takes them we
- * answer. */
-static enum sl_service_echo echo_policy(const struct sl_snapshot *snapshot,
-					const struct sl_pkt *pkt)
-{
-	uint32_t service;
-
-	sl_service_lookup(snapshot->service_table, pkt, 1, &service);
-	if (service == SL_SERVICE_NONE ||
-	    !(snapshot->services[service].flags & SL_SERVICE_NAMES_ADDRESS))
-		return SL_SERVICE_ECHO_ANSWER;
-	return (enum sl_service_echo)snapshot->services[service].echo;
-}
-
 /* ---- a burst --------------------------------------------------------------------------------- */
 
 /* True: the packet is consumed. */
@@ -158,33 +105,25 @@ static bool take(struct sl_path_core *core, const struct sl_snapshot *snapshot, 
 		 uint32_t i)
 {
 	const struct sl_pkt *pkt = &core->burst.pkt[i];
-	const uint8_t *l3 = rte_pktmbuf_mtod_offset(core->packets[i], const uint8_t *, pkt->l3_off);
+	const struct rte_mbuf *packet = core->packets[i];
+	const uint8_t *l3 = rte_pktmbuf_mtod_offset(packet, const uint8_t *, pkt->l3_off);
 	struct sl_neigh neigh;
-	struct sl_addr target;
 
-	if (read_neighbor(core, i, &neigh)) {
-		if (!neigh.request || !is_ours(snapshot, port, &neigh.target))
-			return false;
+	switch (sl_claim(snapshot, port, pkt, l3, packet->data_len - pkt->l3_off, &neigh)) {
+	case SL_CLAIM_NOTHING:
+		return false;
+	case SL_CLAIM_NEIGHBOR:
 		answer_neighbor(core, snapshot, port, i, &neigh);
 		return true;
-	}
-	if (pkt->status != SL_PKT_OK || (pkt->flags & SL_PKT_GROUP) || !sl_icmp_is_echo(l3, pkt))
-		return false;
-	target = target_of(pkt, l3);
-	if (!is_ours(snapshot, port, &target))
-		return false;
-	switch (echo_policy(snapshot, pkt)) {
-	case SL_SERVICE_ECHO_FORWARD:
-		return false;
-	case SL_SERVICE_ECHO_PUNT:
+	case SL_CLAIM_ECHO:
+		answer_echo(core, snapshot, port, i);
+		return true;
+	case SL_CLAIM_PUNT:
 		core->burst.verdict[i] = SL_VERDICT_PUNT;
 		core->burst.reason[i] = SL_DROP_NO_SERVICE;
 		return false;
-	case SL_SERVICE_ECHO_ANSWER:
-		break;
 	}
-	answer_echo(core, snapshot, port, i);
-	return true;
+	return false;
 }
 
 void sl_path_own(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t port)
@@ -192,8 +131,7 @@ void sl_path_own(struct sl_path_core *core, const struct sl_snapshot *snapshot, 
 	if (snapshot->ports[port].answer == SL_ANSWER_OFF)
 		return;
 	for (uint32_t i = 0; i < core->burst.count; i++) {
-		if (!(core->burst.pkt[i].flags & SL_PKT_OWN) ||
-		    core->burst.verdict[i] == SL_VERDICT_DROP || !take(core, snapshot, port, i))
+		if (core->burst.verdict[i] == SL_VERDICT_DROP || !take(core, snapshot, port, i))
 			continue;
 		core->burst.verdict[i] = SL_VERDICT_OWN;
 		sl_stats_add(&core->stats->punted, 1);
@@ -209,7 +147,7 @@ static struct sl_addr speaker(const struct sl_path_core *core, const struct sl_s
 	const struct sl_port_view *view = &snapshot->ports[port];
 	uint32_t service = core->burst.service[i];
 	const struct sl_pkt *pkt = &core->burst.pkt[i];
-	struct sl_addr target = target_of(
+	struct sl_addr target = sl_claim_target(
 		pkt, rte_pktmbuf_mtod_offset(core->packets[i], const uint8_t *, pkt->l3_off));
 
 	if (!(snapshot->services[service].flags & SL_SERVICE_NAMES_ADDRESS))

@@ -11,6 +11,8 @@
 #include "state/hash.h"
 #include "state/service.h"
 
+#define PORTS_MASK 0xffffffffull /* ports in word 0 of a key */
+
 static inline const struct sl_pool_view *pool_of(const struct sl_snapshot *snapshot,
 						 const struct sl_burst *burst, uint32_t i)
 {
@@ -204,6 +206,17 @@ void sl_decide_look(const struct sl_snapshot *snapshot, const struct sl_core *co
 	struct sl_core eyes = *core;
 
 	decide(snapshot, &eyes, burst, now_ms, false);
+}
+
+bool sl_decide_ignores_ports(const struct sl_snapshot *snapshot, const struct sl_pkt *pkt)
+{
+	uint32_t service;
+
+	if (sl_service_asks_ports(snapshot->service_table, pkt))
+		return false;
+	sl_service_lookup(snapshot->service_table, pkt, 1, &service);
+	return service == SL_SERVICE_NONE ||
+	       !(snapshot->pools[snapshot->services[service].pool].mask.misc & PORTS_MASK);
 }
 
 void sl_decide_sweep(const struct sl_snapshot *snapshot, struct sl_core *core, uint64_t now_ms,

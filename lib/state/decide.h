@@ -14,6 +14,7 @@
 #ifndef SL_STATE_DECIDE_H
 #define SL_STATE_DECIDE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "state/burst.h"
@@ -31,6 +32,10 @@ void sl_decide(const struct sl_snapshot *snapshot, struct sl_core *core, struct 
  * through whose eyes. */
 void sl_decide_look(const struct sl_snapshot *snapshot, const struct sl_core *core,
 		    struct sl_burst *burst, uint64_t now_ms);
+
+/* Whether the packet's node is the same whatever its ports are: a later fragment need not wait for
+ * the first one. */
+bool sl_decide_ignores_ports(const struct sl_snapshot *snapshot, const struct sl_pkt *pkt);
 
 /* Ages one of the core's flow tables, the next pool's with each call: its next `buckets` buckets.
  * Call with a hundred or so when a poll found nothing, and with one every burst, so that a busy
