@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <tmmintrin.h>
+#include <x86gprintrin.h>
 
 #include "base/bytes.h"
 #include "pkt/hdr.h"
@@ -179,18 +180,20 @@ static inline uint64_t sl_parse_places(const uint8_t *frame, uint32_t flags, uin
 	return flags | SL_ETH_SIZE << 16 | (uint64_t)l4_off << 32;
 }
 
-/* Whether the 20 octets of an IPv4 header without options sum up as they should. Its words are
- * summed by 32 bits: one's complement sums do not mind, and carries gather in the upper half. */
+/* Whether the 20 octets of an IPv4 header without options sum up as they should. One's complement
+ * sums do not mind the width of their words, as long as carries come back in below. */
 static inline bool sl_parse_sum_right(const uint8_t *ip)
 {
-	uint64_t first = sl_load64(ip), second = sl_load64(ip + 8);
-	uint64_t sum = (uint32_t)first + (first >> 32) + (uint32_t)second + (second >> 32);
+	unsigned long long first, second;
+	uint32_t word;
+	uint8_t carry;
 
-	sum += sl_load32(ip + 16);
-	sum = (sum >> 32) + (uint32_t)sum;
-	sum = (sum >> 16) + (sum & 0xffff);
-	sum = (sum >> 16) + (sum & 0xffff);
-	return sum == 0xffff;
+	carry = _addcarry_u64(0, sl_load64(ip), sl_load64(ip + 8), &first);
+	carry = _addcarry_u64(carry, first, sl_load32(ip + 16), &second);
+	(void)_addcarry_u64(carry, second, 0, &second);
+	/* Both halves added with the carry between them, in the upper one: of 64 bits, of 32. */
+	word = (uint32_t)((second + (second << 32 | second >> 32)) >> 32);
+	return word + (word << 16 | word >> 16) >= 0xffff0000u;
 }
 
 /* False: not a plain packet, nothing is written. */
