@@ -251,6 +251,7 @@ static int make_pool(struct sl_edit *edit, struct pair *pair, const struct sl_im
 	pair->stays = calloc(room + 1, 1);
 	pair->pool = sl_image_pool_create(pair->conf->name, room);
 	if (!pair->stays || !pair->pool) {
+		sl_image_pool_put(pair->pool);
 		free(pair->stays);
 		return no_memory(edit);
 	}

@@ -47,14 +47,21 @@ struct sl_body_pool {
 };
 
 /* Something retired: first its snapshot is to be published, then every core to pass a burst. */
-enum sl_life_kind { SL_LIFE_NODE = 0, SL_LIFE_POOL = 1, SL_LIFE_SERVICE = 2, SL_LIFE_IDLE = 3 };
+enum sl_life_kind {
+	SL_LIFE_NODE = 0,
+	SL_LIFE_POOL = 1,
+	SL_LIFE_SERVICE = 2,
+	SL_LIFE_IDLE = 3, /* a leaving node that nothing names any more */
+	SL_LIFE_SNAPSHOT = 4,
+};
 
 struct sl_life_item {
 	struct sl_model *model;
 	struct sl_life_item *next;
 	enum sl_life_kind kind;
 	uint32_t index, serial;
-	uint64_t epoch; /* of the sweep */
+	uint64_t epoch;		      /* of the sweep */
+	struct sl_snapshot *snapshot; /* SL_LIFE_SNAPSHOT */
 };
 
 struct sl_body_service {

@@ -321,6 +321,7 @@ static void retire(struct sl_model *model, const struct sl_life_item *item)
 		model->services[item->index].use = SL_USE_RETIRED;
 		break;
 	case SL_LIFE_IDLE:
+	case SL_LIFE_SNAPSHOT:
 		break;
 	}
 }
@@ -386,6 +387,9 @@ static void released(void *object)
 	case SL_LIFE_IDLE:
 		if (node->use == SL_USE_LIVE && node->idle && node->serial == item->serial)
 			node->grace = true;
+		break;
+	case SL_LIFE_SNAPSHOT:
+		sl_snapshot_release(item->snapshot);
 		break;
 	}
 	free(item);

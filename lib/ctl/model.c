@@ -345,6 +345,7 @@ static void free_items(struct sl_life_item **items)
 		struct sl_life_item *item = *items;
 
 		*items = item->next;
+		sl_snapshot_release(item->snapshot);
 		free(item);
 	}
 }
@@ -374,20 +375,25 @@ void sl_model_touch(struct sl_model *model)
 
 int sl_model_flush(struct sl_model *model, struct sl_err *err)
 {
-	struct sl_snapshot *snapshot, *old;
+	struct sl_life_item *item;
 	int status;
 
 	if (!model->dirty)
 		return 0;
-	status = sl_build_snapshot(model, &snapshot);
-	if (status < 0)
+	item = calloc(1, sizeof(*item));
+	status = item ? sl_build_snapshot(model, &item->snapshot) : -ENOMEM;
+	if (status < 0) {
+		free(item);
 		return sl_err_set(err, status, "cannot build a snapshot: %s", strerror(-status));
-	old = sl_publish_swap(model->options.publish, snapshot);
-	model->snapshot = snapshot;
+	}
+	model->snapshot = item->snapshot;
+	item->snapshot = sl_publish_swap(model->options.publish, model->snapshot);
+	item->model = model;
+	item->kind = SL_LIFE_SNAPSHOT;
+	item->next = model->retired;
+	model->retired = item;
 	model->dirty = false;
 	model->touched = false;
-	if (old && sl_publish_retire(model->options.publish, sl_snapshot_release, old) < 0)
-		sl_model_touch(model);
 	sl_life_published(model);
 	sl_publish_reclaim(model->options.publish);
 	return 0;

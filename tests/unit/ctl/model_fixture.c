@@ -53,26 +53,32 @@ struct sl_conf *fixture_conf(const char *text)
 	return conf;
 }
 
+void fixture_options(struct fixture *f, struct sl_model_options *options)
+{
+	memset(options, 0, sizeof(*options));
+	options->publish = f->publish;
+	options->cores = &f->core;
+	options->core_count = 1;
+	options->workers = f->workers;
+	options->worker_count = 1;
+	options->hash_key.word[0] = 1;
+	options->hooks.context = f;
+	options->hooks.handler_create = handler_create;
+	options->hooks.handler_destroy = handler_destroy;
+	options->now_ms = now;
+	options->wall_ms = now;
+}
+
 void fixture_open(struct fixture *f, const char *text, const struct sl_image *kept)
 {
 	struct sl_conf *conf = fixture_conf(text);
-	struct sl_model_options options = {0};
+	struct sl_model_options options;
 
 	memset(f, 0, sizeof(*f));
 	f->workers[0] = &f->worker;
 	assert_int_equal(sl_publish_create(&f->publish), 0);
 	assert_int_equal(sl_core_stats_create(&f->core), 0);
-	options.publish = f->publish;
-	options.cores = &f->core;
-	options.core_count = 1;
-	options.workers = f->workers;
-	options.worker_count = 1;
-	options.hash_key.word[0] = 1;
-	options.hooks.context = f;
-	options.hooks.handler_create = handler_create;
-	options.hooks.handler_destroy = handler_destroy;
-	options.now_ms = now;
-	options.wall_ms = now;
+	fixture_options(f, &options);
 	assert_int_equal(sl_model_create(&options, conf, kept, &f->result, &f->model, &f->err), 0);
 	assert_int_equal(sl_model_flush(f->model, &f->err), 0);
 	sl_conf_destroy(conf);

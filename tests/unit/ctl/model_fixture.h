@@ -24,6 +24,8 @@ struct fixture {
 extern uint64_t fixture_now_ms;
 
 struct sl_conf *fixture_conf(const char *text);
+/* Of a model with the fixture's publication and counters. */
+void fixture_options(struct fixture *f, struct sl_model_options *options);
 void fixture_open(struct fixture *f, const char *text, const struct sl_image *kept);
 void fixture_close(struct fixture *f);
 /* Makes the change and publishes. */
