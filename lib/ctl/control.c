@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "ctl/carry.h"
 #include "ctl/control_body.h"
 #include "ctl/metrics.h"
 
@@ -288,6 +289,32 @@ uint64_t sl_control_file_set(struct sl_control *control, uint64_t digest)
 /* ---- start and end ------------------------------------------------------------------------------
  */
 
+/* What the packet path knew when the daemon ended in good order. */
+static void take_up(struct sl_control *control)
+{
+	const struct sl_pack *rest = control->keep ? sl_keep_rest(control->keep) : NULL;
+	int64_t taken = rest ? sl_carry_read(control->model, rest) : 0;
+
+	if (taken < 0)
+		sl_log(SL_LOG_WARNING, "control.state %s: its flows make no sense: left out",
+		       sl_keep_path(control->keep));
+	else if (rest)
+		sl_log(SL_LOG_INFO, "control.state %s: %lld flows taken up",
+		       sl_keep_path(control->keep), (long long)taken);
+}
+
+/* In the end: history, and what the packet path knows. */
+static void save_all(struct sl_control *control)
+{
+	struct sl_pack rest = {0};
+	struct sl_err err = {0};
+
+	sl_carry_write(control->model, &rest);
+	if (sl_keep_rewrite(control->keep, control->history, rest.failed ? NULL : &rest, &err))
+		sl_log(SL_LOG_ERROR, "%s", err.text);
+	sl_pack_fini(&rest);
+}
+
 /* History begins with the present state when there was none, or when the file had its say. */
 static int begin_history(struct sl_control *control, const struct sl_restore *restore,
 			 struct sl_err *err)
@@ -359,6 +386,7 @@ int sl_control_create(const struct sl_control_spec *spec, struct sl_restore *res
 	sl_rpc_config_add(control);
 	sl_rpc_table_add(control);
 	sl_rpc_flow_add(control);
+	take_up(control);
 	rc = begin_history(control, restore, err);
 	if (rc == 0)
 		rc = open_server(control, err);
@@ -374,17 +402,14 @@ int sl_control_create(const struct sl_control_spec *spec, struct sl_restore *res
 
 void sl_control_destroy(struct sl_control *control, bool in_good_order)
 {
-	struct sl_err err = {0};
-
 	if (!control)
 		return;
 	if (in_good_order)
 		sl_control_turn_ended(control);
 	sl_metrics_destroy(control->metrics);
 	sl_server_destroy(control->server);
-	if (in_good_order && control->keep &&
-	    sl_keep_rewrite(control->keep, control->history, NULL, &err))
-		sl_log(SL_LOG_ERROR, "%s", err.text);
+	if (in_good_order && control->keep)
+		save_all(control);
 	sl_staged_drop(&control->staged);
 	sl_keep_destroy(control->keep);
 	sl_history_destroy(control->history);

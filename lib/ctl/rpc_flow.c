@@ -224,25 +224,19 @@ static int method_explain(struct sl_rpc_call *call)
 struct walk {
 	const struct sl_image_pool *pool;
 	const char *node; /* NULL: all */
+	uint32_t *place;  /* node index -> 1 + place in the pool */
 	json_t *list;
 	uint64_t limit;
 	bool more;
 };
-
-static const char *node_name(const struct sl_image_pool *pool, uint32_t index)
-{
-	for (uint32_t n = 0; n < pool->node_count; n++)
-		if (pool->nodes[n].index == index)
-			return pool->nodes[n].name;
-	return NULL;
-}
 
 static void walk_entry(struct walk *walk, const struct sl_flow_clock *clock,
 		       const struct sl_flow_entry *entry, uint32_t core)
 {
 	static const char *const kinds[] = {"free", "begun", "live", "closing"};
 	static const char *const classes[] = {"other", "tcp", "udp", "other"};
-	const char *name = node_name(walk->pool, sl_flow_node(entry->word));
+	uint32_t place = walk->place[sl_flow_node(entry->word)];
+	const char *name = place ? walk->pool->nodes[place - 1].name : NULL;
 	char key[17];
 
 	if (!name || !sl_flow_counts(clock, entry->word) ||
@@ -268,6 +262,8 @@ static void walk_pool(struct walk *walk, const struct sl_pool_view *view)
 
 	if (!view->words || !view->flow_tables)
 		return;
+	for (uint32_t n = 0; n < walk->pool->node_count; n++)
+		walk->place[walk->pool->nodes[n].index] = n + 1;
 	sl_flow_clock_init(&clock, view, sl_clock_ms());
 	for (uint32_t core = 0; core < view->memory->core_count && !walk->more; core++) {
 		const struct sl_flow_table *table = view->flow_tables[core];
@@ -305,12 +301,16 @@ static int method_flows(struct sl_rpc_call *call)
 	if (sl_model_flush(control->model, &call->err))
 		return sl_rpc_fail_err(call);
 	snapshot = sl_model_snapshot(control->model);
+	walk.place = calloc(SL_NODE_INDEX_MAX, sizeof(*walk.place));
+	if (!walk.place)
+		return sl_rpc_fail(call, SL_RPC_INTERNAL, "no memory for an answer");
 	walk.list = json_array();
 	for (uint32_t p = 0; p < image->pool_count && !walk.more; p++) {
 		walk.pool = image->pools[p];
 		if ((only < 0 || (uint32_t)only == p) && walk.pool->index < snapshot->pool_count)
 			walk_pool(&walk, &snapshot->pools[walk.pool->index]);
 	}
+	free(walk.place);
 	call->result = json_pack("{s:o, s:b}", "flows", walk.list, "more", walk.more);
 	return call->result ? 0 : sl_rpc_fail(call, SL_RPC_INTERNAL, "no memory for an answer");
 }

@@ -92,6 +92,50 @@ def stopped():
     ends(Kept.stop)
 
 
+def answers(session):
+    """Where a few hundred flows go, and why."""
+    return [(got["node"], got["why"]) for got in (
+        session.result("explain", src=f"198.51.100.{n % 250}", sport=1000 + n, dst="192.0.2.1", dport=80,
+                       proto="tcp", flags="ack") for n in range(300))]
+
+
+@case("open slots survive an end in good order: unknown flows go to where they were")
+def open_slots():
+    with daemon.Folder() as folder, Kept(folder) as kept:
+        session = kept.start()
+        session.result("node.set_weight", pool="web", node="a", weight=1)
+        session.result("node.set_weight", pool="web", node="b", weight=30)
+        before, opened = answers(session), session.result("stats")["pools"]["web"]["open_slots"]
+        true(opened > 500 and any(why == "prior" for _, why in before), f"{opened} open slots")
+        kept.stop()
+        session = kept.start()
+        equal(session.result("stats")["pools"]["web"]["open_slots"], opened, "open slots")
+        equal(answers(session), before, "where flows go")
+        kept.kill()
+        session = kept.start()
+        equal(session.result("stats")["pools"]["web"]["open_slots"], 0, "open slots after kill -9")
+
+
+@case("flows of a tracked pool keep their nodes over an end in good order")
+def tracked():
+    with daemon.Folder() as folder:
+        with Kept(folder, port=control.busy(folder), pool={"tracking": "full"}) as kept:
+            session = kept.start()
+            time.sleep(0.7)
+            session.result("node.set_weight", pool="web", node="a", weight=1)
+            flows = {flow["key"]: flow["node"]
+                     for flow in session.result("flows", limit=8000)["flows"] if flow["kind"] == "live"}
+            true(len(flows) > 100, f"{len(flows)} flows")
+            kept.stop()
+            session = kept.start()
+            true("flows taken up" in kept.daemon.log(), kept.daemon.log())
+            time.sleep(0.3)
+            again = {flow["key"]: flow["node"] for flow in session.result("flows", limit=8000)["flows"]}
+            both = set(flows) & set(again)
+            true(len(both) > 0.9 * len(flows), f"{len(both)} of {len(flows)} flows are there")
+            equal({key: again[key] for key in both}, {key: flows[key] for key in both}, "nodes of flows")
+
+
 @case("a random hash key is kept, so that flows stay in their slots over a restart")
 def hash_key():
     with daemon.Folder() as folder, Kept(folder) as kept:

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* What the packet path knows, carried over a restart: open slots and flows.
+ *
+ * Why:     a restart within the idle timeout must break no connection: flows that a change had left
+ *          with another node than their slot's must be found again.
+ * Shape:   octets behind the history of a state file; nodes by name, times as ages, so that clocks
+ *          and indices may differ.
+ * Threads: control, while no core runs: after the threads have ended, before they are launched.
+ * Errors:  what does not fit (a pool that is gone, other slots, no room) is left out.
+ */
+
+#ifndef SL_CTL_CARRY_H
+#define SL_CTL_CARRY_H
+
+#include "ctl/model.h"
+#include "ctl/pack.h"
+
+void sl_carry_write(const struct sl_model *model, struct sl_pack *pack);
+
+/* After the first snapshot was published. Returns how many flows were taken up, -EINVAL when the
+ * octets make no sense, -ENOMEM. */
+int64_t sl_carry_read(struct sl_model *model, const struct sl_pack *pack);
+
+#endif
