@@ -111,7 +111,7 @@ static void node_row(struct table *table, const char *pool, const char *name, co
 	char time[SHOW_TEXT_SIZE], bar[128];
 
 	table_cell(table, "%s/%s", pool, name);
-	table_cell(table, "%g", get_number(node, "weight"));
+	table_cell(table, "%.15g", get_number(node, "weight"));
 	table_cell(table, "%s", get_string(node, "state"));
 	table_cell(table, "%s", show_time(get_number(node, "since_ms"), time));
 	table_cell(table, "%.2f %%", 100 * get_number(node, "expected_share"));

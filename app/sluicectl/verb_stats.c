@@ -48,7 +48,7 @@ static void node_row(struct table *table, const char *name, const json_t *node,
 	char bar[128];
 
 	table_cell(table, "  %s", name);
-	table_cell(table, "%g", get_number(node, "weight"));
+	table_cell(table, "%.15g", get_number(node, "weight"));
 	table_cell(table, "%s", get_string(node, "state"));
 	table_cell(table, "%.2f %%", 100 * get_number(node, "expected_share"));
 	table_cell(table, "%.2f %%", 100 * get_number(node, "measured_share"));

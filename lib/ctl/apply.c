@@ -54,7 +54,8 @@ static int take_nodes(struct sl_edit *edit, struct pair *pair, bool *rebuild)
 		if (same < 0) {
 			*rebuild = true;
 			if (pair->old)
-				sl_change_say(edit->result, "pool %s: node %s added with weight %g",
+				sl_change_say(edit->result,
+					      "pool %s: node %s added with weight %.15g",
 					      pool->name, node->name, shown(node->weight));
 			status = sl_edit_node_begin(edit, pool, pair->old, node, n);
 			if (status < 0)
@@ -68,7 +69,7 @@ static int take_nodes(struct sl_edit *edit, struct pair *pair, bool *rebuild)
 		if (pair->old_conf->nodes[same].weight == node->weight)
 			continue;
 		*rebuild = true;
-		sl_change_say(edit->result, "pool %s: node %s: weight %g -> %g", pool->name,
+		sl_change_say(edit->result, "pool %s: node %s: weight %.15g -> %.15g", pool->name,
 			      node->name, shown(pair->old_conf->nodes[same].weight),
 			      shown(node->weight));
 	}

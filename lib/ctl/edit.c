@@ -99,7 +99,7 @@ static int set_weight(struct sl_edit *edit, uint32_t p, uint32_t n)
 
 	if (weight > SL_WEIGHT_MAX)
 		return sl_err_set(edit->err, -EINVAL, "weight is above 1000000");
-	sl_change_say(edit->result, "pool %s: node %s: weight %g -> %g",
+	sl_change_say(edit->result, "pool %s: node %s: weight %.15g -> %.15g",
 		      edit->image->pools[p]->name, node->name,
 		      (double)node->weight / SL_WEIGHT_UNIT, (double)weight / SL_WEIGHT_UNIT);
 	edit->rebuild[p] |= node->weight != weight;
@@ -237,8 +237,8 @@ static int add_node(struct sl_edit *edit, uint32_t p)
 		return sl_err_set(edit->err, -ENOMEM, "no memory");
 	conf->node_count++;
 	edit->rebuild[p] = true;
-	sl_change_say(edit->result, "pool %s: node %s added with weight %g", pool->name, add->name,
-		      (double)add->weight / SL_WEIGHT_UNIT);
+	sl_change_say(edit->result, "pool %s: node %s added with weight %.15g", pool->name,
+		      add->name, (double)add->weight / SL_WEIGHT_UNIT);
 	return sl_edit_node_begin(edit, pool, pool, add, conf->node_count - 1);
 }
 

@@ -54,8 +54,8 @@ static uint32_t say_pool(const struct sl_conf_pool *kept, const struct sl_conf_p
 			       old->name);
 		else if (!sl_conf_node_equal(old, new))
 			sl_log(SL_LOG_NOTICE,
-			       "the file's word: pool %s: node %s, weight %g (was %g)", file->name,
-			       old->name, (double)new->weight / SL_WEIGHT_UNIT,
+			       "the file's word: pool %s: node %s, weight %.15g (was %.15g)",
+			       file->name, old->name, (double)new->weight / SL_WEIGHT_UNIT,
 			       (double)old->weight / SL_WEIGHT_UNIT);
 		else
 			continue;

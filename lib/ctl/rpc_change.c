@@ -16,6 +16,7 @@
 
 #define PAIRS_MAX     24
 #define PAIR_TEXT_MAX 4200
+#define DECIMAL_SIZE  64 /* of more digits only the first count: they are too many */
 
 /* ---- shared -------------------------------------------------------------------------------------
  */
@@ -108,10 +109,19 @@ int sl_rpc_fail_conf(struct sl_rpc_call *call, const struct sl_conf_errors *erro
 /* ---- values of a configuration ------------------------------------------------------------------
  */
 
+/* A number as digits and a point, as a configuration has it: JSON also writes 1e-05. */
+static const char *decimal_text(double number, char text[DECIMAL_SIZE])
+{
+	(void)snprintf(text, DECIMAL_SIZE, "%.15g", number);
+	if (strchr(text, 'e'))
+		(void)snprintf(text, DECIMAL_SIZE, "%.15f", number);
+	return text;
+}
+
 /* "key=value" as in the file; allocated. NULL: no memory, or a value that is none. */
 static char *pair_text(const char *key, const json_t *value)
 {
-	char *text = NULL;
+	char *text = NULL, number[DECIMAL_SIZE];
 
 	if (json_is_string(value)) {
 		if (asprintf(&text, "%s=%s", key, json_string_value(value)) < 0)
@@ -120,7 +130,7 @@ static char *pair_text(const char *key, const json_t *value)
 		if (asprintf(&text, "%s=%" JSON_INTEGER_FORMAT, key, json_integer_value(value)) < 0)
 			return NULL;
 	} else if (json_is_real(value)) {
-		if (asprintf(&text, "%s=%.15g", key, json_real_value(value)) < 0)
+		if (asprintf(&text, "%s=%s", key, decimal_text(json_real_value(value), number)) < 0)
 			return NULL;
 	} else if (json_is_boolean(value)) {
 		if (asprintf(&text, "%s=%s", key, json_is_true(value) ? "true" : "false") < 0)
@@ -228,11 +238,11 @@ static int method_set_weight(struct sl_rpc_call *call)
 {
 	struct sl_change change = {.kind = SL_CHANGE_SET_WEIGHT};
 	const char *why = "is no weight";
-	char text[64];
+	double weight = sl_rpc_number(call, "weight", 0);
+	char text[DECIMAL_SIZE];
 
-	(void)snprintf(text, sizeof(text), "%.15g", sl_rpc_number(call, "weight", 0));
-	if (sl_conf_weight_parse(text, &change.weight, &why))
-		return sl_rpc_fail(call, SL_RPC_INVALID_VALUE, "weight %s %s", text, why);
+	if (sl_conf_weight_parse(decimal_text(weight, text), &change.weight, &why))
+		return sl_rpc_fail(call, SL_RPC_INVALID_VALUE, "weight %.15g %s", weight, why);
 	return change_node(call, &change);
 }
 

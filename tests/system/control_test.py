@@ -203,6 +203,12 @@ def set_weight():
         equal(again["moved_slots"].get("web", 0), 0, "moved")
         answer = talk.session.result("node.set_weight", pool="*", node="a", weight=81)
         equal(answer["generation"], 4, "by *")
+        for weight in (0.000001, 0.00001, 1000000, 123456.789012):
+            talk.session.result("node.set_weight", pool="web", node="a", weight=weight)
+            equal(talk.session.result("nodes", pool="web")["nodes"]["a"]["weight"], weight, "weight")
+            true(f"-> {weight:.15g}" in talk.session.result("history")["history"][-1]["what"], "history")
+        talk.session.result("node.add", pool="web", node="tiny", worker=0, weight=0.00001)
+        equal(talk.session.result("nodes", pool="web")["nodes"]["tiny"]["weight"], 0.00001, "weight")
 
 
 @case("wrong weights, keys and durations are -32003, wrong types -32602, and change nothing")
