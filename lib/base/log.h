@@ -36,7 +36,12 @@ enum sl_log_level sl_log_level_get(void);
 const char *sl_log_level_name(enum sl_log_level level);
 int sl_log_level_parse(const char *name, enum sl_log_level *level);
 
-/* A line without its newline; longer ones than 1,000 characters are cut. */
+/* A line without its newline; longer ones than 1,000 characters are cut. Of one format (its address
+ * counts) 100 lines are told in 10 seconds; the others are counted, and their number is told when
+ * the time is over. */
 void sl_log(enum sl_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Once a second or so: tells how many lines were left out since. */
+void sl_log_tick(void);
 
 #endif

@@ -276,6 +276,7 @@ void sl_control_second(struct sl_control *control)
 		busy->busy_before = now_busy;
 		busy->all_before = now_all;
 	}
+	sl_log_tick();
 }
 
 uint64_t sl_control_file_set(struct sl_control *control, uint64_t digest)

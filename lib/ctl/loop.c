@@ -139,9 +139,9 @@ static void end_turn(struct sl_loop *loop)
 		if (!loop->flush_failed)
 			sl_log(SL_LOG_ERROR, "%s; packets see the former state", err.text);
 		loop->flush_failed = true;
-		return;
+	} else {
+		loop->flush_failed = false;
 	}
-	loop->flush_failed = false;
 	if (loop->hooks.turn_ended)
 		loop->hooks.turn_ended(loop->hooks.context);
 }
