@@ -56,6 +56,29 @@ static void freed_memory_comes_back_zero(void **state)
 	}
 }
 
+static void large_regions_come_back_zero_each_its_own(void **state)
+{
+	uint8_t *held[6];
+	size_t size = HUGE_SIZE + 4097;
+
+	(void)state;
+	for (int round = 0; round < 3; round++) {
+		for (size_t i = 0; i < SL_ARRAY_COUNT(held); i++) {
+			held[i] = sl_mem_alloc(size);
+			assert_non_null(held[i]);
+			for (size_t at = 0; at < size; at += 61)
+				assert_int_equal(held[i][at], 0);
+			assert_int_equal(held[i][size - 1], 0);
+			memset(held[i], (int)i + 1, size);
+		}
+		for (size_t i = 0; i < SL_ARRAY_COUNT(held); i++) {
+			assert_int_equal(held[i][0], i + 1);
+			assert_int_equal(held[i][size - 1], i + 1);
+			sl_mem_free(held[i], size);
+		}
+	}
+}
+
 static void too_much_is_refused_and_nothing_is_freed_safely(void **state)
 {
 	(void)state;
@@ -81,6 +104,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(memory_is_zero_aligned_and_wholly_usable),
 		cmocka_unit_test(freed_memory_comes_back_zero),
+		cmocka_unit_test(large_regions_come_back_zero_each_its_own),
 		cmocka_unit_test(too_much_is_refused_and_nothing_is_freed_safely),
 		cmocka_unit_test(large_tables_cost_only_what_is_touched),
 	};
