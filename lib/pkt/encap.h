@@ -182,9 +182,11 @@ static inline void sl_encap_write_plain(const struct sl_encap *encap, uint8_t *l
 
 	_Static_assert(SL_PKT_IPV6 == 1, "the flag is an index");
 	_Static_assert(SL_ETH_SIZE + SL_IP4_SIZE + SL_UDP_SIZE + SL_VXLAN_SIZE + SL_ETH_SIZE <= 64,
-		       "two copies of 32 octets");
+		       "four copies of 16 octets");
 	memcpy(start, encap->octets, 32);
-	memcpy(l3 - 32, encap->octets + encap->size - 32, 32);
+	if (encap->size > 48)
+		memcpy(start + 32, encap->octets + 32, 16);
+	memcpy(l3 - 16, encap->octets + encap->size - 16, 16);
 	sl_encap_write4(encap, start + SL_ETH_SIZE, pkt, inner, id);
 	if (encap->type >= SL_ENCAP_GUE)
 		sl_encap_write_udp(start + SL_ETH_SIZE + SL_IP4_SIZE, l3, pkt, *hash);
