@@ -2,9 +2,13 @@
 
 /* Cycles per packet of one receive core over net_null, beside the floor of the same process.
  *
- * floor: receive a burst, write the headers of every packet, transmit it.
- * path:  the same, and between receiving and transmitting the whole journey: parse with checksum,
- *        services, hash, slot, decision, encapsulation, all counters.
+ * floor:    receive a burst, write the headers of every packet, transmit it.
+ * path:     the same, and between receiving and transmitting the whole journey: parse with checksum,
+ *           services, hash, slot, decision, encapsulation, all counters.
+ * dispatch: the same to local workers (--workers N) by their rings, which the same thread empties
+ *           and transmits.
+ * stages:   (--stages) the parts of the journey one by one, with a clock between them, and the
+ *           floor's two halves.
  *
  * Headers are written in a receive callback of the device, in both alike: addresses and ports of
  * flows drawn at random, checksums right. Floor and path take turns; the figures are medians over
@@ -25,7 +29,9 @@
 #include "path/stage.h"
 #include "pkt/csum.h"
 #include "pkt/hdr.h"
+#include "state/decide.h"
 #include "state/pool_memory.h"
+#include "state/service.h"
 #include "support/scene.h"
 #include "support/world.h"
 
@@ -33,32 +39,33 @@
 #define TURNS_MAX    10001
 #define TURN_PACKETS 8192u /* short: a turn that is not preempted on a shared machine */
 #define FRAME_SIZE   64
+#define FRAME_SIZE6  96 /* IPv6 needs more for its headers alone */
 #define FLOW_ENTRIES 1048576
+#define RING_SIZE    2048
 
 struct options {
-	uint32_t flows, nodes, services, encap, tracking, turns;
-	bool v6;
+	uint32_t flows, nodes, services, encap, tracking, turns, workers;
+	bool v6, stages;
 };
+
+static const uint8_t ADDRESS6[4] = {0x20, 0x01, 0x0d, 0xb8}; /* 2001:db8::, the last octets count */
 
 static const char *const encap_names[] = {"none", "ipip", "gre", "gue", "vxlan"};
 static const char *const tracking_names[] = {"none", "transition", "full"};
 
 /* What the callback writes; `octets` is a frame whose addresses' sum does not depend on the flow. */
 static struct {
-	uint8_t octets[FRAME_SIZE] __attribute__((aligned(FRAME_SIZE)));
+	uint8_t octets[FRAME_SIZE6] __attribute__((aligned(SL_CACHE_LINE)));
 	uint64_t random;
 	uint32_t flows, src_off, port_off;
+	bool v6;
 } template;
 
-static uint16_t write_headers(uint16_t port, uint16_t queue, struct rte_mbuf **packets,
-			      uint16_t count, uint16_t room, void *context)
+static inline __attribute__((always_inline)) uint16_t
+write_frames(struct rte_mbuf **packets, uint16_t count, const uint32_t size)
 {
 	uint64_t random = template.random;
 
-	(void)port;
-	(void)queue;
-	(void)room;
-	(void)context;
 	for (uint32_t i = 0; i < count; i++) {
 		uint8_t *frame = rte_pktmbuf_mtod(packets[i], uint8_t *);
 		uint32_t flow, low;
@@ -66,7 +73,7 @@ static uint16_t write_headers(uint16_t port, uint16_t queue, struct rte_mbuf **p
 		random = random * 6364136223846793005ull + 1442695040888963407ull;
 		flow = (uint32_t)(((random >> 32) * template.flows) >> 32);
 		low = flow & 0xffff;
-		memcpy(frame, template.octets, FRAME_SIZE);
+		memcpy(frame, template.octets, size);
 		sl_store32(frame + template.src_off, low | (~low << 16));
 		sl_store16(frame + template.port_off, (uint16_t)(1024 + (flow >> 16)));
 	}
@@ -74,21 +81,35 @@ static uint16_t write_headers(uint16_t port, uint16_t queue, struct rte_mbuf **p
 	return count;
 }
 
+static uint16_t write_headers(uint16_t port, uint16_t queue, struct rte_mbuf **packets,
+			      uint16_t count, uint16_t room, void *context)
+{
+	(void)port;
+	(void)queue;
+	(void)room;
+	(void)context;
+	if (template.v6)
+		return write_frames(packets, count, FRAME_SIZE6);
+	return write_frames(packets, count, FRAME_SIZE);
+}
+
 static void template_make(const struct options *options)
 {
 	uint8_t *l3 = template.octets + SL_ETH_SIZE;
 	uint32_t l4_off = SL_ETH_SIZE + (options->v6 ? SL_IP6_SIZE : SL_IP4_SIZE);
 
-	memset(template.octets, 0, FRAME_SIZE);
+	memset(template.octets, 0, sizeof(template.octets));
+	template.v6 = options->v6;
 	template.octets[0] = 2;
 	template.octets[6] = 2;
 	if (options->v6) {
 		sl_store_be16(template.octets + SL_ETH_TYPE, SL_ETHERTYPE_IPV6);
 		l3[0] = 0x60;
-		sl_store_be16(l3 + SL_IP6_PAYLOAD, SL_TCP_SIZE);
 		l3[SL_IP6_NEXT] = SL_PROTO_UDP;
-		sl_store_be16(l3 + SL_IP6_PAYLOAD, FRAME_SIZE - SL_ETH_SIZE - SL_IP6_SIZE);
+		sl_store_be16(l3 + SL_IP6_PAYLOAD, FRAME_SIZE6 - SL_ETH_SIZE - SL_IP6_SIZE);
 		l3[SL_IP6_HOPS] = 64;
+		memcpy(l3 + SL_IP6_SRC, ADDRESS6, sizeof(ADDRESS6));
+		memcpy(l3 + SL_IP6_DST, ADDRESS6, sizeof(ADDRESS6));
 		template.src_off = SL_ETH_SIZE + SL_IP6_SRC + 12;
 	} else {
 		sl_store_be16(template.octets + SL_ETH_TYPE, SL_ETHERTYPE_IPV4);
@@ -102,10 +123,37 @@ static void template_make(const struct options *options)
 		template.src_off = SL_ETH_SIZE + SL_IP4_SRC;
 	}
 	sl_store_be16(template.octets + l4_off + 2, 53);
-	sl_store_be16(template.octets + l4_off + SL_UDP_LENGTH, (uint16_t)(FRAME_SIZE - l4_off));
+	sl_store_be16(template.octets + l4_off + SL_UDP_LENGTH,
+		      (uint16_t)((options->v6 ? FRAME_SIZE6 : FRAME_SIZE) - l4_off));
 	template.port_off = l4_off;
 	template.flows = options->flows;
 	template.random = 1;
+}
+
+/* UDP port 53 on 2001:db8::, 2001:db8::1, ... */
+static void services6_make(struct sl_snapshot *snapshot, uint32_t count)
+{
+	static const struct sl_port_range dns = {53, 53};
+	struct sl_service_spec *specs = calloc(count, sizeof(*specs));
+	struct sl_service_table *table;
+	uint32_t first, second;
+
+	if (specs == NULL)
+		exit(1);
+	for (uint32_t i = 0; i < count; i++) {
+		specs[i].index = i;
+		specs[i].prefix.addr.family = SL_FAMILY_IPV6;
+		specs[i].prefix.length = 128;
+		memcpy(specs[i].prefix.addr.octets, ADDRESS6, sizeof(ADDRESS6));
+		sl_store_be32(specs[i].prefix.addr.octets + 12, i);
+		specs[i].protocol = SL_PROTO_UDP;
+		specs[i].ports = &dns;
+		specs[i].port_count = 1;
+	}
+	if (sl_service_table_build(specs, count, &table, &first, &second) != 0)
+		exit(1);
+	sl_snapshot_set_services(snapshot, table);
+	free(specs);
 }
 
 static struct sl_snapshot *snapshot_make(const struct options *options)
@@ -120,13 +168,16 @@ static struct sl_snapshot *snapshot_make(const struct options *options)
 	spec.dst = spec.src;
 	for (uint32_t i = 0; i < options->nodes; i++) {
 		sl_store_be32(spec.dst.octets, 0x0a000000 + i);
-		nodes[i].kind = SL_NODE_REMOTE;
+		nodes[i].kind = options->workers > 0 ? SL_NODE_WORKER : SL_NODE_REMOTE;
+		nodes[i].worker = options->workers > 0 ? (uint16_t)(i % options->workers) : 0;
 		nodes[i].l3_size_max = 1400;
 		if (sl_encap_build(&spec, &nodes[i].encap) != 0)
 			exit(1);
 	}
-	snapshot = scene_snapshot(nodes, options->nodes, options->v6 ? 0 : options->services, 1);
+	snapshot = scene_snapshot(nodes, options->nodes, options->services, 1);
 	free(nodes);
+	if (options->v6 && options->services > 0)
+		services6_make(snapshot, options->services);
 	if (options->tracking != SL_TRACKING_NONE) {
 		struct sl_pool_memory *memory;
 
@@ -153,14 +204,64 @@ static double turn_floor(const struct sl_port *port)
 	return (double)(rte_rdtsc() - start) / TURN_PACKETS;
 }
 
-static double turn_path(struct sl_path_core *core)
+/* What a burst of the path left in the rings goes out. */
+static void rings_empty(const struct sl_path_core *core, const struct sl_port *port)
+{
+	for (uint32_t w = 0; w < core->stage_count; w++) {
+		struct rte_mbuf *packets[BURST];
+		uint32_t count = sl_worker_ring_pop(core->stages[w].ring, packets, BURST);
+
+		if (count > 0)
+			rte_eth_tx_burst(port->port_id, 0, packets, (uint16_t)count);
+	}
+}
+
+static double turn_path(struct sl_path_core *core, const struct sl_port *port)
 {
 	uint64_t start = rte_rdtsc();
 
 	core->last_tsc = start;
-	for (uint32_t i = 0; i < TURN_PACKETS; i += BURST)
+	for (uint32_t i = 0; i < TURN_PACKETS; i += BURST) {
 		sl_path_round(core, true);
+		rings_empty(core, port);
+	}
 	return (double)(rte_rdtsc() - start) / TURN_PACKETS;
+}
+
+/* The same journey with a clock between its stages; what they cost beside the floor's halves. */
+enum stage { STAGE_RX, STAGE_TX, STAGE_RECEIVE, STAGE_DECIDE, STAGE_ACT, STAGE_COUNT };
+
+static void turn_stages(struct sl_path_core *core, const struct sl_port *port, double *cycles)
+{
+	const struct sl_snapshot *snapshot = sl_publish_get(core->spec.publish);
+	uint64_t sum[STAGE_COUNT] = {0};
+
+	for (uint32_t i = 0; i < TURN_PACKETS / 2; i += BURST) {
+		struct rte_mbuf *packets[BURST];
+		uint64_t t0 = rte_rdtsc(), t1, t2;
+		uint16_t count = rte_eth_rx_burst(port->port_id, 0, packets, BURST);
+
+		t1 = rte_rdtsc();
+		rte_eth_tx_burst(port->port_id, 0, packets, count);
+		t2 = rte_rdtsc();
+		sum[STAGE_RX] += t1 - t0;
+		sum[STAGE_TX] += t2 - t1;
+	}
+	for (uint32_t i = 0; i < TURN_PACKETS / 2; i += BURST) {
+		uint64_t t0 = rte_rdtsc(), t1, t2, t3;
+
+		sl_path_receive(core, &core->queues[0]);
+		t1 = rte_rdtsc();
+		sl_decide(snapshot, &core->core, &core->burst, core->now_ms);
+		t2 = rte_rdtsc();
+		sl_path_act(core, snapshot, 0);
+		t3 = rte_rdtsc();
+		sum[STAGE_RECEIVE] += t1 - t0;
+		sum[STAGE_DECIDE] += t2 - t1;
+		sum[STAGE_ACT] += t3 - t2;
+	}
+	for (uint32_t i = 0; i < STAGE_COUNT; i++)
+		cycles[i] = (double)sum[i] / (TURN_PACKETS / 2);
 }
 
 static int compare(const void *a, const void *b)
@@ -190,13 +291,44 @@ static void print(const char *name, const char *unit, double *values, const stru
 	printf("{\"name\": \"%s\", \"unit\": \"%s\", \"value\": %.2f, \"min\": %.2f, \"max\": "
 	       "%.2f, \"turns\": %u, \"packets\": %u, \"family\": %d, \"flows\": %u, \"nodes\": "
 	       "%u, "
-	       "\"services\": %u, \"encap\": \"%s\", \"tracking\": \"%s\", \"burst\": %d, ",
+	       "\"services\": %u, \"encap\": \"%s\", \"tracking\": \"%s\", \"workers\": %u, "
+	       "\"burst\": %d, ",
 	       name, unit, values[options->turns / 2], values[0], values[options->turns - 1],
 	       options->turns, TURN_PACKETS, options->v6 ? 6 : 4, options->flows, options->nodes,
 	       options->services, encap_names[options->encap], tracking_names[options->tracking],
-	       BURST);
+	       options->workers, BURST);
 	machine_print();
 	printf("}\n");
+}
+
+static void measure_stages(struct sl_path_core *core, const struct sl_port *port,
+			   const struct options *options)
+{
+	static const char *const names[] = {"stage receive", "stage transmit",
+					    "stage receive+parse", "stage decide",
+					    "stage act+transmit"};
+	static double values[STAGE_COUNT][TURNS_MAX];
+
+	for (uint32_t i = 0; i < options->turns; i++) {
+		double cycles[STAGE_COUNT];
+
+		turn_stages(core, port, cycles);
+		for (uint32_t stage = 0; stage < STAGE_COUNT; stage++)
+			values[stage][i] = cycles[stage];
+	}
+	for (uint32_t stage = 0; stage < STAGE_COUNT; stage++)
+		print(names[stage], "cycles/packet", values[stage], options);
+}
+
+/* Least against least: what others on the machine do disturbs the least of many turns least. */
+static void print_best(double floor_cycles, double path_cycles, const struct options *options)
+{
+	double best[TURNS_MAX];
+
+	for (uint32_t i = 0; i < options->turns; i++)
+		best[i] = path_cycles / floor_cycles;
+	print(options->workers > 0 ? "dispatch/floor, least" : "path/floor, least", "ratio", best,
+	      options);
 }
 
 static void measure(struct sl_path_core *core, const struct sl_port *port,
@@ -206,16 +338,17 @@ static void measure(struct sl_path_core *core, const struct sl_port *port,
 
 	for (uint64_t i = 0; i <= 2ull * options->flows / TURN_PACKETS; i++) {
 		turn_floor(port);
-		turn_path(core);
+		turn_path(core, port);
 	}
 	for (uint32_t i = 0; i < options->turns; i++) {
 		floor_cycles[i] = turn_floor(port);
-		path_cycles[i] = turn_path(core);
+		path_cycles[i] = turn_path(core, port);
 		ratio[i] = path_cycles[i] / floor_cycles[i];
 	}
 	print("floor", "cycles/packet", floor_cycles, options);
-	print("path", "cycles/packet", path_cycles, options);
-	print("path/floor", "ratio", ratio, options);
+	print(options->workers > 0 ? "dispatch" : "path", "cycles/packet", path_cycles, options);
+	print(options->workers > 0 ? "dispatch/floor" : "path/floor", "ratio", ratio, options);
+	print_best(floor_cycles[0], path_cycles[0], options);
 }
 
 static uint32_t name_find(const char *name, const char *const *names, uint32_t count)
@@ -233,7 +366,8 @@ static struct options options_read(int argc, char **argv)
 		{"turns", required_argument, NULL, 'r'}, {"flows", required_argument, NULL, 'f'},
 		{"nodes", required_argument, NULL, 'n'}, {"services", required_argument, NULL, 's'},
 		{"encap", required_argument, NULL, 'e'}, {"tracking", required_argument, NULL, 't'},
-		{"ipv6", no_argument, NULL, '6'},	 {NULL, 0, NULL, 0},
+		{"ipv6", no_argument, NULL, '6'},	 {"workers", required_argument, NULL, 'w'},
+		{"stages", no_argument, NULL, 'S'},	 {NULL, 0, NULL, 0},
 	};
 	struct options options = {.flows = 100000,
 				  .nodes = 100,
@@ -256,13 +390,18 @@ static struct options options_read(int argc, char **argv)
 				name_find(optarg, tracking_names, SL_ARRAY_COUNT(tracking_names));
 		else if (option == 'r')
 			options.turns = (uint32_t)strtoul(optarg, NULL, 10);
+		else if (option == 'w')
+			options.workers = (uint32_t)strtoul(optarg, NULL, 10);
+		else if (option == 'S')
+			options.stages = true;
 		else if (option == '6')
 			options.v6 = true;
 		else
 			exit(1);
 	}
 	if (options.flows == 0 || options.nodes == 0 || options.nodes >= SL_NODE_INDEX_MAX ||
-	    options.services > SL_SERVICES_MAX || options.turns == 0 || options.turns > TURNS_MAX)
+	    options.services > SL_SERVICES_MAX || options.turns == 0 || options.turns > TURNS_MAX ||
+	    options.workers > SL_WORKERS_MAX)
 		exit(1);
 	return options;
 }
@@ -273,26 +412,37 @@ int main(int argc, char **argv)
 	struct rte_mempool *pool = world_start("path_bench", 1, 0, 128, 8192);
 	struct sl_path_spec spec = {
 		.core_count = 1, .port_count = 1, .burst = BURST, .idle = SL_IDLE_MODE_POLL};
+	struct sl_worker_rings *rings;
 	struct sl_tx_plan *plan;
 	struct sl_path_core *core;
 	struct sl_port port;
 
 	template_make(&options);
-	world_port(pool, "p0", "net_null0,size=64", 1, 1, &port);
+	world_port(pool, "p0", options.v6 ? "net_null0,size=96" : "net_null0,size=64", 1, 1, &port);
 	if (rte_eth_add_rx_callback(port.port_id, 0, write_headers, NULL) == NULL ||
 	    sl_tx_plan_create(&port, 1, 1, 0, 64, &plan) != 0 ||
 	    sl_publish_create(&spec.publish) != 0 || sl_core_stats_create(&spec.stats) != 0)
 		return 1;
 	sl_publish_swap(spec.publish, snapshot_make(&options));
+	if (options.workers > 0) {
+		if (sl_worker_rings_create(1, options.workers, RING_SIZE, &rings) != 0)
+			return 1;
+		spec.rings = rings;
+	}
 	spec.ports = &port;
 	spec.plan = plan;
 	if (sl_path_core_create(&spec, &core) != 0)
 		return 1;
 	sl_path_begin(core);
-	measure(core, &port, &options);
-	if (spec.stats->forwarded != spec.stats->received) {
-		fprintf(stderr, "path_bench: not every packet was forwarded\n");
-		return 1;
-	}
+	if (options.stages)
+		measure_stages(core, &port, &options);
+	else
+		measure(core, &port, &options);
+	for (uint32_t reason = 0; reason < SL_DROP_COUNT; reason++)
+		if (spec.stats->dropped[reason] > 0) {
+			fprintf(stderr, "path_bench: packets were dropped: %s\n",
+				sl_drop_name(reason));
+			return 1;
+		}
 	return 0;
 }
