@@ -20,12 +20,18 @@ import plot_bench
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FOLDER = os.path.join(TOP, "build", "tests", "bench")
+SOURCES = os.path.join(TOP, "tests", "bench")
 
 # name: program, its arguments for JSON lines, what it measures
 BENCHES = {
     "floor": ("path_bench", (), "receive and transmit on net_null, headers written each packet"),
     "path": ("path_bench", (), "the whole path beside the floor; --flows N --nodes N --services N"
                                " --encap ipip --tracking none --ipv6"),
+    "stages": ("path_bench", ("--stages",), "the path's stages one by one, with a clock between them"),
+    "dispatch": ("path_bench", ("--workers", "4", "--nodes", "16"),
+                 "to local workers by their rings, in one thread; --workers N"),
+    "sweep": ("sweep.py", (), "path, full tracking, dispatch, tunnels over flows, nodes and services; takes minutes"),
+    "guard": ("guard.py", ("--json",), "instructions a packet under callgrind; --store keeps them on purpose"),
     "table": ("table_bench", ("--json",), "schedulers: build, rebuild, memory, worst share, movement, lookup"),
     "pkt": ("pkt_bench", (), "parse, hash, encapsulation"),
     "state": ("state_bench", (), "services, slots, flow table"),
@@ -44,7 +50,7 @@ def machine():
 
 def run(program, arguments):
     """The JSON objects that a program prints; what else it says goes to standard error."""
-    path = os.path.join(FOLDER, program)
+    path = os.path.join(SOURCES if program.endswith(".py") else FOLDER, program)
     process = subprocess.Popen([path, *arguments], stdout=subprocess.PIPE, text=True, cwd=TOP)
     for line in process.stdout:
         try:
@@ -104,7 +110,7 @@ def main(arguments):
         print(__doc__)
         return 0
     there = {name: bench for name, bench in BENCHES.items()
-             if os.path.isfile(os.path.join(FOLDER, bench[0]))}
+             if os.path.isfile(os.path.join(SOURCES if bench[0].endswith(".py") else FOLDER, bench[0]))}
     if "--list" in arguments:
         for name, (_, _, what) in there.items():
             print(f"{name:10} {what}")
