@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -14,6 +15,11 @@
 #include "ctl/carry.h"
 #include "ctl/control_body.h"
 #include "ctl/metrics.h"
+
+/* Of this thread: on a CPU that it shares with a polling receive core it is to have the larger part
+ * while there is something to do. A thousand changes in a pipeline, beside a core that never sleeps:
+ * 312 a second with 0, 1,270 with -10. */
+#define NICE (-10)
 
 /* ---- clients ------------------------------------------------------------------------------------
  */
@@ -397,6 +403,7 @@ int sl_control_create(const struct sl_control_spec *spec, struct sl_restore *res
 	}
 	control->listener = (struct sl_model_listener){.event = on_event, .context = control};
 	sl_model_listen(control->model, &control->listener);
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
 	*out = control;
 	return 0;
 }
