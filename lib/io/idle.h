@@ -3,13 +3,15 @@
 /* What a polling thread does when nothing came: spins, then sleeps a little longer each time.
  *
  * Why:     an idle dispatcher must not heat a CPU, and its first packet must not wait long.
- * Shape:   SL_IDLE_SPINS empty rounds of pauses, then sleeps that double up to SL_IDLE_SLEEP_NS.
+ * Shape:   SL_IDLE_SPINS empty rounds of pauses, then sleeps that double up to the longest one. A
+ *          thread that others can wake sleeps on a bell instead (bell.h), once it has spun.
  * Threads: one a state.
  */
 
 #ifndef SL_IO_IDLE_H
 #define SL_IO_IDLE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum sl_idle_mode {
@@ -17,14 +19,29 @@ enum sl_idle_mode {
 	SL_IDLE_MODE_POLL = 1, /* never sleeps */
 };
 
+#define SL_IDLE_SPINS		 512 /* empty rounds before the first sleep: some 20 us */
+#define SL_IDLE_SLEEP_NS	 40000 /* a first packet waits half of it on average, and the waking */
+#define SL_IDLE_SLEEP_NS_DEAR	 95000	 /* where sleeping itself costs much (virtual machines) */
+#define SL_IDLE_SLEEP_NS_CAPTURE 1000000 /* a capture that gave nothing has ended */
+
 struct sl_idle {
 	uint8_t mode;	   /* enum sl_idle_mode */
 	uint32_t empty;	   /* rounds without work in a row */
 	uint32_t sleep_ns; /* of the next sleep */
+	uint32_t sleep_ns_max;
+	uint32_t sleeps;  /* since the cost was looked at */
+	uint64_t cost_ns; /* the thread's CPU time then */
 };
 
-/* By the thread itself: also asks the kernel for exact short sleeps. */
-void sl_idle_init(struct sl_idle *idle, enum sl_idle_mode mode);
+/* By the thread itself: also asks the kernel for exact short sleeps. sleep_ns_max: the longest one;
+ * where rounds cost more than a twentieth of it, it grows up to SL_IDLE_SLEEP_NS_DEAR. */
+void sl_idle_init(struct sl_idle *idle, enum sl_idle_mode mode, uint32_t sleep_ns_max);
+
+/* Whether it has spun enough: the next wait would sleep. */
+static inline bool sl_idle_is_spun(const struct sl_idle *idle)
+{
+	return idle->mode != SL_IDLE_MODE_POLL && idle->empty >= SL_IDLE_SPINS;
+}
 
 /* After a round without work. */
 void sl_idle_wait(struct sl_idle *idle);

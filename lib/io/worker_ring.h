@@ -18,6 +18,7 @@
 
 #include "base/bytes.h"
 #include "base/limit.h"
+#include "io/bell.h"
 
 struct rte_mbuf;
 struct rte_ring;
@@ -26,6 +27,7 @@ struct rte_ring;
 
 struct sl_worker_rings {
 	uint32_t core_count, worker_count, size;
+	struct sl_bell bell[SL_WORKERS_MAX]; /* wakes the worker when it sleeps */
 	struct rte_ring *ring[SL_RX_CORES_MAX * SL_WORKERS_MAX];
 };
 
@@ -40,7 +42,8 @@ static inline struct rte_ring *sl_worker_rings_get(const struct sl_worker_rings 
 	return rings->ring[core * rings->worker_count + worker];
 }
 
-/* As many of count packets, in order, as there is room for; returns how many. */
+/* As many of count packets, in order, as there is room for; returns how many. The caller rings the
+ * worker's bell. */
 uint32_t sl_worker_ring_push(struct rte_ring *ring, struct rte_mbuf *const *packets,
 			     uint32_t count);
 /* At most count packets; returns how many. */
@@ -57,6 +60,7 @@ bool sl_worker_ring_passed(const struct rte_ring *ring, uint32_t mark);
 struct sl_stage {
 	uint32_t count;
 	struct rte_ring *ring;
+	struct sl_bell *bell; /* the worker's */
 	struct rte_mbuf *held[SL_STAGE_SIZE];
 } __attribute__((aligned(SL_CACHE_LINE)));
 

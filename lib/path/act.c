@@ -30,9 +30,11 @@ void sl_path_stage_flush(struct sl_path_core *core, struct sl_stage *stage)
 {
 	uint32_t done = sl_worker_ring_push(stage->ring, stage->held, stage->count);
 
+	sl_bell_ring(stage->bell);
 	while (sl_unlikely(done < stage->count) && core->spec.wait) {
 		sl_path_relax(core);
 		done += sl_worker_ring_push(stage->ring, &stage->held[done], stage->count - done);
+		sl_bell_ring(stage->bell);
 	}
 	if (sl_unlikely(done < stage->count))
 		queue_drop(core, &stage->held[done], stage->count - done);

@@ -19,9 +19,11 @@
 
 #define TICKS_A_SECOND 1000
 
-/* Buckets of a flow table swept with each round of the loop. */
+/* Buckets of a flow table swept with each round of the loop: beside packets, between short sleeps,
+ * between long ones. A million a second when idle, at a percent or two of a CPU. */
 #define SWEEP_BUSY 1
-#define SWEEP_IDLE 256
+#define SWEEP_IDLE 64
+#define SWEEP_LONG 1024
 
 /* ---- creation -------------------------------------------------------------------------------- */
 
@@ -91,6 +93,21 @@ static int fragments_create(struct sl_path_core *core)
 	return sl_frag_table_create(SL_FRAG_ENTRIES, &secret, &core->fragments);
 }
 
+static void stage_init(struct sl_stage *stage, const struct sl_path_spec *spec, uint32_t worker)
+{
+	stage->ring = sl_worker_rings_get(spec->rings, spec->core, worker);
+	stage->bell = &spec->rings->bell[worker];
+}
+
+/* Whether all that the core polls are captures: those that gave nothing have ended. */
+static bool only_captures(const struct sl_path_core *core)
+{
+	for (uint32_t i = 0; i < core->queue_count; i++)
+		if (!core->spec.ports[core->queues[i].port].is_capture)
+			return false;
+	return true;
+}
+
 int sl_path_core_create(const struct sl_path_spec *spec, struct sl_path_core **core)
 {
 	struct sl_path_core *made;
@@ -116,7 +133,7 @@ int sl_path_core_create(const struct sl_path_spec *spec, struct sl_path_core **c
 	buffers_init(made);
 	made->stage_count = spec->rings == NULL ? 0 : spec->rings->worker_count;
 	for (uint32_t i = 0; i < made->stage_count; i++)
-		made->stages[i].ring = sl_worker_rings_get(spec->rings, spec->core, i);
+		stage_init(&made->stages[i], spec, i);
 	rc = sl_publish_reader_add(spec->publish, spec->reader);
 	if (rc != 0)
 		goto free;
@@ -218,7 +235,9 @@ static void sweep(struct sl_path_core *core, uint32_t received)
 {
 	const struct sl_snapshot *snapshot = sl_publish_get(core->spec.publish);
 
-	sl_decide_sweep(snapshot, &core->core, core->now_ms, received ? SWEEP_BUSY : SWEEP_IDLE);
+	uint32_t idle = core->idle.sleep_ns > SL_IDLE_SLEEP_NS ? SWEEP_LONG : SWEEP_IDLE;
+
+	sl_decide_sweep(snapshot, &core->core, core->now_ms, received ? SWEEP_BUSY : idle);
 }
 
 static void rest(struct sl_path_core *core, uint32_t work)
@@ -271,7 +290,8 @@ void sl_path_begin(struct sl_path_core *core)
 	core->last_tsc = rte_rdtsc();
 	core->tick_tsc = core->last_tsc;
 	core->now_ms = sl_clock_ms();
-	sl_idle_init(&core->idle, core->spec.idle);
+	sl_idle_init(&core->idle, core->spec.idle,
+		     only_captures(core) ? SL_IDLE_SLEEP_NS_CAPTURE : SL_IDLE_SLEEP_NS);
 	sl_publish_reader_online(core->spec.publish, core->spec.reader);
 }
 

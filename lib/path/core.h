@@ -37,8 +37,8 @@ struct sl_path_spec {
 	const struct sl_port *ports; /* index as in snapshots; outlive the core */
 	uint32_t port_count;
 	const struct sl_tx_plan *plan;
-	const struct sl_worker_rings *rings; /* NULL: no workers */
-	uint32_t burst;			     /* 1 .. SL_BURST_MAX */
+	struct sl_worker_rings *rings; /* NULL: no workers */
+	uint32_t burst;		       /* 1 .. SL_BURST_MAX */
 	enum sl_idle_mode idle;
 	bool wait; /* a full ring is waited for (queue_full) */
 };

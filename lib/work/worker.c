@@ -21,6 +21,7 @@ struct sl_worker {
 	struct rte_ring *rings[SL_RX_CORES_MAX];
 	uint32_t ring_count;
 	struct sl_idle idle;
+	struct sl_bell *bell;
 	uint8_t port_of[RTE_MAX_ETHPORTS]; /* index of a port by its DPDK number */
 	struct sl_txbuf out[SL_PORTS_MAX];
 	uint64_t nowhere; /* handlers' packets are not in the balance */
@@ -42,6 +43,7 @@ int sl_worker_create(const struct sl_worker_spec *spec, struct sl_worker **worke
 		return -ENOMEM;
 	made->spec = *spec;
 	made->ring_count = spec->rings->core_count;
+	made->bell = &spec->rings->bell[spec->worker];
 	for (uint32_t i = 0; i < made->ring_count; i++)
 		made->rings[i] = sl_worker_rings_get(spec->rings, i, spec->worker);
 	for (uint32_t i = 0; i < spec->port_count; i++) {
@@ -181,13 +183,38 @@ static void settle(struct sl_worker *worker, uint32_t work)
 		sl_publish_quiescent(worker->spec.publish, worker->spec.reader);
 }
 
+static bool is_idle(const struct sl_worker *worker)
+{
+	for (uint32_t i = 0; i < worker->ring_count; i++)
+		if (sl_worker_ring_count(worker->rings[i]) > 0)
+			return false;
+	return !atomic_load_explicit(&worker->stopping, memory_order_acquire);
+}
+
+/* Spins a while, then sleeps until a receive core rings. Meanwhile it holds no snapshot. */
+static void rest(struct sl_worker *worker)
+{
+	if (!sl_idle_is_spun(&worker->idle)) {
+		sl_idle_wait(&worker->idle);
+		return;
+	}
+	sl_publish_reader_offline(worker->spec.publish, worker->spec.reader);
+	sl_bell_prepare(worker->bell);
+	if (is_idle(worker))
+		sl_bell_sleep(worker->bell);
+	else
+		sl_bell_answer(worker->bell);
+	sl_publish_reader_online(worker->spec.publish, worker->spec.reader);
+	sl_idle_reset(&worker->idle);
+}
+
 int sl_worker_run(void *argument)
 {
 	struct sl_worker *worker = argument;
 	struct sl_worker_stats *stats = worker->spec.stats;
 	uint64_t last = rte_rdtsc();
 
-	sl_idle_init(&worker->idle, worker->spec.idle);
+	sl_idle_init(&worker->idle, worker->spec.idle, SL_IDLE_SLEEP_NS);
 	sl_publish_reader_online(worker->spec.publish, worker->spec.reader);
 	for (;;) {
 		bool stopping = atomic_load_explicit(&worker->stopping, memory_order_acquire);
@@ -198,7 +225,7 @@ int sl_worker_run(void *argument)
 		if (work == 0) {
 			if (stopping)
 				break;
-			sl_idle_wait(&worker->idle);
+			rest(worker);
 		} else {
 			sl_idle_reset(&worker->idle);
 		}
@@ -216,5 +243,6 @@ int sl_worker_run(void *argument)
 
 void sl_worker_stop(struct sl_worker *worker)
 {
-	atomic_store_explicit(&worker->stopping, true, memory_order_release);
+	atomic_store(&worker->stopping, true);
+	sl_bell_wake(worker->bell);
 }

@@ -35,7 +35,7 @@ struct sl_worker_spec {
 	const struct sl_port *ports; /* index as in snapshots; outlive the worker */
 	uint32_t port_count;
 	const struct sl_tx_plan *plan;
-	const struct sl_worker_rings *rings;
+	struct sl_worker_rings *rings;
 	uint32_t burst; /* 1 .. SL_BURST_MAX */
 	enum sl_idle_mode idle;
 	bool wait; /* a full hand-over ring is waited for (queue_full) */
