@@ -12,11 +12,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "counters.h"
 #include "ctl/control.h"
 #include "ctl/loop.h"
 #include "ctl/report.h"
 #include "ctl/server.h"
-#include "counters.h"
 #include "file.h"
 #include "options.h"
 #include "wire.h"

@@ -6,8 +6,8 @@
 
 #include "ctl/conf_key.h"
 
-#define DEVICE_MAX    4096
-#define MTU	      1500
+#define DEVICE_MAX 4096
+#define MTU	   1500
 
 _Static_assert(offsetof(struct sl_conf_port, punt_port) ==
 		       offsetof(struct sl_conf_port, punt) + sizeof(enum sl_conf_punt),
