@@ -405,7 +405,8 @@ void sl_model_tick(struct sl_model *model)
 	struct sl_change_result result;
 
 	sl_publish_reclaim(model->options.publish);
-	if (sl_settle_tick(model)) {
+	/* what was changed in this turn has no open slots before it is built */
+	if (sl_model_flush(model, NULL) == 0 && sl_settle_tick(model)) {
 		sl_model_change(model, &change, false, &result, NULL);
 		sl_change_result_fini(&result);
 	}

@@ -137,6 +137,22 @@ static void test_drain_lends_and_enable_gives_every_slot_back(void **state)
 	fixture_close(&f);
 }
 
+static void test_a_second_that_ends_in_the_turn_of_a_drain_finds_nothing_drained(void **state)
+{
+	struct sl_change change = {.kind = SL_CHANGE_DRAIN, .pool = "web", .node = "c"};
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f, THREE, NULL);
+	assert_int_equal(sl_model_change(f.model, &change, false, &f.result, &f.err), 0);
+	sl_model_tick(f.model);
+	assert_int_equal(sl_model_flush(f.model, &f.err), 0);
+	assert_int_equal(
+		sl_snapshot_node(sl_model_snapshot(f.model), fixture_index(&f, "web", "c"))->state,
+		SL_NODE_STATE_DRAINING);
+	fixture_close(&f);
+}
+
 static void test_health_is_no_generation(void **state)
 {
 	struct sl_change change = {
@@ -425,6 +441,8 @@ int main(void)
 		cmocka_unit_test(test_a_dry_run_and_a_refusal_change_nothing),
 		cmocka_unit_test(test_changes_of_one_turn_are_one_snapshot),
 		cmocka_unit_test(test_drain_lends_and_enable_gives_every_slot_back),
+		cmocka_unit_test(
+			test_a_second_that_ends_in_the_turn_of_a_drain_finds_nothing_drained),
 		cmocka_unit_test(test_health_is_no_generation),
 		cmocka_unit_test(test_nodes_come_and_go_with_their_indices),
 		cmocka_unit_test(test_a_node_that_comes_back_while_leaving_is_the_same),
