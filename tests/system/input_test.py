@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from tap import CASES, case, equal, run, true  # noqa: E402
+from tap import CASES, TOP, case, equal, run, true  # noqa: E402
 import daemon  # noqa: E402
 
 FRAME = (bytes.fromhex("020000000002020000000001" "0800" "4500002c000900004006" "0000" "c6336407c000020a")
@@ -206,6 +206,15 @@ def check_only():
         done = command("-c", bad, "--check")
         equal(done.returncode, 1, "status of a bad file")
         true("bad.yaml:" in done.stderr, done.stderr)
+
+
+@case("the configuration that the README shows is valid")
+def readme():
+    with open(os.path.join(TOP, "README.md"), encoding="utf-8") as file:
+        text = file.read().partition("```yaml\n")[2].partition("```")[0]
+    with daemon.Folder() as folder:
+        done = command("-c", folder.write("readme.yaml", text), "--check")
+        equal((done.returncode, done.stderr), (0, ""), "status and errors")
 
 
 @case("a report that cannot be written is an error")
