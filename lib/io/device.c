@@ -18,7 +18,7 @@
 /* What becomes known while the keys of a device string are read. */
 struct look {
 	struct sl_device *device;
-	uint32_t rx_count;
+	bool is_live;	       /* an interface is named */
 	struct stat inputs[8]; /* captures that are read: none may be written, too */
 	uint32_t input_count;
 };
@@ -98,8 +98,6 @@ static int capture_check(const char *path, struct look *look, struct sl_err *err
 	pcap_close(pcap);
 	if (look->input_count < sizeof(look->inputs) / sizeof(look->inputs[0]))
 		look->inputs[look->input_count++] = status;
-	look->device->is_capture = true;
-	look->rx_count++;
 	return 0;
 }
 
@@ -189,8 +187,10 @@ static int keys_check(char *keys, bool outputs, struct look *look, struct sl_err
 			rc = null_size_check(value, err);
 		else if (!outputs && is_pcap && strcmp(item, "rx_pcap") == 0)
 			rc = capture_check(value, look, err);
-		else if (!outputs && names_interface(look->device->name, item))
+		else if (!outputs && names_interface(look->device->name, item)) {
 			rc = interface_check(value, err);
+			look->is_live = true;
+		}
 		if (rc != 0)
 			return rc;
 	}
@@ -226,6 +226,7 @@ int sl_device_check(const char *text, struct sl_device *device, struct sl_err *e
 		if (rc != 0)
 			return rc;
 	}
+	found.is_capture = driver_is(found.name, "net_pcap") && !look.is_live;
 	*device = found;
 	return 0;
 }

@@ -28,7 +28,7 @@
 struct sl_device {
 	char name[SL_DEVICE_NAME_SIZE]; /* "net_pcap0" or the PCI address with its domain */
 	bool is_pci;
-	bool is_capture;		/* reads a capture file */
+	bool is_capture;		/* reads and writes files alone */
 	char note[SL_DEVICE_NOTE_SIZE]; /* a warning: a capture is cut or holds nothing; or empty */
 };
 

@@ -339,7 +339,7 @@ const char *sl_port_describe(const struct sl_port *port, char *text, uint32_t si
 		 link_text(port, link, sizeof(link)), port->mtu, port->rx_queue_count,
 		 port->rx_queue_count == 1 ? "" : "s", fewer, port->tx_queue_count,
 		 port->tx_queue_count == 1 ? "" : "s", rss_text(port),
-		 port->is_capture ? ", reads a capture" : "");
+		 port->is_capture ? ", captures" : "");
 	return text;
 }
 

@@ -49,7 +49,7 @@ struct sl_port {
 	struct sl_mac mac;
 	bool promiscuous; /* frames for any MAC address are taken */
 	uint8_t bridge;	  /* 1 + index of the port that gets all frames of this one; 0: none */
-	bool is_capture;  /* reads a capture file: nothing is lost by waiting */
+	bool is_capture;  /* reads and writes files alone: nothing is lost by waiting */
 	bool link_up;
 	bool rx_checksum;	      /* the device verifies IPv4 header checksums */
 	bool tx_fast_free;	      /* RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE is on */

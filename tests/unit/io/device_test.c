@@ -166,6 +166,8 @@ static void interfaces_that_are_not_there_are_refused_by_name(void **state)
 	assert_non_null(strstr(err.text, "nosuch0"));
 	assert_int_equal(check(&device, &err, "net_pcap0,iface=nosuch0"), -ENODEV);
 	assert_int_equal(check(&device, &err, "net_af_packet0,iface=lo"), 0);
+	assert_int_equal(check(&device, &err, "net_pcap0,iface=lo"), 0);
+	assert_false(device.is_capture);
 }
 
 static void the_longest_device_string_is_taken_and_one_more_is_refused(void **state)

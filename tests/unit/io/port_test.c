@@ -30,7 +30,7 @@ static void a_port_with_fewer_queues_than_wanted_says_so(void **state)
 	world_port(pool, "p0", "net_pcap0,tx_pcap=/dev/null", 2, 4, &port);
 	assert_int_equal(port.rx_queue_count, 1);
 	assert_int_equal(port.tx_queue_count, 1);
-	assert_false(port.is_capture);
+	assert_true(port.is_capture); /* nothing is lost by waiting */
 	assert_non_null(strstr(sl_port_describe(&port, text, sizeof(text)),
 			       "of 2 receive CPUs 1 serves it"));
 	sl_port_close(&port);
