@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -213,17 +215,30 @@ static int write_report(struct daemon *daemon)
 	return status;
 }
 
+/* Signals that come while there is no loop wait for it; those that come after it change nothing. */
+static void signals(int how)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGHUP);
+	(void)pthread_sigmask(how, &set, NULL);
+}
+
 static int run(struct daemon *daemon)
 {
 	struct sl_err err = {0};
 	int status = start(daemon, &err);
-
 	if (status < 0) {
 		sl_log(SL_LOG_ERROR, "%s", err.text[0] ? err.text : strerror(-status));
 		status = exit_status(status);
 	} else {
 		sl_log(SL_LOG_NOTICE, "sluiced %s: running", SLUICE_VERSION);
+		signals(SIG_UNBLOCK);
 		status = sl_loop_run(daemon->loop) < 0 ? EXIT_MACHINE : EXIT_FINE;
+		signals(SIG_BLOCK);
 	}
 	wire_drain(&daemon->wire);
 	if (daemon->model)
@@ -246,6 +261,7 @@ int main(int argc, char **argv)
 	bool journal = getenv("JOURNAL_STREAM") != NULL;
 	int status;
 
+	signals(SIG_BLOCK);
 	sl_log_sink_set(log_line, &journal);
 	status = options_parse(argc, argv, &daemon.options);
 	if (status != 0)

@@ -55,6 +55,42 @@ def interrupted():
     ends_with(signal.SIGINT)
 
 
+def starts(process):
+    """Waits for main(): what was loaded before it takes no signals."""
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        with open(f"/proc/{process.pid}/status", encoding="ascii") as file:
+            if int(file.read().split("SigBlk:")[1].split()[0], 16) >> (signal.SIGTERM - 1) & 1:
+                return
+        time.sleep(0.001)
+
+
+@case("a signal in the middle of the start ends in good order, too, and SIGHUP waits for its turn")
+def early():
+    with daemon.Folder() as folder:
+        traffic(folder)
+        for delay in (0, 0.1):
+            with daemon.Daemon(folder, conf(folder, endless=True)) as one:
+                starts(one.process)
+                time.sleep(delay)
+                one.process.send_signal(signal.SIGHUP)
+                equal(one.stop(), 0, f"status after SIGTERM {delay} s after the start; {one.log()}")
+                daemon.balanced(one.report())
+
+
+@case("a second SIGTERM while it ends costs no report")
+def impatient():
+    with daemon.Folder() as folder:
+        traffic(folder)
+        with daemon.Daemon(folder, conf(folder, endless=True)) as one:
+            one.ready()
+            while one.process.poll() is None:
+                one.process.send_signal(signal.SIGTERM)
+                time.sleep(0.001)
+            equal(one.wait(), 0, f"status; {one.log()}")
+            daemon.balanced(one.report())
+
+
 @case("without --exit-when-idle the daemon stays when a capture is over")
 def stays():
     with daemon.Folder() as folder:
