@@ -21,7 +21,7 @@ enum sl_idle_mode {
 
 #define SL_IDLE_SPINS		 512 /* empty rounds before the first sleep: some 20 us */
 #define SL_IDLE_SLEEP_NS	 40000 /* a first packet waits half of it on average, and the waking */
-#define SL_IDLE_SLEEP_NS_DEAR	 95000	 /* where sleeping itself costs much (virtual machines) */
+#define SL_IDLE_SLEEP_NS_DEAR	 80000	 /* where sleeping itself costs much (virtual machines) */
 #define SL_IDLE_SLEEP_NS_CAPTURE 1000000 /* a capture that gave nothing has ended */
 
 struct sl_idle {
