@@ -133,8 +133,8 @@ def connections():
         try:
             for _ in range(300):
                 client = socket.socket(socket.AF_UNIX)
-                client.settimeout(2)
                 client.connect(talk.path)
+                client.settimeout(10)
                 clients.append(client)
             said = clients[-1].recv(1000)
             true(b"too many connections" in said, repr(said))
