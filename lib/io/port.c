@@ -61,7 +61,7 @@ static const char *words(char *text, size_t size)
 {
 	const char *said = sl_eal_words();
 
-	snprintf(text, size, said[0] == '\0' ? "" : " (%s)", said);
+	snprintf(text, size, "%s%s%s", said[0] ? " (" : "", said, said[0] ? ")" : "");
 	return text;
 }
 

@@ -16,11 +16,10 @@
 #ifndef SL_PKT_PARSE_H
 #define SL_PKT_PARSE_H
 
+#include <immintrin.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <tmmintrin.h>
-#include <x86gprintrin.h>
 
 #include "base/bytes.h"
 #include "pkt/hdr.h"

@@ -86,7 +86,7 @@ static struct sl_snapshot *snapshot_of(uint32_t service_count, enum sl_tracking 
 	sl_pool_view_set_slots(&made->pools[0], slots);
 	sl_pool_view_set_memory(&made->pools[0], memory);
 	made->pools[0].mask = (struct sl_key_mask){UINT64_MAX, UINT64_MAX, UINT64_MAX};
-	made->pools[0].tracking = tracking;
+	made->pools[0].tracking = (uint8_t)tracking;
 	made->pools[0].idle_ms_tcp = made->pools[0].idle_ms_udp = 900000;
 	made->pools[0].idle_ms_other = 60000;
 	for (uint32_t node = 1; node <= NODES; node++) {

@@ -343,7 +343,6 @@ static void check_pool(uint32_t p, const struct sl_conf_pool *conf,
 {
 	struct sl_sched_node nodes[NODES];
 	uint32_t quotas[NODES], slots[NODES] = {0};
-	uint64_t weight = 0;
 	bool away = false;
 
 	for (uint32_t n = 0; n < conf->node_count; n++) {
@@ -355,7 +354,6 @@ static void check_pool(uint32_t p, const struct sl_conf_pool *conf,
 		assert_int_equal(pool->nodes[n].hand, is->hand);
 		assert_int_equal(pool->nodes[n].down, is->down);
 		away |= is->hand != SL_HAND_UP || is->down;
-		weight += is->weight;
 		nodes[n] = (struct sl_sched_node){pool->nodes[n].index, conf->nodes[n].weight,
 						  pool->nodes[n].seed};
 	}
