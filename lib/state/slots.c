@@ -90,6 +90,12 @@ static void rest_slot(const struct sl_slots_move *move, struct state *state)
 	open->moved_at_ms = move->now_ms;
 }
 
+/* Where the slot's stamps are: memory that was derived for the new count has the new slots. */
+static uint32_t stamped_slot(const struct sl_slots_move *move, uint32_t slot, uint32_t former)
+{
+	return move->memory && move->memory->slot_count == move->count ? slot : former;
+}
+
 static void next_state(const struct sl_slots_move *move, uint32_t slot, uint32_t former,
 		       struct state *state)
 {
@@ -99,7 +105,8 @@ static void next_state(const struct sl_slots_move *move, uint32_t slot, uint32_t
 	state->open.slot = slot;
 	if (state->unsettled)
 		state->open.open_until_ms =
-			open_until(&state->open, move->memory, former, move->open_ms);
+			open_until(&state->open, move->memory, stamped_slot(move, slot, former),
+				   move->open_ms);
 	if (state->open.node != (word & SL_SLOT_NODE))
 		move_slot(move, state, word);
 	else
