@@ -31,6 +31,7 @@ BENCHES = {
     "dispatch": ("path_bench", ("--workers", "4", "--nodes", "16"),
                  "to local workers by their rings, in one thread; --workers N"),
     "sweep": ("sweep.py", (), "path, full tracking, dispatch, tunnels over flows, nodes and services; takes minutes"),
+    "peers": ("peers.py", (), "rte_hash, EFD (SIMD limited to 128 bits), a ring, testpmd's io and macswap; --flows N"),
     "guard": ("guard.py", ("--json",), "instructions a packet under callgrind; --store keeps them on purpose"),
     "table": ("table_bench", ("--json",), "schedulers: build, rebuild, memory, worst share, movement, lookup"),
     "pkt": ("pkt_bench", (), "parse, hash, encapsulation"),
