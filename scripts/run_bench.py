@@ -30,6 +30,7 @@ BENCHES = {
     "stages": ("path_bench", ("--stages",), "the path's stages one by one, with a clock between them"),
     "dispatch": ("path_bench", ("--workers", "4", "--nodes", "16"),
                  "to local workers by their rings, in one thread; --workers N"),
+    "update": ("path_bench", ("--changes",), "a published snapshot: control's time, until it is seen, its cost to a core"),
     "sweep": ("sweep.py", (), "path, full tracking, dispatch, tunnels over flows, nodes and services; takes minutes"),
     "peers": ("peers.py", (), "rte_hash, EFD (SIMD limited to 128 bits), a ring, testpmd's io and macswap; --flows N"),
     "guard": ("guard.py", ("--json",), "instructions a packet under callgrind; --store keeps them on purpose"),

@@ -7,6 +7,8 @@
  *           services, hash, slot, decision, encapsulation, all counters.
  * dispatch: the same to local workers (--workers N) by their rings, which the same thread empties
  *           and transmits.
+ * changes:  (--changes) what a new snapshot costs the core: turns with one published before them, its
+ *           parts flushed from all caches as if another CPU had written them, beside turns without.
  * stages:   (--stages) the parts of the journey one by one, with a clock between them, and the
  *           floor's two halves.
  *
@@ -15,6 +17,7 @@
  * the turns with the least and most, one JSON object a line.
  */
 
+#include <emmintrin.h>
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -45,7 +48,7 @@
 
 struct options {
 	uint32_t flows, nodes, services, encap, tracking, turns, workers;
-	bool v6, stages;
+	bool v6, stages, changes;
 };
 
 static const uint8_t ADDRESS6[4] = {0x20, 0x01, 0x0d, 0xb8}; /* 2001:db8::, the last octets count */
@@ -351,6 +354,69 @@ static void measure(struct sl_path_core *core, const struct sl_port *port,
 	print_best(floor_cycles[0], path_cycles[0], options);
 }
 
+/* ---- changes --------------------------------------------------------------------------------- */
+
+static void flush(const void *memory, size_t size)
+{
+	for (size_t at = 0; at < size; at += SL_CACHE_LINE)
+		_mm_clflush((const uint8_t *)memory + at);
+}
+
+/* Publishes a snapshot with one node changed; returns the nanoseconds that control spent. */
+static double publish_one(struct sl_path_core *core, const struct options *options, uint32_t node)
+{
+	struct sl_publish *publish = core->spec.publish;
+	const struct sl_snapshot *base = sl_publish_get(publish);
+	struct sl_snapshot *made, *before;
+	uint64_t start = rte_rdtsc(), end;
+	struct sl_node_view *view;
+
+	if (sl_snapshot_create(base, base->pool_count, base->service_count, &made) != 0)
+		exit(1);
+	view = sl_snapshot_node_edit(made, 1 + node % options->nodes);
+	if (view == NULL)
+		exit(1);
+	view->l3_size_max ^= 1;
+	before = sl_publish_swap(publish, made);
+	if (sl_publish_retire(publish, sl_snapshot_release, before) != 0)
+		exit(1);
+	end = rte_rdtsc();
+	flush(made, sizeof(*made));
+	flush(made->pools, made->pool_count * sizeof(*made->pools));
+	flush(made->services, made->service_count * sizeof(*made->services));
+	flush(made->chunks[(1 + node % options->nodes) / SL_NODE_CHUNK_COUNT],
+	      sizeof(struct sl_node_chunk));
+	return (double)(end - start) * 1e9 / (double)rte_get_tsc_hz();
+}
+
+static void measure_changes(struct sl_path_core *core, const struct sl_port *port,
+			    const struct options *options)
+{
+	static double control[TURNS_MAX], cost[TURNS_MAX], share[TURNS_MAX], grace[TURNS_MAX];
+
+	turn_path(core, port);
+	for (uint32_t i = 0; i < options->turns; i++) {
+		double without = turn_path(core, port), with;
+		uint64_t start;
+
+		control[i] = publish_one(core, options, i);
+		start = rte_rdtsc();
+		sl_path_round(core, true);
+		grace[i] = sl_publish_reclaim(core->spec.publish) == 0
+				   ? (double)(rte_rdtsc() - start) * 1e9 / (double)rte_get_tsc_hz()
+				   : 1e9;
+		publish_one(core, options, i);
+		with = turn_path(core, port);
+		sl_publish_reclaim(core->spec.publish);
+		cost[i] = (with - without) * TURN_PACKETS;
+		share[i] = 100 * 1000 * cost[i] / (double)rte_get_tsc_hz();
+	}
+	print("change: built and published by control", "ns", control, options);
+	print("change: seen by the core and freed", "ns", grace, options);
+	print("change: cost to the core", "cycles", cost, options);
+	print("change: 1,000 a second", "% of throughput", share, options);
+}
+
 static uint32_t name_find(const char *name, const char *const *names, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
@@ -363,11 +429,17 @@ static uint32_t name_find(const char *name, const char *const *names, uint32_t c
 static struct options options_read(int argc, char **argv)
 {
 	static const struct option known[] = {
-		{"turns", required_argument, NULL, 'r'}, {"flows", required_argument, NULL, 'f'},
-		{"nodes", required_argument, NULL, 'n'}, {"services", required_argument, NULL, 's'},
-		{"encap", required_argument, NULL, 'e'}, {"tracking", required_argument, NULL, 't'},
-		{"ipv6", no_argument, NULL, '6'},	 {"workers", required_argument, NULL, 'w'},
-		{"stages", no_argument, NULL, 'S'},	 {NULL, 0, NULL, 0},
+		{"turns", required_argument, NULL, 'r'},
+		{"flows", required_argument, NULL, 'f'},
+		{"nodes", required_argument, NULL, 'n'},
+		{"services", required_argument, NULL, 's'},
+		{"encap", required_argument, NULL, 'e'},
+		{"tracking", required_argument, NULL, 't'},
+		{"ipv6", no_argument, NULL, '6'},
+		{"workers", required_argument, NULL, 'w'},
+		{"changes", no_argument, NULL, 'c'},
+		{"stages", no_argument, NULL, 'S'},
+		{NULL, 0, NULL, 0},
 	};
 	struct options options = {.flows = 100000,
 				  .nodes = 100,
@@ -392,6 +464,8 @@ static struct options options_read(int argc, char **argv)
 			options.turns = (uint32_t)strtoul(optarg, NULL, 10);
 		else if (option == 'w')
 			options.workers = (uint32_t)strtoul(optarg, NULL, 10);
+		else if (option == 'c')
+			options.changes = true;
 		else if (option == 'S')
 			options.stages = true;
 		else if (option == '6')
@@ -434,7 +508,9 @@ int main(int argc, char **argv)
 	if (sl_path_core_create(&spec, &core) != 0)
 		return 1;
 	sl_path_begin(core);
-	if (options.stages)
+	if (options.changes)
+		measure_changes(core, &port, &options);
+	else if (options.stages)
 		measure_stages(core, &port, &options);
 	else
 		measure(core, &port, &options);
