@@ -420,24 +420,45 @@ static void act_remote(struct sl_path_core *core, const struct sl_snapshot *snap
 		tally_add(core, &tally);
 }
 
+/* ---- bursts to workers alone ----------------------------------------------------------------- */
+
+static void act_workers(struct sl_path_core *core, const struct sl_snapshot *snapshot)
+{
+	const struct sl_burst *burst = &core->burst;
+	uint32_t count = burst->count;
+	struct tally tally = {0};
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t service = burst->service[i], node = burst->node[i];
+
+		if (sl_unlikely(burst->pkt[i].tcp_flags & SL_TCP_SYN) &&
+		    snapshot->services[service].mss_clamp)
+			clamp_mss(core, i, snapshot->services[service].mss_clamp);
+		tally_packet(core, service, burst->frame_size[i], &tally);
+		node_count(core, node, burst->frame_size[i]);
+		to_worker(core, core->views[i], core->packets[i], node);
+	}
+	tally_add(core, &tally);
+}
+
 /* ---- the stage ------------------------------------------------------------------------------- */
 
 /* What the nodes of a burst have in common. */
-enum views { VIEWS_MIXED, VIEWS_REMOTE, VIEWS_ONE_PORT };
+enum views { VIEWS_MIXED, VIEWS_WORKERS, VIEWS_REMOTE, VIEWS_ONE_PORT };
 
-/* Views of all nodes, their counters under way. Whether all are remote and reachable, and leave by
- * one port. */
+/* Views of all nodes, their counters under way. Whether all are workers', or remote and reachable,
+ * and leave by one port. */
 static enum views views_fetch(struct sl_path_core *core, const struct sl_snapshot *snapshot)
 {
 	const struct sl_burst *burst = &core->burst;
 	const struct sl_node_stats *nodes = core->stats->nodes;
-	uint32_t count = burst->count, other = 0, all = 0, any = 0;
+	uint32_t count = burst->count, other = 0, remote = 0, all = 0, any = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
 		const struct sl_node_view *view;
 
 		if (sl_unlikely(burst->verdict[i] != SL_VERDICT_NODE)) {
-			other = 1;
+			other = remote = 1;
 			continue;
 		}
 		view = sl_snapshot_node(snapshot, burst->node[i]);
@@ -445,9 +466,12 @@ static enum views views_fetch(struct sl_path_core *core, const struct sl_snapsho
 		rte_prefetch0((const uint8_t *)view + SL_CACHE_LINE);
 		rte_prefetch0(&nodes[burst->node[i]]);
 		other |= (view->kind ^ SL_NODE_REMOTE) | (view->flags & SL_NODE_NO_NEIGHBOR);
+		remote |= view->kind ^ SL_NODE_WORKER;
 		all |= view->port;
 		any |= ~(uint32_t)view->port;
 	}
+	if (!remote)
+		return VIEWS_WORKERS;
 	if (other)
 		return VIEWS_MIXED;
 	return (all & any & 0xff) ? VIEWS_REMOTE : VIEWS_ONE_PORT;
@@ -458,6 +482,10 @@ void sl_path_act(struct sl_path_core *core, const struct sl_snapshot *snapshot, 
 	enum views views = views_fetch(core, snapshot);
 	struct tally tally = {0};
 
+	if (views == VIEWS_WORKERS && core->burst.count > 0) {
+		act_workers(core, snapshot);
+		return;
+	}
 	if (sl_likely(views != VIEWS_MIXED && core->burst.count > 0)) {
 		act_remote(core, snapshot, port, views == VIEWS_ONE_PORT);
 		return;
