@@ -22,19 +22,15 @@ static int no_memory(struct sl_edit *edit)
 	return sl_err_set(edit->err, -ENOMEM, "no memory");
 }
 
-/* The same node of the old pool, mostly at the same place; -1: none. */
-static int find_same(const struct pair *pair, uint32_t place)
+/* The same node of the old pool; -1: none. */
+static int find_same(const struct pair *pair, uint32_t place, uint32_t *cursor)
 {
 	const struct sl_conf_node *node = &pair->conf->nodes[place];
 	int n;
 
 	if (!pair->old)
 		return -1;
-	if (place < pair->old_conf->node_count &&
-	    strcmp(pair->old->nodes[place].name, node->name) == 0)
-		n = (int)place;
-	else
-		n = sl_image_find_node(pair->old, node->name);
+	n = sl_image_find_next(pair->old, node->name, cursor);
 	return n >= 0 && sl_edit_same_node(&pair->old_conf->nodes[n], node) ? n : -1;
 }
 
@@ -46,10 +42,11 @@ static double shown(uint64_t weight)
 static int take_nodes(struct sl_edit *edit, struct pair *pair, bool *rebuild)
 {
 	struct sl_image_pool *pool = pair->pool;
+	uint32_t cursor = 0;
 
 	for (uint32_t n = 0; n < pair->conf->node_count; n++) {
 		const struct sl_conf_node *node = &pair->conf->nodes[n];
-		int same = find_same(pair, n), status;
+		int same = find_same(pair, n, &cursor), status;
 
 		if (same < 0) {
 			*rebuild = true;
@@ -191,16 +188,14 @@ static int take_kept(struct sl_edit *edit, struct sl_image_pool *pool,
 		     const struct sl_conf_pool *conf, const struct sl_image_pool *from,
 		     const struct sl_conf_pool *from_conf, bool *rebuild)
 {
-	uint32_t *map = calloc(SL_NODE_INDEX_MAX, sizeof(*map));
+	uint32_t *map = calloc(SL_NODE_INDEX_MAX, sizeof(*map)), cursor = 0;
 	int status;
 
 	if (!map)
 		return no_memory(edit);
 	for (uint32_t n = 0; n < from_conf->node_count; n++) {
 		const struct sl_image_node *kept = &from->nodes[n];
-		int place = n < conf->node_count && strcmp(pool->nodes[n].name, kept->name) == 0
-				    ? (int)n
-				    : sl_image_find_node(pool, kept->name);
+		int place = sl_image_find_next(pool, kept->name, &cursor);
 
 		if (place < 0)
 			continue;

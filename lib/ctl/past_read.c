@@ -230,11 +230,10 @@ static int read_hand(struct reader *reader)
 /* What stays of a pool when there is a new text: indices of nodes by name, tables by slots. */
 static int carry_pool(struct sl_past *past, struct sl_image_pool *old, struct sl_image_pool *pool)
 {
+	uint32_t cursor = 0;
+
 	for (uint32_t n = 0; n < old->node_count; n++) {
-		int place =
-			n < pool->node_count && strcmp(old->nodes[n].name, pool->nodes[n].name) == 0
-				? (int)n
-				: sl_image_find_node(pool, old->nodes[n].name);
+		int place = sl_image_find_next(pool, old->nodes[n].name, &cursor);
 
 		if (place >= 0)
 			pool->nodes[place].index = old->nodes[n].index;
@@ -301,7 +300,7 @@ static int read_text(struct reader *reader)
 static int read_names(struct reader *reader, const struct sl_image_pool *pool, uint64_t count,
 		      bool marked, uint32_t **indices)
 {
-	uint32_t *list;
+	uint32_t *list, cursor = 0;
 
 	if (count > (uint64_t)(reader->unpack->end - reader->unpack->at))
 		return -EINVAL;
@@ -311,9 +310,7 @@ static int read_names(struct reader *reader, const struct sl_image_pool *pool, u
 	for (uint64_t i = 0; i < count; i++) {
 		const char *name = sl_unpack_text(reader->unpack);
 		bool leaving = marked && sl_unpack_number(reader->unpack);
-		int place = i < pool->node_count && strcmp(pool->nodes[i].name, name) == 0
-				    ? (int)i
-				    : sl_image_find_node(pool, name);
+		int place = sl_image_find_next(pool, name, &cursor);
 
 		if (leaving) {
 			struct sl_past_gone *gone = reader->past->gone;

@@ -10,20 +10,31 @@ static void tell(struct sl_model *model, struct sl_model_event *event)
 		l->event(l->context, event);
 }
 
+/* The node of that index, from *cursor on and round: most are in the same order. */
+static const struct sl_image_node *find_was(const struct sl_image_pool *old, uint32_t index,
+					    uint32_t *cursor)
+{
+	for (uint32_t i = 0; old && i < old->node_count; i++) {
+		uint32_t n = (*cursor + i) % old->node_count;
+
+		if (old->nodes[n].index != index)
+			continue;
+		*cursor = n + 1;
+		return &old->nodes[n];
+	}
+	return NULL;
+}
+
 static void tell_nodes(struct sl_model *model, const struct sl_image_pool *old,
 		       const struct sl_image_pool *pool)
 {
+	uint32_t cursor = 0;
+
 	for (uint32_t n = 0; n < pool->node_count; n++) {
 		const struct sl_image_node *node = &pool->nodes[n];
+		const struct sl_image_node *was = find_was(old, node->index, &cursor);
 		struct sl_model_event event = {.kind = SL_EVENT_NODE, .pool = pool->name};
-		const struct sl_image_node *was = NULL;
 
-		for (uint32_t i = 0; old && i < old->node_count && !was; i++) {
-			uint32_t near = (n + i) % old->node_count;
-
-			if (old->nodes[near].index == node->index)
-				was = &old->nodes[near];
-		}
 		event.node = node->name;
 		event.state = sl_image_node_state(node);
 		event.why = node->why;

@@ -314,6 +314,26 @@ def full_disk():
         equal(control.state(kept.start()), before, "state")
 
 
+# ---- size
+
+
+@case("40,000 nodes of which one went are rolled back and read again within seconds")
+def many_nodes():
+    nodes = [control.node(f"n{number}", 1 + number % 7) for number in range(40000)]
+    with daemon.Folder() as folder, Kept(folder, nodes=nodes, slots=1 << 20) as kept:
+        session = kept.start()
+        session.client.settimeout(120)
+        session.result("node.remove", pool="web", node="n7", now=True)
+        session.result("node.add", pool="web", node="x", worker=0, weight=4)
+        start = time.monotonic()
+        session.result("rollback", generation=1)
+        true(time.monotonic() - start < 6, f"rolled back in {time.monotonic() - start:.1f} s")
+        kept.kill()
+        start = time.monotonic()
+        equal(kept.start().result("status")["generation"], 4, "generation")
+        true(time.monotonic() - start < 15, f"started again in {time.monotonic() - start:.1f} s")
+
+
 # ---- random changes against a twin
 
 
