@@ -27,11 +27,22 @@ enum sl_tracking sl_build_tracking(const struct sl_conf_pool *conf)
 	return SL_TRACKING_TRANSITION;
 }
 
-/* For how long slots that move are open. With full tracking they need not be, once every flow that
- * is alive has sent since it began. */
-static uint64_t open_ms(const struct sl_conf_pool *conf, const struct sl_body_pool *body,
-			uint64_t now_ms)
+/* Whether some unsettled service goes by what the pool says. */
+static bool is_asked(const struct sl_model *model, uint32_t pool)
 {
+	for (uint32_t i = 0; i < SL_SERVICES_MAX; i++)
+		if (model->services[i].use == SL_USE_LIVE && model->services[i].pointed &&
+		    model->services[i].view.prior_pool == pool)
+			return true;
+	return false;
+}
+
+/* For how long slots that move are open. With full tracking they need not be, once every flow that
+ * is alive has sent since it began; but for the flows of a service that was pointed elsewhere. */
+static uint64_t open_ms(const struct sl_model *model, const struct sl_conf_pool *conf,
+			uint32_t index, uint64_t now_ms)
+{
+	const struct sl_body_pool *body = &model->pools[index];
 	uint64_t idle_ms = SL_MAX(sl_build_idle_ms(conf), body->built ? body->idle_ms : 0);
 	bool was_full = body->built && body->tracking == SL_TRACKING_FULL;
 	bool recent = body->full_since_ms && now_ms < body->full_since_ms + idle_ms;
@@ -42,7 +53,7 @@ static uint64_t open_ms(const struct sl_conf_pool *conf, const struct sl_body_po
 	case SL_TRACKING_TRANSITION:
 		return idle_ms;
 	case SL_TRACKING_FULL:
-		return body->built && (!was_full || recent) ? idle_ms : 0;
+		return body->built && (!was_full || recent || is_asked(model, index)) ? idle_ms : 0;
 	}
 	return 0;
 }
@@ -55,7 +66,7 @@ static enum sl_slots_rest rest_of(const struct sl_conf_pool *conf, const struct 
 		return SL_SLOTS_REST;
 	if (!sl_sched_fills_slots(conf->scheduler) && !body->picks)
 		return SL_SLOTS_OPEN;
-	if (tracking == SL_TRACKING_TRANSITION && body->tracking == SL_TRACKING_FULL)
+	if ((tracking == SL_TRACKING_FULL) != (body->tracking == SL_TRACKING_FULL))
 		return SL_SLOTS_UNSETTLE;
 	return SL_SLOTS_REST;
 }
@@ -72,8 +83,11 @@ int sl_build_slots(const struct sl_model *model, uint32_t place, const struct sl
 		.snapshot = snapshot,
 		.count = pool->target->count,
 		.now_ms = model->options.now_ms(),
-		.open_ms = open_ms(conf, body, model->options.now_ms()),
+		.open_ms = open_ms(model, conf, pool->index, model->options.now_ms()),
 		.rest = rest_of(conf, body),
+		.since_ms = body->built && body->tracking == SL_TRACKING_FULL
+				    ? body->full_since_ms
+				    : model->options.now_ms(),
 	};
 	uint32_t *words;
 	int status;

@@ -20,15 +20,31 @@
 /* ---- entries ------------------------------------------------------------------------------------
  */
 
-/* Whether the entry says where the flow is. On a settled slot one that names another node is left
- * over from before. */
-static bool is_usable(const struct sl_follow *follow, const struct sl_follow_pkt *pkt,
+/* Whether the entry says where the flow is, for a flow that stands there. On a settled slot one that
+ * names another node is left over from before; on an unsettled one what was used before is left over
+ * from the time when it was settled, and packets did not touch entries. */
+static bool is_told(const struct sl_follow *follow, const struct sl_place *place, uint64_t word)
+{
+	uint64_t elapsed_ms = follow->now_ms - SL_MIN(follow->now_ms, place->since_ms);
+
+	if (!word || !sl_flow_counts(&follow->clock, word))
+		return false;
+	if (place->since_ms == SL_PLACE_SETTLED)
+		return sl_flow_node(word) == place->node;
+	return sl_flow_kind(word) == SL_FLOW_BEGUN ||
+	       sl_flow_age(&follow->clock, word) <= (elapsed_ms >> SL_TICK_SHIFT) + 1;
+}
+
+/* And that node keeps its flows. */
+static bool is_usable(const struct sl_follow *follow, struct sl_follow_pkt *pkt,
 		      const struct sl_place *place, uint64_t word)
 {
-	return word && sl_flow_counts(&follow->clock, word) &&
-	       sl_place_keeps(follow, sl_flow_node(word)) &&
-	       (place->unsettled || pkt->pool->tracking == SL_TRACKING_FULL ||
-		sl_flow_node(word) == place->node);
+	if (!is_told(follow, place, word))
+		return false;
+	if (sl_place_keeps(follow, sl_flow_node(word)))
+		return true;
+	pkt->orphan = true;
+	return false;
 }
 
 /* What the tables know of a flow. */
@@ -87,7 +103,7 @@ static uint64_t next_word(const struct sl_follow *follow, const struct sl_follow
 	uint16_t seq = sl_flow_seq(word);
 
 	if (!is_tcp(p))
-		kind = SL_FLOW_LIVE;
+		kind = sl_follow_begins(p) ? kind : SL_FLOW_LIVE;
 	else if (!has_tcp_header(p))
 		;
 	else if (p->tcp_flags & TCP_ENDS)
@@ -133,7 +149,7 @@ static bool is_better(const struct sl_follow *follow, const struct sl_follow_pkt
 }
 
 /* The better one of word and what the pool's tables know, but for the core's own. */
-static uint64_t better_of(const struct sl_follow *follow, const struct sl_follow_pkt *pkt,
+static uint64_t better_of(const struct sl_follow *follow, struct sl_follow_pkt *pkt,
 			  const struct sl_place *place, const struct sl_pool_view *pool,
 			  uint64_t tag, uint64_t word)
 {
@@ -160,7 +176,7 @@ static bool is_certain(const struct sl_follow *follow, const struct sl_follow_pk
 }
 
 /* What others know of the flow when the own table does not, or has not heard of it for a while. */
-static uint64_t look_around(const struct sl_follow *follow, const struct sl_follow_pkt *pkt,
+static uint64_t look_around(const struct sl_follow *follow, struct sl_follow_pkt *pkt,
 			    const struct sl_place *place, uint64_t tag, uint64_t word)
 {
 	const struct sl_snapshot *snapshot = follow->snapshot;
@@ -175,8 +191,13 @@ static uint64_t look_around(const struct sl_follow *follow, const struct sl_foll
 	for (uint32_t i = 0; i < service->via_count; i++) {
 		const struct sl_pool_view *pool = &snapshot->pools[service->via[i]];
 		uint64_t there = sl_hash_flow(snapshot, pool, pkt->pkt) ^ tag ^ pkt->tag;
+		struct sl_place then;
 
-		word = better_of(follow, pkt, place, pool, there, word);
+		if (!pool->words)
+			continue;
+		sl_place_find_slot(follow, pool, sl_hash_slot(snapshot, pool, pkt->pkt), &then);
+		then.since_ms = SL_MIN(then.since_ms, service->since_ms);
+		word = better_of(follow, pkt, &then, pool, there, word);
 	}
 	return word;
 }
@@ -270,7 +291,8 @@ follow_new(struct sl_follow *follow, struct sl_follow_pkt *pkt, const struct sl_
 	   const struct known *known, const bool writes)
 {
 	bool begins = sl_follow_begins(pkt->pkt);
-	bool enters = begins || pkt->pool->tracking == SL_TRACKING_FULL;
+	bool enters =
+		begins || pkt->pool->tracking == SL_TRACKING_FULL || place->closing || pkt->orphan;
 
 	pkt->node = new_node(follow, pkt, place, writes);
 	if (!writes || !enters)
@@ -325,7 +347,7 @@ static inline struct sl_flow_entry *find(const struct sl_flow_table *table,
 
 /* What the tables know under a tag. */
 static inline __attribute__((always_inline)) void recall(const struct sl_follow *follow,
-							 const struct sl_follow_pkt *pkt,
+							 struct sl_follow_pkt *pkt,
 							 const struct sl_place *place, uint64_t tag,
 							 struct known *known, const bool writes)
 {
@@ -337,14 +359,14 @@ static inline __attribute__((always_inline)) void recall(const struct sl_follow 
 		writes ? (known->entry ? known->entry->word : 0) : sl_flow_table_read(table, tag);
 	if (!is_usable(follow, pkt, place, known->word))
 		known->word = 0;
-	if (place->unsettled || pkt->pool->tracking == SL_TRACKING_FULL)
+	if (place->since_ms != SL_PLACE_SETTLED)
 		known->word = look_around(follow, pkt, place, tag, known->word);
 }
 
 /* An unknown flow, or a connection beginning on ports that may have a live one already: it may be
  * known beside. What is not known and does not fit is to be entered there. */
 static inline __attribute__((always_inline)) void
-recall_beside(const struct sl_follow *follow, const struct sl_follow_pkt *pkt,
+recall_beside(const struct sl_follow *follow, struct sl_follow_pkt *pkt,
 	      const struct sl_place *place, struct known *known, const bool writes)
 {
 	bool begun = known->word && sl_flow_kind(known->word) == SL_FLOW_BEGUN;
@@ -412,6 +434,7 @@ follow_all(struct sl_follow *follow, struct sl_follow_pkt *pkts, uint32_t count,
 		pkts[n].tag = sl_hash_flow(follow->snapshot, pkts[n].pool, pkts[n].pkt);
 		sl_flow_table_prefetch(pkts[n].pool->flow_tables[core], pkts[n].tag);
 		pkts[n].entry = NULL;
+		pkts[n].orphan = false;
 	}
 	for (uint32_t n = 0; n < count && writes; n++)
 		pkts[n].entry = sl_flow_table_peek(pkts[n].pool->flow_tables[core], pkts[n].tag);

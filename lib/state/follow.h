@@ -51,6 +51,7 @@ struct sl_follow_pkt {
 	uint32_t service;		 /* index */
 	uint8_t i;			 /* the caller's: its place in the burst */
 	bool settled;			 /* slot and service */
+	bool orphan; /* what passes find: an entry says that its node died; that node may come back */
 	/* what passes find */
 	uint64_t tag;		     /* sl_hash_flow() */
 	struct sl_flow_entry *entry; /* where the first bucket had it; NULL: it had not */

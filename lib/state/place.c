@@ -4,26 +4,39 @@
 
 #include "state/hash.h"
 #include "state/pool_memory.h"
+#include "state/slots.h"
 
 /* ---- slots and services -------------------------------------------------------------------------
  */
 
-static void find_slot(const struct sl_follow *follow, const struct sl_pool_view *pool,
-		      uint64_t hash, struct sl_place *place)
+static bool is_closing(const struct sl_follow *follow, uint64_t open_until_ms)
+{
+	return follow->now_ms >= open_until_ms &&
+	       follow->now_ms < open_until_ms + SL_SETTLE_MARGIN_MS;
+}
+
+void sl_place_find_slot(const struct sl_follow *follow, const struct sl_pool_view *pool,
+			uint64_t hash, struct sl_place *place)
 {
 	uint32_t slot = (uint32_t)(hash >> pool->shift);
 	uint32_t word = pool->words[slot];
 
-	*place = (struct sl_place){
-		.node = word & SL_SLOT_NODE, .lent = word & SL_SLOT_LENT, .slot = slot};
+	*place = (struct sl_place){.node = word & SL_SLOT_NODE,
+				   .lent = word & SL_SLOT_LENT,
+				   .slot = slot,
+				   .since_ms = SL_PLACE_SETTLED};
 	if (word & SL_SLOT_OPEN) {
 		const struct sl_open_slot *open = &pool->open[word & SL_SLOT_NODE];
 
 		place->node = open->node;
 		place->lent = open->lent;
 		place->unsettled = true;
+		place->since_ms = open->since_ms;
+		place->closing = is_closing(follow, open->open_until_ms);
 		if (sl_place_keeps(follow, open->prior))
 			place->of_slot = (struct sl_prior){open->prior, open->open_until_ms};
+	} else if (pool->tracking == SL_TRACKING_FULL) {
+		place->since_ms = 0;
 	}
 }
 
@@ -35,10 +48,12 @@ static void find_service(const struct sl_follow *follow, const struct sl_service
 	struct sl_place old;
 	uint32_t node;
 
+	place->since_ms = SL_MIN(place->since_ms, service->since_ms);
+	place->closing |= is_closing(follow, service->open_until_ms);
 	place->unsettled = true;
 	if (!prior->words)
 		return;
-	find_slot(follow, prior, sl_hash_slot(follow->snapshot, prior, pkt), &old);
+	sl_place_find_slot(follow, prior, sl_hash_slot(follow->snapshot, prior, pkt), &old);
 	node = follow->now_ms < old.of_slot.until_ms ? old.of_slot.node : old.node;
 	if (sl_place_keeps(follow, node))
 		place->of_service = (struct sl_prior){node, service->open_until_ms};
@@ -50,7 +65,7 @@ void sl_place_find(const struct sl_follow *follow, const struct sl_follow_pkt *p
 	const struct sl_service_view *service = &follow->snapshot->services[pkt->service];
 	const struct sl_prior *prior = &place->of_service;
 
-	find_slot(follow, pkt->pool, pkt->hash, place);
+	sl_place_find_slot(follow, pkt->pool, pkt->hash, place);
 	if (service->prior_pool != SL_SERVICE_NONE)
 		find_service(follow, service, pkt->pkt, place);
 	if (place->of_slot.node && follow->now_ms >= place->of_service.until_ms)

@@ -22,16 +22,22 @@ struct sl_prior {
 	uint64_t until_ms;
 };
 
+#define SL_PLACE_SETTLED UINT64_MAX
+
 /* What the packet's slot and service say. */
 struct sl_place {
 	uint32_t node; /* for new flows */
 	uint32_t lent; /* SL_SLOT_LENT or 0 */
 	uint32_t slot;
-	bool unsettled; /* entries may name other nodes than node */
+	bool unsettled;
+	uint64_t since_ms; /* entries used since then count, and those of beginnings; SETTLED: those
+			      that name node */
 	struct sl_prior of_slot, of_service;
 	uint32_t prior; /* for unknown flows while open; else where they may have been before */
 	bool open;
-	bool held; /* open beyond its time */
+	bool held;    /* open beyond its time */
+	bool closing; /* closed so lately that control may not have known when it moved the slot
+			 again: flows that are new now are entered, too */
 };
 
 /* Whether live flows of the node stay with it. */
@@ -46,6 +52,10 @@ static inline bool sl_place_is_pointed(const struct sl_follow *follow,
 {
 	return follow->snapshot->services[pkt->service].prior_pool != SL_SERVICE_NONE;
 }
+
+/* The slot of a hash in any pool, without the service. */
+void sl_place_find_slot(const struct sl_follow *follow, const struct sl_pool_view *pool,
+			uint64_t hash, struct sl_place *place);
 
 void sl_place_find(const struct sl_follow *follow, const struct sl_follow_pkt *pkt,
 		   struct sl_place *place);

@@ -64,29 +64,35 @@ static void move_slot(const struct sl_slots_move *move, struct state *state, uin
 		if (!move->open_ms || !keeps(move, before))
 			return;
 		state->unsettled = true;
+		open->since_ms = move->since_ms;
 		open->prior = before;
 		open->open_until_ms = now + move->open_ms;
 	} else if (now >= open->open_until_ms) {
 		open->prior = before;
 		open->open_until_ms = now + move->open_ms;
-	} else if (open->node == open->prior) {
+	} else if (open->node == open->prior && move->since_ms == now) {
+		/* With full tracking it stays open: who chooses for each new flow can tell unknown
+		 * ones from new ones by that alone. */
 		open->open_until_ms = now;
 	}
 	open->moved_at_ms = now;
 }
 
-/* A slot that stays where it is. */
+/* A slot that stays where it is. One that is unsettled, but no more open, opens like a settled one:
+ * its unknown flows are its node's, too. */
 static void rest_slot(const struct sl_slots_move *move, struct state *state)
 {
 	struct sl_open_slot *open = &state->open;
 
-	if (state->unsettled || move->rest == SL_SLOTS_REST)
+	if (move->rest == SL_SLOTS_REST ||
+	    (state->unsettled &&
+	     (move->rest == SL_SLOTS_UNSETTLE || move->now_ms < open->open_until_ms)))
 		return;
+	if (!state->unsettled)
+		open->since_ms = move->since_ms;
 	state->unsettled = true;
 	open->prior = open->node;
-	open->open_until_ms = move->now_ms;
-	if (move->rest == SL_SLOTS_OPEN)
-		open->open_until_ms += move->open_ms;
+	open->open_until_ms = move->now_ms + (move->rest == SL_SLOTS_OPEN ? move->open_ms : 0);
 	open->moved_at_ms = move->now_ms;
 }
 
@@ -288,6 +294,8 @@ int sl_service_view_point(struct sl_service_view *view, uint32_t pool, uint64_t 
 	rc = add_via(view, view->pool);
 	if (rc)
 		return rc;
+	if (settled)
+		view->since_ms = now_ms;
 	if (settled || now_ms >= view->open_until_ms) {
 		view->prior_pool = view->pool;
 		view->open_until_ms = now_ms + open_ms;

@@ -31,8 +31,9 @@
 /* What becomes of settled slots that do not move. */
 enum sl_slots_rest {
 	SL_SLOTS_REST = 0, /* they stay settled */
-	/* Full tracking gives way to transition tracking: the flow tables know flows whose node is
-	 * not their slot's; every slot is unsettled until they are gone. */
+	/* Full tracking begins, and entries left behind must not count; or it gives way to transition
+	 * tracking, and the flow tables know flows whose node is not their slot's: every slot is
+	 * unsettled until they are gone. */
 	SL_SLOTS_UNSETTLE = 1,
 	/* A scheduler that chooses for each new flow takes over from one that fills slots: every
 	 * slot opens, prior = node, until the flows that are there are known. */
@@ -50,6 +51,10 @@ struct sl_slots_move {
 		open_ms; /* the longest idle timeout concerned; 0: moves do not open (no tracking, or
 			     every flow is tracked) */
 	enum sl_slots_rest rest;
+	/* Flow table entries used since then are those of living flows: now_ms with transition
+	 * tracking, whose settled slots leave entries behind; with full tracking when it began, 0:
+	 * always. */
+	uint64_t since_ms;
 };
 
 /* The table after the move. *after may be before (one more reference) when nothing changes. */

@@ -99,8 +99,9 @@ _Static_assert(SL_NODE_INDEX_MAX <= SL_SLOT_NODE, "a node index fits a slot word
 struct sl_open_slot {
 	uint32_t node, prior; /* node indices */
 	uint64_t open_until_ms, moved_at_ms;
-	uint32_t slot; /* which slot this is, for the cores' stamps */
-	uint32_t lent; /* SL_SLOT_LENT or 0 */
+	uint64_t since_ms; /* unsettled: of entries used before, only those of beginnings count */
+	uint32_t slot;	   /* which slot this is, for the cores' stamps */
+	uint32_t lent;	   /* SL_SLOT_LENT or 0 */
 };
 
 struct sl_slot_table {
@@ -156,7 +157,7 @@ _Static_assert(sizeof(struct sl_pool_view) == 2 * SL_CACHE_LINE, "two cache line
 /* sl_service_view.flags */
 #define SL_SERVICE_NAMES_ADDRESS 0x01 /* not `any` */
 
-#define SL_SERVICE_VIA_MAX 7 /* pools a service was pointed at since it was last settled */
+#define SL_SERVICE_VIA_MAX 5 /* pools a service was pointed at since it was last settled */
 
 /* What becomes of echo requests that the service would take and whose address we answer for. */
 enum sl_service_echo {
@@ -170,6 +171,7 @@ struct sl_service_view {
 	uint32_t prior_pool; /* SL_SERVICE_NONE, or the pool whose answer is the prior while open */
 	uint64_t open_until_ms;
 	uint64_t moved_at_ms;
+	uint64_t since_ms;  /* as in sl_open_slot */
 	uint16_t flags;	    /* SL_SERVICE_ */
 	uint16_t mss_clamp; /* 0: none */
 	uint8_t echo;	    /* enum sl_service_echo */

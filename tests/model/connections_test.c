@@ -24,7 +24,7 @@
 #define TCP_IDLE_MS    90000
 #define UDP_IDLE_MS    30000
 #define CORES	       3
-#define SLOTS	       256
+#define SLOTS	       2048 /* few flows a slot, so that none hides what another one needs */
 #define POOL_NODES     6
 #define FLOWS	       12000 /* at a time */
 #define STEPS	       4000
@@ -63,7 +63,8 @@ static uint32_t spread[SPREAD_GROUPS];
 static uint32_t words[WORLD_POOLS][SLOTS], undo[WORLD_POOLS][SLOTS];
 static bool takes[1 + WORLD_POOLS * POOL_NODES], keeps[1 + WORLD_POOLS * POOL_NODES];
 static uint32_t step, tuples, broken, births, packets;
-static bool expect_broken, quiet;
+static uint32_t modes[WORLD_POOLS]; /* see track() */
+static bool expect_broken, quiet, mixed;
 
 static uint32_t below(uint32_t bound)
 {
@@ -278,17 +279,23 @@ static void live(uint32_t index)
 	}
 }
 
-/* Flows of a node that died have died with it; they go on as new ones. */
+/* Flows of a node that died have died with it: clients come again, some with the same ports. */
 static void bury(uint32_t node)
 {
-	for (uint32_t i = 0; i < FLOWS; i++)
-		if (flows[i].state && flows[i].node == node) {
-			flows[i].tuple = tuples++;
-			flows[i].state = FLOW_NEW;
-			flows[i].lingers = false;
-			flows[i].syn_ms = 0;
-			flows[i].retries = flows[i].packets = 0;
+	for (uint32_t i = 0; i < FLOWS; i++) {
+		struct flow *flow = &flows[i];
+
+		if (!flow->state || flow->node != node)
+			continue;
+		flow->state = FLOW_NEW;
+		flow->lingers = true;
+		flow->retries = flow->packets = 0;
+		if (chance(2)) {
+			flow->tuple = tuples++;
+			flow->lingers = false;
+			flow->syn_ms = flow->spoofed_ms = 0;
 		}
+	}
 }
 
 /* ---- changes ------------------------------------------------------------------------------------
@@ -336,6 +343,8 @@ static void move_back(uint32_t pool)
 	world_move(&world, pool, words[pool]);
 }
 
+static void track(uint32_t pool);
+
 static void set_node(uint32_t pool, uint32_t node, bool take, bool keep)
 {
 	takes[node] = take;
@@ -343,8 +352,24 @@ static void set_node(uint32_t pool, uint32_t node, bool take, bool keep)
 	world_node_flags(&world, node,
 			 (uint8_t)((take ? SL_NODE_TAKES : 0) | (keep ? SL_NODE_KEEPS : 0)));
 	move(pool, 0);
+	if (modes[pool] == 2)
+		track(pool);
 	if (!keep)
 		bury(node);
+}
+
+/* By slots with transition tracking, by slots with full tracking, or node by node in turn. */
+static void track(uint32_t pool)
+{
+	struct sl_sched_node nodes[POOL_NODES];
+	uint32_t count = 0;
+
+	for (uint32_t node = 1 + pool * POOL_NODES; node <= (pool + 1) * POOL_NODES; node++)
+		if (takes[node])
+			nodes[count++] = (struct sl_sched_node){
+				.index = node, .weight = SL_WEIGHT_UNIT, .seed = node};
+	world_track(&world, pool, modes[pool] ? SL_TRACKING_FULL : SL_TRACKING_TRANSITION,
+		    modes[pool] == 2 ? nodes : NULL, count);
 }
 
 static void change(void)
@@ -365,6 +390,9 @@ static void change(void)
 	} else if (kind < 8) {
 		if (takes[node] && taker_count(pool) > 2)
 			set_node(pool, node, false, false);
+	} else if (mixed && kind < 9) {
+		modes[pool] = below(3);
+		track(pool);
 	} else if (world.snapshot->services[0].via_count < SL_SERVICE_VIA_MAX) {
 		world_point(&world, 0, pool);
 	}
@@ -483,6 +511,7 @@ static void set_up(uint64_t seed, uint32_t flow_entries)
 	world_commit(&world, copy);
 	for (uint32_t node = 1; node <= WORLD_POOLS * POOL_NODES; node++)
 		takes[node] = keeps[node] = true;
+	memset(modes, 0, sizeof(modes));
 	for (uint32_t i = 0; i < FLOWS; i++)
 		be_born(i);
 }
@@ -512,23 +541,29 @@ static void check_counts(void)
 
 static void check_settled(void)
 {
-	for (uint32_t pool = 0; pool < WORLD_POOLS; pool++) {
-		struct sl_flow_counts counts;
-
-		sl_pool_memory_count(world.snapshot->pools[pool].memory, &counts);
+	for (uint32_t pool = 0; pool < WORLD_POOLS; pool++)
 		if (world_open_slots(&world, pool))
 			report("slots do not settle", NULL, world_open_slots(&world, pool));
-		if (counts.tracked)
-			report("flows are remembered for ever", NULL, (uint32_t)counts.tracked);
-	}
 	if (world.snapshot->services[0].prior_pool != SL_SERVICE_NONE)
 		report("a service does not settle", NULL, 0);
 }
 
-/* Strangers go on as long as they like: slots settle all the same. */
+static void check_forgotten(void)
+{
+	struct sl_flow_counts counts;
+
+	for (uint32_t pool = 0; pool < WORLD_POOLS; pool++) {
+		sl_pool_memory_count(world.snapshot->pools[pool].memory, &counts);
+		if (counts.tracked)
+			report("flows are remembered for ever", NULL, (uint32_t)counts.tracked);
+	}
+}
+
+/* Strangers, and errors about flows that are gone, go on as long as they like: slots settle all the
+ * same. */
 static void fall_quiet(void)
 {
-	struct flow late[64];
+	struct flow late[512];
 
 	quiet = true;
 	memcpy(late, flows, sizeof(late));
@@ -541,14 +576,17 @@ static void fall_quiet(void)
 			if (step % 7 == 0 && late[i].node)
 				send_by(below(CORES), world_error(packet_of(&late[i], 0)));
 	}
-	for (uint32_t end = step + 1000; step < end;)
-		pass_step();
 	check_settled();
+	for (uint32_t end = step + 2000; step < end;)
+		pass_step();
+	check_forgotten();
 }
 
-static void run(uint64_t seed, uint32_t flow_entries)
+static void run(uint64_t seed, uint32_t flow_entries, bool modes_change)
 {
 	uint32_t before = broken;
+
+	mixed = modes_change;
 
 	births = packets = 0;
 	set_up(seed, flow_entries);
@@ -564,8 +602,9 @@ static void run(uint64_t seed, uint32_t flow_entries)
 	fall_quiet();
 	check_counts();
 	world_fini(&world);
-	printf("seed %llu: %u flows, %u packets, %u broken\n", (unsigned long long)seed, births,
-	       packets, broken - before);
+	printf("seed %llu: %u flows, %u packets, tracking %s, %u broken\n",
+	       (unsigned long long)seed, births, packets, mixed ? "changing" : "transition",
+	       broken - before);
 }
 
 /* ---- tables that are too small for a while ------------------------------------------------------
@@ -595,6 +634,8 @@ static void run_small(uint64_t seed)
 		move(0, 2);
 		for (uint32_t i = 0; i < 3000; i++)
 			send_by(i % CORES, world_udp(STRANGER_FIRST + round * 10000 + i));
+		for (uint32_t end = step + 50; step < end;)
+			pass_step();
 		for (uint32_t i = 0; i < SMALL_FLOWS; i++)
 			send_on(&flows[i], SL_TCP_ACK);
 		for (uint32_t time = 0; time < 3; time++) {
@@ -622,7 +663,8 @@ int main(int argc, char **argv)
 	}
 	for (uint64_t n = 0; n < seeds; n++) {
 		run_small(seed + n);
-		run(seed + n, 1 << 15);
+		run(seed + n, 1 << 15, false);
+		run(seed + n, 1 << 16, true);
 	}
 	if (expect_broken)
 		printf("nothing is broken, though a rule is missing\n");

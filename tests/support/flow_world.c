@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "sched/pick.h"
+
 #define PROTOCOL_TCP 6
 #define PROTOCOL_UDP 17
 
@@ -150,22 +152,84 @@ void world_node_flags(struct world *world, uint32_t node, uint8_t flags)
 	world_commit(world, copy);
 }
 
-void world_move(struct world *world, uint32_t pool, const uint32_t *words)
+/* Whether some unsettled service goes by what the pool says. */
+static bool is_prior(const struct sl_snapshot *snapshot, uint32_t pool)
 {
-	struct sl_snapshot *copy = world_edit(world);
+	for (uint32_t i = 0; i < snapshot->service_count; i++)
+		if (snapshot->services[i].prior_pool == pool)
+			return true;
+	return false;
+}
+
+static uint64_t since_of(const struct world *world, uint32_t pool)
+{
+	return world->full_since_ms[pool] ? world->full_since_ms[pool] : world->now_ms;
+}
+
+/* As control has it: moves open; with full tracking only until every flow is known, and while a
+ * service that was pointed elsewhere goes by the pool. */
+static void move_slots(struct world *world, struct sl_snapshot *copy, uint32_t pool,
+		       const uint32_t *words, enum sl_slots_rest rest, uint64_t since_ms)
+{
 	struct sl_pool_view *view = &copy->pools[pool];
+	uint64_t full_since = world->full_since_ms[pool];
+	bool opens = !full_since || world->now_ms < full_since + view->idle_ms_tcp ||
+		     is_prior(copy, pool);
 	struct sl_slot_table *after;
-	struct sl_slots_move move = {
-		.before = view->slots,
-		.memory = view->memory,
-		.snapshot = copy,
-		.words = words,
-		.count = world->slot_count,
-		.now_ms = world->now_ms,
-		.open_ms = view->tracking == SL_TRACKING_TRANSITION ? view->idle_ms_tcp : 0};
+	struct sl_slots_move move = {.before = view->slots,
+				     .memory = view->memory,
+				     .snapshot = copy,
+				     .words = words,
+				     .count = world->slot_count,
+				     .now_ms = world->now_ms,
+				     .open_ms = opens ? view->idle_ms_tcp : 0,
+				     .rest = rest,
+				     .since_ms = since_ms};
 
 	must(sl_slots_move(&move, &after) == 0, "move");
 	sl_pool_view_set_slots(view, after);
+}
+
+void world_move(struct world *world, uint32_t pool, const uint32_t *words)
+{
+	struct sl_snapshot *copy = world_edit(world);
+
+	move_slots(world, copy, pool, words, SL_SLOTS_REST, since_of(world, pool));
+	world_commit(world, copy);
+}
+
+void world_track(struct world *world, uint32_t pool, enum sl_tracking tracking,
+		 const struct sl_sched_node *nodes, uint32_t node_count)
+{
+	struct sl_snapshot *copy = world_edit(world);
+	struct sl_pool_view *view = &copy->pools[pool];
+	enum sl_slots_rest rest = SL_SLOTS_REST;
+	uint64_t since_ms = since_of(world, pool);
+	struct sl_pick_view *picks = NULL;
+	struct sl_pool_pick *owner = NULL;
+	uint32_t *words = calloc(world->slot_count, sizeof(*words));
+
+	must(words, "memory");
+	if (nodes) {
+		must(sl_pick_build(SL_SCHED_WRR, nodes, node_count, NULL, &picks) == 0, "picks");
+		must(sl_pool_pick_create(picks, &owner) == 0, "picks");
+	}
+	sl_pool_view_set_pick(view, owner);
+	if (view->tracking != tracking)
+		rest = SL_SLOTS_UNSETTLE;
+	if (nodes && !(view->flags & SL_POOL_PICKS))
+		rest = SL_SLOTS_OPEN;
+	if (tracking != SL_TRACKING_FULL)
+		world->full_since_ms[pool] = 0;
+	else if (!world->full_since_ms[pool])
+		world->full_since_ms[pool] = world->now_ms;
+	view->flags = nodes ? SL_POOL_PICKS : 0;
+	view->tracking = (uint8_t)tracking;
+	for (uint32_t slot = 0; slot < world->slot_count; slot++)
+		words[slot] = sl_slots_node(view->slots, slot);
+	if (rest != SL_SLOTS_REST)
+		move_slots(world, copy, pool, words, rest, since_ms);
+	free(words);
 	world_commit(world, copy);
 }
 

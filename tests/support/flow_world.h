@@ -28,6 +28,8 @@ struct world {
 	uint32_t core_count;
 	uint64_t now_ms;
 	uint32_t slot_count;
+	uint64_t full_since_ms
+		[WORLD_POOLS]; /* since when the pool tracks every flow; 0: it does not */
 	/* With lags set, a core goes on with the snapshot it has until world_catch_up(). */
 	bool lags;
 	struct sl_snapshot *seen[WORLD_CORES];
@@ -51,6 +53,10 @@ void world_catch_up(struct world *world, uint32_t core);
 /* What an operator does: the flags of a node (not the slots), the words of a pool. */
 void world_node_flags(struct world *world, uint32_t node, uint8_t flags);
 void world_move(struct world *world, uint32_t pool, const uint32_t *words);
+/* What the pool tracks from now on; picks: nodes chosen in turn for each new flow, out of `nodes`
+ * (NULL: by slots). Slots open or are unsettled as control has it. */
+void world_track(struct world *world, uint32_t pool, enum sl_tracking tracking,
+		 const struct sl_sched_node *nodes, uint32_t node_count);
 /* All slots to one node. */
 void world_move_all(struct world *world, uint32_t pool, uint32_t node);
 void world_point(struct world *world, uint32_t service, uint32_t pool);

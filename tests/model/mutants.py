@@ -1,0 +1,108 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Takes one rule out of a source: what tests/model/connections_test must notice.
+
+    mutants.py --list                   a line each: name, source under lib/state
+    mutants.py NAME SOURCE OUTPUT       writes SOURCE without the rule to OUTPUT
+
+The text that makes the rule must be there exactly once; otherwise the rule has moved, and its entry
+here with it."""
+
+import sys
+
+MUTANTS = {
+    "beginnings_are_not_entered_in_settled_slots": (
+        "follow.c", "bool enters =\n\t\tbegins ||", "bool enters =\n\t\t(begins && place->unsettled) ||"),
+    "flows_new_just_after_the_close_are_not_entered": (
+        "follow.c", "|| place->closing ||", "||"),
+    "flows_of_dead_nodes_are_not_entered": (
+        "follow.c", "\tpkt->orphan = true;", "\tpkt->orphan = false;"),
+    "sequence_numbers_are_not_checked": (
+        "follow.c", "return ahead <= SL_FOLLOW_SEQ_REACH;", "return true || ahead;"),
+    "other_cores_are_not_asked": (
+        "follow.c", "if (pkt->pool->memory->table_count > 1)\n\t\tword = better_of",
+        "if (false)\n\t\tword = better_of"),
+    "own_entries_are_believed_however_old": (
+        "follow.c", "return word && fits(pkt, word) &&\n\t       sl_flow_age(&follow->clock, word)"
+        " <= SL_FOLLOW_FRESH_TICKS;", "return word && fits(pkt, word) && follow;"),
+    "unknown_flows_are_not_entered": (
+        "follow.c", "bool entered = !writes || enter(", "bool entered = !writes || !begins || enter("),
+    "beginnings_are_not_entered_in_open_slots": (
+        "follow.c", "bool entered = !writes || enter(", "bool entered = !writes || begins || enter("),
+    "entries_of_dead_nodes_count": (
+        "follow.c", "\tif (sl_place_keeps(follow, sl_flow_node(word)))\n\t\treturn true;",
+        "\tif (follow)\n\t\treturn true;"),
+    "entries_left_from_settled_times_count": (
+        "follow.c", "return sl_flow_kind(word) == SL_FLOW_BEGUN ||\n",
+        "return sl_flow_kind(word) != SL_FLOW_FREE ||\n"),
+    "closed_ports_do_not_begin_anew": (
+        "follow.c", "return sl_flow_kind(word) == SL_FLOW_CLOSING && is_tcp(pkt)",
+        "return !word && is_tcp(pkt)"),
+    "a_live_flow_is_not_entered_beside_a_beginning": (
+        "follow.c", "\t\trecall_beside(follow, pkt, &place, &known, writes);", "\t\t(void)recall_beside;"),
+    "quic_flows_stay_beginnings": (
+        "follow.c", "kind = sl_follow_begins(p) ? kind : SL_FLOW_LIVE;", "(void)kind;"),
+    "data_does_not_make_a_closing_connection_live": (
+        "follow.c", "(kind != SL_FLOW_CLOSING || has_data(p))", "(kind != SL_FLOW_CLOSING || (has_data(p) && false))"),
+    "tables_of_former_pools_are_not_asked": (
+        "follow.c", "word = better_of(follow, pkt, &then, pool, there, word);", "(void)there;"),
+    "icmp_errors_refresh_entries": (
+        "follow.c", "if (!writes || (pkt->pkt->flags & SL_PKT_ICMP_ERROR))", "if (!writes)"),
+    "unknown_flows_go_to_the_new_node": (
+        "place.c", "place->open = follow->now_ms < prior->until_ms;", "place->open = false;"),
+    "slots_are_not_stamped": (
+        "place.c", "\tstamp(&pkt->pool->stamps[follow->core->index][place->slot].away, "
+        "follow->now_ms);", ""),
+    "services_are_not_stamped": (
+        "place.c", "\t\tstamp(&follow->core->stats->service_stamps[pkt->service].away, "
+        "follow->now_ms);", "\t\treturn;"),
+    "refused_flows_do_not_hold_the_slot_open": (
+        "place.c", "\tstamp(&pkt->pool->stamps[follow->core->index][place->slot].refused, "
+        "follow->now_ms);", ""),
+    "the_prior_changes_while_open": (
+        "slots.c", "} else if (now >= open->open_until_ms) {", "} else if (true) {"),
+    "slots_do_not_open_anew": (
+        "slots.c", "} else if (now >= open->open_until_ms) {", "} else if (false) {"),
+    "slots_settle_soon_after_they_moved": (
+        "slots.c", "\t    !is_old(open->moved_at_ms, now_ms, idle_ms))\n\t\treturn true;",
+        "\t    false)\n\t\treturn true;"),
+    "slots_settle_in_spite_of_stamps": (
+        "slots.c", "if (away && !is_old((uint64_t)away << SL_TICK_SHIFT, now_ms, idle_ms))\n"
+        "\t\t\treturn true;", "(void)away;"),
+    "slots_settle_when_one_core_agrees": (
+        "slots.c", "\tfor (uint32_t i = 0; memory && i < memory->core_count; i++) {\n"
+        "\t\tuint32_t away", "\tfor (uint32_t i = 0; memory && i < 1; i++) {\n\t\tuint32_t away"),
+    "the_prior_of_a_service_changes_while_open": (
+        "slots.c", "if (settled || now_ms >= view->open_until_ms) {", "if (settled || true) {"),
+    "services_settle_in_spite_of_stamps": (
+        "slots.c", "(away && !is_old((uint64_t)away << SL_TICK_SHIFT, now_ms, idle_ms)) ||",
+        "(false && away) ||"),
+    "live_entries_make_room": (
+        "flow_table.c", "if (sl_flow_kind(entry->word) == SL_FLOW_BEGUN &&", "if (true &&"),
+    "closing_entries_live_no_longer_than_beginnings": (
+        "flow_table.c", "ticks_of(SL_MIN(SL_FLOW_CLOSING_MS, longest));",
+        "ticks_of(SL_MIN(SL_FLOW_BEGUN_MS, longest));"),
+    "ages_begin_anew_too_early": (
+        "flow_table.c", "ticks_of(SL_MIN(idle[class], longest));",
+        "ticks_of(SL_MIN(idle[class], longest) / 2);"),
+}
+
+
+def main(arguments):
+    if arguments == ["--list"]:
+        for name, (source, _, _) in MUTANTS.items():
+            print(name, source)
+        return 0
+    name, source, output = arguments
+    _, rule, without = MUTANTS[name]
+    with open(source, encoding="utf-8") as file:
+        text = file.read()
+    if text.count(rule) != 1:
+        print(f"{source}: the rule of {name} stands there {text.count(rule)} times", file=sys.stderr)
+        return 1
+    with open(output, "w", encoding="utf-8") as file:
+        file.write(text.replace(rule, without))
+    return 0
+
+
+sys.exit(main(sys.argv[1:]))
