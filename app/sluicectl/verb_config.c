@@ -121,7 +121,11 @@ int verb_apply(struct command *command)
 
 int verb_check(struct command *command)
 {
-	return send_config(command, "config.check");
+	int rc = send_config(command, "config.check");
+
+	if (rc == EXIT_DONE && !command->json)
+		printf("%s: valid, nothing was changed\n", command->words[0]);
+	return rc;
 }
 
 int verb_diff(struct command *command)

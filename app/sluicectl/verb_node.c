@@ -64,6 +64,8 @@ void show_change(const struct command *command, const json_t *result)
 
 	json_array_foreach(json_object_get(result, "changes"), i, line)
 		printf("%s\n", json_string_value(line));
+	if (json_object_get(result, "changes") && i == 0)
+		printf("nothing differs\n");
 	printf("generation %lld%s\n", get_integer(result, "generation"),
 	       command_option(command, "dry-run") ? " (nothing was changed: dry run)" : "");
 	json_object_foreach(json_object_get(result, "moved_slots"), pool, moved)

@@ -455,6 +455,17 @@ def explain():
               "a frame cut short")
 
 
+@case("explain says what sluice answers itself")
+def explain_own():
+    with Talk(services=[{"name": "one", "address": "192.0.2.10", "pool": "web"}],
+              port={"name": "p0", "device": "net_ring0", "addresses": ["192.0.2.2/24"]}) as talk:
+        from scapy.all import ARP, Ether, ICMP, IP
+        for frame in (Ether(dst="ff:ff:ff:ff:ff:ff") / ARP(psrc="192.0.2.1", pdst="192.0.2.10"),
+                      Ether() / IP(src="192.0.2.1", dst="192.0.2.10") / ICMP()):
+            equal(talk.session.result("explain", frame=bytes(frame).hex()), {"punted": "sluice"},
+                  frame.summary())
+
+
 @case("explain --pcap agrees with explain by words")
 def explain_pcap():
     with Talk() as talk:
