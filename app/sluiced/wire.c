@@ -307,7 +307,6 @@ void wire_model_options(struct wire *wire, struct sl_model_options *options)
 	options->tsc_hz = rte_get_tsc_hz();
 	for (uint32_t p = 0; p < wire->port_count; p++) {
 		options->ports[p].mac = wire->ports[p].mac;
-		options->ports[p].reads_capture = wire->ports[p].is_capture;
 		options->ports[p].kernel = wire->kernel[p];
 	}
 	options->hooks = (struct sl_model_hooks){

@@ -265,11 +265,6 @@ int sl_model_change(struct sl_model *model, const struct sl_change *change, bool
 /* ---- life of the model --------------------------------------------------------------------------
  */
 
-struct first {
-	const struct sl_conf *conf;
-	const struct sl_image *kept;
-};
-
 static int make_first(struct sl_edit *edit)
 {
 	int status = sl_apply_make(edit, edit->change->conf, edit->change->image);

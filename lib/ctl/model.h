@@ -34,7 +34,6 @@ struct sl_model;
 
 struct sl_model_port {
 	struct sl_mac mac;
-	bool reads_capture;
 	uint8_t kernel; /* index of the port that leads to the kernel, where `punt` is kernel */
 };
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ctl/body.h"
+#include "ctl/schedule.h"
 #include "state/pool_memory.h"
 #include "state/slots.h"
 
@@ -137,29 +138,32 @@ static enum verdict judge(struct sl_model *model, const struct sl_image_pool *po
 	return STAYS;
 }
 
-static void carry_out(struct sl_edit *edit, struct sl_image_pool *pool, uint32_t n,
-		      enum verdict verdict)
+static int carry_out(struct sl_edit *edit, struct sl_image_pool *pool, uint32_t n,
+		     enum verdict verdict)
 {
 	struct sl_image_node *node = &pool->nodes[n];
 
 	switch (verdict) {
 	case STAYS:
-		return;
+		break;
 	case IS_CUT:
 		node->cut = true;
 		node->drained = true;
 		node->deadline_ms = 0;
 		sl_edit_node_why(edit, node, "deadline, its last flows are cut");
-		return;
+		break;
 	case IS_DRAINED:
 		node->drained = true;
 		node->deadline_ms = 0;
 		sl_edit_node_why(edit, node, "no flows left");
-		return;
+		break;
 	case IS_GONE:
+		if (sl_schedule_forget(pool, node->index) < 0)
+			return -ENOMEM;
 		sl_image_node_remove(pool, n);
-		return;
+		break;
 	}
+	return 0;
 }
 
 /* With an edit the verdicts are carried out, without one they are only looked for. */
@@ -182,9 +186,7 @@ static int go_over_pool(struct sl_model *model, struct sl_edit *edit, const stru
 		if (!edit)
 			continue;
 		own = sl_image_pool_edit(edit->image, place);
-		if (own)
-			carry_out(edit, own, n, verdict);
-		else
+		if (!own || carry_out(edit, own, n, verdict) < 0)
 			status = sl_err_set(edit->err, -ENOMEM, "no memory");
 		pool = own ? own : pool;
 	}

@@ -363,6 +363,13 @@ static void check_pool(uint32_t p, const struct sl_conf_pool *conf,
 			slots[n] += pool->home->word[s] == pool->nodes[n].index;
 	for (uint32_t n = 0; n < conf->node_count; n++)
 		assert_int_equal(slots[n], quotas[n]);
+	for (uint32_t s = 0; s < SLOTS; s++) {
+		bool known = pool->former->word[s] == 0;
+
+		for (uint32_t n = 0; n < pool->node_count && !known; n++)
+			known = pool->nodes[n].index == pool->former->word[s];
+		assert_true(known);
+	}
 	if (!away)
 		assert_memory_equal(pool->home->word, pool->target->word, SLOTS * 4);
 }
