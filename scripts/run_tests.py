@@ -117,7 +117,10 @@ def read_output(result, lines, status):
         elif one:
             seen += 1
             name, _, why = one.group(2).partition("# SKIP")
-            if "# SKIP" in line:
+            if "# SKIP" in line and not name.strip():  # cmocka: its name stands there, its reason before
+                before = lines[number - 1] if number and not CASE.match(lines[number - 1]) else ""
+                result.skipped.append((why.strip(), before.strip(" #") or "no reason given"))
+            elif "# SKIP" in line:
                 result.skipped.append((name.strip(" -#"), why.strip() or "no reason given"))
             elif one.group(1) == "ok":
                 result.passed.append(name.strip())
