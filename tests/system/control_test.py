@@ -461,7 +461,7 @@ def explain_own():
               port={"name": "p0", "device": "net_ring0", "addresses": ["192.0.2.2/24"]}) as talk:
         from scapy.all import ARP, Ether, ICMP, IP
         for frame in (Ether(dst="ff:ff:ff:ff:ff:ff") / ARP(psrc="192.0.2.1", pdst="192.0.2.10"),
-                      Ether() / IP(src="192.0.2.1", dst="192.0.2.10") / ICMP()):
+                      Ether(dst="02:00:00:00:00:05") / IP(src="192.0.2.1", dst="192.0.2.10") / ICMP()):
             equal(talk.session.result("explain", frame=bytes(frame).hex()), {"punted": "sluice"},
                   frame.summary())
 
