@@ -241,7 +241,7 @@ int main(int argc, char **argv)
 	if (rc == EXIT_DONE)
 		rc = command.verb->run(&command);
 	client_close(command.client);
-	if (fflush(stdout) && rc == EXIT_DONE)
-		rc = EXIT_REFUSED;
+	if ((fflush(stdout) || ferror(stdout)) && rc == EXIT_DONE)
+		rc = complain("standard output cannot be written");
 	return rc;
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,25 +42,31 @@ char *read_file(const char *path, size_t *length)
 	return text;
 }
 
+static int write_all(int fd, const char *text, size_t length)
+{
+	while (length > 0) {
+		ssize_t written = write(fd, text, length);
+
+		if (written < 0 && errno != EINTR)
+			return -errno;
+		text += written > 0 ? written : 0;
+		length -= written > 0 ? (size_t)written : 0;
+	}
+	return 0;
+}
+
 /* Writes a new file beside path and gives it the permissions of the old one. */
 static int write_temporary(const char *path, const char *temporary, const char *text, size_t length)
 {
 	struct stat status;
 	int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-	int rc = 0;
+	int rc;
 
 	if (fd < 0)
 		return -errno;
 	if (stat(path, &status) == 0)
 		(void)fchmod(fd, status.st_mode & 07777);
-	while (length > 0 && rc == 0) {
-		ssize_t written = write(fd, text, length);
-
-		if (written < 0 && errno != EINTR)
-			rc = -errno;
-		text += written > 0 ? written : 0;
-		length -= written > 0 ? (size_t)written : 0;
-	}
+	rc = write_all(fd, text, length);
 	if (rc == 0 && fsync(fd))
 		rc = -errno;
 	if (close(fd) && rc == 0)
@@ -67,9 +74,40 @@ static int write_temporary(const char *path, const char *temporary, const char *
 	return rc;
 }
 
+/* The old file or the whole new one, whatever happens. */
+static int replace_file(const char *path, const char *text, size_t length)
+{
+	char temporary[PATH_MAX];
+	int rc;
+
+	if (snprintf(temporary, sizeof(temporary), "%s.%d.tmp", path, (int)getpid()) >=
+	    (int)sizeof(temporary))
+		return -ENAMETOOLONG;
+	rc = write_temporary(path, temporary, text, length);
+	if (rc == 0 && rename(temporary, path))
+		rc = -errno;
+	if (rc && rc != -EEXIST)
+		(void)unlink(temporary);
+	return rc;
+}
+
+/* A device or a pipe stays what it is. */
+static int write_through(const char *path, const char *text, size_t length)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), rc;
+
+	if (fd < 0)
+		return -errno;
+	rc = write_all(fd, text, length);
+	if (close(fd) && rc == 0)
+		rc = -errno;
+	return rc;
+}
+
 int write_file(const char *path, const char *text, size_t length)
 {
-	char temporary[4096];
+	char target[PATH_MAX];
+	struct stat status;
 	int rc;
 
 	if (strcmp(path, "-") == 0) {
@@ -77,17 +115,11 @@ int write_file(const char *path, const char *text, size_t length)
 		return fflush(stdout) ? complain("standard output: %s", strerror(errno))
 				      : EXIT_DONE;
 	}
-	if (snprintf(temporary, sizeof(temporary), "%s.%d.tmp", path, (int)getpid()) >=
-	    (int)sizeof(temporary))
-		return complain("%s: the name is too long", path);
-	rc = write_temporary(path, temporary, text, length);
-	if (rc == 0 && rename(temporary, path))
-		rc = -errno;
-	if (rc) {
-		(void)unlink(temporary);
-		return complain("%s: %s", path, strerror(-rc));
-	}
-	return EXIT_DONE;
+	if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
+		rc = write_through(path, text, length);
+	else
+		rc = replace_file(realpath(path, target) ? target : path, text, length);
+	return rc ? complain("%s: %s", path, strerror(-rc)) : EXIT_DONE;
 }
 
 static json_t *file_params(const char *path)

@@ -641,6 +641,35 @@ def verbs():
         equal(control.ctl(talk.path, "--json", "diff", saved).json()["changes"], [], "saved")
 
 
+@case("a file is replaced whole, also behind a link; a device or a pipe is written to and stays one")
+def saving():
+    with Talk() as talk:
+        real, linked = talk.folder.write("real.yaml", "old"), talk.folder.file("link.yaml")
+        os.symlink(real, linked)
+        for _ in range(2):
+            control.ctl(talk.path, "config", "--save", linked)
+            true(os.path.islink(linked) and "pools" in talk.folder.read("real.yaml"), "the link is gone")
+        if os.geteuid() == 0:
+            full = talk.folder.file("full")
+            os.mknod(full, stat.S_IFCHR | 0o666, os.makedev(1, 7))
+            try:
+                control.ctl(talk.path, "table", "web", "--export", full, status=1)
+            finally:
+                true(stat.S_ISCHR(os.stat(full).st_mode), "the device is gone")
+        text = control.ctl(talk.path, "config", "--save", "/dev/stdout").out
+        equal(text, talk.session.result("config.get")["text"], "through a pipe")
+        control.ctl(talk.path, "config", "--save", talk.folder.file("no/such/folder"), status=1)
+
+
+@case("output that cannot be written is no success")
+def full_output():
+    with Talk() as talk, open("/dev/full", "w", encoding="ascii") as full:
+        for words in (["status"], ["--json", "status"], ["config"], ["table", "web"]):
+            done = subprocess.run([daemon.SLUICECTL, "-s", talk.path, *words], stdout=full,
+                                  stderr=subprocess.PIPE, text=True, check=False)
+            equal(done.returncode, 1, f"status of {words}: {done.stderr}")
+
+
 @case("errors of a file are printed with file, line and column")
 def places():
     with Talk() as talk:
