@@ -410,14 +410,19 @@ static int keep_running_parts(struct sl_edit *edit, struct sl_conf *conf)
 	return 0;
 }
 
+static bool has_other_key(const struct sl_edit *edit, const struct sl_conf *wanted)
+{
+	return wanted->dataplane.hash_key_set &&
+	       memcmp(wanted->dataplane.hash_key, &edit->hash_key, sizeof(edit->hash_key)) != 0;
+}
+
 /* -EPERM when a pool's hash or the hash key differs: every flow may move. So may some with fewer
  * slots. */
 static int check_hash(struct sl_edit *edit, const struct sl_conf *wanted)
 {
 	const struct sl_conf *running = edit->before->conf;
 
-	if (wanted->dataplane.hash_key_set &&
-	    memcmp(wanted->dataplane.hash_key, &edit->hash_key, sizeof(edit->hash_key)) != 0)
+	if (has_other_key(edit, wanted))
 		return sl_err_set(edit->err, -EPERM,
 				  "another dataplane.hash_key moves flows: needs --force");
 	for (uint32_t p = 0; p < wanted->pool_count; p++) {
@@ -447,8 +452,10 @@ static int check(struct sl_edit *edit, const struct sl_conf *conf, bool rollback
 				  "%s cannot change while it runs: needs a restart", key);
 	if (!edit->change->force)
 		status = check_hash(edit, conf);
-	if (status == 0 && conf->dataplane.hash_key_set)
+	if (status == 0 && has_other_key(edit, conf)) {
+		sl_change_say(edit->result, "dataplane: hash_key changes, all flows may move");
 		memcpy(&edit->hash_key, conf->dataplane.hash_key, sizeof(edit->hash_key));
+	}
 	return status;
 }
 

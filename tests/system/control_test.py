@@ -325,6 +325,15 @@ def config_force():
         true(other != text, text)
         refused(talk.session, -32003, "config.apply", text=other)
         talk.session.result("config.apply", text=other, force=True)
+        key = talk.session.result("config.get")["text"].replace("00112233", "ff112233")
+        refused(talk.session, -32003, "config.apply", text=key)
+        answer = talk.session.result("config.apply", text=key, force=True, dry_run=True)
+        true(any("hash_key" in line for line in answer["changes"]), answer)
+        question = {"src": "192.0.2.1", "dst": "192.0.2.2", "sport": 7, "dport": 9, "proto": "udp"}
+        before = talk.session.result("explain", **question)["hash"]
+        talk.session.result("config.apply", text=key, force=True)
+        true(talk.session.result("explain", **question)["hash"] != before, "the hash is the same")
+        true("hash_key" in talk.session.result("history")["history"][-1]["what"], "history")
 
 
 @case("pools and services come, change and go by apply; SIGHUP reads the file again")
