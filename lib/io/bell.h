@@ -38,7 +38,8 @@ void sl_bell_wake(struct sl_bell *bell);
 /* After work was stored: wakes the sleeper if it sleeps. */
 static inline void sl_bell_ring(struct sl_bell *bell)
 {
-	__asm__ volatile("" ::: "memory");
+	__atomic_signal_fence(
+		__ATOMIC_SEQ_CST); /* the compiler keeps the order; membarrier the rest */
 	if (sl_unlikely(__atomic_load_n(&bell->asleep, __ATOMIC_RELAXED)))
 		sl_bell_wake(bell);
 }
