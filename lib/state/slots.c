@@ -84,10 +84,13 @@ static void rest_slot(const struct sl_slots_move *move, struct state *state)
 {
 	struct sl_open_slot *open = &state->open;
 
-	if (move->rest == SL_SLOTS_REST ||
-	    (state->unsettled &&
-	     (move->rest == SL_SLOTS_UNSETTLE || move->now_ms < open->open_until_ms)))
+	if (move->rest == SL_SLOTS_REST)
 		return;
+	if (state->unsettled &&
+	    (move->rest == SL_SLOTS_UNSETTLE || move->now_ms < open->open_until_ms)) {
+		open->moved_at_ms = move->now_ms; /* full tracking does not stamp */
+		return;
+	}
 	if (!state->unsettled)
 		open->since_ms = move->since_ms;
 	state->unsettled = true;

@@ -13,8 +13,6 @@ import sys
 MUTANTS = {
     "beginnings_are_not_entered_in_settled_slots": (
         "follow.c", "bool enters =\n\t\tbegins ||", "bool enters =\n\t\t(begins && place->unsettled) ||"),
-    "flows_new_just_after_the_close_are_not_entered": (
-        "follow.c", "|| place->closing ||", "||"),
     "flows_of_dead_nodes_are_not_entered": (
         "follow.c", "\tpkt->orphan = true;", "\tpkt->orphan = false;"),
     "sequence_numbers_are_not_checked": (
@@ -32,9 +30,6 @@ MUTANTS = {
     "entries_of_dead_nodes_count": (
         "follow.c", "\tif (sl_place_keeps(follow, sl_flow_node(word)))\n\t\treturn true;",
         "\tif (follow)\n\t\treturn true;"),
-    "entries_left_from_settled_times_count": (
-        "follow.c", "return sl_flow_kind(word) == SL_FLOW_BEGUN ||\n",
-        "return sl_flow_kind(word) != SL_FLOW_FREE ||\n"),
     "closed_ports_do_not_begin_anew": (
         "follow.c", "return sl_flow_kind(word) == SL_FLOW_CLOSING && is_tcp(pkt)",
         "return !word && is_tcp(pkt)"),

@@ -45,6 +45,8 @@ static void init_pool(struct world *world, struct sl_pool_view *pool, uint32_t i
 	must(sl_pool_memory_create(world->core_count, world->slot_count, flow_entries, &memory) ==
 		     0,
 	     "memory");
+	for (uint32_t core = 0; core < world->core_count; core++)
+		sl_pick_state_init(&memory->pick_states[core], index * WORLD_CORES + core);
 	for (uint32_t slot = 0; slot < world->slot_count; slot++)
 		slots->word[slot] = 1;
 	sl_pool_view_set_slots(pool, slots);
