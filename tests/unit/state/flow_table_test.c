@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Room, age and counts of a flow table. */
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/prng.h"
+#include "state/flow_table.h"
+
+#define NOW_MS 10000000
+
+static struct sl_flow_clock clock_at(uint64_t now_ms)
+{
+	struct sl_pool_view pool;
+	struct sl_flow_clock clock;
+
+	memset(&pool, 0, sizeof(pool));
+	pool.idle_ms_tcp = 900000;
+	pool.idle_ms_udp = pool.idle_ms_other = 60000;
+	sl_flow_clock_init(&clock, &pool, now_ms);
+	return clock;
+}
+
+static uint64_t word_of(const struct sl_flow_clock *clock, uint32_t node, enum sl_flow_kind kind)
+{
+	return sl_flow_word(node, SL_FLOW_TCP, kind, 7, clock->now);
+}
+
+static bool enter(struct sl_flow_table *table, const struct sl_flow_clock *clock, uint64_t tag,
+		  enum sl_flow_kind kind)
+{
+	struct sl_flow_entry *entry = sl_flow_table_room(table, clock, tag);
+
+	if (entry)
+		sl_flow_table_write(table, entry, tag,
+				    word_of(clock, 1 + (uint32_t)(tag % 5), kind));
+	return entry;
+}
+
+static void a_word_gives_back_what_was_put_in(void **state)
+{
+	uint64_t word = sl_flow_word(SL_NODE_INDEX_MAX - 1, SL_FLOW_UDP, SL_FLOW_CLOSING, 0xfedc,
+				     SL_FLOW_TICK_MASK);
+
+	assert_int_equal(sl_flow_node(word), SL_NODE_INDEX_MAX - 1);
+	assert_int_equal(sl_flow_class(word), SL_FLOW_UDP);
+	assert_int_equal(sl_flow_kind(word), SL_FLOW_CLOSING);
+	assert_int_equal(sl_flow_seq(word), 0xfedc);
+	assert_int_equal(sl_flow_last(word), SL_FLOW_TICK_MASK);
+}
+
+static void an_entry_counts_for_its_life_and_not_much_longer(void **state)
+{
+	struct sl_flow_clock start = clock_at(NOW_MS), late;
+	uint64_t live = word_of(&start, 1, SL_FLOW_LIVE);
+	uint64_t begun = word_of(&start, 1, SL_FLOW_BEGUN);
+
+	late = clock_at(NOW_MS + 900000);
+	assert_true(sl_flow_counts(&late, live));
+	late = clock_at(NOW_MS + 900000 + 200);
+	assert_false(sl_flow_counts(&late, live));
+	late = clock_at(NOW_MS + SL_FLOW_BEGUN_MS);
+	assert_true(sl_flow_counts(&late, begun));
+	late = clock_at(NOW_MS + SL_FLOW_BEGUN_MS + 200);
+	assert_false(sl_flow_counts(&late, begun));
+	late = clock_at(NOW_MS - 1000);
+	assert_int_equal(sl_flow_age(&late, live), 0);
+}
+
+static void a_table_holds_the_flows_it_was_made_for(void **state)
+{
+	struct sl_flow_clock clock = clock_at(NOW_MS);
+	struct sl_prng prng = {.state = 3};
+	struct sl_flow_table *table;
+
+	assert_int_equal(sl_flow_table_create(4096, &table), 0);
+	for (uint32_t i = 0; i < 4096; i++)
+		assert_true(enter(table, &clock, sl_prng_next(&prng), SL_FLOW_LIVE));
+	assert_int_equal(table->tracked, 4096);
+	prng.state = 3;
+	for (uint32_t i = 0; i < 4096; i++) {
+		uint64_t tag = sl_prng_next(&prng);
+
+		assert_int_equal(sl_flow_node(sl_flow_table_read(table, tag)), 1 + tag % 5);
+		assert_non_null(sl_flow_table_find(table, tag));
+	}
+	assert_int_equal(sl_flow_table_read(table, 12345), 0);
+	sl_flow_table_put(table);
+}
+
+static void beginnings_make_room_and_live_flows_do_not(void **state)
+{
+	struct sl_flow_clock clock = clock_at(NOW_MS);
+	struct sl_prng prng = {.state = 5};
+	struct sl_flow_table *table;
+	uint64_t live;
+
+	assert_int_equal(sl_flow_table_create(64, &table), 0);
+	for (uint32_t i = 0; i < 10000; i++)
+		assert_true(enter(table, &clock, sl_prng_next(&prng), SL_FLOW_BEGUN));
+	assert_true(table->evicted > 9000);
+	for (uint32_t i = 0; i < 10000; i++)
+		enter(table, &clock, sl_prng_next(&prng), SL_FLOW_LIVE);
+	live = table->tracked;
+	assert_int_equal(live, sl_flow_table_capacity(table));
+	assert_int_equal(table->begun, 0);
+	assert_true(table->refused > 9000);
+	enter(table, &clock, sl_prng_next(&prng), SL_FLOW_BEGUN);
+	assert_int_equal(table->tracked, live);
+	sl_flow_table_put(table);
+}
+
+static void expired_entries_make_room_and_are_swept(void **state)
+{
+	struct sl_flow_clock clock = clock_at(NOW_MS);
+	struct sl_prng prng = {.state = 6};
+	struct sl_flow_table *table;
+	struct sl_snapshot *snapshot;
+	uint64_t passes;
+
+	assert_int_equal(sl_flow_table_create(64, &table), 0);
+	assert_int_equal(sl_snapshot_create(NULL, 0, 0, &snapshot), 0);
+	for (uint32_t node = 1; node <= 4; node++)
+		sl_snapshot_node_edit(snapshot, node)->kind = SL_NODE_OUTPUT;
+	for (uint32_t i = 0; i < 60; i++)
+		enter(table, &clock, sl_prng_next(&prng), SL_FLOW_LIVE);
+	assert_true(table->node_flows[5] > 0);
+	sl_flow_table_sweep(table, snapshot, &clock, 1u << table->bits);
+	assert_int_equal(table->node_flows[5], 0); /* no node has this index */
+	assert_true(table->tracked > 0);
+	clock = clock_at(NOW_MS + 1000000);
+	passes = table->passes;
+	sl_flow_table_sweep(table, snapshot, &clock, 1u << table->bits);
+	assert_int_equal(table->passes, passes + 1);
+	assert_int_equal(table->tracked, 0);
+	for (uint32_t node = 1; node <= 5; node++)
+		assert_int_equal(table->node_flows[node] + table->node_load[node], 0);
+	sl_snapshot_release(snapshot);
+	sl_flow_table_put(table);
+}
+
+static void one_entry_past_the_most_is_refused(void **state)
+{
+	struct sl_flow_table *table = NULL;
+
+	assert_int_equal(sl_flow_table_create(SL_FLOW_ENTRIES_MAX + 1, &table), -E2BIG);
+	assert_null(table);
+	if (sl_flow_table_create(SL_FLOW_ENTRIES_MAX, &table) == 0) /* else there is no memory */
+		assert_true(sl_flow_table_capacity(table) >= SL_FLOW_ENTRIES_MAX);
+	sl_flow_table_put(table);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_word_gives_back_what_was_put_in),
+		cmocka_unit_test(an_entry_counts_for_its_life_and_not_much_longer),
+		cmocka_unit_test(a_table_holds_the_flows_it_was_made_for),
+		cmocka_unit_test(beginnings_make_room_and_live_flows_do_not),
+		cmocka_unit_test(expired_entries_make_room_and_are_swept),
+		cmocka_unit_test(one_entry_past_the_most_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
