@@ -144,6 +144,7 @@ static void test_a_second_that_ends_in_the_turn_of_a_drain_finds_nothing_drained
 
 	(void)state;
 	fixture_open(&f, THREE, NULL);
+	sl_change_result_fini(&f.result);
 	assert_int_equal(sl_model_change(f.model, &change, false, &f.result, &f.err), 0);
 	sl_model_tick(f.model);
 	assert_int_equal(sl_model_flush(f.model, &f.err), 0);
