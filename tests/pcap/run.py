@@ -17,6 +17,7 @@ A case.yaml has
     out       PORT or FILE: list of packets wanted, in this order; {packet: EXPRESSION, any: [IP.id, UDP.sport]}
               where fields may have any value (a layer met twice: IP:2.id); checksums are those of the
               packet with these values. Ports not named here must send nothing.
+    reads     PORT: for each packet sent the protocols that tshark finds in it
     stats     path.to.counter: value, of the report
 """
 
@@ -25,11 +26,13 @@ import copy
 import difflib
 import logging
 import os
+import shutil
+import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
-from tap import Failed, Skip, case, run as run_cases, CASES  # noqa: E402
+from tap import Failed, Skip, case, equal, run as run_cases, CASES  # noqa: E402
 import daemon  # noqa: E402
 
 try:
@@ -119,6 +122,22 @@ def counter(report, path):
     return value
 
 
+def read_back(output, file, wanted):
+    """What tshark, an independent reader, says of each packet; it finds no fault in any."""
+    if not shutil.which("tshark"):
+        raise Skip("tshark is missing: scripts/deps --test")
+    lines = subprocess.run(
+        ["tshark", "-n", "--disable-protocol", "dns", "-r", file, "-o", "ip.check_checksum:TRUE",
+         "-T", "fields", "-E", "separator=|",
+         "-e", "frame.protocols", "-e", "_ws.malformed", "-e", "ip.checksum.status"],
+        capture_output=True, text=True, check=True).stdout.splitlines()
+    read = [line.split("|") for line in lines]
+    equal([protocols for protocols, _, _ in read], wanted, f"{output}: what tshark reads")
+    for number, (_, malformed, sums) in enumerate(read, 1):
+        if malformed or "0" in sums.split(","):
+            raise Failed(f"{output}: tshark finds packet {number} malformed or an IPv4 checksum wrong")
+
+
 def run_case(name):
     with open(os.path.join(HERE, name, "case.yaml"), encoding="utf-8") as file:
         test = yaml.safe_load(file)
@@ -141,6 +160,8 @@ def run_case(name):
             file = folder.file(f"{output}.pcap" if output in ports else output)
             got = daemon.read_pcap(file) if os.path.exists(file) else []
             compare(output, wanted or [], got, space)
+            if output in test.get("reads", {}):
+                read_back(output, file, test["reads"][output])
         for path, value in test.get("stats", {}).items():
             if counter(report, path) != value:
                 raise Failed(f"{path}\n  wanted: {value}\n  got:    {counter(report, path)}\n"
