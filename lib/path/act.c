@@ -4,6 +4,7 @@
 #include <rte_prefetch.h>
 
 #include "base/bytes.h"
+#include "path/count.h"
 #include "path/stage.h"
 #include "pkt/encap.h"
 #include "pkt/hdr.h"
@@ -13,43 +14,6 @@ static void drop(struct sl_path_core *core, struct rte_mbuf *packet, enum sl_dro
 {
 	sl_stats_add(&core->stats->dropped[reason], 1);
 	rte_pktmbuf_free(packet);
-}
-
-/* ---- workers --------------------------------------------------------------------------------- */
-
-/* What found no room in the ring: counted with its node. */
-static void queue_drop(struct sl_path_core *core, struct rte_mbuf **packets, uint32_t count)
-{
-	for (uint32_t i = 0; i < count; i++)
-		core->stats->nodes[packets[i]->hash.usr].queue_dropped++;
-	sl_stats_add(&core->stats->dropped[SL_DROP_QUEUE_FULL], count);
-	rte_pktmbuf_free_bulk(packets, count);
-}
-
-void sl_path_stage_flush(struct sl_path_core *core, struct sl_stage *stage)
-{
-	uint32_t done = sl_worker_ring_push(stage->ring, stage->held, stage->count);
-
-	sl_bell_ring(stage->bell);
-	while (sl_unlikely(done < stage->count) && core->spec.wait) {
-		sl_path_relax(core);
-		done += sl_worker_ring_push(stage->ring, &stage->held[done], stage->count - done);
-		sl_bell_ring(stage->bell);
-	}
-	if (sl_unlikely(done < stage->count))
-		queue_drop(core, &stage->held[done], stage->count - done);
-	stage->count = 0;
-}
-
-static inline void to_worker(struct sl_path_core *core, const struct sl_node_view *view,
-			     struct rte_mbuf *packet, uint32_t node)
-{
-	struct sl_stage *stage = &core->stages[view->worker];
-
-	packet->hash.usr = node;
-	stage->held[stage->count++] = packet;
-	if (sl_unlikely(stage->count == SL_STAGE_SIZE))
-		sl_path_stage_flush(core, stage);
 }
 
 /* ---- ports ----------------------------------------------------------------------------------- */
@@ -251,8 +215,8 @@ static void to_nobody(struct sl_path_core *core, const struct sl_snapshot *snaps
 }
 
 /* A SYN of a service that limits the segment size. */
-static __attribute__((noinline, cold)) void clamp_mss(struct sl_path_core *core, uint32_t i,
-						      uint16_t mss)
+__attribute__((noinline, cold)) void sl_path_clamp_mss(struct sl_path_core *core, uint32_t i,
+						       uint16_t mss)
 {
 	struct rte_mbuf *packet = core->packets[i];
 	const struct sl_pkt *pkt = &core->burst.pkt[i];
@@ -270,7 +234,7 @@ static inline bool to_node(struct sl_path_core *core, const struct sl_snapshot *
 	case SL_NODE_REMOTE:
 		return to_remote(core, snapshot, port, view, packet, i);
 	case SL_NODE_WORKER:
-		to_worker(core, view, packet, core->burst.node[i]);
+		sl_path_hand(core, view, packet, core->burst.node[i]);
 		return true;
 	case SL_NODE_OUTPUT:
 		return to_output(core, snapshot, port, view, packet, i);
@@ -280,44 +244,9 @@ static inline bool to_node(struct sl_path_core *core, const struct sl_snapshot *
 	}
 }
 
-static inline void node_count(struct sl_path_core *core, uint32_t index, uint32_t size)
-{
-	struct sl_node_stats *node = &core->stats->nodes[index];
-
-	node->packets++;
-	node->bytes += size;
-}
-
-/* What a burst counts of one service before it is added up. */
-struct tally {
-	uint32_t service, packets;
-	uint64_t bytes;
-};
-
-static void tally_add(struct sl_path_core *core, const struct tally *tally)
-{
-	struct sl_service_stats *service = &core->stats->services[tally->service];
-
-	service->packets += tally->packets;
-	service->bytes += tally->bytes;
-}
-
-/* Services repeat themselves within a burst, nodes do not. */
-static inline void tally_packet(struct sl_path_core *core, uint32_t service, uint32_t size,
-				struct tally *tally)
-{
-	if (sl_unlikely(service != tally->service)) {
-		if (tally->packets > 0)
-			tally_add(core, tally);
-		*tally = (struct tally){.service = service};
-	}
-	tally->packets++;
-	tally->bytes += size;
-}
-
 /* One packet of any verdict and node. */
 static inline void act(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t port,
-		       uint32_t i, struct tally *tally)
+		       uint32_t i, struct sl_tally *tally)
 {
 	const struct sl_burst *burst = &core->burst;
 	uint32_t service = burst->service[i], size = burst->frame_size[i];
@@ -326,12 +255,12 @@ static inline void act(struct sl_path_core *core, const struct sl_snapshot *snap
 		to_nobody(core, snapshot, port, i);
 		return;
 	}
-	tally_packet(core, service, size, tally);
+	sl_tally_packet(core, service, size, tally);
 	if (sl_unlikely(burst->pkt[i].tcp_flags & SL_TCP_SYN) &&
 	    snapshot->services[service].mss_clamp)
-		clamp_mss(core, i, snapshot->services[service].mss_clamp);
+		sl_path_clamp_mss(core, i, snapshot->services[service].mss_clamp);
 	if (sl_likely(to_node(core, snapshot, port, core->views[i], i)))
-		node_count(core, burst->node[i], size);
+		sl_path_count_node(core, burst->node[i], size);
 }
 
 /* ---- bursts to remote nodes alone ------------------------------------------------------------ */
@@ -381,13 +310,13 @@ static void count_all(struct sl_path_core *core)
 {
 	const struct sl_burst *burst = &core->burst;
 	uint32_t count = burst->count;
-	struct tally tally = {0};
+	struct sl_tally tally = {0};
 
 	for (uint32_t i = 0; i < count; i++) {
-		tally_packet(core, burst->service[i], burst->frame_size[i], &tally);
-		node_count(core, burst->node[i], burst->frame_size[i]);
+		sl_tally_packet(core, burst->service[i], burst->frame_size[i], &tally);
+		sl_path_count_node(core, burst->node[i], burst->frame_size[i]);
 	}
-	tally_add(core, &tally);
+	sl_tally_add(core, &tally);
 }
 
 /* Passes with few values at a time: headers; then sending, together when all leave by one port, and
@@ -399,7 +328,7 @@ static void act_remote(struct sl_path_core *core, const struct sl_snapshot *snap
 	uint32_t sizes[SL_BURST_MAX];
 	uint32_t bytes = encapsulate_all(core, sizes);
 	struct sl_txbuf *buf = out(core, core->views[0]->port, SL_TX_FORWARDED);
-	struct tally tally = {0};
+	struct sl_tally tally = {0};
 
 	if (sl_likely(one_port && bytes > 0) &&
 	    sl_txbuf_add_all(buf, core->packets, burst->count, bytes)) {
@@ -413,32 +342,11 @@ static void act_remote(struct sl_path_core *core, const struct sl_snapshot *snap
 		}
 		sl_txbuf_add(out(core, core->views[i]->port, SL_TX_FORWARDED), core->packets[i],
 			     sizes[i]);
-		tally_packet(core, burst->service[i], burst->frame_size[i], &tally);
-		node_count(core, burst->node[i], burst->frame_size[i]);
+		sl_tally_packet(core, burst->service[i], burst->frame_size[i], &tally);
+		sl_path_count_node(core, burst->node[i], burst->frame_size[i]);
 	}
 	if (tally.packets > 0)
-		tally_add(core, &tally);
-}
-
-/* ---- bursts to workers alone ----------------------------------------------------------------- */
-
-static void act_workers(struct sl_path_core *core, const struct sl_snapshot *snapshot)
-{
-	const struct sl_burst *burst = &core->burst;
-	uint32_t count = burst->count;
-	struct tally tally = {0};
-
-	for (uint32_t i = 0; i < count; i++) {
-		uint32_t service = burst->service[i], node = burst->node[i];
-
-		if (sl_unlikely(burst->pkt[i].tcp_flags & SL_TCP_SYN) &&
-		    snapshot->services[service].mss_clamp)
-			clamp_mss(core, i, snapshot->services[service].mss_clamp);
-		tally_packet(core, service, burst->frame_size[i], &tally);
-		node_count(core, node, burst->frame_size[i]);
-		to_worker(core, core->views[i], core->packets[i], node);
-	}
-	tally_add(core, &tally);
+		sl_tally_add(core, &tally);
 }
 
 /* ---- the stage ------------------------------------------------------------------------------- */
@@ -480,10 +388,10 @@ static enum views views_fetch(struct sl_path_core *core, const struct sl_snapsho
 void sl_path_act(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t port)
 {
 	enum views views = views_fetch(core, snapshot);
-	struct tally tally = {0};
+	struct sl_tally tally = {0};
 
 	if (views == VIEWS_WORKERS && core->burst.count > 0) {
-		act_workers(core, snapshot);
+		sl_path_hand_all(core, snapshot);
 		return;
 	}
 	if (sl_likely(views != VIEWS_MIXED && core->burst.count > 0)) {
@@ -493,5 +401,5 @@ void sl_path_act(struct sl_path_core *core, const struct sl_snapshot *snapshot, 
 	for (uint32_t i = 0; i < core->burst.count; i++)
 		act(core, snapshot, port, i, &tally);
 	if (tally.packets > 0)
-		tally_add(core, &tally);
+		sl_tally_add(core, &tally);
 }

@@ -125,6 +125,15 @@ void sl_path_act(struct sl_path_core *core, const struct sl_snapshot *snapshot, 
 bool sl_path_split(struct sl_path_core *core, struct rte_mbuf *packet, uint32_t port, uint32_t mtu,
 		   uint64_t hash);
 
+/* A SYN of a service that limits the segment size. */
+void sl_path_clamp_mss(struct sl_path_core *core, uint32_t i, uint16_t mss);
+
+/* Hands a packet to its node's worker, by the stage. */
+void sl_path_hand(struct sl_path_core *core, const struct sl_node_view *view,
+		  struct rte_mbuf *packet, uint32_t node);
+/* The same with a burst whose nodes are all workers' (views is theirs), counted. */
+void sl_path_hand_all(struct sl_path_core *core, const struct sl_snapshot *snapshot);
+
 /* Pushes a stage's packets into its worker's ring; what finds no room is waited for or dropped. */
 void sl_path_stage_flush(struct sl_path_core *core, struct sl_stage *stage);
 
