@@ -88,6 +88,7 @@ int sl_build_slots(const struct sl_model *model, uint32_t place, const struct sl
 		.since_ms = body->built && body->tracking == SL_TRACKING_FULL
 				    ? body->full_since_ms
 				    : model->options.now_ms(),
+		.full = sl_build_tracking(conf) == SL_TRACKING_FULL,
 	};
 	uint32_t *words;
 	int status;

@@ -36,6 +36,12 @@ static bool keeps(const struct sl_slots_move *move, uint32_t node)
 	return sl_snapshot_node_flags(move->snapshot, node) & SL_NODE_KEEPS;
 }
 
+/* Whether a settled slot opens when it leaves the node. */
+static bool opens(const struct sl_slots_move *move, uint32_t node)
+{
+	return move->open_ms && keeps(move, node);
+}
+
 /* Until when the slot is open, with the one idle timeout more that a refused flow is given. */
 static uint64_t open_until(const struct sl_open_slot *open, const struct sl_pool_memory *memory,
 			   uint32_t slot, uint64_t idle_ms)
@@ -61,18 +67,18 @@ static void move_slot(const struct sl_slots_move *move, struct state *state, uin
 
 	open->node = word & SL_SLOT_NODE;
 	if (!state->unsettled) {
-		if (!move->open_ms || !keeps(move, before))
+		if (!opens(move, before) && move->rest == SL_SLOTS_REST)
 			return;
 		state->unsettled = true;
 		open->since_ms = move->since_ms;
 		open->prior = before;
-		open->open_until_ms = now + move->open_ms;
+		open->open_until_ms = now + (opens(move, before) ? move->open_ms : 0);
 	} else if (now >= open->open_until_ms) {
 		open->prior = before;
 		open->open_until_ms = now + move->open_ms;
-	} else if (open->node == open->prior && move->since_ms == now) {
+	} else if (open->node == open->prior && !move->full) {
 		/* With full tracking it stays open: who chooses for each new flow can tell unknown
-		 * ones from new ones by that alone. */
+		 * ones from new ones by that alone, be it from this very move on. */
 		open->open_until_ms = now;
 	}
 	open->moved_at_ms = now;
@@ -144,9 +150,8 @@ static bool is_unsettled(const struct sl_slots_move *move, uint32_t word, uint32
 {
 	if (before & SL_SLOT_OPEN)
 		return true;
-	if (!((word ^ before) & SL_SLOT_NODE))
-		return move->rest != SL_SLOTS_REST;
-	return move->open_ms && keeps(move, before & SL_SLOT_NODE);
+	return move->rest != SL_SLOTS_REST ||
+	       (((word ^ before) & SL_SLOT_NODE) && opens(move, before & SL_SLOT_NODE));
 }
 
 /* Which slot of the table before one comes from: counts are powers of two. */

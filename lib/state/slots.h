@@ -8,8 +8,9 @@
  * Shape:   pure functions from one slot table to the next. What packets do is in follow.c.
  *          A settled slot moves: {node, prior = the node before, open until now + open_ms}; without
  *          opening when the node before does not keep its flows. Moved again while open: only node
- *          and the time change; back to prior: closed now. Moved later: prior = the node before,
- *          open anew. A prior that does not keep its flows closes the slot now.
+ *          and the time change; back to prior: closed now (not with full tracking). Moved later:
+ *          prior = the node before, open anew. A prior that does not keep its flows closes the slot
+ *          now.
  * Threads: control.
  * Errors:  0 or -ENOMEM.
  */
@@ -55,6 +56,7 @@ struct sl_slots_move {
 	 * tracking, whose settled slots leave entries behind; with full tracking when it began, 0:
 	 * always. */
 	uint64_t since_ms;
+	bool full; /* every flow is tracked from now on */
 };
 
 /* The table after the move. *after may be before (one more reference) when nothing changes. */

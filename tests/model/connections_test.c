@@ -21,7 +21,6 @@
 #include "flow_world.h"
 
 #define STEP_MS	       100
-#define TCP_IDLE_MS    90000
 #define UDP_IDLE_MS    30000
 #define CORES	       3
 #define SLOTS	       2048 /* few flows a slot, so that none hides what another one needs */
@@ -64,7 +63,8 @@ static uint32_t words[WORLD_POOLS][SLOTS], undo[WORLD_POOLS][SLOTS];
 static bool takes[1 + WORLD_POOLS * POOL_NODES], keeps[1 + WORLD_POOLS * POOL_NODES];
 static uint32_t step, tuples, broken, births, packets;
 static uint32_t modes[WORLD_POOLS]; /* see track() */
-static bool expect_broken, quiet, mixed;
+static uint32_t tcp_idle_ms;
+static bool expect_broken, quiet, mixed, restless;
 
 static uint32_t below(uint32_t bound)
 {
@@ -158,7 +158,7 @@ static void schedule(uint32_t index, uint32_t after_ms)
 
 static uint32_t gap_of(const struct flow *flow)
 {
-	uint32_t idle = flow->proto == PROTO_TCP ? TCP_IDLE_MS : UDP_IDLE_MS;
+	uint32_t idle = flow->proto == PROTO_TCP ? tcp_idle_ms : UDP_IDLE_MS;
 
 	if (below(10) < 7)
 		return 100 + below(3000);
@@ -321,16 +321,15 @@ static uint32_t taker_count(uint32_t pool)
 }
 
 /* Slots leave the nodes that take nothing, and some move as weights would have it. */
-static void move(uint32_t pool, uint32_t one_in)
+static void shuffle(uint32_t pool, uint32_t one_in)
 {
 	memcpy(undo[pool], words[pool], sizeof(undo[pool]));
 	for (uint32_t slot = 0; slot < SLOTS; slot++)
 		if (!takes[words[pool][slot]] || (one_in && chance(one_in)))
 			words[pool][slot] = taker(pool);
-	world_move(&world, pool, words[pool]);
 }
 
-static void move_back(uint32_t pool)
+static void shuffle_back(uint32_t pool)
 {
 	uint32_t now[SLOTS];
 
@@ -340,6 +339,11 @@ static void move_back(uint32_t pool)
 	for (uint32_t slot = 0; slot < SLOTS; slot++)
 		if (!takes[words[pool][slot]])
 			words[pool][slot] = taker(pool);
+}
+
+static void move(uint32_t pool, uint32_t one_in)
+{
+	shuffle(pool, one_in);
 	world_move(&world, pool, words[pool]);
 }
 
@@ -369,7 +373,19 @@ static void track(uint32_t pool)
 			nodes[count++] = (struct sl_sched_node){
 				.index = node, .weight = SL_WEIGHT_UNIT, .seed = node};
 	world_track(&world, pool, modes[pool] ? SL_TRACKING_FULL : SL_TRACKING_TRANSITION,
-		    modes[pool] == 2 ? nodes : NULL, count);
+		    modes[pool] == 2 ? nodes : NULL, count, words[pool]);
+}
+
+/* Another way to choose, and the slots that its scheduler would fill in the same snapshot: others,
+ * or those from before. */
+static void switch_over(uint32_t pool, uint32_t mode)
+{
+	modes[pool] = mode;
+	if (chance(2))
+		shuffle_back(pool);
+	else if (chance(2))
+		shuffle(pool, 2 + below(10));
+	track(pool);
 }
 
 static void change(void)
@@ -381,7 +397,8 @@ static void change(void)
 	if (kind < 3) {
 		move(pool, 2 + below(10));
 	} else if (kind < 5) {
-		move_back(pool);
+		shuffle_back(pool);
+		world_move(&world, pool, words[pool]);
 	} else if (kind < 7) {
 		if (!takes[node])
 			set_node(pool, node, true, true);
@@ -391,8 +408,7 @@ static void change(void)
 		if (takes[node] && taker_count(pool) > 2)
 			set_node(pool, node, false, false);
 	} else if (mixed && kind < 9) {
-		modes[pool] = below(3);
-		track(pool);
+		switch_over(pool, below(3));
 	} else if (world.snapshot->services[0].via_count < SL_SERVICE_VIA_MAX) {
 		world_point(&world, 0, pool);
 	}
@@ -501,7 +517,7 @@ static void set_up(uint64_t seed, uint32_t flow_entries)
 	world.lags = true;
 	copy = world_edit(&world);
 	for (uint32_t pool = 0; pool < WORLD_POOLS; pool++) {
-		copy->pools[pool].idle_ms_tcp = TCP_IDLE_MS;
+		copy->pools[pool].idle_ms_tcp = tcp_idle_ms;
 		copy->pools[pool].idle_ms_udp = copy->pools[pool].idle_ms_other = UDP_IDLE_MS;
 		for (uint32_t slot = 0; slot < SLOTS; slot++)
 			copy->pools[pool].slots->word[slot] = words[pool][slot] =
@@ -569,7 +585,7 @@ static void fall_quiet(void)
 	memcpy(late, flows, sizeof(late));
 	for (uint32_t i = 0; i < FLOWS; i++)
 		flows[i].state = FLOW_FREE;
-	for (uint32_t end = step + (2 * TCP_IDLE_MS + 4000) / STEP_MS; step < end;) {
+	for (uint32_t end = step + (2 * tcp_idle_ms + 4000) / STEP_MS; step < end;) {
 		pass_step();
 		flood(3);
 		for (uint32_t i = 0; i < SL_ARRAY_COUNT(late); i++)
@@ -582,12 +598,17 @@ static void fall_quiet(void)
 	check_forgotten();
 }
 
-static void run(uint64_t seed, uint32_t flow_entries, bool modes_change)
+enum tracking_is { TRACKING_TRANSITION, TRACKING_CHANGING, TRACKING_RESTLESS };
+
+static void run(uint64_t seed, uint32_t flow_entries, enum tracking_is tracking)
 {
+	static const char *const names[] = {"transition", "changing", "restless"};
 	uint32_t before = broken;
 
-	mixed = modes_change;
-
+	mixed = tracking != TRACKING_TRANSITION;
+	restless = tracking == TRACKING_RESTLESS;
+	/* an open slot of a silent flow is what is wanted: none is shorter than the other */
+	tcp_idle_ms = restless ? UDP_IDLE_MS : 3 * UDP_IDLE_MS;
 	births = packets = 0;
 	set_up(seed, flow_entries);
 	while (step < STEPS) {
@@ -595,6 +616,8 @@ static void run(uint64_t seed, uint32_t flow_entries, bool modes_change)
 		harass();
 		if (chance(60))
 			change();
+		if (restless && chance(10))
+			switch_over(below(WORLD_POOLS), below(3));
 		if (chance(12))
 			spread_anew();
 	}
@@ -603,8 +626,7 @@ static void run(uint64_t seed, uint32_t flow_entries, bool modes_change)
 	check_counts();
 	world_fini(&world);
 	printf("seed %llu: %u flows, %u packets, tracking %s, %u broken\n",
-	       (unsigned long long)seed, births, packets, mixed ? "changing" : "transition",
-	       broken - before);
+	       (unsigned long long)seed, births, packets, names[tracking], broken - before);
 }
 
 /* ---- tables that are too small for a while ------------------------------------------------------
@@ -618,6 +640,7 @@ static void run_small(uint64_t seed)
 {
 	uint32_t before = broken;
 
+	tcp_idle_ms = 3 * UDP_IDLE_MS;
 	set_up(seed, 64);
 	world.lags = false;
 	for (uint32_t core = 0; core < CORES; core++)
@@ -639,7 +662,7 @@ static void run_small(uint64_t seed)
 		for (uint32_t i = 0; i < SMALL_FLOWS; i++)
 			send_on(&flows[i], SL_TCP_ACK);
 		for (uint32_t time = 0; time < 3; time++) {
-			for (uint32_t end = step + (TCP_IDLE_MS - 300) / STEP_MS; step < end;)
+			for (uint32_t end = step + (tcp_idle_ms - 300) / STEP_MS; step < end;)
 				pass_step();
 			for (uint32_t i = 0; i < SMALL_FLOWS; i++)
 				send_on(&flows[i], SL_TCP_ACK);
@@ -663,8 +686,9 @@ int main(int argc, char **argv)
 	}
 	for (uint64_t n = 0; n < seeds; n++) {
 		run_small(seed + n);
-		run(seed + n, 1 << 15, false);
-		run(seed + n, 1 << 16, true);
+		run(seed + n, 1 << 15, TRACKING_TRANSITION);
+		run(seed + n, 1 << 16, TRACKING_CHANGING);
+		run(seed + n, 1 << 16, TRACKING_RESTLESS);
 	}
 	if (expect_broken)
 		printf("nothing is broken, though a rule is missing\n");

@@ -58,6 +58,9 @@ MUTANTS = {
         "slots.c", "} else if (now >= open->open_until_ms) {", "} else if (true) {"),
     "slots_do_not_open_anew": (
         "slots.c", "} else if (now >= open->open_until_ms) {", "} else if (false) {"),
+    "slots_that_come_back_close_in_spite_of_full_tracking": (
+        "slots.c", "} else if (open->node == open->prior && !move->full) {",
+        "} else if (open->node == open->prior) {"),
     "slots_settle_soon_after_they_moved": (
         "slots.c", "\t    !is_old(open->moved_at_ms, now_ms, idle_ms))\n\t\treturn true;",
         "\t    false)\n\t\treturn true;"),

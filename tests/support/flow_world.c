@@ -186,7 +186,8 @@ static void move_slots(struct world *world, struct sl_snapshot *copy, uint32_t p
 				     .now_ms = world->now_ms,
 				     .open_ms = opens ? view->idle_ms_tcp : 0,
 				     .rest = rest,
-				     .since_ms = since_ms};
+				     .since_ms = since_ms,
+				     .full = view->tracking == SL_TRACKING_FULL};
 
 	must(sl_slots_move(&move, &after) == 0, "move");
 	sl_pool_view_set_slots(view, after);
@@ -200,8 +201,18 @@ void world_move(struct world *world, uint32_t pool, const uint32_t *words)
 	world_commit(world, copy);
 }
 
+/* The nodes that slots have. */
+static uint32_t *words_of(const struct world *world, const struct sl_pool_view *pool)
+{
+	uint32_t *words = calloc(world->slot_count, sizeof(*words));
+
+	for (uint32_t slot = 0; words && slot < world->slot_count; slot++)
+		words[slot] = sl_slots_node(pool->slots, slot);
+	return words;
+}
+
 void world_track(struct world *world, uint32_t pool, enum sl_tracking tracking,
-		 const struct sl_sched_node *nodes, uint32_t node_count)
+		 const struct sl_sched_node *nodes, uint32_t node_count, const uint32_t *words)
 {
 	struct sl_snapshot *copy = world_edit(world);
 	struct sl_pool_view *view = &copy->pools[pool];
@@ -209,9 +220,9 @@ void world_track(struct world *world, uint32_t pool, enum sl_tracking tracking,
 	uint64_t since_ms = since_of(world, pool);
 	struct sl_pick_view *picks = NULL;
 	struct sl_pool_pick *owner = NULL;
-	uint32_t *words = calloc(world->slot_count, sizeof(*words));
+	uint32_t *own = words ? NULL : words_of(world, view);
 
-	must(words, "memory");
+	must(words || own, "memory");
 	if (nodes) {
 		must(sl_pick_build(SL_SCHED_WRR, nodes, node_count, NULL, &picks) == 0, "picks");
 		must(sl_pool_pick_create(picks, &owner) == 0, "picks");
@@ -227,11 +238,8 @@ void world_track(struct world *world, uint32_t pool, enum sl_tracking tracking,
 		world->full_since_ms[pool] = world->now_ms;
 	view->flags = nodes ? SL_POOL_PICKS : 0;
 	view->tracking = (uint8_t)tracking;
-	for (uint32_t slot = 0; slot < world->slot_count; slot++)
-		words[slot] = sl_slots_node(view->slots, slot);
-	if (rest != SL_SLOTS_REST)
-		move_slots(world, copy, pool, words, rest, since_ms);
-	free(words);
+	move_slots(world, copy, pool, words ? words : own, rest, since_ms);
+	free(own);
 	world_commit(world, copy);
 }
 

@@ -54,9 +54,9 @@ void world_catch_up(struct world *world, uint32_t core);
 void world_node_flags(struct world *world, uint32_t node, uint8_t flags);
 void world_move(struct world *world, uint32_t pool, const uint32_t *words);
 /* What the pool tracks from now on; picks: nodes chosen in turn for each new flow, out of `nodes`
- * (NULL: by slots). Slots open or are unsettled as control has it. */
+ * (NULL: by slots). Slots move to `words` (NULL: they stay) and are opened or unsettled as control has it. */
 void world_track(struct world *world, uint32_t pool, enum sl_tracking tracking,
-		 const struct sl_sched_node *nodes, uint32_t node_count);
+		 const struct sl_sched_node *nodes, uint32_t node_count, const uint32_t *words);
 /* All slots to one node. */
 void world_move_all(struct world *world, uint32_t pool, uint32_t node);
 void world_point(struct world *world, uint32_t service, uint32_t pool);

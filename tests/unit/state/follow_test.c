@@ -366,7 +366,7 @@ static void without_tracking_packets_go_where_the_slot_says(void **state)
 
 static void full_tracking_knows_every_flow(void **state)
 {
-	world_track(&world, 0, SL_TRACKING_FULL, NULL, 0);
+	world_track(&world, 0, SL_TRACKING_FULL, NULL, 0, NULL);
 	pass(WORLD_IDLE_S + 2);
 	assert_int_equal(give(world_udp(1)), 1);
 	assert_int_equal(give(world_tcp(2, ACK, 9)), 1);
