@@ -67,28 +67,26 @@ static void fill_urn(struct lending *lending)
 static void list_loans(struct lending *lending, const uint32_t *home)
 {
 	struct sl_surplus *surplus = &lending->surplus;
-	uint32_t left = surplus->wanted;
+	struct sl_surplus_walk walk = {.back = false};
+	uint32_t left = surplus->wanted, slot;
 
-	for (uint32_t word = 0; left > 0; word++) {
-		for (uint64_t bits = surplus->loose[word]; bits != 0; bits &= bits - 1) {
-			uint32_t slot = sl_surplus_slot(surplus, word, bits);
-			uint32_t owner = sl_surplus_known(surplus, home[slot]);
+	while (left > 0 && sl_surplus_next(surplus, &walk, &slot)) {
+		uint32_t owner = sl_surplus_known(surplus, home[slot]);
 
-			if (surplus->balance[owner] <= 0)
-				continue;
-			surplus->balance[owner]--;
-			left--;
-			lending->loans[lending->loan_count++] =
-				(struct loan){.start = lending->starts[owner],
-					      .number = lending->given[owner]++,
-					      .slot = slot};
-		}
+		if (surplus->balance[owner] <= 0)
+			continue;
+		surplus->balance[owner]--;
+		left--;
+		lending->loans[lending->loan_count++] =
+			(struct loan){.start = lending->starts[owner],
+				      .number = lending->given[owner]++,
+				      .slot = slot};
 	}
 }
 
 static void lend_to(struct lending *lending, const struct loan *loan, uint32_t index)
 {
-	lending->surplus.slots[loan->slot] = index;
+	lending->surplus.tables.slots[loan->slot] = index;
 	lending->surplus.balance[index]++;
 }
 
@@ -127,6 +125,7 @@ static void settle_rest(struct lending *lending)
 static int lend(struct lending *lending, unsigned char *at, const bool *absent,
 		const uint32_t *home, uint32_t *slots)
 {
+	struct sl_surplus_tables tables = {.held = home, .slots = slots};
 	struct sl_roster *roster = &lending->roster;
 	size_t loans_size;
 
@@ -139,7 +138,7 @@ static int lend(struct lending *lending, unsigned char *at, const bool *absent,
 		memset(slots, 0, roster->slot_count * sizeof(*slots));
 		return 0;
 	}
-	sl_surplus_init(&lending->surplus, at, roster, home, NULL, slots);
+	sl_surplus_init(&lending->surplus, at, roster, &tables, NULL, 0, NULL);
 	loans_size = lending->surplus.wanted * sizeof(*lending->loans);
 	lending->loans = sl_mem_alloc(loans_size);
 	if (!lending->loans)

@@ -13,33 +13,27 @@
 #include "sched/populate.h"
 #include "sched/surplus.h"
 
-static void take_back(struct sl_surplus *surplus, const uint32_t *former)
+static void take_back(struct sl_surplus *surplus)
 {
-	uint32_t words = surplus->roster->slot_count / SL_SURPLUS_WORD_BITS;
+	const uint32_t *former = surplus->tables.former;
+	struct sl_surplus_walk walk = {.back = true};
+	uint32_t slot;
 
-	for (uint32_t word = 0; word < words; word++) {
-		for (uint64_t bits = surplus->back[word]; bits != 0; bits &= bits - 1) {
-			uint32_t slot = sl_surplus_slot(surplus, word, bits);
-
-			if (surplus->balance[former[slot]] < 0)
-				(void)sl_surplus_give(surplus, slot, former[slot]);
-		}
-	}
+	while (surplus->wanted > 0 && sl_surplus_next(surplus, &walk, &slot))
+		if (surplus->balance[former[slot]] < 0)
+			(void)sl_surplus_give(surplus, slot, former[slot]);
 }
 
 static void take_any(struct sl_surplus *surplus)
 {
 	const struct sl_roster_node *gainer = surplus->roster->nodes;
+	struct sl_surplus_walk walk = {.back = false};
+	uint32_t slot;
 
-	for (uint32_t word = 0; surplus->wanted > 0; word++) {
-		for (uint64_t bits = surplus->loose[word]; bits != 0; bits &= bits - 1) {
-			while (surplus->wanted > 0 && surplus->balance[gainer->index] >= 0)
-				gainer++;
-			if (surplus->wanted == 0)
-				return;
-			(void)sl_surplus_give(surplus, sl_surplus_slot(surplus, word, bits),
-					      gainer->index);
-		}
+	while (surplus->wanted > 0 && sl_surplus_next(surplus, &walk, &slot)) {
+		while (surplus->balance[gainer->index] >= 0)
+			gainer++;
+		(void)sl_surplus_give(surplus, slot, gainer->index);
 	}
 }
 
@@ -53,6 +47,7 @@ size_t sl_minimal_memsize(const struct sl_sched_input *input, uint32_t index_end
 void sl_minimal_fill(const struct sl_roster *roster, const struct sl_sched_input *input,
 		     void *memory, uint32_t *slots)
 {
+	struct sl_surplus_tables tables = {.held = slots, .former = input->former, .slots = slots};
 	struct sl_surplus surplus;
 
 	if (!input->before) {
@@ -60,8 +55,9 @@ void sl_minimal_fill(const struct sl_roster *roster, const struct sl_sched_input
 		return;
 	}
 	memmove(slots, input->before, input->slot_count * sizeof(*slots));
-	sl_surplus_init(&surplus, memory, roster, slots, input->former, slots);
+	sl_surplus_init(&surplus, memory, roster, &tables, input->nodes, input->node_count,
+			input->held);
 	if (input->former)
-		take_back(&surplus, input->former);
+		take_back(&surplus);
 	take_any(&surplus);
 }

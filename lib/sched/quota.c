@@ -79,6 +79,25 @@ int sl_sched_least(const struct sl_sched_node *nodes, uint32_t node_count, const
 	return 0;
 }
 
+int sl_sched_missing(const struct sl_sched_node *nodes, uint32_t node_count, const uint32_t *held,
+		     uint32_t slot_count, uint32_t *least)
+{
+	struct due due;
+	uint32_t missing = 0;
+	int rc = due_create(&due, nodes, node_count, slot_count);
+
+	if (rc < 0)
+		return rc;
+	for (uint32_t i = 0; i < due.roster.count; i++) {
+		const struct sl_roster_node *node = &due.roster.nodes[i];
+
+		missing += node->quota > held[node->ref] ? node->quota - held[node->ref] : 0;
+	}
+	*least = missing;
+	due_destroy(&due);
+	return 0;
+}
+
 uint32_t sl_sched_moved(const uint32_t *before, const uint32_t *after, uint32_t slot_count)
 {
 	uint32_t moved = 0;

@@ -51,6 +51,7 @@ struct sl_sched_input {
 	const uint32_t *before; /* the table before the change, or NULL: there was none */
 	const uint32_t *former; /* per slot the node that held it before its present one (0: none);
 				   or NULL */
+	const uint32_t *held; /* per node the slots that it has in `before`; NULL: to be counted */
 };
 
 /* Fills slots[slot_count] with node indices; with nobody to serve every slot is SL_SCHED_NOBODY.
@@ -77,6 +78,9 @@ int sl_sched_lend(const struct sl_sched_node *nodes, uint32_t node_count, const 
 uint32_t sl_sched_moved(const uint32_t *before, const uint32_t *after, uint32_t slot_count);
 int sl_sched_least(const struct sl_sched_node *nodes, uint32_t node_count, const uint32_t *before,
 		   uint32_t slot_count, uint32_t *least);
+/* The same from numbers of slots: held[i] of nodes[i]. */
+int sl_sched_missing(const struct sl_sched_node *nodes, uint32_t node_count, const uint32_t *held,
+		     uint32_t slot_count, uint32_t *least);
 
 /* The least power of two of slots with which nodes[which] has a share of one slot or more: compare
  * it with the slot_count to find weights too small for it, with SL_SLOTS_MAX to see whether any

@@ -50,7 +50,7 @@ struct job {
 
 static int job_build(struct job *job)
 {
-	struct sl_sched_input input = {job->world.nodes, 20, SLOTS, job->world.slots, NULL};
+	struct sl_sched_input input = {job->world.nodes, 20, SLOTS, job->world.slots, NULL, NULL};
 
 	return sl_sched_build(job->scheduler, &input, job->output);
 }

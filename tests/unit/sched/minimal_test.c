@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "sched/order.h"
 #include "world.h"
 
 /* Quotas exact, and exactly the least moved. */
@@ -242,10 +243,136 @@ static void the_table_before_may_be_changed_in_place(void **state)
 	memcpy(table, world.slots, sizeof(table));
 	world.nodes[4].weight *= 4;
 	world_build(&world, SL_SCHED_MINIMAL);
-	input = (struct sl_sched_input){world.nodes, 10, 4096, table, NULL};
+	input = (struct sl_sched_input){world.nodes, 10, 4096, table, NULL, NULL};
 	assert_int_equal(sl_sched_build(SL_SCHED_MINIMAL, &input, table), 0);
 	assert_memory_equal(table, world.slots, sizeof(table));
 	world_fini(&world);
+}
+
+/* ---- a slow twin --------------------------------------------------------------------------------
+ */
+
+#define TWIN_NODES 40
+
+struct twin {
+	const struct world *world;
+	int64_t balance[TWIN_NODES + 2]; /* by index */
+	uint32_t gainers[TWIN_NODES];	 /* indices, in the order that all dispatchers share */
+	uint32_t *slots;
+};
+
+static int by_seed(const void *a, const void *b)
+{
+	const struct sl_sched_node *left = a, *right = b;
+	uint64_t x = sl_prng_mix(left->seed), y = sl_prng_mix(right->seed);
+
+	return (x > y) - (x < y);
+}
+
+static void twin_weigh(struct twin *twin)
+{
+	const struct world *world = twin->world;
+	struct sl_sched_node sorted[TWIN_NODES];
+	uint32_t quotas[TWIN_NODES];
+
+	memset(twin->balance, 0, sizeof(twin->balance));
+	for (uint32_t slot = 0; slot < world->slot_count; slot++)
+		twin->balance[twin->slots[slot]]++;
+	assert_int_equal(sl_sched_quota(world->nodes, world->node_count, world->slot_count, quotas),
+			 0);
+	for (uint32_t i = 0; i < world->node_count; i++)
+		twin->balance[world->nodes[i].index] -= quotas[i];
+	memcpy(sorted, world->nodes, world->node_count * sizeof(*sorted));
+	qsort(sorted, world->node_count, sizeof(*sorted), by_seed);
+	for (uint32_t i = 0; i < world->node_count; i++)
+		twin->gainers[i] = sorted[i].index;
+}
+
+static void twin_move(struct twin *twin, uint32_t slot, uint32_t index)
+{
+	twin->balance[twin->slots[slot]]--;
+	twin->balance[index]++;
+	twin->slots[slot] = index;
+}
+
+/* Every slot in the fixed order, twice: for those who held it, then for whoever lacks one. */
+static void twin_build(struct twin *twin)
+{
+	const struct world *world = twin->world;
+	uint32_t bits = (uint32_t)__builtin_ctz(world->slot_count), gainer = 0;
+
+	twin_weigh(twin);
+	for (uint32_t place = 0; place < world->slot_count; place++) {
+		uint32_t slot = sl_order_slot(place, bits), former = world->former[slot];
+
+		if (twin->balance[twin->slots[slot]] > 0 && twin->balance[former] < 0)
+			twin_move(twin, slot, former);
+	}
+	for (uint32_t place = 0; place < world->slot_count; place++) {
+		uint32_t slot = sl_order_slot(place, bits);
+
+		while (gainer < world->node_count && twin->balance[twin->gainers[gainer]] >= 0)
+			gainer++;
+		if (gainer < world->node_count && twin->balance[twin->slots[slot]] > 0)
+			twin_move(twin, slot, twin->gainers[gainer]);
+	}
+}
+
+/* One weight, a few of them, all of them, or a node without weight. */
+static void change_weights(struct world *world)
+{
+	uint32_t changes = sl_prng_below(&world->prng, 4);
+
+	if (changes == 3)
+		world_weigh(world, 20);
+	for (uint32_t i = 0; i < changes; i++)
+		world->nodes[sl_prng_below(&world->prng, world->node_count)].weight =
+			sl_prng_below(&world->prng, 20) * WORLD_UNIT;
+	world->nodes[0].weight += WORLD_UNIT;
+}
+
+static void build_beside_twin(struct world *world, uint32_t *table, bool counted)
+{
+	struct twin twin = {.world = world, .slots = table};
+	uint32_t held[TWIN_NODES];
+	struct sl_sched_input input = {world->nodes,  world->node_count, world->slot_count,
+				       world->before, world->former,	 counted ? held : NULL};
+
+	memcpy(table, world->slots, world->slot_count * sizeof(*table));
+	memcpy(world->before, world->slots, world->slot_count * sizeof(*table));
+	memset(held, 0, sizeof(held));
+	for (uint32_t slot = 0; slot < world->slot_count; slot++)
+		held[world->before[slot] - 1]++;
+	assert_int_equal(sl_sched_build(SL_SCHED_MINIMAL, &input, world->slots), 0);
+	twin_build(&twin);
+	assert_memory_equal(table, world->slots, world->slot_count * sizeof(*table));
+	for (uint32_t slot = 0; slot < world->slot_count; slot++)
+		if (world->slots[slot] != world->before[slot])
+			world->former[slot] = world->before[slot];
+}
+
+static void tables_are_those_of_a_slow_twin_that_looks_at_every_slot(void **state)
+{
+	static const uint32_t slots[] = {256, 1024, 4096, 65536};
+	static const uint32_t nodes[] = {1, 2, 3, 9, 10, TWIN_NODES};
+	uint32_t *table = malloc(65536 * sizeof(*table));
+
+	(void)state;
+	assert_non_null(table);
+	for (uint32_t i = 0; i < 24; i++) {
+		struct world world;
+
+		world_init(&world, nodes[i % 6], slots[i / 6]);
+		world_build_first(&world, SL_SCHED_MINIMAL);
+		for (uint32_t n = 0; n < world.node_count; n++)
+			assert_int_equal(world.nodes[n].index, n + 1);
+		for (uint32_t step = 0; step < 60; step++) {
+			change_weights(&world);
+			build_beside_twin(&world, table, step % 2);
+		}
+		world_fini(&world);
+	}
+	free(table);
 }
 
 int main(void)
@@ -258,6 +385,7 @@ int main(void)
 		cmocka_unit_test(a_gainer_first_takes_back_what_it_held),
 		cmocka_unit_test(slots_of_strangers_and_of_nobody_find_a_node),
 		cmocka_unit_test(the_table_before_may_be_changed_in_place),
+		cmocka_unit_test(tables_are_those_of_a_slow_twin_that_looks_at_every_slot),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
