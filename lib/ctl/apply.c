@@ -258,6 +258,8 @@ static int make_pool(struct sl_edit *edit, struct pair *pair, const struct sl_im
 		pair->pool->home = sl_table_get(pair->old->home);
 		pair->pool->former = sl_table_get(pair->old->former);
 		pair->pool->target = sl_table_get(pair->old->target);
+		pair->pool->counted_home = pair->old->counted_home;
+		pair->pool->counted_target = pair->old->counted_target;
 	} else {
 		status = sl_life_pool_take(edit, &pair->pool->index);
 		if (status < 0)

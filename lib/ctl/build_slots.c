@@ -71,12 +71,66 @@ static enum sl_slots_rest rest_of(const struct sl_conf_pool *conf, const struct 
 	return SL_SLOTS_REST;
 }
 
+/* Whether a node whose live flows stayed with it does so no more. */
+static bool lost_keeper(const struct sl_model *model, const struct sl_image_pool *built,
+			const struct sl_snapshot *snapshot)
+{
+	for (uint32_t n = 0; n < built->node_count; n++) {
+		uint32_t index = built->nodes[n].index;
+
+		if (sl_snapshot_node_flags(model->snapshot, index) &
+		    ~sl_snapshot_node_flags(snapshot, index) & SL_NODE_KEEPS)
+			return true;
+	}
+	return false;
+}
+
+/* The slots that differ from those that were built last, when nothing else does; moved->slots is NULL
+ * when more does. */
+static int find_moves(const struct sl_model *model, const struct sl_image_pool *pool,
+		      const struct sl_slots_move *move, struct sl_table_moves *moved)
+{
+	const struct sl_image_pool *built = model->pools[pool->index].built;
+	static const uint32_t none;
+	int status;
+
+	*moved = (struct sl_table_moves){0};
+	if (!built || !model->snapshot || move->before->count != move->count ||
+	    move->rest != SL_SLOTS_REST || built->target != built->home ||
+	    pool->target != pool->home || lost_keeper(model, built, move->snapshot))
+		return 0;
+	status = sl_table_compare(pool->target, built->target, moved);
+	if (status == 0 && moved->count == 0)
+		moved->slots = &none;
+	return status;
+}
+
+/* What packets use, slots that are not at home marked; the target itself when all are. own is to be
+ * freed. */
+static const uint32_t *words_of(const struct sl_image_pool *pool, uint32_t **own)
+{
+	uint32_t *words;
+
+	*own = NULL;
+	if (pool->target == pool->home)
+		return pool->target->word;
+	words = malloc(pool->target->count * sizeof(*words));
+	for (uint32_t s = 0; words && s < pool->target->count; s++) {
+		uint32_t node = pool->target->word[s];
+
+		words[s] = node == pool->home->word[s] ? node : node | SL_SLOT_LENT;
+	}
+	*own = words;
+	return words;
+}
+
 int sl_build_slots(const struct sl_model *model, uint32_t place, const struct sl_snapshot *snapshot,
 		   struct sl_slot_table **slots)
 {
 	const struct sl_image_pool *pool = model->image->pools[place];
 	const struct sl_conf_pool *conf = sl_image_pool_conf(model->image, place);
 	const struct sl_body_pool *body = &model->pools[pool->index];
+	struct sl_table_moves moved;
 	struct sl_slots_move move = {
 		.before = body->slots,
 		.memory = body->memory,
@@ -90,24 +144,22 @@ int sl_build_slots(const struct sl_model *model, uint32_t place, const struct sl
 				    : model->options.now_ms(),
 		.full = sl_build_tracking(conf) == SL_TRACKING_FULL,
 	};
-	uint32_t *words;
+	uint32_t *own;
 	int status;
 
 	if (body->built == pool) {
 		*slots = sl_slot_table_get(body->slots);
 		return 0;
 	}
-	words = malloc(move.count * sizeof(*words));
-	if (!words)
-		return -ENOMEM;
-	for (uint32_t s = 0; s < move.count; s++) {
-		uint32_t node = pool->target->word[s];
-
-		words[s] = node == pool->home->word[s] ? node : node | SL_SLOT_LENT;
-	}
-	move.words = words;
-	status = sl_slots_move(&move, slots);
-	free(words);
+	status = find_moves(model, pool, &move, &moved);
+	if (status < 0)
+		return status;
+	move.moved = moved.slots;
+	move.moved_count = moved.count;
+	move.words = words_of(pool, &own);
+	status = move.words ? sl_slots_move(&move, slots) : -ENOMEM;
+	free(own);
+	free(moved.own);
 	return status;
 }
 

@@ -23,16 +23,35 @@
 
 #define SL_IMAGE_WHY_SIZE 96
 
-/* Slots by number; words are node indices, 0: nobody. */
+/* Slots by number; words are node indices, 0: nobody. One that was made from another knows the slots
+ * that moved, so that who compares the two need not go over all of them. */
 struct sl_table {
 	uint32_t references;
 	uint32_t count;
+	uint64_t serial; /* of this table alone */
+	uint64_t origin; /* serial of the table that it was made from, of the same size; 0: none */
+	uint32_t *moved; /* the slots that differ from it, ascending */
+	uint32_t moved_count;
 	uint32_t word[];
 };
 
 struct sl_table *sl_table_create(uint32_t count); /* all words 0 */
 struct sl_table *sl_table_get(struct sl_table *table);
 void sl_table_put(struct sl_table *table); /* takes NULL */
+
+/* Says that the table was made from another of its size: lists what differs. 0 or -ENOMEM. */
+int sl_table_derive(struct sl_table *table, const struct sl_table *origin);
+
+/* The slots in which a table differs from another of its size, ascending; known at once when it was
+ * made from it. 0 or -ENOMEM; own is freed by who asks. */
+struct sl_table_moves {
+	const uint32_t *slots;
+	uint32_t count;
+	uint32_t *own;
+};
+
+int sl_table_compare(const struct sl_table *table, const struct sl_table *other,
+		     struct sl_table_moves *moves);
 
 /* What an operator's hand did to a node. */
 enum sl_hand { SL_HAND_UP = 0, SL_HAND_DRAINING = 1, SL_HAND_DISABLED = 2 };
@@ -64,7 +83,9 @@ struct sl_image_pool {
 	struct sl_table *home;	  /* changed by operators only */
 	struct sl_table *former;  /* per slot the node before its present one, 0: none */
 	struct sl_table *target;  /* what packets use: home, slots of absent nodes lent */
-	uint32_t node_count;	  /* those of the configuration, in its order, then leaving ones */
+	uint64_t counted_home; /* serials of the tables that the nodes' numbers of slots are of; */
+	uint64_t counted_target; /* 0: not counted */
+	uint32_t node_count;	 /* those of the configuration, in its order, then leaving ones */
 	uint32_t node_room;
 	struct sl_image_node *nodes;
 };

@@ -7,11 +7,7 @@
 #include "ctl/past.h"
 #include "ctl/past_op.h"
 
-#define PAIR_SIZE  4200 /* the longest is the path of a capture file */
-#define SKIP_COUNT 16u	/* slots that are compared at once; every table has a multiple of them */
-#define SKIP_SIZE  (SKIP_COUNT * sizeof(uint32_t))
-
-_Static_assert(SL_SLOTS_MIN % SKIP_COUNT == 0, "a table has whole groups");
+#define PAIR_SIZE 4200 /* the longest is the path of a capture file */
 
 /* Of the pool at hand: node index -> 1 + place in pool->nodes. All zero between calls. */
 static uint32_t place_of[SL_NODE_INDEX_MAX];
@@ -179,33 +175,24 @@ static void write_tables(struct sl_pack *pack, const struct sl_image_pool *pool)
 
 /* The nodes that slots move to, and the moves. */
 static void write_moves(struct sl_pack *pack, const struct sl_image_pool *pool,
-			const uint32_t *before)
+			const struct sl_table_moves *moved)
 {
-	const uint32_t *after = pool->home->word;
 	struct sl_pack names = {0}, moves = {0};
 	uint32_t *number = calloc(pool->node_count + 1, sizeof(*number));
-	uint32_t name_count = 0, move_count = 0, last = 0;
+	uint32_t name_count = 0, last = 0;
 
 	names.failed = !number;
 	places_begin(pool);
-	for (uint32_t s = 0; number && s < pool->home->count; s++) {
-		uint32_t place;
+	for (uint32_t i = 0; number && i < moved->count; i++) {
+		uint32_t slot = moved->slots[i], place = place_of[pool->home->word[slot]];
 
-		if (s % SKIP_COUNT == 0 && memcmp(&after[s], &before[s], SKIP_SIZE) == 0) {
-			s += SKIP_COUNT - 1;
-			continue;
-		}
-		if (after[s] == before[s])
-			continue;
-		place = place_of[after[s]];
 		if (place && !number[place]) {
 			number[place] = ++name_count;
 			sl_pack_text(&names, pool->nodes[place - 1].name);
 		}
-		sl_pack_number(&moves, s - last);
+		sl_pack_number(&moves, slot - last);
 		sl_pack_number(&moves, place ? number[place] : 0);
-		last = s;
-		move_count++;
+		last = slot;
 	}
 	places_end(pool);
 	free(number);
@@ -213,45 +200,47 @@ static void write_moves(struct sl_pack *pack, const struct sl_image_pool *pool,
 	sl_pack_text(pack, pool->name);
 	sl_pack_number(pack, name_count);
 	sl_pack_block(pack, names.data, names.size);
-	sl_pack_number(pack, move_count);
+	sl_pack_number(pack, moved->count);
 	sl_pack_block(pack, moves.data, moves.size);
 	pack->failed = pack->failed || names.failed || moves.failed;
 	sl_pack_fini(&names);
 	sl_pack_fini(&moves);
 }
 
-/* Whether former is what the moves alone make of it. Without branches: the compiler takes several
- * slots at a time. */
-static bool former_follows(const struct sl_image_pool *old, const struct sl_image_pool *pool)
+/* Whether former is what the moves alone make of it. */
+static bool former_follows(const struct sl_image_pool *old, const struct sl_image_pool *pool,
+			   const struct sl_table_moves *home, const struct sl_table_moves *former)
 {
-	const uint32_t *from = old->home->word, *to = pool->home->word;
-	const uint32_t *was = old->former->word, *is = pool->former->word;
-	uint32_t differs = 0;
+	uint32_t at = 0;
 
-	for (uint32_t s = 0; s < pool->home->count; s++) {
-		uint32_t stays = (from[s] == to[s]) | (from[s] == 0);
+	for (uint32_t i = 0; i < home->count; i++) {
+		uint32_t slot = home->slots[i], from = old->home->word[slot];
 
-		differs |= is[s] ^ (stays ? was[s] : from[s]);
+		if (pool->former->word[slot] != (from ? from : old->former->word[slot]))
+			return false;
+		at += at < former->count && former->slots[at] == slot;
 	}
-	return differs == 0;
+	return at == former->count; /* no other slot differs */
 }
 
 static void write_pool_step(struct sl_pack *pack, const struct sl_image_pool *old,
 			    const struct sl_image_pool *pool)
 {
-	size_t size;
+	struct sl_table_moves home = {0}, former = {0};
 
 	if (!old || old->home->count != pool->home->count) {
 		write_tables(pack, pool);
 		return;
 	}
-	if (old->home == pool->home && old->former == pool->former)
-		return;
-	size = pool->home->count * sizeof(uint32_t);
-	if (memcmp(old->home->word, pool->home->word, size) != 0)
-		write_moves(pack, pool, old->home->word);
-	if (!former_follows(old, pool))
+	if (sl_table_compare(pool->home, old->home, &home) < 0 ||
+	    sl_table_compare(pool->former, old->former, &former) < 0)
+		pack->failed = true;
+	else if (home.count > 0)
+		write_moves(pack, pool, &home);
+	if (!pack->failed && !former_follows(old, pool, &home, &former))
 		write_table(pack, SL_PAST_FORMER, pool, pool->former);
+	free(home.own);
+	free(former.own);
 }
 
 /* ---- states and steps ---------------------------------------------------------------------------

@@ -12,7 +12,7 @@
 static struct sl_sched_node *nodes_of(const struct sl_conf_pool *conf,
 				      const struct sl_image_pool *pool)
 {
-	struct sl_sched_node *nodes = calloc(conf->node_count + 1, sizeof(*nodes));
+	struct sl_sched_node *nodes = calloc(pool->node_count + 1, sizeof(*nodes));
 
 	for (uint32_t n = 0; nodes && n < conf->node_count; n++) {
 		nodes[n].index = pool->nodes[n].index;
@@ -68,48 +68,142 @@ int sl_schedule_resize(const struct sl_conf_pool *conf, struct sl_image_pool *po
 	return 0;
 }
 
+/* A number for each index that a table of the pool may hold. */
+static uint32_t *counts_create(const struct sl_image_pool *pool)
+{
+	uint32_t highest = 0;
+
+	for (uint32_t n = 0; n < pool->node_count; n++)
+		highest = SL_MAX(highest, pool->nodes[n].index);
+	return calloc((size_t)highest + 1, sizeof(uint32_t));
+}
+
+static void set_home_slots(struct sl_image_pool *pool, const uint32_t *counts)
+{
+	for (uint32_t n = 0; n < pool->node_count; n++)
+		pool->nodes[n].home_slots = counts[pool->nodes[n].index];
+}
+
+/* The numbers of slots follow those that move, when they were known. */
+static int count_moves(struct sl_image_pool *pool, const struct sl_table *home)
+{
+	uint32_t *counts;
+
+	if (pool->counted_home != pool->home->serial)
+		return 0;
+	counts = counts_create(pool);
+	if (!counts)
+		return -ENOMEM;
+	for (uint32_t n = 0; n < pool->node_count; n++)
+		counts[pool->nodes[n].index] = pool->nodes[n].home_slots;
+	for (uint32_t i = 0; i < home->moved_count; i++) {
+		uint32_t slot = home->moved[i];
+
+		counts[pool->home->word[slot]]--;
+		counts[home->word[slot]]++;
+	}
+	set_home_slots(pool, counts);
+	free(counts);
+	pool->counted_home = home->serial;
+	return 0;
+}
+
+/* Of slots that move, the node before; of others what it was. */
+static struct sl_table *former_of(const struct sl_image_pool *pool, const struct sl_table *home)
+{
+	struct sl_table *former = sl_table_create(home->count);
+
+	if (!former)
+		return NULL;
+	former->moved = calloc(home->moved_count, sizeof(*former->moved));
+	if (!former->moved) {
+		sl_table_put(former);
+		return NULL;
+	}
+	memcpy(former->word, pool->former->word, home->count * sizeof(uint32_t));
+	for (uint32_t i = 0; i < home->moved_count; i++) {
+		uint32_t slot = home->moved[i], from = pool->home->word[slot];
+
+		if (!from || from == former->word[slot])
+			continue;
+		former->word[slot] = from;
+		former->moved[former->moved_count++] = slot;
+	}
+	former->origin = pool->former->serial;
+	return former;
+}
+
 int sl_schedule_home_set(struct sl_image_pool *pool, struct sl_table *home)
 {
-	size_t size = home->count * sizeof(uint32_t);
 	struct sl_table *former;
 
-	if (memcmp(home->word, pool->home->word, size) == 0) {
+	if (sl_table_derive(home, pool->home) < 0)
+		goto no_memory;
+	if (home->moved_count == 0) {
 		sl_table_put(home);
 		return 0;
 	}
-	former = sl_table_create(home->count);
-	if (!former) {
-		sl_table_put(home);
-		return -ENOMEM;
-	}
-	for (uint32_t s = 0; s < home->count; s++) {
-		bool moves = home->word[s] != pool->home->word[s] && pool->home->word[s];
-
-		former->word[s] = moves ? pool->home->word[s] : pool->former->word[s];
+	former = former_of(pool, home);
+	if (!former)
+		goto no_memory;
+	if (count_moves(pool, home) < 0) {
+		sl_table_put(former);
+		goto no_memory;
 	}
 	sl_table_put(pool->home);
 	sl_table_put(pool->former);
 	pool->home = home;
 	pool->former = former;
 	return 0;
+no_memory:
+	sl_table_put(home);
+	return -ENOMEM;
+}
+
+/* What each node holds, when it is known: the configuration's, and behind them, without weight, those
+ * that were removed and still hold slots. Returns how many they are; else *held is NULL. */
+static uint32_t held_of(const struct sl_conf_pool *conf, const struct sl_image_pool *pool,
+			struct sl_sched_node *nodes, uint32_t **held)
+{
+	uint32_t count = conf->node_count;
+
+	*held = NULL;
+	if (nodes && pool->counted_home == pool->home->serial)
+		*held = calloc(pool->node_count + 1, sizeof(**held));
+	for (uint32_t n = 0; *held && n < pool->node_count; n++) {
+		const struct sl_image_node *node = &pool->nodes[n];
+
+		if (n >= conf->node_count && node->home_slots > 0)
+			nodes[count++].index = node->index;
+		if (n < conf->node_count || node->home_slots > 0)
+			(*held)[n < conf->node_count ? n : count - 1] = node->home_slots;
+	}
+	if (count <= SL_NODES_MAX)
+		return count;
+	free(*held);
+	*held = NULL;
+	return conf->node_count;
 }
 
 int sl_schedule_home(const struct sl_conf_pool *conf, struct sl_image_pool *pool)
 {
 	struct sl_sched_node *nodes = nodes_of(conf, pool);
 	struct sl_table *home = sl_table_create(conf->slots);
+	uint32_t *held, count = held_of(conf, pool, nodes, &held);
 	struct sl_sched_input input = {
 		.nodes = nodes,
-		.node_count = conf->node_count,
+		.node_count = count,
 		.slot_count = conf->slots,
 		.before = pool->home->word,
 		.former = pool->former->word,
+		.held = held,
 	};
 	int status = nodes && home ? 0 : -ENOMEM;
 
 	if (status == 0 && weight_of(nodes, conf->node_count) > 0)
 		status = sl_sched_build(filler(conf->scheduler), &input, home->word);
 	free(nodes);
+	free(held);
 	if (status < 0) {
 		sl_table_put(home);
 		return status;
@@ -149,26 +243,40 @@ static uint32_t absence(const struct sl_conf_pool *conf, const struct sl_image_p
 	return count;
 }
 
-/* The nodes' numbers of slots. */
+static int count_table(const struct sl_image_pool *pool, const struct sl_table *table,
+		       uint32_t **counts)
+{
+	*counts = counts_create(pool);
+	for (uint32_t s = 0; *counts && s < table->count; s++)
+		(*counts)[table->word[s]]++;
+	return *counts ? 0 : -ENOMEM;
+}
+
+/* The nodes' numbers of slots, where they are not known. */
 static int count_slots(struct sl_image_pool *pool)
 {
-	uint32_t highest = 0, *counts;
+	bool lent = pool->target != pool->home;
+	uint32_t *home = NULL, *target = NULL;
+	int status = 0;
 
-	for (uint32_t n = 0; n < pool->node_count; n++)
-		highest = SL_MAX(highest, pool->nodes[n].index);
-	counts = calloc(2 * ((size_t)highest + 1), sizeof(*counts));
-	if (!counts)
-		return -ENOMEM;
-	for (uint32_t s = 0; s < pool->home->count; s++) {
-		counts[2 * pool->home->word[s]]++;
-		counts[2 * pool->target->word[s] + 1]++;
+	if (pool->counted_home != pool->home->serial)
+		status = count_table(pool, pool->home, &home);
+	if (status == 0 && lent && pool->counted_target != pool->target->serial)
+		status = count_table(pool, pool->target, &target);
+	if (status == 0 && home)
+		set_home_slots(pool, home);
+	for (uint32_t n = 0; status == 0 && n < pool->node_count; n++)
+		if (!lent)
+			pool->nodes[n].slots = pool->nodes[n].home_slots;
+		else if (target)
+			pool->nodes[n].slots = target[pool->nodes[n].index];
+	if (status == 0) {
+		pool->counted_home = pool->home->serial;
+		pool->counted_target = pool->target->serial;
 	}
-	for (uint32_t n = 0; n < pool->node_count; n++) {
-		pool->nodes[n].home_slots = counts[2 * pool->nodes[n].index];
-		pool->nodes[n].slots = counts[2 * pool->nodes[n].index + 1];
-	}
-	free(counts);
-	return 0;
+	free(home);
+	free(target);
+	return status;
 }
 
 int sl_schedule_target(const struct sl_conf_pool *conf, struct sl_image_pool *pool)
@@ -223,50 +331,81 @@ int sl_schedule_pick(const struct sl_conf_pool *conf, const struct sl_image_pool
 	return status;
 }
 
-/* The least movement to the quotas of those that take flows now. */
-static int least_of(const struct sl_conf_pool *conf, const struct sl_image_pool *after,
-		    const uint32_t *before, uint32_t *least)
+/* What the nodes of a pool had of the table before; *cursor as in sl_image_find_next(). */
+static uint32_t slots_before(const struct sl_image_pool *before, uint32_t index, uint32_t *cursor)
+{
+	for (uint32_t i = 0; i < before->node_count; i++) {
+		uint32_t n = (*cursor + i) % before->node_count;
+
+		if (before->nodes[n].index != index)
+			continue;
+		*cursor = n + 1;
+		return before->nodes[n].slots;
+	}
+	return 0;
+}
+
+/* The least movement to the quotas of those that take flows now. scaled: the table before, where the
+ * nodes' numbers of slots are not those of the pool before. */
+static int least_of(const struct sl_conf_pool *conf, const struct sl_image_pool *before,
+		    const struct sl_image_pool *after, const struct sl_table *scaled,
+		    uint32_t *least)
 {
 	struct sl_sched_node *nodes = nodes_of(conf, after);
+	uint32_t *held = calloc(conf->node_count + 1, sizeof(*held));
 	bool *absent = calloc(conf->node_count + 1, sizeof(*absent));
-	uint32_t count = 0;
-	int status = nodes && absent ? 0 : -ENOMEM;
+	uint32_t count = 0, cursor = 0;
+	int status = nodes && absent && held ? 0 : -ENOMEM;
 
-	if (status == 0) {
+	*least = 0;
+	if (status == 0)
 		absence(conf, after, absent);
-		for (uint32_t n = 0; n < conf->node_count; n++)
-			if (!absent[n])
-				nodes[count++] = nodes[n];
-		*least = 0;
-		if (weight_of(nodes, count) > 0)
-			status = sl_sched_least(nodes, count, before, conf->slots, least);
+	for (uint32_t n = 0; status == 0 && n < conf->node_count; n++) {
+		if (absent[n])
+			continue;
+		if (!scaled)
+			held[count] = slots_before(before, nodes[n].index, &cursor);
+		nodes[count++] = nodes[n];
 	}
+	if (status == 0 && weight_of(nodes, count) > 0)
+		status = scaled ? sl_sched_least(nodes, count, scaled->word, conf->slots, least)
+				: sl_sched_missing(nodes, count, held, conf->slots, least);
 	free(nodes);
+	free(held);
 	free(absent);
+	return status;
+}
+
+static int measure_scaled(const struct sl_conf_pool *conf, const struct sl_image_pool *before,
+			  const struct sl_image_pool *after, uint32_t *moved, uint32_t *least)
+{
+	struct sl_table *scaled = resized(before->target, after->target->count);
+	int status = 0;
+
+	if (!scaled)
+		return -ENOMEM;
+	*moved = sl_sched_moved(scaled->word, after->target->word, scaled->count);
+	if (*moved > 0)
+		status = least_of(conf, before, after, scaled, least);
+	sl_table_put(scaled);
 	return status;
 }
 
 int sl_schedule_measure(const struct sl_conf_pool *conf, const struct sl_image_pool *before,
 			const struct sl_image_pool *after, uint32_t *moved, uint32_t *least)
 {
-	struct sl_table *scaled = NULL;
-	const struct sl_table *old = before ? before->target : NULL;
-	int status;
-
 	*moved = 0;
 	*least = 0;
-	if (!old || old == after->target)
+	if (!before || before->target == after->target)
 		return 0;
-	if (old->count != after->target->count) {
-		scaled = resized(old, after->target->count);
-		if (!scaled)
-			return -ENOMEM;
-		old = scaled;
-	}
-	*moved = sl_sched_moved(old->word, after->target->word, old->count);
-	status = scaled && *moved == 0 ? 0 : least_of(conf, after, old->word, least);
-	sl_table_put(scaled);
-	return status;
+	if (before->target->count != after->target->count)
+		return measure_scaled(conf, before, after, moved, least);
+	if (after->target->origin == before->target->serial)
+		*moved = after->target->moved_count;
+	else
+		*moved = sl_sched_moved(before->target->word, after->target->word,
+					after->target->count);
+	return least_of(conf, before, after, NULL, least);
 }
 
 int sl_schedule_forget(struct sl_image_pool *pool, uint32_t index)

@@ -183,13 +183,46 @@ static uint32_t count_unsettled(const struct sl_slots_move *move, const struct o
 	return open;
 }
 
-int sl_slots_move(const struct sl_slots_move *move, struct sl_slot_table **after)
+/* The slots that move, in a copy of the table. Those that open come behind the others. */
+static int move_few(const struct sl_slots_move *move, struct sl_slot_table **after)
 {
-	struct origin origin = origin_of(move);
-	uint32_t count = move->before ? count_unsettled(move, &origin) : 0, open = 0;
+	const struct sl_slot_table *before = move->before;
+	uint32_t count = before->open_count, open = count;
 	struct sl_slot_table *made;
 	int rc;
 
+	for (uint32_t i = 0; i < move->moved_count; i++) {
+		uint32_t slot = move->moved[i], word = before->word[slot];
+
+		count += !(word & SL_SLOT_OPEN) && is_unsettled(move, move->words[slot], word);
+	}
+	rc = sl_slot_table_create(move->count, count, &made);
+	if (rc)
+		return rc;
+	memcpy(made->word, before->word, move->count * sizeof(*made->word));
+	memcpy(made->open, before->open, before->open_count * sizeof(*made->open));
+	for (uint32_t i = 0; i < move->moved_count; i++) {
+		uint32_t slot = move->moved[i], word = before->word[slot];
+		uint32_t place = word & SL_SLOT_NODE;
+		struct state state;
+
+		next_state(move, slot, slot, &state);
+		write_slot(made, &state, word & SL_SLOT_OPEN ? &place : &open);
+	}
+	*after = made;
+	return 0;
+}
+
+int sl_slots_move(const struct sl_slots_move *move, struct sl_slot_table **after)
+{
+	struct origin origin = origin_of(move);
+	uint32_t count, open = 0;
+	struct sl_slot_table *made;
+	int rc;
+
+	if (move->moved)
+		return move_few(move, after);
+	count = move->before ? count_unsettled(move, &origin) : 0;
 	rc = sl_slot_table_create(move->count, count, &made);
 	if (rc)
 		return rc;

@@ -47,6 +47,11 @@ struct sl_slots_move {
 	const struct sl_snapshot *snapshot;  /* with its nodes as they are to be: who keeps flows */
 	const uint32_t *words;		     /* count: node indices, with SL_SLOT_LENT or without */
 	uint32_t count;			     /* before's; or a multiple: its slots are split */
+	/* Not NULL: the only slots, moved_count of them, that move or become lent or not; count is
+	 * before's, rest is SL_SLOTS_REST, and no node keeps its flows no longer. Costs what moves,
+	 * and copying the table. */
+	const uint32_t *moved;
+	uint32_t moved_count;
 	uint64_t now_ms;
 	uint64_t
 		open_ms; /* the longest idle timeout concerned; 0: moves do not open (no tracking, or

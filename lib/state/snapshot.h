@@ -109,7 +109,7 @@ struct sl_slot_table {
 	uint32_t count;	     /* a power of two */
 	uint32_t open_count;
 	uint32_t open_room;	   /* at least open_count */
-	struct sl_open_slot *open; /* open_count; ordered by slot */
+	struct sl_open_slot *open; /* open_count, in any order */
 	uint32_t word[];	   /* count */
 };
 

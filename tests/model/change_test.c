@@ -114,6 +114,33 @@ static bool maybe(uint32_t percent)
 	return below(100) < percent;
 }
 
+/* Slots moved and the least that could, as the answer says them, counted one by one. */
+static void check_answer(const struct sl_image *before)
+{
+	const struct sl_image *image = sl_model_image(f.model);
+
+	for (uint32_t i = 0; i < f.result.pool_count; i++) {
+		const struct sl_change_pool *row = &f.result.pools[i];
+		int place = sl_image_find_pool(image, row->name);
+		const struct sl_image_pool *old = before->pools[place], *pool = image->pools[place];
+		const struct sl_conf_pool *conf = &image->conf->pools[place];
+		struct sl_sched_node nodes[NODES];
+		uint32_t count = 0, least = 0;
+
+		for (uint32_t n = 0; n < conf->node_count; n++)
+			if (sl_image_node_takes(&pool->nodes[n]))
+				nodes[count++] = (struct sl_sched_node){pool->nodes[n].index,
+									conf->nodes[n].weight,
+									pool->nodes[n].seed};
+		assert_int_equal(row->moved_slots,
+				 sl_sched_moved(old->target->word, pool->target->word, SLOTS));
+		if (old->target != pool->target)
+			assert_int_equal(
+				sl_sched_least(nodes, count, old->target->word, SLOTS, &least), 0);
+		assert_int_equal(row->least_slots, least);
+	}
+}
+
 /* Carries out a change that names a node; the twin follows when it is to succeed. */
 static void change_node(void)
 {
@@ -125,6 +152,7 @@ static void change_node(void)
 	struct sl_change change = {.pool = pool, .node = node};
 	struct twin_node *at = &twin.node[p][n];
 	bool dry = maybe(20), stale = maybe(5), there = twin.pool[p] && at->there;
+	struct sl_image *before;
 	bool huge;
 	int status;
 
@@ -140,7 +168,11 @@ static void change_node(void)
 	change.healthy = maybe(50);
 	change.if_generation_set = maybe(20) || stale;
 	change.if_generation = twin.generation + stale;
+	before = sl_image_get(sl_model_image(f.model));
 	status = fixture_change(&f, &change, dry);
+	if (status == 0 && !dry)
+		check_answer(before);
+	sl_image_put(before);
 	if (stale)
 		assert_int_equal(status, -ESTALE);
 	else if (!there)
@@ -374,12 +406,29 @@ static void check_pool(uint32_t p, const struct sl_conf_pool *conf,
 		assert_memory_equal(pool->home->word, pool->target->word, SLOTS * 4);
 }
 
-static void check_slots(const struct sl_pool_view *view)
+/* What each node is said to hold, counted one by one. */
+static void check_counts(const struct sl_image_pool *pool)
+{
+	for (uint32_t n = 0; n < pool->node_count; n++) {
+		const struct sl_image_node *node = &pool->nodes[n];
+		uint32_t home = 0, target = 0;
+
+		for (uint32_t s = 0; s < SLOTS; s++) {
+			home += pool->home->word[s] == node->index;
+			target += pool->target->word[s] == node->index;
+		}
+		assert_int_equal(node->home_slots, home);
+		assert_int_equal(node->slots, target);
+	}
+}
+
+static void check_slots(const struct sl_pool_view *view, const struct sl_image_pool *pool)
 {
 	const struct sl_snapshot *snapshot = sl_model_snapshot(f.model);
 
 	for (uint32_t s = 0; s < SLOTS; s++) {
 		uint32_t word = view->words[s], node = word & SL_SLOT_NODE;
+		uint32_t lent = word & SL_SLOT_LENT;
 
 		if (word & SL_SLOT_OPEN) {
 			const struct sl_open_slot *open = &view->open[node];
@@ -387,7 +436,10 @@ static void check_slots(const struct sl_pool_view *view)
 			assert_int_equal(open->slot, s);
 			assert_true(!open->prior || sl_snapshot_has_node(snapshot, open->prior));
 			node = open->node;
+			lent = open->lent;
 		}
+		assert_int_equal(node, pool->target->word[s]);
+		assert_int_equal(lent != 0, node != pool->home->word[s]);
 		assert_true(!node || sl_snapshot_has_node(snapshot, node));
 	}
 }
@@ -414,7 +466,9 @@ static void check(void)
 			nodes += twin.node[p][n].there;
 		assert_int_equal(image->conf->pools[place].node_count, nodes);
 		check_pool(p, &image->conf->pools[place], image->pools[place]);
-		check_slots(&sl_model_snapshot(f.model)->pools[image->pools[place]->index]);
+		check_counts(image->pools[place]);
+		check_slots(&sl_model_snapshot(f.model)->pools[image->pools[place]->index],
+			    image->pools[place]);
 	}
 	assert_int_equal(image->conf->pool_count, pools);
 	check_holds();
