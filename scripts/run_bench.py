@@ -32,6 +32,7 @@ BENCHES = {
                  "to local workers by their rings, in one thread; --workers N"),
     "update": ("path_bench", ("--changes",), "a published snapshot: control's time, until it is seen, its cost to a core"),
     "publish": ("publish_bench", (), "10,000 snapshots from control to a busy core in another thread, until a burst sees each"),
+    "change": ("change_bench", (), "an operator's change: the model's work, its record of history, its snapshot"),
     "sweep": ("sweep.py", (), "path, full tracking, dispatch, tunnels over flows, nodes and services; takes minutes"),
     "peers": ("peers.py", (), "rte_hash, EFD (SIMD limited to 128 bits), a ring, testpmd's io and macswap; --flows N"),
     "guard": ("guard.py", ("--json",), "instructions a packet under callgrind; --store keeps them on purpose"),
