@@ -74,6 +74,7 @@ static int open_ports(struct wire *wire, struct sl_err *err)
 			.promiscuous = conf->ports[p].promiscuous,
 			.rx_queues = (uint16_t)wire->eal.rx_count,
 			.tx_queues = (uint16_t)senders,
+			.rx_waits = conf->dataplane.idle == (int)SL_IDLE_MODE_BACKOFF,
 		};
 		char line[PORT_LINE_SIZE];
 		int status = sl_port_open(&spec, wire->buffers, &wire->ports[p], err);
@@ -102,6 +103,7 @@ static int open_kernel(struct wire *wire, uint32_t port, struct sl_err *err)
 		.promiscuous = true,
 		.rx_queues = 1,
 		.tx_queues = (uint16_t)(wire->eal.rx_count + wire->eal.worker_count),
+		.rx_waits = wire->conf->dataplane.idle == (int)SL_IDLE_MODE_BACKOFF,
 	};
 	int status;
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <rte_eal.h>
@@ -23,6 +24,7 @@
 #define LCORES_MAX	(1 + SL_RX_CORES_MAX + SL_WORKERS_MAX)
 #define ARGS_MAX	128
 #define LCORE_TEXT_SIZE 16 /* ",96@1023" */
+#define WAIT_NAP_NS	100000
 
 _Static_assert(LCORES_MAX <= RTE_MAX_LCORE, "every thread has an lcore");
 
@@ -358,7 +360,12 @@ int sl_eal_launch(uint32_t lcore, int (*function)(void *argument), void *argumen
 	return rte_eal_remote_launch(function, argument, lcore);
 }
 
+/* DPDK's own waiting spins, and may keep the CPU from the thread that it waits for. */
 int sl_eal_wait(uint32_t lcore)
 {
+	const struct timespec nap = {.tv_nsec = WAIT_NAP_NS};
+
+	while (rte_eal_get_lcore_state(lcore) == RUNNING)
+		nanosleep(&nap, NULL);
 	return rte_eal_wait_lcore(lcore);
 }

@@ -144,13 +144,14 @@ static int limits_check(const struct sl_port_spec *spec, const struct rte_eth_de
 
 /* One attempt: queues, offloads, memory. */
 static int configure(struct sl_port *port, const struct rte_eth_dev_info *info,
-		     struct rte_mempool *pool)
+		     struct rte_mempool *pool, bool interrupts)
 {
 	uint64_t rss = port->rx_queue_count > 1 ? RSS_WANTED & info->flow_type_rss_offloads : 0;
 	struct rte_eth_conf conf = {
 		.rxmode = {.mq_mode = rss != 0 ? RTE_ETH_MQ_RX_RSS : RTE_ETH_MQ_RX_NONE,
 			   .mtu = port->mtu},
 		.rx_adv_conf.rss_conf.rss_hf = rss,
+		.intr_conf.rxq = interrupts,
 	};
 	uint16_t rx_descriptors = DESCRIPTORS, tx_descriptors = DESCRIPTORS;
 	int rc;
@@ -181,11 +182,25 @@ static int configure(struct sl_port *port, const struct rte_eth_dev_info *info,
 	return 0;
 }
 
+/* With interrupts where wanted, without where the device refuses them. */
+static int configure_either(struct sl_port *port, const struct rte_eth_dev_info *info,
+			    struct rte_mempool *pool, bool interrupts)
+{
+	int rc = interrupts ? configure(port, info, pool, true) : -ENOTSUP;
+
+	if (rc == 0)
+		return 0;
+	if (interrupts)
+		rte_eth_dev_stop(port->port_id);
+	return configure(port, info, pool, false);
+}
+
 /* Some devices (net_tap) want as many transmit queues as receive queues: the second attempt. */
 static int configure_any(const struct sl_port_spec *spec, struct sl_port *port,
 			 const struct rte_eth_dev_info *info, struct rte_mempool *pool,
 			 struct sl_err *err)
 {
+	bool interrupts = spec->rx_waits && sl_arrival_wants_interrupts(port->driver);
 	char text[300];
 	int rc;
 
@@ -195,12 +210,12 @@ static int configure_any(const struct sl_port_spec *spec, struct sl_port *port,
 	if (is_loop(port))
 		port->rx_queue_count = port->tx_queue_count;
 	sl_eal_words_clear();
-	rc = configure(port, info, pool);
+	rc = configure_either(port, info, pool, interrupts);
 	if (rc != 0 && port->rx_queue_count != port->tx_queue_count) {
 		port->rx_queue_count = SL_MIN(port->rx_queue_count, port->tx_queue_count);
 		port->tx_queue_count = port->rx_queue_count;
 		rte_eth_dev_stop(port->port_id);
-		rc = configure(port, info, pool);
+		rc = configure_either(port, info, pool, interrupts);
 	}
 	if (rc != 0)
 		return sl_err_set(err, rc,
@@ -256,9 +271,11 @@ int sl_port_open(const struct sl_port_spec *spec, struct rte_mempool *pool, stru
 {
 	struct sl_port opened = {.mtu = spec->mtu, .promiscuous = spec->promiscuous};
 	struct rte_eth_dev_info info;
+	struct sl_arrival_mark mark;
 	struct sl_device device;
 	int rc = sl_device_check(spec->device, &device, err);
 
+	sl_arrival_mark(&mark);
 	if (rc == 0)
 		rc = device_find(&device, spec->device, &opened.port_id, err);
 	if (rc != 0)
@@ -290,6 +307,9 @@ int sl_port_open(const struct sl_port_spec *spec, struct rte_mempool *pool, stru
 		goto close;
 	}
 	facts_read(&opened, &info);
+	if (spec->rx_waits)
+		sl_arrival_find(&mark, opened.port_id, opened.driver, opened.rx_queue_count,
+				info.max_rx_queues, &opened.arrival);
 	taken[opened.port_id] = true;
 	*port = opened;
 	return 0;

@@ -20,6 +20,7 @@
 #include "base/addr.h"
 #include "base/err.h"
 #include "base/limit.h"
+#include "io/arrival.h"
 
 struct rte_mempool;
 
@@ -36,6 +37,7 @@ struct sl_port_spec {
 	uint16_t mtu;
 	bool promiscuous;
 	uint16_t rx_queues, tx_queues; /* wanted: receive cores, senders */
+	bool rx_waits; /* cores sleep until packets come, where the device can tell */
 };
 
 struct sl_port {
@@ -57,6 +59,7 @@ struct sl_port {
 	uint32_t speed_mbps;	      /* 0: unknown */
 	uint64_t rss;		      /* RTE_ETH_RSS_ functions got; 0: none */
 	char note[SL_PORT_NOTE_SIZE]; /* a warning for the log (a capture that is cut), or empty */
+	struct sl_arrival arrival;    /* how its receive queues are waited for */
 };
 
 /* Packet buffers for all ports; destroyed after the last port is closed. */

@@ -55,10 +55,23 @@ static int plan_port(struct sl_tx_plan *plan, uint32_t port)
 	return 0;
 }
 
+static int plan_bells(struct sl_tx_plan *plan)
+{
+	int rc = 0;
+
+	plan->bell = sl_mem_alloc(plan->rx_count * sizeof(*plan->bell));
+	if (plan->bell == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; rc == 0 && i < plan->rx_count; i++)
+		rc = sl_bell_open(&plan->bell[i]);
+	return rc;
+}
+
 int sl_tx_plan_create(const struct sl_port *ports, uint32_t port_count, uint32_t rx_count,
 		      uint32_t worker_count, uint32_t ring_size, struct sl_tx_plan **plan)
 {
 	struct sl_tx_plan *made;
+	int rc;
 
 	if (port_count > SL_PORTS_MAX || rx_count == 0 || rx_count > SL_RX_CORES_MAX ||
 	    worker_count > SL_WORKERS_MAX)
@@ -71,13 +84,12 @@ int sl_tx_plan_create(const struct sl_port *ports, uint32_t port_count, uint32_t
 	made->rx_count = rx_count;
 	made->worker_count = worker_count;
 	made->ring_size = ring_size;
-	for (uint32_t i = 0; i < port_count; i++) {
-		int rc = plan_port(made, i);
-
-		if (rc != 0) {
-			sl_tx_plan_destroy(made);
-			return rc;
-		}
+	rc = plan_bells(made);
+	for (uint32_t i = 0; rc == 0 && i < port_count; i++)
+		rc = plan_port(made, i);
+	if (rc != 0) {
+		sl_tx_plan_destroy(made);
+		return rc;
 	}
 	*plan = made;
 	return 0;
@@ -90,6 +102,9 @@ void sl_tx_plan_destroy(struct sl_tx_plan *plan)
 	for (uint32_t i = 0; i < plan->port_count; i++)
 		for (uint32_t sender = 0; sender < SL_TX_SENDERS_MAX; sender++)
 			sl_ring_destroy(plan->port[i].ring[sender]);
+	for (uint32_t i = 0; plan->bell != NULL && i < plan->rx_count; i++)
+		sl_bell_close(&plan->bell[i]);
+	sl_mem_free(plan->bell, plan->rx_count * sizeof(*plan->bell));
 	sl_mem_free(plan, sizeof(*plan));
 }
 
@@ -109,6 +124,8 @@ void sl_txbuf_init(struct sl_txbuf *buf, const struct sl_tx_plan *plan, uint32_t
 	buf->port_id = plan->ports[port].port_id;
 	buf->queue = plan->port[port].queue[sender];
 	buf->ring = plan->port[port].ring[sender];
+	if (buf->ring != NULL)
+		buf->bell = &plan->bell[plan->port[port].owner[sender]];
 	buf->class = (uint8_t) class;
 	buf->wait = wait;
 	buf->counters = *counters;
@@ -161,6 +178,7 @@ static void hand_over(struct sl_txbuf *buf)
 	for (;;) {
 		done += rte_ring_sp_enqueue_burst(buf->ring, (void *const *)&buf->held[done],
 						  buf->count - done, NULL);
+		sl_bell_ring(buf->bell);
 		if (done == buf->count || !buf->wait)
 			break;
 		buf->relax(buf->context);

@@ -21,6 +21,7 @@
 
 #include "base/bytes.h"
 #include "base/limit.h"
+#include "io/bell.h"
 #include "io/port.h"
 
 struct rte_mbuf;
@@ -56,6 +57,7 @@ struct sl_tx_plan {
 	const struct sl_port *ports;
 	uint32_t port_count, rx_count, worker_count;
 	uint32_t ring_size;
+	struct sl_bell *bell; /* of each receive core, open: whoever hands over rings its owner's */
 	struct sl_tx_plan_port port[SL_PORTS_MAX];
 };
 
@@ -73,6 +75,7 @@ struct sl_txbuf {
 	uint8_t class;	       /* enum sl_tx_class */
 	bool wait;	       /* a full ring is waited for: nothing may be lost */
 	struct rte_ring *ring; /* hand-over; NULL: the queue is ours */
+	struct sl_bell *bell;  /* of the ring's owner */
 	struct sl_tx_counters counters;
 	void (*relax)(void *context); /* called while it waits; yields the CPU unless set */
 	void *context;

@@ -219,7 +219,10 @@ static uint32_t receive_all(struct sl_path_core *core)
 		core->held = true;
 		total += count;
 	}
-	core->held |= bridged > 0;
+	if (sl_unlikely(bridged > 0)) {
+		core->held = true;
+		sl_path_stir(core);
+	}
 	return total;
 }
 
@@ -238,16 +241,6 @@ static void sweep(struct sl_path_core *core, uint32_t received)
 	uint32_t idle = core->idle.sleep_ns > SL_IDLE_SLEEP_NS ? SWEEP_LONG : SWEEP_IDLE;
 
 	sl_decide_sweep(snapshot, &core->core, core->now_ms, received ? SWEEP_BUSY : idle);
-}
-
-static void rest(struct sl_path_core *core, uint32_t work)
-{
-	if (work > 0) {
-		sl_idle_reset(&core->idle);
-		return;
-	}
-	core->stats->empty_bursts++;
-	sl_idle_wait(&core->idle);
 }
 
 static void account(struct sl_path_core *core, uint32_t work, uint32_t received)
@@ -279,7 +272,10 @@ uint32_t sl_path_round(struct sl_path_core *core, bool receives)
 	flush_due(core, work);
 	sweep(core, received);
 	sl_publish_quiescent(core->spec.publish, core->spec.reader);
-	rest(core, work);
+	if (sl_likely(work > 0))
+		sl_path_stir(core);
+	else
+		sl_path_rest(core, receives);
 	account(core, work, received);
 	return work;
 }
@@ -292,6 +288,7 @@ void sl_path_begin(struct sl_path_core *core)
 	core->now_ms = sl_clock_ms();
 	sl_idle_init(&core->idle, core->spec.idle,
 		     only_captures(core) ? SL_IDLE_SLEEP_NS_CAPTURE : SL_IDLE_SLEEP_NS);
+	sl_path_watch(core);
 	sl_publish_reader_online(core->spec.publish, core->spec.reader);
 }
 
@@ -320,6 +317,7 @@ int sl_path_core_run(void *argument)
 void sl_path_core_stop(struct sl_path_core *core)
 {
 	atomic_store_explicit(&core->phase, SL_PATH_STOP, memory_order_release);
+	sl_bell_wake(&core->spec.plan->bell[core->spec.core]);
 }
 
 bool sl_path_core_is_quiet(const struct sl_path_core *core)
@@ -330,4 +328,5 @@ bool sl_path_core_is_quiet(const struct sl_path_core *core)
 void sl_path_core_finish(struct sl_path_core *core)
 {
 	atomic_store_explicit(&core->phase, SL_PATH_FINISH, memory_order_release);
+	sl_bell_wake(&core->spec.plan->bell[core->spec.core]);
 }

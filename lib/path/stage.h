@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "io/watch.h"
 #include "path/core.h"
 #include "path/own.h"
 #include "state/burst.h"
@@ -25,11 +26,11 @@
 
 struct rte_mbuf;
 
-#define SL_PATH_QUEUES_MAX (SL_PORTS_MAX * 4) /* that one core polls */
-#define SL_PATH_HEAD_SIZE  512		      /* octets of headers that are made contiguous */
-#define SL_PATH_PIECES_MAX 32		      /* fragments of one tunnel packet */
-#define SL_PATH_HOLD_MAX   256		      /* early fragments kept back */
-#define SL_PATH_HOLD_MS	   100		      /* how long: the first one is on its way, or lost */
+#define SL_PATH_QUEUES_MAX SL_WATCH_MAX /* that one core polls */
+#define SL_PATH_HEAD_SIZE  512		/* octets of headers that are made contiguous */
+#define SL_PATH_PIECES_MAX 32		/* fragments of one tunnel packet */
+#define SL_PATH_HOLD_MAX   256		/* early fragments kept back */
+#define SL_PATH_HOLD_MS	   100		/* how long: the first one is on its way, or lost */
 
 /* A receive queue that this core polls. */
 struct sl_path_queue {
@@ -82,6 +83,10 @@ struct sl_path_core {
 	struct sl_txbuf out[SL_PORTS_MAX * SL_TX_CLASS_COUNT];
 	struct sl_tx_owner owner;
 	struct sl_own_rate own[SL_OWN_KIND_COUNT];
+	/* sleeping */
+	struct sl_watch watch;
+	bool watches;	  /* all its queues can be waited for */
+	uint32_t vain;	  /* sleeps that a device ended, since the last packet */
 	uint64_t nowhere; /* what is not in the balance is counted here */
 	/* control's words */
 	atomic_int phase;  /* written: control */
@@ -94,6 +99,19 @@ void sl_path_begin(struct sl_path_core *core);
 /* One turn of the loop: a burst of every queue (when it receives), hand-overs, what is due for a
  * flush, quiescent, rest. Returns how many packets there were. */
 uint32_t sl_path_round(struct sl_path_core *core, bool receives);
+
+/* Finds out whether its queues can be waited for. */
+void sl_path_watch(struct sl_path_core *core);
+/* After a round without work: spins, then sleeps, until packets come where it can wait for them. */
+void sl_path_rest(struct sl_path_core *core, bool receives);
+/* After work. */
+static inline void sl_path_stir(struct sl_path_core *core)
+{
+	core->vain = 0;
+	sl_idle_reset(&core->idle);
+	if (sl_unlikely(core->watch.armed))
+		sl_watch_disarm(&core->watch);
+}
 
 /* Receives a burst of a queue and parses it: packets, burst.pkt, frame_size, verdict (NODE where
  * there is something to decide). Returns the number of packets. */

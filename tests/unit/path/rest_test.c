@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* A core whose queue can be waited for: it sleeps while nothing comes, and is there when a device, a
+ * hand-over or control rings, though it sleeps for long otherwise.
+ *
+ *     this test -- hand-over, or at once --> p0 (net_ring, which gives back what is sent) -- core 0
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <sys/eventfd.h>
+
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <rte_mempool.h>
+
+#include "base/clock.h"
+#include "path/core.h"
+#include "support/packet.h"
+#include "support/scene.h"
+#include "support/world.h"
+
+#define RX_LCORE  1
+#define RING_SIZE 256
+#define ASLEEP_MS 25 /* until it surely sleeps: in the middle of a sleep */
+#define TURNS	  40
+#define ENDS	  30
+#define LATE_MS	  200 /* of all turns, were each a whole sleep: twice that */
+#define ROUNDS	  200 /* in 200 ms: 2,500 with sleeps by a timer */
+
+static struct rte_mempool *pool;
+static struct sl_port port;
+static struct sl_publish *publish;
+static struct sl_snapshot *snapshot;
+static struct sl_tx_plan *plan;
+static struct sl_core_stats *stats;
+static struct sl_path_core *core;
+static struct packet frame;
+
+static int setup(void **state)
+{
+	struct sl_node_view node = {.kind = SL_NODE_OUTPUT, .port = 0};
+	struct sl_path_spec spec = {.core_count = 1, .ports = &port, .port_count = 1, .burst = 32};
+
+	(void)state;
+	snapshot = scene_snapshot(&node, 1, 1, 1);
+	assert_int_equal(sl_publish_create(&publish), 0);
+	sl_publish_swap(publish, snapshot);
+	assert_int_equal(sl_tx_plan_create(&port, 1, 1, 1, RING_SIZE, &plan), 0);
+	assert_int_equal(sl_core_stats_create(&stats), 0);
+	spec.publish = publish;
+	spec.plan = plan;
+	spec.stats = stats;
+	assert_int_equal(sl_path_core_create(&spec, &core), 0);
+	assert_int_equal(sl_eal_launch(RX_LCORE, sl_path_core_run, core), 0);
+	usleep(1000 * ASLEEP_MS);
+	return 0;
+}
+
+static void end(void)
+{
+	sl_path_core_stop(core);
+	while (!sl_path_core_is_quiet(core))
+		usleep(10);
+	sl_path_core_finish(core);
+	assert_int_equal(sl_eal_wait(RX_LCORE), 0);
+}
+
+static void destroy(void)
+{
+	sl_path_core_destroy(core);
+	sl_core_stats_destroy(stats);
+	sl_tx_plan_destroy(plan);
+	sl_publish_destroy(publish);
+	sl_snapshot_release(snapshot);
+	assert_int_equal(rte_mempool_in_use_count(pool), 0);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	end();
+	destroy();
+	return 0;
+}
+
+static struct rte_mbuf *packet(void)
+{
+	return world_frame(pool, frame.octets, frame.size, 0);
+}
+
+static uint64_t received(void)
+{
+	return __atomic_load_n(&stats->received, __ATOMIC_RELAXED);
+}
+
+static void await(uint64_t count)
+{
+	while (received() < count)
+		usleep(10);
+	usleep(1000); /* it sleeps again */
+}
+
+static void it_sleeps_when_nothing_comes_and_holds_no_snapshot(void **state)
+{
+	uint64_t before = __atomic_load_n(&stats->empty_bursts, __ATOMIC_RELAXED), after;
+	struct sl_snapshot *old = snapshot;
+	struct sl_node_view node = {.kind = SL_NODE_OUTPUT, .port = 0};
+	uint32_t waits;
+
+	(void)state;
+	usleep(200000);
+	after = __atomic_load_n(&stats->empty_bursts, __ATOMIC_RELAXED);
+	assert_in_range(after - before, 1, ROUNDS);
+	snapshot = scene_snapshot(&node, 1, 1, 1);
+	assert_ptr_equal(sl_publish_swap(publish, snapshot), old);
+	assert_int_equal(sl_publish_retire(publish, (void (*)(void *))sl_snapshot_release, old), 0);
+	for (int tries = 0; (waits = sl_publish_reclaim(publish)) > 0 && tries < 10; tries++)
+		usleep(50);
+	assert_int_equal(waits, 0);
+}
+
+static void a_device_wakes_it(void **state)
+{
+	uint64_t start = sl_clock_ms();
+
+	(void)state;
+	for (uint64_t turn = 1; turn <= TURNS; turn++) {
+		struct rte_mbuf *sent = packet();
+
+		assert_int_equal(rte_eth_tx_burst(port.port_id, 0, &sent, 1), 1);
+		assert_int_equal(eventfd_write(port.arrival.fd[0], 1), 0);
+		await(turn);
+	}
+	assert_in_range(sl_clock_ms() - start, 0, LATE_MS);
+}
+
+static void a_hand_over_wakes_it(void **state)
+{
+	uint64_t start = sl_clock_ms(), counts[4] = {0};
+	struct sl_tx_counters counters = {&counts[0], &counts[1], &counts[2], &counts[3],
+					  &counts[3]};
+	struct sl_txbuf buf;
+
+	(void)state;
+	sl_txbuf_init(&buf, plan, 0, 1, SL_TX_OWN, false, &counters);
+	assert_non_null(buf.ring);
+	for (uint64_t turn = 1; turn <= TURNS; turn++) {
+		sl_txbuf_add(&buf, packet(), frame.size);
+		sl_txbuf_flush(&buf);
+		await(turn);
+	}
+	assert_in_range(sl_clock_ms() - start, 0, LATE_MS);
+	assert_int_equal(counts[3], 0);
+}
+
+static void it_ends_at_once(void **state)
+{
+	uint64_t spent = 0;
+
+	(void)state;
+	for (int turn = 0; turn < ENDS; turn++) {
+		uint64_t start = sl_clock_ms();
+
+		end();
+		spent += sl_clock_ms() - start;
+		destroy();
+		setup(NULL);
+	}
+	assert_in_range(spent, 0, LATE_MS / 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(it_sleeps_when_nothing_comes_and_holds_no_snapshot,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(a_device_wakes_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_hand_over_wakes_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(it_ends_at_once, setup, teardown),
+	};
+	int failed, fd = eventfd(0, EFD_NONBLOCK);
+
+	pool = world_start("path_rest_test", 1, 1, 64, 4096);
+	packet_make_udp(&frame, "10.0.0.1", 1000, "10.9.0.2", 9, 22);
+	world_port(pool, "p0", "net_ring0", 1, 1, &port);
+	port.arrival.count = 1;
+	port.arrival.counters = true;
+	port.arrival.fd[0] = fd;
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	sl_port_close(&port);
+	sl_port_pool_destroy(pool);
+	sl_eal_stop();
+	close(fd);
+	return failed;
+}
