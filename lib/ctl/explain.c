@@ -213,6 +213,16 @@ static json_t *forward_json(const struct question *question, const struct sl_nod
 	return forward;
 }
 
+/* Of the slots that the configuration has; the snapshot's may be finer while they settle. */
+static json_int_t slot_of(const struct question *question, uint32_t pool)
+{
+	int p = pool_place(question->image, pool);
+	uint32_t count = p < 0 ? question->snapshot->pools[pool].slots->count
+			       : question->image->pools[p]->target->count;
+
+	return (json_int_t)(question->burst->hash[0] >> (64 - __builtin_ctz(count)));
+}
+
 /* Why the node cannot be sent the packet, as the packet path sees it; SL_DROP_COUNT: it can. */
 static enum sl_drop refusal(const struct question *question, const struct sl_node_view *view)
 {
@@ -244,7 +254,6 @@ static json_t *answer_node(const struct question *question)
 	};
 	const struct sl_burst *burst = question->burst;
 	const struct sl_service_view *service = &question->snapshot->services[burst->service[0]];
-	const struct sl_pool_view *view = &question->snapshot->pools[service->pool];
 	const struct sl_node_view *node = sl_snapshot_node(question->snapshot, burst->node[0]);
 	int p = pool_place(question->image, node->pool);
 	int n = p >= 0 ? node_place(question->image->pools[p], burst->node[0]) : -1;
@@ -260,7 +269,7 @@ static json_t *answer_node(const struct question *question)
 		"{s:s, s:s, s:s, s:s, s:I, s:I, s:s, s:b, s:o}", "service",
 		service_name(question->image, burst->service[0]), "pool",
 		question->image->pools[p]->name, "node", question->image->pools[p]->nodes[n].name,
-		"hash", hash, "slot", (json_int_t)(burst->hash[0] >> view->shift), "generation",
+		"hash", hash, "slot", slot_of(question, service->pool), "generation",
 		(json_int_t)question->snapshot->generation, "why", whys[burst->why[0]], "tracked",
 		burst->why[0] == SL_WHY_TRACKED, "forward",
 		forward_json(question, node,

@@ -170,8 +170,8 @@ static int pool_begin(struct sl_edit *edit, uint32_t place)
 	if (!pool->memory)
 		status = sl_pool_memory_create(edit->model->options.core_count, conf->slots,
 					       entries, &pool->fresh);
-	else if (pool->memory->slot_count != conf->slots || pool->memory->flow_entries != entries)
-		status = sl_pool_memory_derive(pool->memory, conf->slots, entries, edit->now_ms,
+	else if (pool->memory->flow_entries != entries)
+		status = sl_pool_memory_derive(pool->memory, pool->memory->slot_count, entries,
 					       &pool->fresh);
 	else
 		return 0;

@@ -132,6 +132,23 @@ void sl_report_sample(struct sl_model *model)
 /* ---- pools --------------------------------------------------------------------------------------
  */
 
+/* Unsettled slots, of those that the configuration has: the snapshot's may be finer while they settle. */
+static uint32_t unsettled_of(const struct sl_slot_table *slots, uint32_t count)
+{
+	uint32_t parts = slots->count / SL_MIN(slots->count, count), unsettled = 0;
+
+	if (parts == 1 || slots->open_count == 0)
+		return slots->open_count;
+	for (uint32_t slot = 0; slot < slots->count; slot += parts) {
+		bool any = false;
+
+		for (uint32_t part = 0; part < parts && !any; part++)
+			any = slots->word[slot + part] & SL_SLOT_OPEN;
+		unsettled += any;
+	}
+	return unsettled;
+}
+
 /* Unsettled slots by the node that flows they do not know go to. */
 static void count_open(const struct sl_model *model, struct sl_pool_report *row)
 {
@@ -140,7 +157,7 @@ static void count_open(const struct sl_model *model, struct sl_pool_report *row)
 
 	if (!slots)
 		return;
-	row->open_slots = slots->open_count;
+	row->open_slots = unsettled_of(slots, row->slots);
 	for (uint32_t i = 0; i < slots->open_count; i++)
 		if (now < slots->open[i].open_until_ms)
 			model->nodes[slots->open[i].prior].open_slots++;

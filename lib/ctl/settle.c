@@ -18,21 +18,88 @@ enum verdict { STAYS, IS_CUT, IS_DRAINED, IS_GONE };
 /* ---- slots and services -------------------------------------------------------------------------
  */
 
+/* Whether the service is unsettled and goes by the pool beside its own. */
+static bool goes_by(const struct sl_service_view *view, uint32_t pool)
+{
+	if (view->prior_pool == SL_SERVICE_NONE)
+		return false;
+	for (uint32_t v = 0; v < view->via_count; v++)
+		if (view->via[v] == pool)
+			return true;
+	return view->prior_pool == pool;
+}
+
+/* Whether a service has the pool, or an unsettled one still goes by it. */
+static bool is_prior(const struct sl_model *model, uint32_t pool)
+{
+	for (uint32_t i = 0; i < SL_SERVICES_MAX; i++) {
+		const struct sl_body_service *service = &model->services[i];
+
+		if (service->use == SL_USE_LIVE && service->pointed &&
+		    (service->view.pool == pool || goes_by(&service->view, pool)))
+			return true;
+	}
+	return false;
+}
+
+/* Whether all services that meet the pool are settled. */
+static bool is_at_rest(const struct sl_model *model, uint32_t pool)
+{
+	for (uint32_t i = 0; i < SL_SERVICES_MAX; i++) {
+		const struct sl_body_service *service = &model->services[i];
+
+		if (service->use == SL_USE_LIVE && service->pointed &&
+		    service->view.prior_pool != SL_SERVICE_NONE &&
+		    (service->view.pool == pool || goes_by(&service->view, pool)))
+			return false;
+	}
+	return true;
+}
+
+/* When nothing is unsettled any more slots are as many as the configuration says, with a stamp each. */
+static void fit_slots(struct sl_model *model, uint32_t index)
+{
+	struct sl_body_pool *pool = &model->pools[index];
+	uint32_t count = pool->built->target->count;
+	struct sl_pool_memory *memory = NULL;
+	struct sl_slot_table *after = NULL;
+
+	if (pool->slots->open_count > 0 ||
+	    (pool->slots->count == count && pool->memory->slot_count == count) ||
+	    !is_at_rest(model, index))
+		return;
+	if (sl_slots_fit(pool->slots, count, &after) < 0 || (!after && pool->slots->count != count))
+		return;
+	if (sl_pool_memory_derive(pool->memory, count, pool->memory->flow_entries, &memory) < 0) {
+		sl_slot_table_put(after);
+		return;
+	}
+	sl_pool_memory_put(pool->memory);
+	pool->memory = memory;
+	if (after) {
+		sl_slot_table_put(pool->slots);
+		pool->slots = after;
+	}
+	model->dirty = true;
+}
+
 static void settle_slots(struct sl_model *model)
 {
 	for (uint32_t i = 0; i < SL_POOLS_MAX; i++) {
 		struct sl_body_pool *pool = &model->pools[i];
 		struct sl_slot_table *after = NULL;
 
-		if (pool->use != SL_USE_LIVE || !pool->slots || pool->slots->open_count == 0)
+		if (pool->use != SL_USE_LIVE || !pool->slots || !pool->built)
 			continue;
-		if (sl_slots_settle(pool->slots, pool->memory, model->options.now_ms(),
-				    pool->idle_ms, &after) < 0 ||
-		    !after)
-			continue;
-		sl_slot_table_put(pool->slots);
-		pool->slots = after;
-		model->dirty = true;
+		if (pool->slots->open_count > 0 &&
+		    sl_slots_settle(pool->slots, pool->memory, model->options.now_ms(),
+				    pool->idle_ms, &after) == 0 &&
+		    after) {
+			sl_slot_table_put(pool->slots);
+			pool->slots = after;
+			model->dirty = true;
+		}
+		fit_slots(model, i);
 	}
 }
 
@@ -53,25 +120,6 @@ static void settle_services(struct sl_model *model)
 					   options->now_ms(), idle_ms))
 			model->dirty = true;
 	}
-}
-
-/* Whether some unsettled service still goes by the pool beside its own. */
-static bool is_prior(const struct sl_model *model, uint32_t pool)
-{
-	for (uint32_t i = 0; i < SL_SERVICES_MAX; i++) {
-		const struct sl_service_view *view = &model->services[i].view;
-
-		if (model->services[i].use != SL_USE_LIVE || !model->services[i].pointed)
-			continue;
-		if (view->pool == pool || view->prior_pool == pool)
-			return true;
-		if (view->prior_pool == SL_SERVICE_NONE)
-			continue;
-		for (uint32_t v = 0; v < view->via_count; v++)
-			if (view->via[v] == pool)
-				return true;
-	}
-	return false;
 }
 
 /* ---- nodes --------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ void sl_place_find_slot(const struct sl_follow *follow, const struct sl_pool_vie
 
 	*place = (struct sl_place){.node = word & SL_SLOT_NODE,
 				   .lent = word & SL_SLOT_LENT,
-				   .slot = slot,
+				   .stamp = slot >> pool->stamp_shift,
 				   .since_ms = SL_PLACE_SETTLED};
 	if (word & SL_SLOT_OPEN) {
 		const struct sl_open_slot *open = &pool->open[word & SL_SLOT_NODE];
@@ -89,11 +89,11 @@ static bool is_held(const struct sl_follow *follow, const struct sl_pool_view *p
 }
 
 static bool is_held_by_any(const struct sl_follow *follow, const struct sl_pool_view *pool,
-			   uint32_t slot, const struct sl_prior *prior)
+			   uint32_t stamp, const struct sl_prior *prior)
 {
 	for (uint32_t i = 0; i < pool->memory->core_count; i++)
 		if (is_held(follow, pool, prior,
-			    __atomic_load_n(&pool->stamps[i][slot].refused, __ATOMIC_RELAXED)))
+			    __atomic_load_n(&pool->stamps[i][stamp].refused, __ATOMIC_RELAXED)))
 			return true;
 	return false;
 }
@@ -114,11 +114,12 @@ static bool is_service_held(const struct sl_follow *follow, const struct sl_foll
 		if (!pool->words || !pool->memory)
 			continue;
 		hash = sl_hash_slot(snapshot, pool, pkt->pkt);
-		if (is_held_by_any(follow, pool, (uint32_t)(hash >> pool->shift),
+		if (is_held_by_any(follow, pool,
+				   (uint32_t)(hash >> pool->shift) >> pool->stamp_shift,
 				   &place->of_service))
 			return true;
 	}
-	return is_held_by_any(follow, pkt->pool, place->slot, &place->of_service);
+	return is_held_by_any(follow, pkt->pool, place->stamp, &place->of_service);
 }
 
 void sl_place_hold(const struct sl_follow *follow, const struct sl_follow_pkt *pkt,
@@ -131,7 +132,7 @@ void sl_place_hold(const struct sl_follow *follow, const struct sl_follow_pkt *p
 	if (!is_service_held(follow, pkt, place)) {
 		prior = &place->of_slot;
 		if (follow->now_ms < prior->until_ms ||
-		    !is_held_by_any(follow, pkt->pool, place->slot, prior))
+		    !is_held_by_any(follow, pkt->pool, place->stamp, prior))
 			return;
 	}
 	place->prior = prior->node;
@@ -152,7 +153,7 @@ void sl_place_stamp_away(const struct sl_follow *follow, const struct sl_follow_
 	if (pkt->node == place->node || !place->unsettled ||
 	    pkt->pool->tracking == SL_TRACKING_FULL)
 		return;
-	stamp(&pkt->pool->stamps[follow->core->index][place->slot].away, follow->now_ms);
+	stamp(&pkt->pool->stamps[follow->core->index][place->stamp].away, follow->now_ms);
 	if (sl_place_is_pointed(follow, pkt))
 		stamp(&follow->core->stats->service_stamps[pkt->service].away, follow->now_ms);
 }
@@ -162,7 +163,7 @@ void sl_place_stamp_refused(const struct sl_follow *follow, const struct sl_foll
 {
 	if (!place->open || place->held)
 		return;
-	stamp(&pkt->pool->stamps[follow->core->index][place->slot].refused, follow->now_ms);
+	stamp(&pkt->pool->stamps[follow->core->index][place->stamp].refused, follow->now_ms);
 	if (sl_place_is_pointed(follow, pkt))
 		stamp(&follow->core->stats->service_stamps[pkt->service].refused, follow->now_ms);
 }

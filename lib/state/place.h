@@ -26,9 +26,9 @@ struct sl_prior {
 
 /* What the packet's slot and service say. */
 struct sl_place {
-	uint32_t node; /* for new flows */
-	uint32_t lent; /* SL_SLOT_LENT or 0 */
-	uint32_t slot;
+	uint32_t node;	/* for new flows */
+	uint32_t lent;	/* SL_SLOT_LENT or 0 */
+	uint32_t stamp; /* number of the slot's */
 	bool unsettled;
 	uint64_t since_ms; /* entries used since then count, and those of beginnings; SETTLED: those
 			      that name node */

@@ -8,42 +8,62 @@
 #include "base/mem.h"
 #include "state/flow_table.h"
 
-static size_t stamps_size(const struct sl_pool_memory *memory)
+static void put_stamps(struct sl_pool_stamps *stamps)
 {
-	return sizeof(struct sl_stamp) * memory->slot_count;
+	if (!stamps || --stamps->references > 0)
+		return;
+	for (uint32_t i = 0; i < stamps->core_count; i++)
+		sl_mem_free(stamps->core[i], sizeof(struct sl_stamp) * stamps->slot_count);
+	sl_mem_free(stamps, sizeof(*stamps));
 }
 
-static void free_all(struct sl_pool_memory *memory)
+static struct sl_pool_stamps *create_stamps(uint32_t core_count, uint32_t slot_count)
 {
-	for (uint32_t i = 0; i < memory->table_count; i++)
-		sl_flow_table_put(memory->flow_tables[i]);
-	for (uint32_t i = 0; i < memory->core_count; i++)
-		sl_mem_free(memory->stamps[i], stamps_size(memory));
-	sl_mem_free(memory, sizeof(*memory));
-}
-
-/* With stamps, without tables. */
-static struct sl_pool_memory *create_bare(uint32_t core_count, uint32_t slot_count,
-					  uint32_t flow_entries)
-{
-	struct sl_pool_memory *made = sl_mem_alloc(sizeof(*made));
+	struct sl_pool_stamps *made = sl_mem_alloc(sizeof(*made));
 
 	if (!made)
 		return NULL;
 	made->references = 1;
 	made->core_count = core_count;
 	made->slot_count = slot_count;
-	made->flow_entries = flow_entries;
 	for (uint32_t i = 0; i < core_count; i++) {
+		made->core[i] = sl_mem_alloc(sizeof(struct sl_stamp) * slot_count);
+		if (!made->core[i]) {
+			put_stamps(made);
+			return NULL;
+		}
+	}
+	return made;
+}
+
+static void free_all(struct sl_pool_memory *memory)
+{
+	for (uint32_t i = 0; i < memory->table_count; i++)
+		sl_flow_table_put(memory->flow_tables[i]);
+	put_stamps(memory->stamps_owner);
+	sl_mem_free(memory, sizeof(*memory));
+}
+
+/* Without tables. Takes over the caller's reference to the stamps (NULL: there was no memory). */
+static struct sl_pool_memory *create_bare(struct sl_pool_stamps *stamps, uint32_t flow_entries)
+{
+	struct sl_pool_memory *made = stamps ? sl_mem_alloc(sizeof(*made)) : NULL;
+
+	if (!made) {
+		put_stamps(stamps);
+		return NULL;
+	}
+	made->references = 1;
+	made->core_count = stamps->core_count;
+	made->slot_count = stamps->slot_count;
+	made->flow_entries = flow_entries;
+	made->stamps_owner = stamps;
+	for (uint32_t i = 0; i < made->core_count; i++) {
 		uint64_t seed = 0;
 
 		(void)!getrandom(&seed, sizeof(seed), GRND_NONBLOCK);
 		sl_pick_state_init(&made->pick_states[i], seed);
-		made->stamps[i] = sl_mem_alloc(stamps_size(made));
-		if (!made->stamps[i]) {
-			free_all(made);
-			return NULL;
-		}
+		made->stamps[i] = stamps->core[i];
 	}
 	return made;
 }
@@ -75,7 +95,7 @@ int sl_pool_memory_create(uint32_t core_count, uint32_t slot_count, uint32_t flo
 
 	if (core_count > SL_RX_CORES_MAX)
 		return -E2BIG;
-	made = create_bare(core_count, slot_count, flow_entries);
+	made = create_bare(create_stamps(core_count, slot_count), flow_entries);
 	if (!made)
 		return -ENOMEM;
 	rc = create_tables(made);
@@ -97,29 +117,21 @@ static void share_tables(struct sl_pool_memory *memory, const struct sl_pool_mem
 			sl_flow_table_get(before->flow_tables[i]);
 }
 
-/* Refusals of the slots before, which a slot is part of or made of; and away now. */
-static void carry_stamps(struct sl_pool_memory *memory, const struct sl_pool_memory *before,
-			 uint64_t now_ms)
+static struct sl_pool_stamps *stamps_for(const struct sl_pool_memory *before, uint32_t slot_count)
 {
-	for (uint32_t i = 0; i < memory->core_count; i++) {
-		for (uint64_t slot = 0; slot < memory->slot_count; slot++) {
-			uint64_t former = slot * before->slot_count / memory->slot_count;
-
-			memory->stamps[i][slot].away = sl_tick(now_ms);
-			memory->stamps[i][slot].refused = __atomic_load_n(
-				&before->stamps[i][former].refused, __ATOMIC_RELAXED);
-		}
-	}
+	if (slot_count != before->slot_count)
+		return create_stamps(before->core_count, slot_count);
+	before->stamps_owner->references++;
+	return before->stamps_owner;
 }
 
 int sl_pool_memory_derive(const struct sl_pool_memory *before, uint32_t slot_count,
-			  uint32_t flow_entries, uint64_t now_ms, struct sl_pool_memory **memory)
+			  uint32_t flow_entries, struct sl_pool_memory **memory)
 {
-	struct sl_pool_memory *made = create_bare(before->core_count, slot_count, flow_entries);
+	struct sl_pool_memory *made = create_bare(stamps_for(before, slot_count), flow_entries);
 
 	if (!made)
 		return -ENOMEM;
-	carry_stamps(made, before, now_ms);
 	if (flow_entries == before->flow_entries) {
 		share_tables(made, before, before->table_count);
 	} else if (flow_entries) {

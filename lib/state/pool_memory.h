@@ -3,7 +3,8 @@
 /* What receive cores remember about one pool: a flow table and slot stamps for each of them.
  *
  * Why:     a snapshot is immutable and comes and goes; what cores learn must outlive it.
- * Shape:   made with the pool, shared by every snapshot of the pool by reference.
+ * Shape:   made with the pool, shared by every snapshot of the pool by reference. Where slots were
+ *          split since, several share a stamp: what one of them needs unsettled, all are.
  * Threads: created, got and put by control; a core writes its own table and words, all read.
  * Memory:  all of it at the pool's creation; pages are touched when they are used.
  * Errors:  0 or -ENOMEM.
@@ -19,17 +20,25 @@
 #include "state/snapshot.h"
 #include "state/stats.h"
 
+/* Shared by the memories that are derived from one another while slots are unsettled. */
+struct sl_pool_stamps {
+	uint32_t references; /* control only */
+	uint32_t core_count, slot_count;
+	struct sl_stamp *core[SL_RX_CORES_MAX]; /* slot_count */
+};
+
 struct sl_pool_memory {
 	uint32_t references; /* control only */
 	uint32_t core_count;
-	uint32_t slot_count;
+	uint32_t slot_count;   /* stamps */
 	uint32_t flow_entries; /* 0: no flow tables */
 	uint32_t table_count;  /* core_count, and those of the memory before when it was derived */
 	uint32_t spare;
 	struct sl_flow_table
 		*flow_tables[2 * SL_RX_CORES_MAX]; /* of each core; then those before */
 	struct sl_stamp *stamps[SL_RX_CORES_MAX];  /* of each core: slot_count */
-	uint32_t *node_load[SL_RX_CORES_MAX];	   /* of each core's table */
+	struct sl_pool_stamps *stamps_owner;
+	uint32_t *node_load[SL_RX_CORES_MAX]; /* of each core's table */
 	struct sl_pick_state pick_states[SL_RX_CORES_MAX];
 };
 
@@ -37,11 +46,20 @@ struct sl_pool_memory {
 int sl_pool_memory_create(uint32_t core_count, uint32_t slot_count, uint32_t flow_entries,
 			  struct sl_pool_memory **memory);
 
-/* The memory of a pool whose slot_count or flow_entries change: the flow tables are shared, or new
- * ones beside which those before are still read, so that flows in them keep their nodes. Every slot
- * is stamped with now, since what cores stamp until they see the new memory is lost. */
+/* The memory of a pool whose flow_entries or, all its slots being settled, slot_count change: stamps
+ * of as many slots are shared, others new; flow tables are shared, or new ones beside which those
+ * before are still read, so that flows in them keep their nodes. */
 int sl_pool_memory_derive(const struct sl_pool_memory *before, uint32_t slot_count,
-			  uint32_t flow_entries, uint64_t now_ms, struct sl_pool_memory **memory);
+			  uint32_t flow_entries, struct sl_pool_memory **memory);
+
+/* A slot's stamp is number slot >> shift, in a table of slot_count slots. */
+static inline uint32_t sl_pool_memory_stamp_shift(const struct sl_pool_memory *memory,
+						  uint32_t slot_count)
+{
+	return slot_count <= memory->slot_count
+		       ? 0
+		       : (uint32_t)__builtin_ctz(slot_count / memory->slot_count);
+}
 
 struct sl_pool_memory *sl_pool_memory_get(struct sl_pool_memory *memory);
 void sl_pool_memory_put(struct sl_pool_memory *memory); /* takes NULL */

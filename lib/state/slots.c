@@ -44,13 +44,14 @@ static bool opens(const struct sl_slots_move *move, uint32_t node)
 
 /* Until when the slot is open, with the one idle timeout more that a refused flow is given. */
 static uint64_t open_until(const struct sl_open_slot *open, const struct sl_pool_memory *memory,
-			   uint32_t slot, uint64_t idle_ms)
+			   uint32_t slot_count, uint64_t idle_ms)
 {
+	uint32_t stamp = memory ? open->slot >> sl_pool_memory_stamp_shift(memory, slot_count) : 0;
 	uint64_t until = open->open_until_ms;
 
 	for (uint32_t i = 0; memory && i < memory->core_count; i++) {
 		uint32_t refused =
-			__atomic_load_n(&memory->stamps[i][slot].refused, __ATOMIC_RELAXED);
+			__atomic_load_n(&memory->stamps[i][stamp].refused, __ATOMIC_RELAXED);
 
 		if (refused && refused <= sl_tick(open->open_until_ms))
 			until = SL_MAX(until, ((uint64_t)refused << SL_TICK_SHIFT) + idle_ms);
@@ -105,23 +106,33 @@ static void rest_slot(const struct sl_slots_move *move, struct state *state)
 	open->moved_at_ms = move->now_ms;
 }
 
-/* Where the slot's stamps are: memory that was derived for the new count has the new slots. */
-static uint32_t stamped_slot(const struct sl_slots_move *move, uint32_t slot, uint32_t former)
+/* The slots of a table in the making: those before and those that are wanted may be fewer; counts are
+ * powers of two. */
+struct scale {
+	uint32_t count;
+	uint32_t before_shift, word_shift;
+};
+
+static struct scale scale_of(const struct sl_slots_move *move)
 {
-	return move->memory && move->memory->slot_count == move->count ? slot : former;
+	uint32_t before = move->before ? move->before->count : move->count;
+	uint32_t count = SL_MAX(before, move->count);
+
+	return (struct scale){.count = count,
+			      .before_shift = (uint32_t)__builtin_ctz(count / before),
+			      .word_shift = (uint32_t)__builtin_ctz(count / move->count)};
 }
 
-static void next_state(const struct sl_slots_move *move, uint32_t slot, uint32_t former,
+static void next_state(const struct sl_slots_move *move, const struct scale *scale, uint32_t slot,
 		       struct state *state)
 {
-	uint32_t word = move->words[slot];
+	uint32_t word = move->words[slot >> scale->word_shift];
 
-	*state = read_slot(move->before, former);
+	*state = read_slot(move->before, slot >> scale->before_shift);
 	state->open.slot = slot;
 	if (state->unsettled)
 		state->open.open_until_ms =
-			open_until(&state->open, move->memory, stamped_slot(move, slot, former),
-				   move->open_ms);
+			open_until(&state->open, move->memory, scale->count, move->open_ms);
 	if (state->open.node != (word & SL_SLOT_NODE))
 		move_slot(move, state, word);
 	else
@@ -154,32 +165,19 @@ static bool is_unsettled(const struct sl_slots_move *move, uint32_t word, uint32
 	       (((word ^ before) & SL_SLOT_NODE) && opens(move, before & SL_SLOT_NODE));
 }
 
-/* Which slot of the table before one comes from: counts are powers of two. */
-struct origin {
-	uint32_t right, left;
-};
-
-static struct origin origin_of(const struct sl_slots_move *move)
+static bool is_unsettled_after(const struct sl_slots_move *move, const struct scale *scale,
+			       uint32_t slot)
 {
-	uint32_t before = (uint32_t)__builtin_ctz(move->before ? move->before->count : move->count);
-	uint32_t after = (uint32_t)__builtin_ctz(move->count);
-
-	return (struct origin){after > before ? after - before : 0,
-			       before > after ? before - after : 0};
+	return move->before && is_unsettled(move, move->words[slot >> scale->word_shift],
+					    move->before->word[slot >> scale->before_shift]);
 }
 
-static uint32_t former_slot(const struct origin *origin, uint32_t slot)
-{
-	return slot >> origin->right << origin->left;
-}
-
-static uint32_t count_unsettled(const struct sl_slots_move *move, const struct origin *origin)
+static uint32_t count_unsettled(const struct sl_slots_move *move, const struct scale *scale)
 {
 	uint32_t open = 0;
 
-	for (uint32_t slot = 0; slot < move->count; slot++)
-		open += is_unsettled(move, move->words[slot],
-				     move->before->word[former_slot(origin, slot)]);
+	for (uint32_t slot = 0; slot < scale->count; slot++)
+		open += is_unsettled_after(move, scale, slot);
 	return open;
 }
 
@@ -187,6 +185,7 @@ static uint32_t count_unsettled(const struct sl_slots_move *move, const struct o
 static int move_few(const struct sl_slots_move *move, struct sl_slot_table **after)
 {
 	const struct sl_slot_table *before = move->before;
+	struct scale scale = scale_of(move);
 	uint32_t count = before->open_count, open = count;
 	struct sl_slot_table *made;
 	int rc;
@@ -206,7 +205,7 @@ static int move_few(const struct sl_slots_move *move, struct sl_slot_table **aft
 		uint32_t place = word & SL_SLOT_NODE;
 		struct state state;
 
-		next_state(move, slot, slot, &state);
+		next_state(move, &scale, slot, &state);
 		write_slot(made, &state, word & SL_SLOT_OPEN ? &place : &open);
 	}
 	*after = made;
@@ -215,26 +214,25 @@ static int move_few(const struct sl_slots_move *move, struct sl_slot_table **aft
 
 int sl_slots_move(const struct sl_slots_move *move, struct sl_slot_table **after)
 {
-	struct origin origin = origin_of(move);
+	struct scale scale = scale_of(move);
 	uint32_t count, open = 0;
 	struct sl_slot_table *made;
 	int rc;
 
 	if (move->moved)
 		return move_few(move, after);
-	count = move->before ? count_unsettled(move, &origin) : 0;
-	rc = sl_slot_table_create(move->count, count, &made);
+	count = count_unsettled(move, &scale);
+	rc = sl_slot_table_create(scale.count, count, &made);
 	if (rc)
 		return rc;
-	for (uint32_t slot = 0; slot < move->count; slot++) {
-		uint32_t former = former_slot(&origin, slot);
+	for (uint32_t slot = 0; slot < scale.count; slot++) {
 		struct state state;
 
-		if (!count || !is_unsettled(move, move->words[slot], move->before->word[former])) {
-			made->word[slot] = move->words[slot];
+		if (!count || !is_unsettled_after(move, &scale, slot)) {
+			made->word[slot] = move->words[slot >> scale.word_shift];
 			continue;
 		}
-		next_state(move, slot, former, &state);
+		next_state(move, &scale, slot, &state);
 		write_slot(made, &state, &open);
 	}
 	*after = made;
@@ -248,14 +246,15 @@ static bool is_old(uint64_t at_ms, uint64_t now_ms, uint64_t idle_ms)
 
 /* Whether the slot is still needed unsettled: open, moved or stamped within the idle timeout. */
 static bool is_needed(const struct sl_open_slot *open, const struct sl_pool_memory *memory,
-		      uint64_t now_ms, uint64_t idle_ms)
+		      uint32_t slot_count, uint64_t now_ms, uint64_t idle_ms)
 {
-	if (now_ms < open_until(open, memory, open->slot, idle_ms) ||
+	uint32_t stamp = memory ? open->slot >> sl_pool_memory_stamp_shift(memory, slot_count) : 0;
+
+	if (now_ms < open_until(open, memory, slot_count, idle_ms) ||
 	    !is_old(open->moved_at_ms, now_ms, idle_ms))
 		return true;
 	for (uint32_t i = 0; memory && i < memory->core_count; i++) {
-		uint32_t away =
-			__atomic_load_n(&memory->stamps[i][open->slot].away, __ATOMIC_RELAXED);
+		uint32_t away = __atomic_load_n(&memory->stamps[i][stamp].away, __ATOMIC_RELAXED);
 
 		if (away && !is_old((uint64_t)away << SL_TICK_SHIFT, now_ms, idle_ms))
 			return true;
@@ -271,7 +270,7 @@ int sl_slots_settle(const struct sl_slot_table *before, const struct sl_pool_mem
 	int rc;
 
 	for (uint32_t i = 0; i < before->open_count; i++)
-		open += is_needed(&before->open[i], memory, now_ms, idle_ms);
+		open += is_needed(&before->open[i], memory, before->count, now_ms, idle_ms);
 	*after = NULL;
 	if (open == before->open_count)
 		return 0;
@@ -282,11 +281,33 @@ int sl_slots_settle(const struct sl_slot_table *before, const struct sl_pool_mem
 	for (uint32_t slot = 0; slot < before->count; slot++) {
 		struct state state = read_slot(before, slot);
 
-		state.unsettled =
-			state.unsettled && is_needed(&state.open, memory, now_ms, idle_ms);
+		state.unsettled = state.unsettled &&
+				  is_needed(&state.open, memory, before->count, now_ms, idle_ms);
 		write_slot(made, &state, &open);
 	}
 	made->open_count = open;
+	*after = made;
+	return 0;
+}
+
+int sl_slots_fit(const struct sl_slot_table *before, uint32_t count, struct sl_slot_table **after)
+{
+	struct sl_slot_table *made;
+	uint32_t shift;
+	int rc;
+
+	*after = NULL;
+	if (before->open_count > 0 || before->count <= count)
+		return 0;
+	shift = (uint32_t)__builtin_ctz(before->count / count);
+	for (uint32_t slot = 0; slot < before->count; slot++)
+		if (before->word[slot] != before->word[slot >> shift << shift])
+			return 0;
+	rc = sl_slot_table_create(count, 0, &made);
+	if (rc)
+		return rc;
+	for (uint32_t slot = 0; slot < count; slot++)
+		made->word[slot] = before->word[slot << shift];
 	*after = made;
 	return 0;
 }

@@ -11,6 +11,8 @@
  *          and the time change; back to prior: closed now (not with full tracking). Moved later:
  *          prior = the node before, open anew. A prior that does not keep its flows closes the slot
  *          now.
+ *          A slot is of one prior, so slots are split at once when a pool is to have more of them,
+ *          but made one only when all of the pool have settled.
  * Threads: control.
  * Errors:  0 or -ENOMEM.
  */
@@ -46,7 +48,9 @@ struct sl_slots_move {
 	const struct sl_pool_memory *memory; /* of the pool; NULL: none */
 	const struct sl_snapshot *snapshot;  /* with its nodes as they are to be: who keeps flows */
 	const uint32_t *words;		     /* count: node indices, with SL_SLOT_LENT or without */
-	uint32_t count;			     /* before's; or a multiple: its slots are split */
+	/* Of the slots that are wanted. When before has fewer its slots are split; when it has more
+	 * the table keeps them, and several have one word, until sl_slots_fit(). */
+	uint32_t count;
 	/* Not NULL: the only slots, moved_count of them, that move or become lent or not; count is
 	 * before's, rest is SL_SLOTS_REST, and no node keeps its flows no longer. Costs what moves,
 	 * and copying the table. */
@@ -71,6 +75,10 @@ int sl_slots_move(const struct sl_slots_move *move, struct sl_slot_table **after
  * longest idle timeout concerned. */
 int sl_slots_settle(const struct sl_slot_table *before, const struct sl_pool_memory *memory,
 		    uint64_t now_ms, uint64_t idle_ms, struct sl_slot_table **after);
+
+/* A table of `count` slots, like one that has more of them, all settled: *after; NULL when it has not,
+ * or when slots that would be one differ. */
+int sl_slots_fit(const struct sl_slot_table *before, uint32_t count, struct sl_slot_table **after);
 
 /* The node that a slot's packets of new flows go to (without SL_SLOT_LENT). */
 uint32_t sl_slots_node(const struct sl_slot_table *table, uint32_t slot);

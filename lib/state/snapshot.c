@@ -89,6 +89,12 @@ void sl_pool_pick_put(struct sl_pool_pick *pick)
 /* ---- pools --------------------------------------------------------------------------------------
  */
 
+static void find_stamps(struct sl_pool_view *pool)
+{
+	if (pool->slots && pool->memory)
+		pool->stamp_shift = sl_pool_memory_stamp_shift(pool->memory, pool->slots->count);
+}
+
 void sl_pool_view_set_slots(struct sl_pool_view *pool, struct sl_slot_table *slots)
 {
 	sl_slot_table_put(pool->slots);
@@ -96,6 +102,7 @@ void sl_pool_view_set_slots(struct sl_pool_view *pool, struct sl_slot_table *slo
 	pool->words = slots->word;
 	pool->open = slots->open;
 	pool->shift = (uint8_t)(64 - __builtin_ctz(slots->count));
+	find_stamps(pool);
 }
 
 void sl_pool_view_set_memory(struct sl_pool_view *pool, struct sl_pool_memory *memory)
@@ -104,6 +111,7 @@ void sl_pool_view_set_memory(struct sl_pool_view *pool, struct sl_pool_memory *m
 	pool->memory = memory;
 	pool->flow_tables = memory->flow_entries ? memory->flow_tables : NULL;
 	pool->stamps = memory->stamps;
+	find_stamps(pool);
 }
 
 void sl_pool_view_set_pick(struct sl_pool_view *pool, struct sl_pool_pick *pick)

@@ -131,13 +131,13 @@ struct sl_pool_view {
 	uint8_t flags;		 /* SL_POOL_ */
 	uint8_t no_node;	 /* enum sl_no_node */
 	uint32_t index;		 /* of the pool: stable as long as it lives */
-	uint32_t spare0;
+	uint32_t stamp_shift;	 /* stamp = slot >> stamp_shift: slots may be finer than stamps */
 	uint32_t spare1;
 	struct sl_pool_pick *pick_owner; /* of pick; control */
 	/* second: open slots, tracked pools, control */
 	struct sl_flow_table *const
 		*flow_tables;		/* one for each receive core; NULL: tracking none */
-	struct sl_stamp *const *stamps; /* for each receive core, one a slot; see pool_memory.h */
+	struct sl_stamp *const *stamps; /* for each receive core; see pool_memory.h */
 	const struct sl_pick_view *pick;
 	struct sl_slot_table *slots;
 	uint32_t idle_ms_tcp, idle_ms_udp, idle_ms_other;

@@ -24,6 +24,7 @@
 #define UDP_IDLE_MS    30000
 #define CORES	       3
 #define SLOTS	       2048 /* few flows a slot, so that none hides what another one needs */
+#define SLOTS_MAX      (4 * SLOTS)
 #define POOL_NODES     6
 #define FLOWS	       12000 /* at a time */
 #define STEPS	       4000
@@ -59,7 +60,7 @@ static struct sl_prng prng;
 static struct flow flows[FLOWS];
 static uint32_t wheel[WHEEL];
 static uint32_t spread[SPREAD_GROUPS];
-static uint32_t words[WORLD_POOLS][SLOTS], undo[WORLD_POOLS][SLOTS];
+static uint32_t words[WORLD_POOLS][SLOTS_MAX], undo[WORLD_POOLS][SLOTS_MAX];
 static bool takes[1 + WORLD_POOLS * POOL_NODES], keeps[1 + WORLD_POOLS * POOL_NODES];
 static uint32_t step, tuples, broken, births, packets;
 static uint32_t modes[WORLD_POOLS]; /* see track() */
@@ -320,25 +321,52 @@ static uint32_t taker_count(uint32_t pool)
 	return count;
 }
 
+static uint32_t slots_of(uint32_t pool)
+{
+	return world.slot_counts[pool];
+}
+
 /* Slots leave the nodes that take nothing, and some move as weights would have it. */
 static void shuffle(uint32_t pool, uint32_t one_in)
 {
 	memcpy(undo[pool], words[pool], sizeof(undo[pool]));
-	for (uint32_t slot = 0; slot < SLOTS; slot++)
+	for (uint32_t slot = 0; slot < slots_of(pool); slot++)
 		if (!takes[words[pool][slot]] || (one_in && chance(one_in)))
 			words[pool][slot] = taker(pool);
 }
 
 static void shuffle_back(uint32_t pool)
 {
-	uint32_t now[SLOTS];
+	uint32_t now[SLOTS_MAX];
 
 	memcpy(now, words[pool], sizeof(now));
 	memcpy(words[pool], undo[pool], sizeof(now));
 	memcpy(undo[pool], now, sizeof(now));
-	for (uint32_t slot = 0; slot < SLOTS; slot++)
+	for (uint32_t slot = 0; slot < slots_of(pool); slot++)
 		if (!takes[words[pool][slot]])
 			words[pool][slot] = taker(pool);
+}
+
+static void rescale(uint32_t *table, uint32_t before, uint32_t after)
+{
+	uint32_t from[SLOTS_MAX];
+
+	memcpy(from, table, sizeof(from));
+	for (uint32_t slot = 0; slot < after; slot++)
+		table[slot] = from[(uint64_t)slot * before / after];
+}
+
+/* More slots or fewer, with the nodes of those before or with others. */
+static void resize(uint32_t pool)
+{
+	uint32_t before = slots_of(pool), after = (SLOTS / 4) << below(5);
+
+	rescale(words[pool], before, after);
+	rescale(undo[pool], before, after);
+	world.slot_counts[pool] = after;
+	if (chance(2))
+		shuffle(pool, 2 + below(10));
+	world_resize(&world, pool, after, words[pool]);
 }
 
 static void move(uint32_t pool, uint32_t one_in)
@@ -408,7 +436,10 @@ static void change(void)
 		if (takes[node] && taker_count(pool) > 2)
 			set_node(pool, node, false, false);
 	} else if (mixed && kind < 9) {
-		switch_over(pool, below(3));
+		if (chance(2))
+			switch_over(pool, below(3));
+		else
+			resize(pool);
 	} else if (world.snapshot->services[0].via_count < SL_SERVICE_VIA_MAX) {
 		world_point(&world, 0, pool);
 	}
@@ -557,9 +588,13 @@ static void check_counts(void)
 
 static void check_settled(void)
 {
-	for (uint32_t pool = 0; pool < WORLD_POOLS; pool++)
+	for (uint32_t pool = 0; pool < WORLD_POOLS; pool++) {
 		if (world_open_slots(&world, pool))
 			report("slots do not settle", NULL, world_open_slots(&world, pool));
+		if (world.snapshot->pools[pool].slots->count != slots_of(pool) ||
+		    world.snapshot->pools[pool].memory->slot_count != slots_of(pool))
+			report("slots are not as many as wanted", NULL, slots_of(pool));
+	}
 	if (world.snapshot->services[0].prior_pool != SL_SERVICE_NONE)
 		report("a service does not settle", NULL, 0);
 }

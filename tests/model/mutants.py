@@ -46,13 +46,13 @@ MUTANTS = {
     "unknown_flows_go_to_the_new_node": (
         "place.c", "place->open = follow->now_ms < prior->until_ms;", "place->open = false;"),
     "slots_are_not_stamped": (
-        "place.c", "\tstamp(&pkt->pool->stamps[follow->core->index][place->slot].away, "
+        "place.c", "\tstamp(&pkt->pool->stamps[follow->core->index][place->stamp].away, "
         "follow->now_ms);", ""),
     "services_are_not_stamped": (
         "place.c", "\t\tstamp(&follow->core->stats->service_stamps[pkt->service].away, "
         "follow->now_ms);", "\t\treturn;"),
     "refused_flows_do_not_hold_the_slot_open": (
-        "place.c", "\tstamp(&pkt->pool->stamps[follow->core->index][place->slot].refused, "
+        "place.c", "\tstamp(&pkt->pool->stamps[follow->core->index][place->stamp].refused, "
         "follow->now_ms);", ""),
     "the_prior_changes_while_open": (
         "slots.c", "} else if (now >= open->open_until_ms) {", "} else if (true) {"),

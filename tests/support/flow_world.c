@@ -41,13 +41,13 @@ static void init_pool(struct world *world, struct sl_pool_view *pool, uint32_t i
 	struct sl_slot_table *slots;
 	struct sl_pool_memory *memory;
 
-	must(sl_slot_table_create(world->slot_count, 0, &slots) == 0, "slots");
-	must(sl_pool_memory_create(world->core_count, world->slot_count, flow_entries, &memory) ==
-		     0,
+	must(sl_slot_table_create(world->slot_counts[index], 0, &slots) == 0, "slots");
+	must(sl_pool_memory_create(world->core_count, world->slot_counts[index], flow_entries,
+				   &memory) == 0,
 	     "memory");
 	for (uint32_t core = 0; core < world->core_count; core++)
 		sl_pick_state_init(&memory->pick_states[core], index * WORLD_CORES + core);
-	for (uint32_t slot = 0; slot < world->slot_count; slot++)
+	for (uint32_t slot = 0; slot < slots->count; slot++)
 		slots->word[slot] = 1;
 	sl_pool_view_set_slots(pool, slots);
 	sl_pool_view_set_memory(pool, memory);
@@ -65,7 +65,8 @@ void world_init(struct world *world, uint32_t core_count, uint32_t slot_count,
 
 	memset(world, 0, sizeof(*world));
 	world->core_count = core_count;
-	world->slot_count = slot_count;
+	for (uint32_t i = 0; i < WORLD_POOLS; i++)
+		world->slot_counts[i] = slot_count;
 	world->now_ms = 10000000;
 	must(sl_snapshot_create(NULL, WORLD_POOLS, 2, &snapshot) == 0, "snapshot");
 	snapshot->hash_key = (struct sl_hash_key){{1, 2}};
@@ -182,7 +183,7 @@ static void move_slots(struct world *world, struct sl_snapshot *copy, uint32_t p
 				     .memory = view->memory,
 				     .snapshot = copy,
 				     .words = words,
-				     .count = world->slot_count,
+				     .count = world->slot_counts[pool],
 				     .now_ms = world->now_ms,
 				     .open_ms = opens ? view->idle_ms_tcp : 0,
 				     .rest = rest,
@@ -204,10 +205,11 @@ void world_move(struct world *world, uint32_t pool, const uint32_t *words)
 /* The nodes that slots have. */
 static uint32_t *words_of(const struct world *world, const struct sl_pool_view *pool)
 {
-	uint32_t *words = calloc(world->slot_count, sizeof(*words));
+	uint32_t count = world->slot_counts[pool->index];
+	uint32_t *words = calloc(count, sizeof(*words));
 
-	for (uint32_t slot = 0; words && slot < world->slot_count; slot++)
-		words[slot] = sl_slots_node(pool->slots, slot);
+	for (uint32_t slot = 0; words && slot < count; slot++)
+		words[slot] = sl_slots_node(pool->slots, slot * (pool->slots->count / count));
 	return words;
 }
 
@@ -243,12 +245,18 @@ void world_track(struct world *world, uint32_t pool, enum sl_tracking tracking,
 	world_commit(world, copy);
 }
 
+void world_resize(struct world *world, uint32_t pool, uint32_t slot_count, const uint32_t *words)
+{
+	world->slot_counts[pool] = slot_count;
+	world_move(world, pool, words);
+}
+
 void world_move_all(struct world *world, uint32_t pool, uint32_t node)
 {
-	uint32_t *words = calloc(world->slot_count, sizeof(*words));
+	uint32_t *words = calloc(world->slot_counts[pool], sizeof(*words));
 
 	must(words, "memory");
-	for (uint32_t slot = 0; slot < world->slot_count; slot++)
+	for (uint32_t slot = 0; slot < world->slot_counts[pool]; slot++)
 		words[slot] = node;
 	world_move(world, pool, words);
 	free(words);
@@ -262,6 +270,44 @@ void world_point(struct world *world, uint32_t service, uint32_t pool)
 				   copy->pools[pool].idle_ms_tcp) == 0,
 	     "point");
 	world_commit(world, copy);
+}
+
+/* Whether an unsettled service goes by the pool. */
+static bool is_asked(const struct sl_snapshot *snapshot, uint32_t pool)
+{
+	for (uint32_t i = 0; i < snapshot->service_count; i++) {
+		const struct sl_service_view *service = &snapshot->services[i];
+
+		if (service->prior_pool == SL_SERVICE_NONE)
+			continue;
+		if (service->pool == pool || service->prior_pool == pool)
+			return true;
+		for (uint32_t v = 0; v < service->via_count; v++)
+			if (service->via[v] == pool)
+				return true;
+	}
+	return false;
+}
+
+/* As many slots and stamps as are wanted, when all have settled. */
+static void fit(struct world *world, struct sl_snapshot *copy, struct sl_pool_view *view)
+{
+	uint32_t count = world->slot_counts[view->index];
+	struct sl_slot_table *after = NULL;
+	struct sl_pool_memory *memory;
+
+	if (view->slots->open_count > 0 || is_asked(copy, view->index) ||
+	    (view->slots->count == count && view->memory->slot_count == count))
+		return;
+	must(sl_slots_fit(view->slots, count, &after) == 0, "fit");
+	must(after || view->slots->count == count, "fit");
+	must(sl_pool_memory_derive(view->memory, count, view->memory->flow_entries, &memory) == 0,
+	     "memory");
+	for (uint32_t core = 0; core < world->core_count; core++)
+		memory->pick_states[core] = view->memory->pick_states[core];
+	sl_pool_view_set_memory(view, memory);
+	if (after)
+		sl_pool_view_set_slots(view, after);
 }
 
 void world_settle(struct world *world)
@@ -280,6 +326,7 @@ void world_settle(struct world *world)
 		     "settle");
 		if (after)
 			sl_pool_view_set_slots(view, after);
+		fit(world, copy, view);
 	}
 	for (uint32_t i = 0; i < copy->service_count; i++)
 		if (copy->services[i].prior_pool != SL_SERVICE_NONE)

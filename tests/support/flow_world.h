@@ -27,7 +27,7 @@ struct world {
 	struct sl_core cores[WORLD_CORES];
 	uint32_t core_count;
 	uint64_t now_ms;
-	uint32_t slot_count;
+	uint32_t slot_counts[WORLD_POOLS]; /* that are wanted; tables may have more for a while */
 	uint64_t full_since_ms
 		[WORLD_POOLS]; /* since when the pool tracks every flow; 0: it does not */
 	/* With lags set, a core goes on with the snapshot it has until world_catch_up(). */
@@ -57,6 +57,8 @@ void world_move(struct world *world, uint32_t pool, const uint32_t *words);
  * (NULL: by slots). Slots move to `words` (NULL: they stay) and are opened or unsettled as control has it. */
 void world_track(struct world *world, uint32_t pool, enum sl_tracking tracking,
 		 const struct sl_sched_node *nodes, uint32_t node_count, const uint32_t *words);
+/* The pool is to have another number of slots, of these words. */
+void world_resize(struct world *world, uint32_t pool, uint32_t slot_count, const uint32_t *words);
 /* All slots to one node. */
 void world_move_all(struct world *world, uint32_t pool, uint32_t node);
 void world_point(struct world *world, uint32_t service, uint32_t pool);

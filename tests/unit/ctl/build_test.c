@@ -15,6 +15,7 @@
 #include "sched/pick.h"
 #include "state/flow_table.h"
 #include "state/pool_memory.h"
+#include "state/slots.h"
 
 #define IDLE_MS 900000 /* of TCP, the longest */
 #define HEAD                                                                                       \
@@ -241,6 +242,50 @@ static void test_doubled_slots_keep_flow_tables_and_open_slots(void **state)
 	assert_int_equal(f.result.pools[0].moved_slots, 0);
 	assert_ptr_equal(view(&f, 0)->flow_tables[0], table);
 	assert_int_equal(view(&f, 0)->slots->open_count, 128);
+	assert_int_equal(view(&f, 0)->memory->slot_count, 256);
+	assert_int_equal(view(&f, 0)->stamp_shift, 1);
+	pass(&f, IDLE_MS + SL_SETTLE_MARGIN_MS);
+	assert_int_equal(view(&f, 0)->slots->open_count, 0);
+	assert_int_equal(view(&f, 0)->memory->slot_count, 512);
+	assert_int_equal(view(&f, 0)->stamp_shift, 0);
+	assert_ptr_equal(view(&f, 0)->flow_tables[0], table);
+	fixture_close(&f);
+}
+
+static void test_halved_slots_are_made_one_when_all_have_settled(void **state)
+{
+	static const char many[] = HEAD TO("web") "pools: [{name: web, slots: 512, flow_entries: "
+						  "1024, nodes: [" AB "]}]\n";
+	uint32_t before[512], moved = 0;
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f, many, NULL);
+	memcpy(before, view(&f, 0)->words, sizeof(before));
+	assert_int_equal(fixture_apply(&f, TWO), 0);
+	assert_int_equal(view(&f, 0)->slots->count, 512);
+	for (uint32_t s = 0; s < 512; s++) {
+		uint32_t word = view(&f, 0)->words[s];
+
+		if (!(word & SL_SLOT_OPEN)) {
+			assert_int_equal(word, before[s]);
+			continue;
+		}
+		moved++;
+		assert_int_equal(view(&f, 0)->open[word & SL_SLOT_NODE].prior, before[s]);
+		assert_int_not_equal(view(&f, 0)->open[word & SL_SLOT_NODE].node, before[s]);
+	}
+	assert_true(moved > 0);
+	pass(&f, IDLE_MS);
+	assert_int_equal(view(&f, 0)->slots->count, 512);
+	view(&f, 0)->stamps[0][view(&f, 0)->open[0].slot].away = sl_tick(fixture_now_ms);
+	pass(&f, SL_SETTLE_MARGIN_MS);
+	assert_int_equal(view(&f, 0)->slots->open_count, 1);
+	assert_int_equal(view(&f, 0)->slots->count, 512);
+	pass(&f, IDLE_MS);
+	assert_int_equal(view(&f, 0)->slots->count, 256);
+	assert_int_equal(view(&f, 0)->memory->slot_count, 256);
+	assert_int_equal(fixture_slots(&f, "web", "a"), 128);
 	fixture_close(&f);
 }
 
@@ -296,6 +341,7 @@ int main(void)
 		cmocka_unit_test(test_a_live_flow_keeps_a_removed_node),
 		cmocka_unit_test(test_a_service_at_another_pool_opens_and_the_old_pool_stays),
 		cmocka_unit_test(test_doubled_slots_keep_flow_tables_and_open_slots),
+		cmocka_unit_test(test_halved_slots_are_made_one_when_all_have_settled),
 		cmocka_unit_test(test_schedulers_that_choose_get_a_view_of_who_takes),
 		cmocka_unit_test(test_what_did_not_change_is_shared),
 	};
