@@ -150,6 +150,8 @@ void world_node_flags(struct world *world, uint32_t node, uint8_t flags)
 	struct sl_snapshot *copy = world_edit(world);
 	struct sl_node_view *view = sl_snapshot_node_edit(copy, node);
 
+	for (uint32_t i = 0; i < WORLD_POOLS; i++)
+		world->lost_keeper[i] |= view->flags & ~flags & SL_NODE_KEEPS;
 	view->kind = SL_NODE_OUTPUT;
 	view->flags = flags;
 	world_commit(world, copy);
@@ -167,6 +169,22 @@ static bool is_prior(const struct sl_snapshot *snapshot, uint32_t pool)
 static uint64_t since_of(const struct world *world, uint32_t pool)
 {
 	return world->full_since_ms[pool] ? world->full_since_ms[pool] : world->now_ms;
+}
+
+/* Every other time, where it may be so, only slots that move are named. */
+static uint32_t *find_moved(const struct world *world, struct sl_slots_move *move, uint32_t pool)
+{
+	uint32_t *moved;
+
+	if (move->snapshot->number % 2 || move->rest != SL_SLOTS_REST || world->lost_keeper[pool] ||
+	    move->before->count != move->count)
+		return NULL;
+	moved = calloc(move->count, sizeof(*moved));
+	must(moved, "memory");
+	for (uint32_t slot = 0; slot < move->count; slot++)
+		if (sl_slots_node(move->before, slot) != move->words[slot])
+			moved[move->moved_count++] = slot;
+	return moved;
 }
 
 /* As control has it: moves open; with full tracking only until every flow is known, and while a
@@ -190,7 +208,12 @@ static void move_slots(struct world *world, struct sl_snapshot *copy, uint32_t p
 				     .since_ms = since_ms,
 				     .full = view->tracking == SL_TRACKING_FULL};
 
+	uint32_t *moved = find_moved(world, &move, pool);
+
+	move.moved = moved;
 	must(sl_slots_move(&move, &after) == 0, "move");
+	free(moved);
+	world->lost_keeper[pool] = false;
 	sl_pool_view_set_slots(view, after);
 }
 

@@ -29,7 +29,8 @@ struct world {
 	uint64_t now_ms;
 	uint32_t slot_counts[WORLD_POOLS]; /* that are wanted; tables may have more for a while */
 	uint64_t full_since_ms
-		[WORLD_POOLS]; /* since when the pool tracks every flow; 0: it does not */
+		[WORLD_POOLS];	       /* since when the pool tracks every flow; 0: it does not */
+	bool lost_keeper[WORLD_POOLS]; /* some node keeps its flows no more since slots moved */
 	/* With lags set, a core goes on with the snapshot it has until world_catch_up(). */
 	bool lags;
 	struct sl_snapshot *seen[WORLD_CORES];
