@@ -265,6 +265,7 @@ void sl_control_turn_ended(struct sl_control *control)
 		json_decref(held->message);
 		free(held);
 	}
+	sl_server_flush(control->server);
 }
 
 void sl_control_second(struct sl_control *control)

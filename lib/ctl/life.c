@@ -330,8 +330,8 @@ void sl_life_end(struct sl_edit *edit, struct sl_life_item *items)
 {
 	struct sl_model *model = edit->model;
 
-	for (uint32_t i = 0; i < SL_POOLS_MAX; i++) {
-		struct sl_body_pool *pool = &model->pools[i];
+	for (uint32_t p = 0; p < edit->image->pool_count; p++) {
+		struct sl_body_pool *pool = &model->pools[edit->image->pools[p]->index];
 
 		if (pool->use == SL_USE_TAKEN)
 			pool->use = SL_USE_LIVE;
@@ -342,9 +342,12 @@ void sl_life_end(struct sl_edit *edit, struct sl_life_item *items)
 		pool->fresh = NULL;
 		pool->sweep_mark = sl_pool_memory_passes(pool->memory);
 	}
-	for (uint32_t i = 0; i < SL_SERVICES_MAX; i++)
-		if (model->services[i].use == SL_USE_TAKEN)
-			model->services[i].use = SL_USE_LIVE;
+	for (uint32_t s = 0; s < edit->image->service_count; s++) {
+		struct sl_body_service *service = &model->services[edit->image->service_index[s]];
+
+		if (service->use == SL_USE_TAKEN)
+			service->use = SL_USE_LIVE;
+	}
 	while (items) {
 		struct sl_life_item *item = items;
 

@@ -14,10 +14,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "ctl/server_socket.h"
 
-#define LINES_PER_TURN	256	  /* of one client, before others have their turn */
+#define LINES_PER_TURN	256	  /* of one client, before answers leave and others are heard */
+#define TURN_MS		4	  /* likewise: no further line after so long */
 #define DISCARD_MAX	16777216u /* octets after a line too long that are read and forgotten */
 #define DISCARD_S	1	  /* how long the rest of such a line is waited for */
 #define ACCEPT_RETRY_US 200000	  /* pause of accepting when no descriptor is left */
@@ -37,6 +39,7 @@ struct sl_client {
 	TAILQ_ENTRY(sl_client) link;
 	struct sl_server *server;
 	struct bufferevent *events;
+	struct event *again; /* goes on with its lines in the next turn of the loop */
 	struct sl_peer peer;
 	enum client_state state;
 	uint32_t held;
@@ -71,6 +74,7 @@ static void client_free(struct sl_client *client)
 	server->client_count--;
 	server->subscriber_count -= client->subscribed;
 	bufferevent_free(client->events);
+	event_free(client->again);
 	free(client);
 }
 
@@ -145,12 +149,14 @@ static bool client_line(struct sl_client *client)
 
 static void client_lines(struct sl_client *client)
 {
+	const struct timeval now = {0};
+	uint64_t end_ms = sl_clock_ms() + TURN_MS;
 	uint32_t left = LINES_PER_TURN;
 
 	client->busy = true;
 	while (client->state == CLIENT_OPEN && !client->dead && left > 0 && !congested(client) &&
 	       client_line(client))
-		left--;
+		left = sl_clock_ms() < end_ms ? left - 1 : 0;
 	client->busy = false;
 	if (client->dead) {
 		client_free(client);
@@ -159,8 +165,7 @@ static void client_lines(struct sl_client *client)
 	if (client->state == CLIENT_OPEN && congested(client)) {
 		(void)bufferevent_disable(client->events, EV_READ);
 	} else if (client->state == CLIENT_OPEN && left == 0) {
-		bufferevent_trigger(client->events, EV_READ,
-				    BEV_TRIG_IGNORE_WATERMARKS | BEV_TRIG_DEFER_CALLBACKS);
+		(void)event_add(client->again, &now);
 	} else if (client->state == CLIENT_OPEN && client->ended) {
 		client->state = CLIENT_ENDING;
 	}
@@ -170,12 +175,24 @@ static void client_lines(struct sl_client *client)
 /* Goes on with a client that was stopped, once there is room. */
 static void client_resume(struct sl_client *client)
 {
-	if (client->state != CLIENT_OPEN || congested(client))
+	const struct timeval now = {0};
+
+	if (client->state != CLIENT_OPEN || congested(client) ||
+	    (bufferevent_get_enabled(client->events) & EV_READ))
 		return;
 	if (!client->ended)
 		(void)bufferevent_enable(client->events, EV_READ);
-	bufferevent_trigger(client->events, EV_READ,
-			    BEV_TRIG_IGNORE_WATERMARKS | BEV_TRIG_DEFER_CALLBACKS);
+	(void)event_add(client->again, &now);
+}
+
+/* Sends what it can at once; libevent alone would wait for the next turn. */
+static void client_flush(struct sl_client *client)
+{
+	struct evbuffer *output = bufferevent_get_output(client->events);
+
+	(void)evbuffer_unfreeze(output, 1);
+	(void)evbuffer_write(output, bufferevent_getfd(client->events));
+	(void)evbuffer_freeze(output, 1);
 }
 
 static void on_read(struct bufferevent *events, void *context)
@@ -222,14 +239,27 @@ static void on_event(struct bufferevent *events, short what, void *context)
 	client_free(client);
 }
 
+static void on_again(evutil_socket_t fd, short what, void *context)
+{
+	struct sl_client *client = context;
+
+	(void)fd;
+	(void)what;
+	on_read(client->events, client);
+}
+
 static void client_create(struct sl_server *server, evutil_socket_t fd)
 {
 	const struct timeval slow = {.tv_sec = SL_SERVER_SLOW_S};
 	struct sl_client *client = calloc(1, sizeof(*client));
 
 	if (client)
+		client->again = evtimer_new(server->base, on_again, client);
+	if (client && client->again)
 		client->events = bufferevent_socket_new(server->base, fd, BEV_OPT_CLOSE_ON_FREE);
 	if (!client || !client->events) {
+		if (client && client->again)
+			event_free(client->again);
 		free(client);
 		(void)close(fd);
 		return;
@@ -324,8 +354,7 @@ void sl_server_destroy(struct sl_server *server)
 		return;
 	for (client = TAILQ_FIRST(&server->clients); client; client = next) {
 		next = TAILQ_NEXT(client, link);
-		(void)evbuffer_write(bufferevent_get_output(client->events),
-				     bufferevent_getfd(client->events));
+		client_flush(client);
 		client_free(client);
 	}
 	sl_socket_unlink(&server->socket);
@@ -336,6 +365,20 @@ void sl_server_destroy(struct sl_server *server)
 	if (server->accept_retry)
 		event_free(server->accept_retry);
 	free(server);
+}
+
+void sl_server_flush(struct sl_server *server)
+{
+	struct sl_client *client, *next;
+
+	for (client = TAILQ_FIRST(&server->clients); client; client = next) {
+		next = TAILQ_NEXT(client, link);
+		if (unsent(client) == 0)
+			continue;
+		client_flush(client);
+		if (!client_end_when_sent(client))
+			client_resume(client);
+	}
 }
 
 const struct sl_peer *sl_client_peer(const struct sl_client *client)

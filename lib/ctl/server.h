@@ -69,6 +69,9 @@ int sl_server_create(struct event_base *base, const struct sl_server_options *op
 int sl_server_permit(struct sl_server *server, const struct sl_server_options *options,
 		     struct sl_err *err);
 
+/* Sends what was said in this turn of the loop, as far as clients take it at once. */
+void sl_server_flush(struct sl_server *server);
+
 /* Sends what it can at once, closes all, unlinks the socket when it still is ours. Takes NULL. */
 void sl_server_destroy(struct sl_server *server);
 

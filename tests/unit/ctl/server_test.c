@@ -256,6 +256,64 @@ static void requests_in_flight_are_bounded(void **state)
 	free(lines);
 }
 
+/* Several hundred lines of one client are not all handled before another one is heard. */
+static void a_client_with_many_lines_lets_others_have_their_turn(void **state)
+{
+	struct fixture *f = *state;
+	char lines[2 * SL_SERVER_HELD_MAX];
+	int fd = dial(f), other = dial(f);
+	struct sl_client *first;
+
+	for (uint32_t i = 0; i < SL_SERVER_HELD_MAX; i++)
+		memcpy(lines + 2 * i, "x\n", 2);
+	turn(f);
+	f->hold = true;
+	assert_int_equal(send(fd, lines, sizeof(lines), 0), sizeof(lines));
+	assert_int_equal(event_base_loop(f->base, EVLOOP_ONCE), 0);
+	first = f->client;
+	assert_true(f->lines > 0 && f->lines < SL_SERVER_HELD_MAX / 2);
+	assert_int_equal(send(other, "y\n", 2, 0), 2);
+	for (int i = 0; i < 2 && f->client == first; i++)
+		assert_int_equal(event_base_loop(f->base, EVLOOP_ONCE), 0);
+	assert_true(sl_client_is_held(first));
+	assert_true(f->lines < SL_SERVER_HELD_MAX);
+	turn(f);
+	assert_int_equal(f->lines, SL_SERVER_HELD_MAX + 1);
+	(void)close(fd);
+	(void)close(other);
+}
+
+static void what_was_said_is_sent_by_a_flush_and_at_the_end(void **state)
+{
+	struct fixture *f = *state;
+	char text[64];
+	int fd = dial(f), ended = dial(f);
+
+	f->hold = true;
+	say(f, fd, "a\n", 2);
+	sl_client_send(f->client, "one", 3);
+	sl_server_flush(f->server);
+	assert_int_equal(recv(fd, text, sizeof(text), 0), 4);
+	say(f, ended, "b\n", 2);
+	(void)shutdown(ended, SHUT_WR);
+	turn(f);
+	assert_int_equal(f->closed, 0);
+	sl_client_send(f->client, "two", 3);
+	sl_client_release(f->client);
+	sl_server_flush(f->server);
+	assert_int_equal(recv(ended, text, sizeof(text), 0), 4);
+	assert_int_equal(f->closed, 1); /* it had ended and has everything */
+	f->hold = false;
+	assert_int_equal(send(fd, "three\n", 6, 0), 6);
+	for (uint32_t lines = f->lines; f->lines == lines;)
+		assert_int_equal(event_base_loop(f->base, EVLOOP_ONCE), 0);
+	sl_server_destroy(f->server);
+	f->server = NULL;
+	assert_int_equal(recv(fd, text, sizeof(text), 0), 6);
+	(void)close(fd);
+	(void)close(ended);
+}
+
 static void a_client_that_does_not_read_is_not_read_from(void **state)
 {
 	struct fixture *f = *state;
@@ -389,6 +447,8 @@ int main(void)
 		CASE(a_line_of_the_limit_is_taken_and_one_more_octet_is_not),
 		CASE(one_connection_more_than_the_limit_is_told_and_closed),
 		CASE(requests_in_flight_are_bounded),
+		CASE(a_client_with_many_lines_lets_others_have_their_turn),
+		CASE(what_was_said_is_sent_by_a_flush_and_at_the_end),
 		CASE(a_client_that_does_not_read_is_not_read_from),
 		CASE(subscribers_are_told_and_closed_when_they_do_not_read),
 		CASE(the_socket_has_the_mode_that_was_asked),
