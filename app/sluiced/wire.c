@@ -396,12 +396,12 @@ void wire_tick(struct wire *wire, uint64_t now_ms)
 	uint32_t count = wire->eal.rx_count * wire->eal.worker_count;
 
 	for (uint32_t i = 0; i < count; i++)
-		if (!sl_worker_ring_passed(wire->rings->ring[i], wire->marks[i]))
+		if (!sl_worker_ring_passed(&wire->rings->ring[i], wire->marks[i]))
 			return;
 	wire->passed_ms = wire->mark_ms;
 	wire->mark_ms = now_ms;
 	for (uint32_t i = 0; i < count; i++)
-		wire->marks[i] = sl_worker_ring_mark(wire->rings->ring[i]);
+		wire->marks[i] = sl_worker_ring_mark(&wire->rings->ring[i]);
 }
 
 static bool all_quiet(const struct wire *wire)

@@ -3,19 +3,65 @@
 #include "io/worker_ring.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include <rte_mbuf.h>
-#include <rte_ring.h>
 
 #include "base/mem.h"
-#include "io/ring.h"
+
+#define ENTRIES_MAX (1u << 24) /* of a ring */
+/* Between rings: they fill at the same pace, a stage and what waits to be taken are four lines. */
+#define COLOUR (5u * SL_CACHE_LINE / sizeof(struct rte_mbuf *))
+
+/* A power of two, so that stages end where lines do. */
+static uint32_t stage_of(uint32_t worker_count)
+{
+	uint32_t stage = SL_STAGE_MAX;
+
+	while (stage > SL_STAGE_MIN && stage * worker_count > SL_STAGE_ALL)
+		stage /= 2;
+	return stage;
+}
+
+static size_t entries_memory(const struct sl_worker_rings *rings)
+{
+	return (size_t)rings->core_count * rings->worker_count * (rings->size + COLOUR) *
+	       sizeof(struct rte_mbuf *);
+}
+
+static size_t ring_memory(const struct sl_worker_rings *rings)
+{
+	return (size_t)rings->core_count * rings->worker_count * sizeof(*rings->ring);
+}
+
+static void stages_init(struct sl_worker_rings *rings, uint32_t core)
+{
+	struct sl_worker_stages *stages = &rings->stages[core];
+
+	stages->ring = sl_worker_rings_get(rings, core, 0);
+	stages->bell = rings->bell;
+	stages->count = rings->worker_count;
+	stages->mask = rings->size - 1;
+	stages->stage = SL_MIN(stage_of(rings->worker_count), rings->size);
+	for (uint32_t worker = 0; worker < stages->count; worker++) {
+		struct sl_worker_ring *ring = &stages->ring[worker];
+
+		ring->mask = stages->mask;
+		ring->entry = rings->entries + (size_t)(core * rings->worker_count + worker) *
+						       (rings->size + COLOUR);
+		stages->entry[worker] = ring->entry;
+		stages->at[worker].due = stages->stage;
+		stages->end[worker] = rings->size;
+	}
+}
 
 int sl_worker_rings_create(uint32_t core_count, uint32_t worker_count, uint32_t size,
 			   struct sl_worker_rings **rings)
 {
 	struct sl_worker_rings *made;
 
-	if (core_count > SL_RX_CORES_MAX || worker_count > SL_WORKERS_MAX)
+	if (core_count > SL_RX_CORES_MAX || worker_count > SL_WORKERS_MAX || size < 2 ||
+	    (size & (size - 1)) != 0 || size > ENTRIES_MAX)
 		return -EINVAL;
 	made = sl_mem_alloc(sizeof(*made));
 	if (made == NULL)
@@ -23,50 +69,107 @@ int sl_worker_rings_create(uint32_t core_count, uint32_t worker_count, uint32_t 
 	made->core_count = core_count;
 	made->worker_count = worker_count;
 	made->size = size;
-	for (uint32_t i = 0; i < core_count * worker_count; i++) {
-		int rc = sl_ring_create(size, &made->ring[i]);
-
-		if (rc != 0) {
-			sl_worker_rings_destroy(made);
-			return rc;
-		}
+	made->stages = sl_mem_alloc(SL_MAX(1u, core_count) * sizeof(*made->stages));
+	made->ring = sl_mem_alloc(SL_MAX(sizeof(*made->ring), ring_memory(made)));
+	made->entries = sl_mem_alloc(SL_MAX(sizeof(*made->entries), entries_memory(made)));
+	if (made->stages == NULL || made->ring == NULL || made->entries == NULL) {
+		sl_worker_rings_destroy(made);
+		return -ENOMEM;
 	}
+	for (uint32_t core = 0; core < core_count; core++)
+		stages_init(made, core);
 	*rings = made;
 	return 0;
+}
+
+static void packets_free(const struct sl_worker_rings *rings)
+{
+	for (uint32_t i = 0; i < rings->core_count * rings->worker_count; i++) {
+		const struct sl_worker_ring *ring = &rings->ring[i];
+		uint32_t head =
+			rings->stages[i / rings->worker_count].at[i % rings->worker_count].head;
+
+		for (uint32_t at = ring->taken; at != head; at++)
+			rte_pktmbuf_free(ring->entry[at & ring->mask]);
+	}
 }
 
 void sl_worker_rings_destroy(struct sl_worker_rings *rings)
 {
 	if (rings == NULL)
 		return;
-	for (uint32_t i = 0; i < rings->core_count * rings->worker_count; i++)
-		sl_ring_destroy(rings->ring[i]);
+	if (rings->stages != NULL && rings->ring != NULL && rings->entries != NULL)
+		packets_free(rings);
+	sl_mem_free(rings->stages, SL_MAX(1u, rings->core_count) * sizeof(*rings->stages));
+	sl_mem_free(rings->ring, SL_MAX(sizeof(*rings->ring), ring_memory(rings)));
+	sl_mem_free(rings->entries, SL_MAX(sizeof(*rings->entries), entries_memory(rings)));
 	sl_mem_free(rings, sizeof(*rings));
 }
 
-uint32_t sl_worker_ring_push(struct rte_ring *ring, struct rte_mbuf *const *packets, uint32_t count)
+/* ---- the receive core ------------------------------------------------------------------------ */
+
+bool sl_worker_stages_show(struct sl_worker_stages *stages, uint32_t worker)
 {
-	return rte_ring_sp_enqueue_burst(ring, (void *const *)packets, count, NULL);
+	struct sl_worker_ring *ring = &stages->ring[worker];
+	uint32_t head = stages->at[worker].head, due = (head | (stages->stage - 1)) + 1;
+
+	if (ring->tail != head) {
+		__atomic_store_n(&ring->tail, head, __ATOMIC_RELEASE);
+		sl_bell_ring(&stages->bell[worker]);
+	}
+	if (sl_unlikely((int32_t)(stages->end[worker] - due) < 0)) {
+		uint32_t end = __atomic_load_n(&ring->taken, __ATOMIC_ACQUIRE) + stages->mask + 1;
+
+		stages->end[worker] = end;
+		if ((int32_t)(end - due) < 0)
+			due = end;
+	}
+	stages->at[worker].due = due;
+	return due != head;
 }
 
-uint32_t sl_worker_ring_pop(struct rte_ring *ring, struct rte_mbuf **packets, uint32_t count)
+void sl_worker_stages_show_all(struct sl_worker_stages *stages)
 {
-	return rte_ring_sc_dequeue_burst(ring, (void **)packets, count, NULL);
+	for (uint32_t worker = 0; worker < stages->count; worker++)
+		if (stages->ring[worker].tail != stages->at[worker].head)
+			(void)sl_worker_stages_show(stages, worker);
 }
 
-uint32_t sl_worker_ring_count(const struct rte_ring *ring)
+void sl_worker_stages_show_old(struct sl_worker_stages *stages)
 {
-	return rte_ring_count(ring);
+	for (uint32_t worker = 0; worker < stages->count; worker++) {
+		uint32_t tail = stages->ring[worker].tail;
+
+		if (tail == stages->tail_before[worker] && tail != stages->at[worker].head)
+			(void)sl_worker_stages_show(stages, worker);
+		stages->tail_before[worker] = stages->ring[worker].tail;
+	}
 }
 
-uint32_t sl_worker_ring_mark(const struct rte_ring *ring)
+/* ---- the worker and others ------------------------------------------------------------------- */
+
+uint32_t sl_worker_ring_pop(struct sl_worker_ring *ring, struct rte_mbuf **packets, uint32_t count)
 {
-	return __atomic_load_n(&ring->prod.tail, __ATOMIC_ACQUIRE);
+	uint32_t taken = ring->taken;
+	uint32_t there = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE) - taken;
+	uint32_t at = taken & ring->mask, part;
+
+	if (there == 0)
+		return 0;
+	count = SL_MIN(count, there);
+	part = SL_MIN(count, ring->mask + 1 - at);
+	memcpy(packets, &ring->entry[at], part * sizeof(*packets));
+	memcpy(packets + part, ring->entry, (count - part) * sizeof(*packets));
+	__atomic_store_n(&ring->taken, taken + count, __ATOMIC_RELEASE);
+	return count;
 }
 
-bool sl_worker_ring_passed(const struct rte_ring *ring, uint32_t mark)
+uint32_t sl_worker_ring_mark(const struct sl_worker_ring *ring)
 {
-	uint32_t taken = __atomic_load_n(&ring->cons.tail, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
+}
 
-	return (int32_t)(taken - mark) >= 0;
+bool sl_worker_ring_passed(const struct sl_worker_ring *ring, uint32_t mark)
+{
+	return (int32_t)(__atomic_load_n(&ring->taken, __ATOMIC_ACQUIRE) - mark) >= 0;
 }

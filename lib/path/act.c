@@ -234,7 +234,7 @@ static inline bool to_node(struct sl_path_core *core, const struct sl_snapshot *
 	case SL_NODE_REMOTE:
 		return to_remote(core, snapshot, port, view, packet, i);
 	case SL_NODE_WORKER:
-		sl_path_hand(core, view, packet, core->burst.node[i]);
+		sl_path_hand(core, view->worker, packet, core->burst.node[i]);
 		return true;
 	case SL_NODE_OUTPUT:
 		return to_output(core, snapshot, port, view, packet, i);
@@ -352,21 +352,22 @@ static void act_remote(struct sl_path_core *core, const struct sl_snapshot *snap
 /* ---- the stage ------------------------------------------------------------------------------- */
 
 /* What the nodes of a burst have in common. */
-enum views { VIEWS_MIXED, VIEWS_WORKERS, VIEWS_REMOTE, VIEWS_ONE_PORT };
+enum views { VIEWS_MIXED, VIEWS_REMOTE, VIEWS_ONE_PORT };
 
-/* Views of all nodes, their counters under way. Whether all are workers', or remote and reachable,
- * and leave by one port. */
-static enum views views_fetch(struct sl_path_core *core, const struct sl_snapshot *snapshot)
+/* Views of all nodes from `first` on, their counters under way. Whether all are remote and
+ * reachable, and leave by one port. */
+static enum views views_fetch(struct sl_path_core *core, const struct sl_snapshot *snapshot,
+			      uint32_t first)
 {
 	const struct sl_burst *burst = &core->burst;
 	const struct sl_node_stats *nodes = core->stats->nodes;
-	uint32_t count = burst->count, other = 0, remote = 0, all = 0, any = 0;
+	uint32_t count = burst->count, other = first, all = 0, any = 0;
 
-	for (uint32_t i = 0; i < count; i++) {
+	for (uint32_t i = first; i < count; i++) {
 		const struct sl_node_view *view;
 
 		if (sl_unlikely(burst->verdict[i] != SL_VERDICT_NODE)) {
-			other = remote = 1;
+			other = 1;
 			continue;
 		}
 		view = sl_snapshot_node(snapshot, burst->node[i]);
@@ -374,12 +375,9 @@ static enum views views_fetch(struct sl_path_core *core, const struct sl_snapsho
 		rte_prefetch0((const uint8_t *)view + SL_CACHE_LINE);
 		rte_prefetch0(&nodes[burst->node[i]]);
 		other |= (view->kind ^ SL_NODE_REMOTE) | (view->flags & SL_NODE_NO_NEIGHBOR);
-		remote |= view->kind ^ SL_NODE_WORKER;
 		all |= view->port;
 		any |= ~(uint32_t)view->port;
 	}
-	if (!remote)
-		return VIEWS_WORKERS;
 	if (other)
 		return VIEWS_MIXED;
 	return (all & any & 0xff) ? VIEWS_REMOTE : VIEWS_ONE_PORT;
@@ -387,18 +385,18 @@ static enum views views_fetch(struct sl_path_core *core, const struct sl_snapsho
 
 void sl_path_act(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t port)
 {
-	enum views views = views_fetch(core, snapshot);
+	uint32_t first = sl_path_hand_all(core, snapshot);
 	struct sl_tally tally = {0};
+	enum views views;
 
-	if (views == VIEWS_WORKERS && core->burst.count > 0) {
-		sl_path_hand_all(core, snapshot);
+	if (first == core->burst.count)
 		return;
-	}
-	if (sl_likely(views != VIEWS_MIXED && core->burst.count > 0)) {
+	views = views_fetch(core, snapshot, first);
+	if (sl_likely(views != VIEWS_MIXED)) {
 		act_remote(core, snapshot, port, views == VIEWS_ONE_PORT);
 		return;
 	}
-	for (uint32_t i = 0; i < core->burst.count; i++)
+	for (uint32_t i = first; i < core->burst.count; i++)
 		act(core, snapshot, port, i, &tally);
 	if (tally.packets > 0)
 		sl_tally_add(core, &tally);

@@ -13,8 +13,9 @@
 #include "path/stage.h"
 #include "state/decide.h"
 
-/* Busy rounds after which what is held goes out anyway: 16 bursts of 32 fill the stages of 16
- * workers, and last some 20 microseconds. */
+/* Busy rounds after which buffers go out anyway, and stages that had no full one meanwhile; so none
+ * waits longer than twice that. 16 bursts of 32 fill the stages of 16 workers twice, and last some 20
+ * microseconds. */
 #define FLUSH_ROUNDS 16
 
 #define TICKS_A_SECOND 1000
@@ -93,12 +94,6 @@ static int fragments_create(struct sl_path_core *core)
 	return sl_frag_table_create(SL_FRAG_ENTRIES, &secret, &core->fragments);
 }
 
-static void stage_init(struct sl_stage *stage, const struct sl_path_spec *spec, uint32_t worker)
-{
-	stage->ring = sl_worker_rings_get(spec->rings, spec->core, worker);
-	stage->bell = &spec->rings->bell[worker];
-}
-
 /* Whether all that the core polls are captures: those that gave nothing have ended. */
 static bool only_captures(const struct sl_path_core *core)
 {
@@ -131,9 +126,7 @@ int sl_path_core_create(const struct sl_path_spec *spec, struct sl_path_core **c
 	if (rc != 0)
 		goto free;
 	buffers_init(made);
-	made->stage_count = spec->rings == NULL ? 0 : spec->rings->worker_count;
-	for (uint32_t i = 0; i < made->stage_count; i++)
-		stage_init(&made->stages[i], spec, i);
+	made->stages = spec->rings == NULL ? NULL : &spec->rings->stages[spec->core];
 	rc = sl_publish_reader_add(spec->publish, spec->reader);
 	if (rc != 0)
 		goto free;
@@ -157,15 +150,19 @@ void sl_path_core_destroy(struct sl_path_core *core)
 
 /* ---- the loop -------------------------------------------------------------------------------- */
 
-void sl_path_flush(struct sl_path_core *core)
+static void buffers_flush(struct sl_path_core *core)
 {
-	for (uint32_t i = 0; i < core->stage_count; i++)
-		if (core->stages[i].count > 0)
-			sl_path_stage_flush(core, &core->stages[i]);
 	for (uint32_t i = 0; i < core->spec.port_count * SL_TX_CLASS_COUNT; i++)
 		sl_txbuf_flush(&core->out[i]);
-	core->held = false;
 	core->rounds = 0;
+}
+
+void sl_path_flush(struct sl_path_core *core)
+{
+	if (core->stages != NULL)
+		sl_worker_stages_show_all(core->stages);
+	buffers_flush(core);
+	core->held = false;
 }
 
 /* Hand-overs go to queues of its own, which never wait, so this does not come back here. */
@@ -229,8 +226,13 @@ static uint32_t receive_all(struct sl_path_core *core)
 /* What is held goes out when nothing more comes, or when it waited long enough. */
 static void flush_due(struct sl_path_core *core, uint32_t work)
 {
-	if (core->held && (work == 0 || ++core->rounds >= FLUSH_ROUNDS))
+	if (work == 0 && core->held) {
 		sl_path_flush(core);
+	} else if (++core->rounds >= FLUSH_ROUNDS) {
+		if (core->stages != NULL)
+			sl_worker_stages_show_old(core->stages);
+		buffers_flush(core);
+	}
 }
 
 /* Ages flow tables: a little beside packets, more when there is nothing else to do. */

@@ -78,8 +78,7 @@ struct sl_path_core {
 	/* what is held back */
 	struct sl_frag_table *fragments;
 	struct sl_path_hold hold;
-	struct sl_stage stages[SL_WORKERS_MAX];
-	uint32_t stage_count;
+	struct sl_worker_stages *stages; /* NULL: no workers */
 	struct sl_txbuf out[SL_PORTS_MAX * SL_TX_CLASS_COUNT];
 	struct sl_tx_owner owner;
 	struct sl_own_rate own[SL_OWN_KIND_COUNT];
@@ -146,14 +145,13 @@ bool sl_path_split(struct sl_path_core *core, struct rte_mbuf *packet, uint32_t 
 /* A SYN of a service that limits the segment size. */
 void sl_path_clamp_mss(struct sl_path_core *core, uint32_t i, uint16_t mss);
 
-/* Hands a packet to its node's worker, by the stage. */
-void sl_path_hand(struct sl_path_core *core, const struct sl_node_view *view,
-		  struct rte_mbuf *packet, uint32_t node);
-/* The same with a burst whose nodes are all workers' (views is theirs), counted. */
-void sl_path_hand_all(struct sl_path_core *core, const struct sl_snapshot *snapshot);
-
-/* Pushes a stage's packets into its worker's ring; what finds no room is waited for or dropped. */
-void sl_path_stage_flush(struct sl_path_core *core, struct sl_stage *stage);
+/* Hands a packet to its node's worker, by the ring's stage; a full ring is waited for, or the packet
+ * dropped. */
+void sl_path_hand(struct sl_path_core *core, uint32_t worker, struct rte_mbuf *packet,
+		  uint32_t node);
+/* The same, counted, with the packets of the burst up to the first that goes elsewhere; returns how
+ * many. */
+uint32_t sl_path_hand_all(struct sl_path_core *core, const struct sl_snapshot *snapshot);
 
 /* Stages and buffers: everything out. */
 void sl_path_flush(struct sl_path_core *core);

@@ -18,7 +18,7 @@
 
 struct sl_worker {
 	struct sl_worker_spec spec;
-	struct rte_ring *rings[SL_RX_CORES_MAX];
+	struct sl_worker_ring *rings[SL_RX_CORES_MAX];
 	uint32_t ring_count;
 	struct sl_idle idle;
 	struct sl_bell *bell;

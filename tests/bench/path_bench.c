@@ -210,9 +210,9 @@ static double turn_floor(const struct sl_port *port)
 /* What a burst of the path left in the rings goes out. */
 static void rings_empty(const struct sl_path_core *core, const struct sl_port *port)
 {
-	for (uint32_t w = 0; w < core->stage_count; w++) {
+	for (uint32_t w = 0; w < (core->stages == NULL ? 0 : core->stages->count); w++) {
 		struct rte_mbuf *packets[BURST];
-		uint32_t count = sl_worker_ring_pop(core->stages[w].ring, packets, BURST);
+		uint32_t count = sl_worker_ring_pop(&core->stages->ring[w], packets, BURST);
 
 		if (count > 0)
 			rte_eth_tx_burst(port->port_id, 0, packets, (uint16_t)count);
@@ -232,7 +232,7 @@ static double turn_path(struct sl_path_core *core, const struct sl_port *port)
 }
 
 /* The same journey with a clock between its stages; what they cost beside the floor's halves. */
-enum stage { STAGE_RX, STAGE_TX, STAGE_RECEIVE, STAGE_DECIDE, STAGE_ACT, STAGE_COUNT };
+enum stage { STAGE_RX, STAGE_TX, STAGE_RECEIVE, STAGE_DECIDE, STAGE_ACT, STAGE_TAKE, STAGE_COUNT };
 
 static void turn_stages(struct sl_path_core *core, const struct sl_port *port, double *cycles)
 {
@@ -259,6 +259,8 @@ static void turn_stages(struct sl_path_core *core, const struct sl_port *port, d
 		t2 = rte_rdtsc();
 		sl_path_act(core, snapshot, 0);
 		t3 = rte_rdtsc();
+		rings_empty(core, port);
+		sum[STAGE_TAKE] += rte_rdtsc() - t3;
 		sum[STAGE_RECEIVE] += t1 - t0;
 		sum[STAGE_DECIDE] += t2 - t1;
 		sum[STAGE_ACT] += t3 - t2;
@@ -307,9 +309,9 @@ static void print(const char *name, const char *unit, double *values, const stru
 static void measure_stages(struct sl_path_core *core, const struct sl_port *port,
 			   const struct options *options)
 {
-	static const char *const names[] = {"stage receive", "stage transmit",
+	static const char *const names[] = {"stage receive",	   "stage transmit",
 					    "stage receive+parse", "stage decide",
-					    "stage act+transmit"};
+					    "stage act+transmit",  "stage take+transmit"};
 	static double values[STAGE_COUNT][TURNS_MAX];
 
 	for (uint32_t i = 0; i < options->turns; i++) {

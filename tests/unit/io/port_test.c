@@ -236,25 +236,66 @@ static void what_a_device_does_not_take_is_counted_and_freed(void **state)
 static void rings_keep_the_order_and_free_what_is_left(void **state)
 {
 	struct sl_worker_rings *rings;
+	struct sl_worker_stages *stages;
 	struct rte_mbuf *frames[8], *got[8];
-	struct rte_ring *ring;
+	struct sl_worker_ring *ring;
 	uint8_t octets[60] = {0};
 
 	(void)state;
 	assert_int_equal(sl_worker_rings_create(2, 3, 100, &rings), -EINVAL);
 	assert_int_equal(sl_worker_rings_create(2, 3, 8, &rings), 0);
+	stages = &rings->stages[1];
 	ring = sl_worker_rings_get(rings, 1, 2);
-	for (uint32_t i = 0; i < 8; i++)
+	for (uint32_t i = 0; i < 8; i++) {
 		frames[i] = world_frame(pool, octets, sizeof(octets), 0);
-	assert_int_equal(sl_worker_ring_push(ring, frames, 8), 7);
-	rte_pktmbuf_free(frames[7]);
+		assert_true(sl_worker_stages_put(stages, 2, frames[i]));
+	}
+	assert_false(sl_worker_stages_put(stages, 2, frames[0]));
 	assert_int_equal(sl_worker_ring_pop(ring, got, 3), 3);
 	for (uint32_t i = 0; i < 3; i++) {
 		assert_ptr_equal(got[i], frames[i]);
-		rte_pktmbuf_free(got[i]);
+		assert_true(sl_worker_stages_put(stages, 2, got[i]));
+	}
+	assert_false(sl_worker_stages_put(stages, 2, frames[0]));
+	sl_worker_stages_show_all(stages);
+	assert_int_equal(sl_worker_ring_count(ring), 8);
+	assert_int_equal(sl_worker_ring_pop(ring, got, 8), 8);
+	for (uint32_t i = 0; i < 8; i++) {
+		assert_ptr_equal(got[i], frames[(i + 3) % 8]);
+		assert_true(sl_worker_stages_put(stages, 2, got[i]));
 	}
 	sl_worker_rings_destroy(rings);
 	assert_int_equal(rte_mempool_in_use_count(pool), 0);
+}
+
+static void a_stage_is_shown_when_full_or_when_it_grew_old(void **state)
+{
+	struct sl_worker_rings *rings;
+	struct sl_worker_stages *stages;
+	struct rte_mbuf *nothing = NULL, *got[64];
+	struct sl_worker_ring *ring;
+
+	(void)state;
+	assert_int_equal(sl_worker_rings_create(1, 16, 256, &rings), 0);
+	stages = &rings->stages[0];
+	ring = sl_worker_rings_get(rings, 0, 5);
+	assert_int_equal(stages->stage, SL_STAGE_ALL / 16);
+	for (uint32_t i = 0; i < stages->stage; i++)
+		assert_true(sl_worker_stages_put(stages, 5, nothing));
+	assert_int_equal(sl_worker_ring_count(ring), 0);
+	assert_true(sl_worker_stages_put(stages, 5, nothing));
+	assert_int_equal(sl_worker_ring_count(ring), stages->stage);
+	sl_worker_stages_show_old(stages);
+	assert_int_equal(sl_worker_ring_count(ring), stages->stage);
+	sl_worker_stages_show_old(stages);
+	assert_int_equal(sl_worker_ring_count(ring), stages->stage + 1);
+	/* The next one ends where a line does. */
+	for (uint32_t i = 0; i < stages->stage; i++)
+		assert_true(sl_worker_stages_put(stages, 5, nothing));
+	assert_int_equal(sl_worker_ring_count(ring), 2 * stages->stage);
+	sl_worker_stages_show_all(stages);
+	assert_int_equal(sl_worker_ring_pop(ring, got, 64), 2 * stages->stage + 1);
+	sl_worker_rings_destroy(rings);
 }
 
 int main(void)
@@ -271,6 +312,7 @@ int main(void)
 		cmocka_unit_test(what_is_handed_over_is_sent_and_counted_by_the_owner),
 		cmocka_unit_test(what_a_device_does_not_take_is_counted_and_freed),
 		cmocka_unit_test(rings_keep_the_order_and_free_what_is_left),
+		cmocka_unit_test(a_stage_is_shown_when_full_or_when_it_grew_old),
 	};
 	int failed;
 

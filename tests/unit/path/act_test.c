@@ -454,10 +454,10 @@ static void a_full_ring_drops_at_once_and_the_node_is_told(void **state)
 		give_packet(&packet);
 	run(&made);
 	assert_int_equal(sl_worker_ring_count(sl_worker_rings_get(made.rings, 0, 0)),
-			 RING_SIZE - 1);
-	assert_int_equal(made.stats->dropped[SL_DROP_QUEUE_FULL], 37);
-	assert_int_equal(made.stats->nodes[1].queue_dropped, 37);
-	assert_balance(&made, RING_SIZE + 36, RING_SIZE - 1);
+			 RING_SIZE);
+	assert_int_equal(made.stats->dropped[SL_DROP_QUEUE_FULL], 36);
+	assert_int_equal(made.stats->nodes[1].queue_dropped, 36);
+	assert_balance(&made, RING_SIZE + 36, RING_SIZE);
 	fixture_end(&made);
 }
 

@@ -115,8 +115,8 @@ static void give(struct fixture *made, uint32_t core, uint32_t node, const struc
 
 	frame->hash.usr = node;
 	frame->port = port.port_id;
-	assert_int_equal(sl_worker_ring_push(sl_worker_rings_get(made->rings, core, 0), &frame, 1),
-			 1);
+	assert_true(sl_worker_stages_put(&made->rings->stages[core], 0, frame));
+	sl_worker_stages_show_all(&made->rings->stages[core]);
 }
 
 /* In a thread of its own until all rings are empty. */
