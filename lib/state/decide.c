@@ -172,9 +172,11 @@ static inline __attribute__((always_inline)) void decide(const struct sl_snapsho
 	struct sl_follow_pkt pkts[SL_BURST_MAX];
 	struct step steps[SL_BURST_MAX];
 	uint8_t list[SL_BURST_MAX];
+	const struct sl_plain plain = {snapshot, core, now_ms};
 	uint32_t count;
 
-	if (sl_decide_plain(snapshot, burst, list, &count)) {
+	/* It writes last uses, and no why. */
+	if (writes && sl_decide_plain(&plain, burst, list, &count)) {
 		count = take_left(snapshot, core, burst, list, count, pkts, writes);
 	} else {
 		sl_service_lookup(snapshot->service_table, burst->pkt, burst->count,

@@ -3,8 +3,9 @@
 /* The decision on a burst of plain packets, in half the instructions.
  *
  * Why:     nearly every burst has TCP and UDP packets over IPv4 alone, to whole addresses and single
- *          ports of pools that hash simply and do not track every flow.
- * Shape:   two passes: service, hash, slot under way; then the slot's node. What a service and its
+ *          ports of pools that hash simply.
+ * Shape:   two passes: service, hash, slot under way, and the flow's bucket where the pool tracks
+ *          every flow; then the slot's node or the known flow's (known.h). What a service and its
  *          pool have to say is kept from packet to packet as long as the service stays the same.
  * Threads: the core that owns the burst.
  * Errors:  none; what is not plain enough is left to decide.c.
@@ -17,12 +18,22 @@
 #include <stdint.h>
 
 #include "state/burst.h"
+#include "state/core.h"
 #include "state/snapshot.h"
 
+/* What a burst is decided by. */
+struct sl_plain {
+	const struct sl_snapshot *snapshot;
+	const struct sl_core *core;
+	uint64_t now_ms;
+};
+
 /* False: some packet is not that plain, and nothing that is written counts. True: all have their
- * service, hash, and node as a settled slot says it; the places of those that go further (unsettled
- * slots, beginnings, fully tracked pools) are in list, *left of them. */
-bool sl_decide_plain(const struct sl_snapshot *snapshot, struct sl_burst *burst, uint8_t *list,
+ * service, hash, and node as a settled slot says it, or as the entry of a known flow does where the
+ * pool tracks every flow; the places of those that go further (unsettled slots, beginnings, flows
+ * that are not simply known) are in list, *left of them. Last uses of entries are written, nothing
+ * else but the burst. */
+bool sl_decide_plain(const struct sl_plain *plain, struct sl_burst *burst, uint8_t *list,
 		     uint32_t *left);
 
 #endif

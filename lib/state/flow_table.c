@@ -34,19 +34,38 @@ static uint32_t ticks_of(uint64_t ms)
 	return (uint32_t)SL_MIN(ticks, SL_FLOW_TICK_MASK / 2);
 }
 
+/* No idle timeout is longer, and no use since which entries count longer ago. */
+static uint64_t longest_of(const struct sl_pool_view *pool, uint64_t now_ms)
+{
+	uint64_t idle_ms =
+		SL_MAX(SL_MAX(pool->idle_ms_other, pool->idle_ms_tcp), pool->idle_ms_udp);
+
+	return SL_MIN(idle_ms, now_ms - SL_MIN(now_ms, pool->entries_since_ms));
+}
+
+static uint64_t idle_of(const struct sl_pool_view *pool, enum sl_flow_class class)
+{
+	if (class == SL_FLOW_TCP)
+		return pool->idle_ms_tcp;
+	return class == SL_FLOW_UDP ? pool->idle_ms_udp : pool->idle_ms_other;
+}
+
+uint32_t sl_flow_life(const struct sl_pool_view *pool, enum sl_flow_class class, uint64_t now_ms)
+{
+	return ticks_of(SL_MIN(idle_of(pool, class), longest_of(pool, now_ms)));
+}
+
 void sl_flow_clock_init(struct sl_flow_clock *clock, const struct sl_pool_view *pool,
 			uint64_t now_ms)
 {
-	uint32_t idle[4] = {pool->idle_ms_other, pool->idle_ms_tcp, pool->idle_ms_udp, 0};
-	uint64_t longest = SL_MAX(SL_MAX(idle[0], idle[1]), idle[2]);
+	uint64_t longest = longest_of(pool, now_ms);
 
-	longest = SL_MIN(longest, now_ms - SL_MIN(now_ms, pool->entries_since_ms));
 	clock->now = sl_tick(now_ms) & SL_FLOW_TICK_MASK;
 	for (uint32_t class = 0; class < 4; class ++) {
 		clock->life[SL_FLOW_FREE << 2 | class] = 0;
 		clock->life[SL_FLOW_BEGUN << 2 | class] =
 			ticks_of(SL_MIN(SL_FLOW_BEGUN_MS, longest));
-		clock->life[SL_FLOW_LIVE << 2 | class] = ticks_of(SL_MIN(idle[class], longest));
+		clock->life[SL_FLOW_LIVE << 2 | class] = sl_flow_life(pool, class, now_ms);
 		clock->life[SL_FLOW_CLOSING << 2 | class] =
 			ticks_of(SL_MIN(SL_FLOW_CLOSING_MS, longest));
 	}

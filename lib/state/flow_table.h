@@ -19,6 +19,7 @@
 #ifndef SL_STATE_FLOW_TABLE_H
 #define SL_STATE_FLOW_TABLE_H
 
+#include <immintrin.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -29,8 +30,9 @@
 #include "state/pool_memory.h"
 #include "state/snapshot.h"
 
-#define SL_FLOW_ENTRIES_MAX (1u << 28) /* of one table */
-#define SL_FLOW_WAYS	    4	       /* entries of a bucket */
+#define SL_FLOW_ENTRIES_MAX (1u << 28)		  /* of one table */
+#define SL_FLOW_WAYS	    4			  /* entries of a bucket */
+#define SL_FLOW_SECOND	    0x9e3779b97f4a7c15ull /* the tag times it names the second bucket */
 
 #define SL_FLOW_BEGUN_MS   8000u  /* how long a connection may take to open */
 #define SL_FLOW_CLOSING_MS 60000u /* how long a closed one is remembered */
@@ -47,6 +49,7 @@ enum sl_flow_class { SL_FLOW_OTHER = 0, SL_FLOW_TCP = 1, SL_FLOW_UDP = 2 };
 #define SL_FLOW_LAST_SHIFT  37
 #define SL_FLOW_NODE_MASK   ((1ull << SL_FLOW_CLASS_SHIFT) - 1)
 #define SL_FLOW_TICK_MASK   ((1u << (64 - SL_FLOW_LAST_SHIFT)) - 1)
+#define SL_FLOW_LAST_BELOW  ((1ull << SL_FLOW_LAST_SHIFT) - 1) /* all fields but the tick */
 
 _Static_assert(SL_NODE_INDEX_MAX <= 1 << SL_FLOW_CLASS_SHIFT, "a node index fits an entry");
 
@@ -91,6 +94,9 @@ struct sl_flow_clock {
 	uint32_t now;	   /* tick, as words hold it */
 	uint32_t life[16]; /* ticks an entry counts after its last use, by kind and class */
 };
+
+/* Ticks that the entry of a live flow counts after its last use. */
+uint32_t sl_flow_life(const struct sl_pool_view *pool, enum sl_flow_class class, uint64_t now_ms);
 
 /* No entry counts for longer than the pool's longest idle timeout, so that a slot which nobody has
  * stamped for that long has no entry left that names another node than its own. */
@@ -160,7 +166,7 @@ static inline struct sl_flow_bucket *sl_flow_table_first(const struct sl_flow_ta
 static inline struct sl_flow_bucket *sl_flow_table_second(const struct sl_flow_table *table,
 							  uint64_t tag)
 {
-	return &table->buckets[(tag * 0x9e3779b97f4a7c15ull) >> (64 - table->bits)];
+	return &table->buckets[(tag * SL_FLOW_SECOND) >> (64 - table->bits)];
 }
 
 static inline void sl_flow_table_prefetch(const struct sl_flow_table *table, uint64_t tag)
@@ -168,29 +174,30 @@ static inline void sl_flow_table_prefetch(const struct sl_flow_table *table, uin
 	rte_prefetch0(sl_flow_table_first(table, tag));
 }
 
-/* By arithmetic instead of branches, which would depend on where it stands: free entries have tag 0,
- * others tags of their own. */
-static inline struct sl_flow_entry *sl_flow_bucket_find(struct sl_flow_bucket *bucket, uint64_t tag)
+/* A bit for the way that has the tag, none or one. Free ways have tag 0. */
+static inline uint32_t sl_flow_bucket_ways(const struct sl_flow_bucket *bucket, uint64_t tag)
 {
-	struct sl_flow_entry *e = bucket->entry;
-	uint32_t at = (uint32_t)(e[1].tag == tag) + 2 * (uint32_t)(e[2].tag == tag) +
-		      3 * (uint32_t)(e[3].tag == tag);
+	const __m128i *entry = (const __m128i *)(const void *)bucket->entry;
+	__m128i want = _mm_set1_epi64x((int64_t)tag);
+	__m128i low = _mm_unpacklo_epi64(_mm_load_si128(entry), _mm_load_si128(entry + 1));
+	__m128i high = _mm_unpacklo_epi64(_mm_load_si128(entry + 2), _mm_load_si128(entry + 3));
+	__m128 equal = _mm_shuffle_ps(_mm_castsi128_ps(_mm_cmpeq_epi64(low, want)),
+				      _mm_castsi128_ps(_mm_cmpeq_epi64(high, want)), 0x88);
 
-	e += at % SL_FLOW_WAYS;
-	return e->tag == tag && e->word ? e : NULL;
+	return (uint32_t)_mm_movemask_ps(equal);
 }
 
-_Static_assert(SL_FLOW_WAYS == 4, "as sl_flow_bucket_find() has them");
+_Static_assert(SL_FLOW_WAYS == 4, "as sl_flow_bucket_ways() has them");
 
-/* Owner: the tag's entry if its first bucket has it; else NULL, and the second is prefetched. */
-static inline struct sl_flow_entry *sl_flow_table_peek(const struct sl_flow_table *table,
-						       uint64_t tag)
+static inline struct sl_flow_entry *sl_flow_bucket_find(struct sl_flow_bucket *bucket, uint64_t tag)
 {
-	struct sl_flow_entry *entry = sl_flow_bucket_find(sl_flow_table_first(table, tag), tag);
+	uint32_t ways = sl_flow_bucket_ways(bucket, tag);
+	struct sl_flow_entry *entry;
 
-	if (!entry)
-		rte_prefetch0(sl_flow_table_second(table, tag));
-	return entry;
+	if (!ways)
+		return NULL;
+	entry = &bucket->entry[__builtin_ctz(ways)];
+	return entry->word ? entry : NULL;
 }
 
 /* Owner: the tag's entry, whether it still counts or not; NULL: none. */
@@ -211,17 +218,6 @@ struct sl_flow_entry *sl_flow_table_room(struct sl_flow_table *table,
 /* Owner: makes the entry this; keeps the counts. word 0 frees it. */
 void sl_flow_table_write(struct sl_flow_table *table, struct sl_flow_entry *entry, uint64_t tag,
 			 uint64_t word);
-
-/* Owner: last use is now; nothing else changes. */
-static inline void sl_flow_table_touch(struct sl_flow_entry *entry,
-				       const struct sl_flow_clock *clock)
-{
-	uint64_t word = (entry->word & ((1ull << SL_FLOW_LAST_SHIFT) - 1)) |
-			(uint64_t)clock->now << SL_FLOW_LAST_SHIFT;
-
-	if (word != entry->word)
-		__atomic_store_n(&entry->word, word, __ATOMIC_RELAXED);
-}
 
 /* Owner: frees, in the next `buckets` buckets, what is expired and what names a node that is no
  * more. */

@@ -327,22 +327,14 @@ static void set_clock(struct sl_follow *follow, const struct sl_pool_view *pool)
 		return;
 	follow->clock_pool = pool;
 	sl_flow_clock_init(&follow->clock, pool, follow->now_ms);
+	if (pool->tracking == SL_TRACKING_FULL)
+		sl_known_init(&follow->known, pool, follow->core->index, follow->now_ms);
 }
 
 /* A new connection of ports that were used before. */
 static bool begins_anew(const struct sl_pkt *pkt, uint64_t word)
 {
 	return sl_flow_kind(word) == SL_FLOW_CLOSING && is_tcp(pkt) && sl_follow_begins(pkt);
-}
-
-/* The tag's own entry; what the first pass found is right unless another packet of the burst has
- * written there since. */
-static inline struct sl_flow_entry *find(const struct sl_flow_table *table,
-					 const struct sl_follow_pkt *pkt, uint64_t tag)
-{
-	if (pkt->entry && pkt->entry->tag == tag && pkt->entry->word)
-		return pkt->entry;
-	return sl_flow_table_find(table, tag);
 }
 
 /* What the tables know under a tag. */
@@ -354,7 +346,7 @@ static inline __attribute__((always_inline)) void recall(const struct sl_follow 
 	const struct sl_flow_table *table = pkt->pool->flow_tables[follow->core->index];
 
 	known->tag = tag;
-	known->entry = writes ? find(table, pkt, tag) : NULL;
+	known->entry = writes ? sl_flow_table_find(table, tag) : NULL;
 	known->word =
 		writes ? (known->entry ? known->entry->word : 0) : sl_flow_table_read(table, tag);
 	if (!is_usable(follow, pkt, place, known->word))
@@ -401,47 +393,56 @@ follow_pkt(struct sl_follow *follow, struct sl_follow_pkt *pkt, const bool write
 /* ---- bursts -------------------------------------------------------------------------------------
  */
 
-/* A known live flow of a fully tracked pool, in a settled slot: most packets there. */
-static inline bool follow_known(struct sl_follow *follow, struct sl_follow_pkt *pkt)
+/* Those that go the straight way are gone from the list; returns how many are left. second: which
+ * of their two buckets is looked at; after the first one, the second is under way. */
+static inline __attribute__((always_inline)) uint32_t follow_straight(struct sl_follow *follow,
+								      struct sl_follow_pkt *pkts,
+								      uint8_t *list, uint32_t count,
+								      const bool second)
 {
-	const struct sl_pool_view *pool = pkt->pool;
-	const struct sl_pkt *p = pkt->pkt;
-	uint64_t word;
+	uint32_t left = 0;
 
-	if (!pkt->entry || pkt->entry->tag != pkt->tag || !pkt->settled ||
-	    pool->tracking != SL_TRACKING_FULL)
-		return false;
-	word = pkt->entry->word;
-	if (sl_flow_kind(word) != SL_FLOW_LIVE || !sl_flow_counts(&follow->clock, word) ||
-	    (p->tcp_flags & (TCP_ENDS | SL_TCP_SYN)) || (p->flags & SL_PKT_ICMP_ERROR) ||
-	    !sl_place_keeps(follow, sl_flow_node(word)))
-		return false;
-	if (pool->memory->table_count > 1 &&
-	    sl_flow_age(&follow->clock, word) > SL_FOLLOW_FRESH_TICKS)
-		return false;
-	sl_flow_table_touch(pkt->entry, &follow->clock);
-	pkt->node = sl_flow_node(word);
-	pkt->why = SL_WHY_TRACKED;
-	return true;
+	for (uint32_t n = 0; n < count; n++) {
+		struct sl_follow_pkt *pkt = &pkts[list[n]];
+		const struct sl_pool_view *pool = pkt->pool;
+
+		set_clock(follow, pool);
+		pkt->why = SL_WHY_TRACKED;
+		pkt->node = SL_NODE_NOBODY;
+		if (pkt->settled && pool->tracking == SL_TRACKING_FULL)
+			pkt->node = sl_known_look(&follow->known, follow->snapshot, pkt->pkt,
+						  pkt->tag, second);
+		if (pkt->node != SL_NODE_NOBODY)
+			continue;
+		if (!second)
+			rte_prefetch0(sl_flow_table_second(pool->flow_tables[follow->core->index],
+							   pkt->tag));
+		list[left++] = list[n];
+	}
+	return left;
 }
 
 static inline __attribute__((always_inline)) void
 follow_all(struct sl_follow *follow, struct sl_follow_pkt *pkts, uint32_t count, const bool writes)
 {
-	uint32_t core = follow->core->index;
+	uint8_t list[SL_BURST_MAX];
+	uint32_t left = count;
 
 	for (uint32_t n = 0; n < count; n++) {
-		pkts[n].tag = sl_hash_flow(follow->snapshot, pkts[n].pool, pkts[n].pkt);
-		sl_flow_table_prefetch(pkts[n].pool->flow_tables[core], pkts[n].tag);
-		pkts[n].entry = NULL;
+		const struct sl_pool_view *pool = pkts[n].pool;
+
+		pkts[n].tag = sl_hash_flow(follow->snapshot, pool, pkts[n].pkt);
+		sl_flow_table_prefetch(pool->flow_tables[follow->core->index], pkts[n].tag);
 		pkts[n].orphan = false;
+		list[n] = (uint8_t)n;
 	}
-	for (uint32_t n = 0; n < count && writes; n++)
-		pkts[n].entry = sl_flow_table_peek(pkts[n].pool->flow_tables[core], pkts[n].tag);
-	for (uint32_t n = 0; n < count; n++) {
-		set_clock(follow, pkts[n].pool);
-		if (!writes || !follow_known(follow, &pkts[n]))
-			follow_pkt(follow, &pkts[n], writes);
+	if (writes)
+		left = follow_straight(follow, pkts, list, left, false);
+	if (writes)
+		left = follow_straight(follow, pkts, list, left, true);
+	for (uint32_t n = 0; n < left; n++) {
+		set_clock(follow, pkts[list[n]].pool);
+		follow_pkt(follow, &pkts[list[n]], writes);
 	}
 }
 

@@ -5,8 +5,8 @@
  *
  * Why:     no live connection changes its node; these are the rules, packet by packet. Those by
  *          which slots open and settle are in slots.h.
- * Shape:   passes over those packets of a burst: tags with their first buckets prefetched, a look
- *          there with the second buckets of the unknown prefetched, then packet by packet.
+ * Shape:   passes over those packets of a burst: tags with their first buckets prefetched, the straight
+ *          way (known.h) with the second buckets of the others prefetched, then packet by packet.
  *          Miss in an open slot: a beginning goes to the slot's node and is entered *begun*,
  *          anything else goes to the prior and is entered live. Miss in a slot that is unsettled but
  *          no more open, or settled: to the node; only beginnings are entered. Hit: to the entry's
@@ -24,6 +24,7 @@
 #include "pkt/parse.h"
 #include "state/core.h"
 #include "state/flow_table.h"
+#include "state/known.h"
 #include "state/snapshot.h"
 
 /* How far behind the SYN's sequence number a packet may be that is taken for its connection's, in
@@ -41,6 +42,7 @@ struct sl_follow {
 	uint64_t now_ms;
 	const struct sl_pool_view *clock_pool; /* whose clock it is; NULL: none yet */
 	struct sl_flow_clock clock;
+	struct sl_known known; /* where that pool tracks every flow */
 };
 
 /* One packet, and what becomes of it. */
@@ -52,9 +54,7 @@ struct sl_follow_pkt {
 	uint8_t i;			 /* the caller's: its place in the burst */
 	bool settled;			 /* slot and service */
 	bool orphan; /* what passes find: an entry says that its node died; that node may come back */
-	/* what passes find */
-	uint64_t tag;		     /* sl_hash_flow() */
-	struct sl_flow_entry *entry; /* where the first bucket had it; NULL: it had not */
+	uint64_t tag; /* what passes find: sl_hash_flow() */
 	/* the answer */
 	uint32_t node;
 	uint32_t why; /* enum sl_why */

@@ -97,9 +97,9 @@ def count(build, arguments):
                         "--toggle-collect=sl_path_round", program, "--turns", str(TURNS), "--flows", "1000",
                         *arguments], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         profile = Profile(out, "path_bench")
-    packets = (TURNS + 1) * TURN_PACKETS  # and one turn that warms up
+    packets = (TURNS + 2) * TURN_PACKETS  # and two turns that warm up
     counts = {stage: profile.within(function) / packets for stage, function in STAGES.items()}
-    generator = profile.own["write_headers"] / packets
+    generator = (profile.own["write_headers"] + profile.own["write_in_turn"]) / packets
     counts["round"] -= generator
     counts["receive"] -= generator
     return {stage: round(value, 2) for stage, value in counts.items()}

@@ -43,6 +43,16 @@ MUTANTS = {
         "follow.c", "word = better_of(follow, pkt, &then, pool, there, word);", "(void)there;"),
     "icmp_errors_refresh_entries": (
         "follow.c", "if (!writes || (pkt->pkt->flags & SL_PKT_ICMP_ERROR))", "if (!writes)"),
+    "known_flows_are_believed_however_old": (
+        "known.c", "\t\tage_max = SL_FOLLOW_FRESH_TICKS;", "\t\tage_max = SL_FLOW_TICK_MASK;"),
+    "known_flows_of_dead_nodes_go_on": (
+        "known.c", "!(sl_snapshot_node_flags(snapshot, node) & SL_NODE_KEEPS)", "!snapshot"),
+    "ends_of_known_flows_are_not_noticed": (
+        "known.c", "(SL_TCP_SYN | SL_TCP_FIN | SL_TCP_RST)", "SL_TCP_SYN"),
+    "known_entries_are_not_refreshed": (
+        "known.c", "word + ((uint64_t)age << SL_FLOW_LAST_SHIFT)", "word"),
+    "known_flows_live_for_ever": (
+        "known.c", "SL_MIN(age_max, sl_flow_life(pool, class, now_ms)) + 1", "(age_max ? SL_FLOW_TICK_MASK / 2 : 0)"),
     "unknown_flows_go_to_the_new_node": (
         "place.c", "place->open = follow->now_ms < prior->until_ms;", "place->open = false;"),
     "slots_are_not_stamped": (
@@ -81,8 +91,8 @@ MUTANTS = {
         "flow_table.c", "ticks_of(SL_MIN(SL_FLOW_CLOSING_MS, longest));",
         "ticks_of(SL_MIN(SL_FLOW_BEGUN_MS, longest));"),
     "ages_begin_anew_too_early": (
-        "flow_table.c", "ticks_of(SL_MIN(idle[class], longest));",
-        "ticks_of(SL_MIN(idle[class], longest) / 2);"),
+        "flow_table.c", "return ticks_of(SL_MIN(idle_of(pool, class), longest_of(pool, now_ms)));",
+        "return ticks_of(SL_MIN(idle_of(pool, class), longest_of(pool, now_ms)) / 2);"),
 }
 
 

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "state/known.h"
+
+#include <string.h>
+
+#include <rte_prefetch.h>
+
+#include "state/follow.h"
+#include "state/pool_memory.h"
+
+#define HIGH_HALF 0xffffffff00000000ull
+
+void sl_known_init(struct sl_known *known, const struct sl_pool_view *pool, uint32_t core,
+		   uint64_t now_ms)
+{
+	const struct sl_flow_table *table = pool->flow_tables[core];
+	uint32_t age_max = SL_FLOW_TICK_MASK;
+
+	if (pool->memory->table_count > 1)
+		age_max = SL_FOLLOW_FRESH_TICKS;
+	known->buckets = table->buckets;
+	known->shift = 64 - table->bits;
+	known->now = (uint64_t)sl_tick(now_ms) << SL_FLOW_LAST_SHIFT | SL_FLOW_LAST_BELOW;
+	memset(known->below, 0, sizeof(known->below));
+	for (uint32_t class = SL_FLOW_OTHER; class <= SL_FLOW_UDP; class ++)
+		known->below[SL_FLOW_LIVE << 2 | class] =
+			SL_MIN(age_max, sl_flow_life(pool, class, now_ms)) + 1;
+}
+
+/* ---- one packet ---------------------------------------------------------------------------------
+ */
+
+/* In words 6 and 7 of a packet, what the straight way is not for; frames to groups are for those who
+ * look at services. */
+#define NOT6 ((uint64_t)(SL_TCP_SYN | SL_TCP_FIN | SL_TCP_RST) << 8)
+#define NOT7 ((uint64_t)(SL_PKT_ICMP_ERROR | SL_PKT_GROUP))
+
+_Static_assert(offsetof(struct sl_pkt, tcp_flags) == 49, "the second octet of word 6");
+_Static_assert(offsetof(struct sl_pkt, flags) == 56, "the start of word 7");
+
+static inline bool is_straight(const struct sl_pkt *pkt)
+{
+	return !(pkt->word[6] & NOT6) && !(pkt->word[7] & NOT7);
+}
+
+/* The node of a straight packet whose flow is in the bucket, and its last use is now; else
+ * SL_NODE_NOBODY. */
+static inline uint32_t node_in(const struct sl_known *known, const struct sl_snapshot *snapshot,
+			       struct sl_flow_bucket *bucket, uint64_t tag)
+{
+	uint32_t ways = sl_flow_bucket_ways(bucket, tag), age, node;
+	struct sl_flow_entry *entry;
+	uint64_t word;
+
+	if (sl_unlikely(!ways))
+		return SL_NODE_NOBODY;
+	entry = &bucket->entry[__builtin_ctz(ways)];
+	word = entry->word;
+	age = (uint32_t)((known->now - word) >> SL_FLOW_LAST_SHIFT);
+	node = sl_flow_node(word);
+	if (sl_unlikely(age >= known->below[word >> SL_FLOW_CLASS_SHIFT & 15] ||
+			!(sl_snapshot_node_flags(snapshot, node) & SL_NODE_KEEPS)))
+		return SL_NODE_NOBODY;
+	/* Always: whether the tick is another one cannot be foretold, which costs more than a
+	 * store. */
+	__atomic_store_n(&entry->word, word + ((uint64_t)age << SL_FLOW_LAST_SHIFT),
+			 __ATOMIC_RELAXED);
+	return node;
+}
+
+static struct sl_flow_bucket *second_of(const struct sl_known *known, uint64_t tag)
+{
+	return &known->buckets[(tag * SL_FLOW_SECOND) >> known->shift];
+}
+
+uint32_t sl_known_look(const struct sl_known *known, const struct sl_snapshot *snapshot,
+		       const struct sl_pkt *pkt, uint64_t tag, bool second)
+{
+	struct sl_flow_bucket *bucket =
+		second ? second_of(known, tag) : &known->buckets[tag >> known->shift];
+
+	return is_straight(pkt) ? node_in(known, snapshot, bucket, tag) : SL_NODE_NOBODY;
+}
+
+/* ---- packets of a burst -------------------------------------------------------------------------
+ */
+
+void sl_known_begin(const struct sl_known *known, const struct sl_snapshot *snapshot,
+		    const struct sl_pool_view *pool, struct sl_burst *burst, uint32_t first,
+		    uint32_t end, struct sl_known_looks *looks)
+{
+	const struct sl_hash_key slot_key = snapshot->hash_key, flow_key = snapshot->flow_key;
+	const uint64_t misc_mask = pool->mask.misc;
+	const uint64_t addrs_mask = (pool->mask.src & ~HIGH_HALF) | (pool->mask.dst & HIGH_HALF);
+
+	for (uint32_t i = first; i < end; i++) {
+		uint64_t misc = burst->pkt[i].word[0], addrs = burst->pkt[i].word[1];
+		uint64_t tag = sl_hash2(&flow_key, misc, addrs);
+
+		looks->tag[i] = tag;
+		looks->bucket[i] = &known->buckets[tag >> known->shift];
+		rte_prefetch0(looks->bucket[i]);
+		burst->hash[i] = sl_hash2(&slot_key, misc & misc_mask, addrs & addrs_mask);
+	}
+}
+
+/* Those whose flows are in the second buckets; the others stay in the list. Returns their number. */
+static __attribute__((noinline)) uint32_t
+look_again(const struct sl_known *known, const struct sl_snapshot *snapshot, struct sl_burst *burst,
+	   uint64_t again, const struct sl_known_looks *looks, uint8_t *list, uint32_t count)
+{
+	uint32_t left = 0;
+
+	for (uint64_t bits = again; bits; bits &= bits - 1)
+		rte_prefetch0(second_of(known, looks->tag[__builtin_ctzll(bits)]));
+	for (uint32_t n = 0; n < count; n++) {
+		uint32_t i = list[n], node = SL_NODE_NOBODY;
+
+		if (again >> i & 1)
+			node = node_in(known, snapshot, second_of(known, looks->tag[i]),
+				       looks->tag[i]);
+		if (node)
+			burst->node[i] = node;
+		else
+			list[left++] = (uint8_t)i;
+	}
+	return left;
+}
+
+bool sl_known_end(const struct sl_known *known, const struct sl_snapshot *snapshot,
+		  struct sl_burst *burst, uint32_t first, uint32_t end,
+		  const struct sl_known_looks *looks, uint8_t *list, uint32_t *left)
+{
+	uint8_t *added = &list[*left];
+	uint32_t count = 0;
+	uint64_t again = 0;
+
+	for (uint32_t i = first; i < end; i++) {
+		if (sl_likely(is_straight(&burst->pkt[i]))) {
+			uint32_t node = node_in(known, snapshot, looks->bucket[i], looks->tag[i]);
+
+			burst->node[i] = node;
+			if (sl_likely(node != SL_NODE_NOBODY))
+				continue;
+			again |= 1ull << i;
+		} else if (burst->pkt[i].flags & SL_PKT_GROUP) {
+			return false;
+		}
+		added[count++] = (uint8_t)i;
+	}
+	if (sl_unlikely(again))
+		count = look_again(known, snapshot, burst, again, looks, added, count);
+	*left += count;
+	return true;
+}
