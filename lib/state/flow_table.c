@@ -183,8 +183,9 @@ static struct sl_flow_entry *room_in(struct sl_flow_bucket *bucket,
 	return NULL;
 }
 
-/* An entry of the bucket whose flow is in its first one and has room in its second: moves there.
- * Readers look at the second bucket last, so they find it in one or the other. */
+/* An entry of the bucket whose flow is in its first one and has room in its second, or may put out the
+ * oldest begun one there: moves there. Readers look at the second bucket last, so they find it in one or
+ * the other. */
 static struct sl_flow_entry *make_room(struct sl_flow_table *table, struct sl_flow_bucket *bucket,
 				       const struct sl_flow_clock *clock)
 {
@@ -194,6 +195,10 @@ static struct sl_flow_entry *make_room(struct sl_flow_table *table, struct sl_fl
 		if (sl_flow_table_first(table, entry->tag) != bucket)
 			continue;
 		room = room_in(sl_flow_table_second(table, entry->tag), clock, &begun);
+		if (!room && begun) {
+			add64(&table->evicted, 1);
+			room = begun;
+		}
 		if (!room)
 			continue;
 		sl_flow_table_write(table, room, entry->tag, entry->word);

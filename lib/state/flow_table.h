@@ -210,8 +210,8 @@ static inline struct sl_flow_entry *sl_flow_table_find(const struct sl_flow_tabl
 }
 
 /* Owner: room for a tag that has no entry: a free or expired entry, else the oldest begun one, else
- * that of a flow which has room in its second bucket and is moved there, else NULL, and the refusal
- * is counted. */
+ * that of a flow which finds such room in its second bucket and is moved there, else NULL, and the
+ * refusal is counted. */
 struct sl_flow_entry *sl_flow_table_room(struct sl_flow_table *table,
 					 const struct sl_flow_clock *clock, uint64_t tag);
 

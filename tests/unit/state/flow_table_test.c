@@ -116,6 +116,25 @@ static void beginnings_make_room_and_live_flows_do_not(void **state)
 	sl_flow_table_put(table);
 }
 
+static void
+live_flows_find_room_among_beginnings_though_both_buckets_are_full_of_live_ones(void **state)
+{
+	struct sl_flow_clock clock = clock_at(NOW_MS);
+	struct sl_prng prng = {.state = 7};
+	struct sl_flow_table *table;
+
+	assert_int_equal(sl_flow_table_create(4096, &table), 0);
+	for (uint32_t i = 0; i < 100000; i++)
+		enter(table, &clock, sl_prng_next(&prng), SL_FLOW_BEGUN);
+	assert_int_equal(table->begun, sl_flow_table_capacity(table));
+	for (uint32_t i = 0; i < 4096; i++)
+		assert_true(enter(table, &clock, sl_prng_next(&prng), SL_FLOW_LIVE));
+	assert_int_equal(table->refused, 0);
+	assert_int_equal(table->tracked, 4096);
+	assert_int_equal(table->begun, sl_flow_table_capacity(table) - 4096);
+	sl_flow_table_put(table);
+}
+
 static void expired_entries_make_room_and_are_swept(void **state)
 {
 	struct sl_flow_clock clock = clock_at(NOW_MS);
@@ -163,6 +182,8 @@ int main(void)
 		cmocka_unit_test(an_entry_counts_for_its_life_and_not_much_longer),
 		cmocka_unit_test(a_table_holds_the_flows_it_was_made_for),
 		cmocka_unit_test(beginnings_make_room_and_live_flows_do_not),
+		cmocka_unit_test(
+			live_flows_find_room_among_beginnings_though_both_buckets_are_full_of_live_ones),
 		cmocka_unit_test(expired_entries_make_room_and_are_swept),
 		cmocka_unit_test(one_entry_past_the_most_is_refused),
 	};
