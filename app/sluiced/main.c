@@ -181,7 +181,7 @@ static int start(struct daemon *daemon, struct sl_err *err)
 		status = sl_loop_create(daemon->model, &hooks, &daemon->loop);
 	if (status == 0)
 		status = start_control(daemon, err);
-	if (status == 0 && counters_offer(&daemon->wire) < 0)
+	if (status == 0 && counters_offer(&daemon->wire, daemon->model, daemon->loop) < 0)
 		sl_log(SL_LOG_WARNING, "no /sluice commands in DPDK's telemetry");
 	if (status == 0)
 		status = wire_launch(&daemon->wire, err);
@@ -240,13 +240,13 @@ static int run(struct daemon *daemon)
 		status = sl_loop_run(daemon->loop) < 0 ? EXIT_MACHINE : EXIT_FINE;
 		signals(SIG_BLOCK);
 	}
+	counters_end();
 	wire_drain(&daemon->wire);
 	if (daemon->model)
 		make_report(daemon);
 	sl_control_destroy(daemon->control, status == EXIT_FINE);
 	sl_loop_destroy(daemon->loop);
 	sl_model_destroy(daemon->model);
-	counters_end();
 	wire_close(&daemon->wire);
 	sl_restore_fini(&daemon->restore);
 	if (status == EXIT_FINE && write_report(daemon) < 0)

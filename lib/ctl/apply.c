@@ -165,24 +165,6 @@ static bool same_shares(const struct sl_conf_pool *a, const struct sl_conf_pool 
 	return true;
 }
 
-static int take_tables(const struct sl_image_pool *from, struct sl_image_pool *pool,
-		       const uint32_t *map)
-{
-	struct sl_table *home = translate(from->home, map);
-	struct sl_table *former = translate(from->former, map);
-
-	if (!home || !former) {
-		sl_table_put(home);
-		sl_table_put(former);
-		return -ENOMEM;
-	}
-	sl_table_put(pool->home);
-	sl_table_put(pool->former);
-	pool->home = home;
-	pool->former = former;
-	return 0;
-}
-
 /* Tables and hand-set states of a pool as they were in another image. */
 static int take_kept(struct sl_edit *edit, struct sl_image_pool *pool,
 		     const struct sl_conf_pool *conf, const struct sl_image_pool *from,
@@ -210,7 +192,8 @@ static int take_kept(struct sl_edit *edit, struct sl_image_pool *pool,
 				pool->nodes[place].since_ms = kept->since_ms;
 		}
 	}
-	status = take_tables(from, pool, map);
+	status =
+		sl_schedule_replace(pool, translate(from->home, map), translate(from->former, map));
 	free(map);
 	if (status == 0)
 		*rebuild = !same_shares(conf, from_conf);

@@ -3,8 +3,12 @@
 #include "ctl/loop.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <event2/event.h>
 
@@ -16,7 +20,14 @@ struct sl_loop {
 	struct event_base *base;
 	struct sl_model *model;
 	struct sl_loop_hooks hooks;
-	struct event *terminate, *interrupt, *reload, *second, *idle;
+	struct event *terminate, *interrupt, *reload, *second, *idle, *asked;
+	/* what another thread asks for; under the lock */
+	pthread_mutex_t lock;
+	pthread_cond_t answered;
+	void (*question)(void *context); /* NULL: none */
+	void *question_context;
+	bool closed;	   /* nothing is answered any more */
+	int bell;	   /* rung when there is a question */
 	bool flush_failed; /* said once */
 	bool ends;
 };
@@ -61,6 +72,89 @@ static void on_idle(evutil_socket_t fd, short what, void *context)
 		sl_loop_stop(loop);
 }
 
+/* ---- questions of other threads -----------------------------------------------------------------
+ */
+
+static void on_asked(evutil_socket_t fd, short what, void *context)
+{
+	struct sl_loop *loop = context;
+	uint64_t count;
+
+	(void)what;
+	(void)!read(fd, &count, sizeof(count));
+	(void)pthread_mutex_lock(&loop->lock);
+	if (loop->question)
+		loop->question(loop->question_context);
+	loop->question = NULL;
+	(void)pthread_cond_signal(&loop->answered);
+	(void)pthread_mutex_unlock(&loop->lock);
+}
+
+static struct timespec time_after(uint32_t ms)
+{
+	struct timespec at;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &at);
+	at.tv_sec += ms / 1000 + (at.tv_nsec + (long)(ms % 1000) * 1000000) / 1000000000;
+	at.tv_nsec = (at.tv_nsec + (long)(ms % 1000) * 1000000) % 1000000000;
+	return at;
+}
+
+int sl_loop_ask(struct sl_loop *loop, void (*function)(void *context), void *context,
+		uint32_t wait_ms)
+{
+	struct timespec end = time_after(wait_ms);
+	uint64_t one = 1;
+	int rc = 0;
+
+	(void)pthread_mutex_lock(&loop->lock);
+	if (loop->closed || loop->question) {
+		rc = loop->closed ? -ECANCELED : -EBUSY;
+		(void)pthread_mutex_unlock(&loop->lock);
+		return rc;
+	}
+	loop->question = function;
+	loop->question_context = context;
+	(void)!write(loop->bell, &one, sizeof(one));
+	while (loop->question && !loop->closed && rc == 0)
+		rc = -pthread_cond_timedwait(&loop->answered, &loop->lock, &end);
+	if (!loop->question)
+		rc = 0;
+	else if (loop->closed)
+		rc = -ECANCELED;
+	loop->question = NULL;
+	(void)pthread_mutex_unlock(&loop->lock);
+	return rc;
+}
+
+/* Whoever waits is told. */
+static void close_questions(struct sl_loop *loop)
+{
+	(void)pthread_mutex_lock(&loop->lock);
+	loop->closed = true;
+	(void)pthread_cond_signal(&loop->answered);
+	(void)pthread_mutex_unlock(&loop->lock);
+}
+
+static int open_questions(struct sl_loop *loop)
+{
+	pthread_condattr_t attributes;
+
+	(void)pthread_mutex_init(&loop->lock, NULL);
+	(void)pthread_condattr_init(&attributes);
+	(void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&loop->answered, &attributes);
+	(void)pthread_condattr_destroy(&attributes);
+	loop->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (loop->bell < 0)
+		return -errno;
+	loop->asked = event_new(loop->base, loop->bell, EV_READ | EV_PERSIST, on_asked, loop);
+	return loop->asked && event_add(loop->asked, NULL) == 0 ? 0 : -ENOMEM;
+}
+
+/* ---- life ---------------------------------------------------------------------------------------
+ */
+
 static struct event *add_timer(struct sl_loop *loop, event_callback_fn function,
 			       struct timeval interval)
 {
@@ -92,8 +186,9 @@ int sl_loop_create(struct sl_model *model, const struct sl_loop_hooks *hooks, st
 		return -ENOMEM;
 	made->model = model;
 	made->hooks = *hooks;
+	made->bell = -1;
 	made->base = event_base_new();
-	if (made->base) {
+	if (made->base && open_questions(made) == 0) {
 		made->terminate = add_signal(made, SIGTERM, on_end);
 		made->interrupt = add_signal(made, SIGINT, on_end);
 		made->reload = add_signal(made, SIGHUP, on_reload);
@@ -115,12 +210,14 @@ void sl_loop_destroy(struct sl_loop *loop)
 {
 	if (!loop)
 		return;
-	struct event *events[] = {loop->terminate, loop->interrupt, loop->reload, loop->second,
-				  loop->idle};
+	struct event *events[] = {loop->terminate, loop->interrupt, loop->reload,
+				  loop->second,	   loop->idle,	    loop->asked};
 
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
 		if (events[i])
 			event_free(events[i]);
+	if (loop->bell >= 0)
+		(void)close(loop->bell);
 	if (loop->base)
 		event_base_free(loop->base);
 	free(loop);
@@ -148,16 +245,22 @@ static void end_turn(struct sl_loop *loop)
 
 int sl_loop_run(struct sl_loop *loop)
 {
-	while (!__atomic_load_n(&loop->ends, __ATOMIC_ACQUIRE)) {
+	int status = 0;
+
+	while (status == 0 && !__atomic_load_n(&loop->ends, __ATOMIC_ACQUIRE)) {
 		if (event_base_loop(loop->base, EVLOOP_ONCE) < 0)
-			return -EIO;
-		end_turn(loop);
+			status = -EIO;
+		else
+			end_turn(loop);
 	}
-	return 0;
+	close_questions(loop);
+	return status;
 }
 
 void sl_loop_stop(struct sl_loop *loop)
 {
+	uint64_t one = 1;
+
 	__atomic_store_n(&loop->ends, true, __ATOMIC_RELEASE);
-	event_base_loopbreak(loop->base);
+	(void)!write(loop->bell, &one, sizeof(one));
 }

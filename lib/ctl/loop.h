@@ -5,7 +5,7 @@
  * Why:     everything in control happens in one thread, one event after the other, and what one
  *          turn changed becomes one snapshot.
  * Shape:   libevent; other rooms add their events to its base.
- * Threads: control; sl_loop_stop() from any.
+ * Threads: control; sl_loop_stop() and sl_loop_ask() from any.
  * Memory:  create and destroy (takes NULL).
  * Errors:  0 or negative errno.
  */
@@ -37,5 +37,10 @@ struct event_base *sl_loop_base(struct sl_loop *loop);
 /* Runs until SIGTERM, SIGINT, sl_loop_stop() or idle. */
 int sl_loop_run(struct sl_loop *loop);
 void sl_loop_stop(struct sl_loop *loop);
+
+/* Has the control thread call a function between two events, and waits for it. -ETIMEDOUT when it did
+ * not come to it, -ECANCELED when the loop has ended, -EBUSY while it is asked by another thread. */
+int sl_loop_ask(struct sl_loop *loop, void (*function)(void *context), void *context,
+		uint32_t wait_ms);
 
 #endif

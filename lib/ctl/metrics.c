@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "ctl/control_body.h"
+#include "ctl/figure.h"
 
 #define BODY_MAX     4096 /* octets of a request that are read */
 #define TIMEOUT_S    10
@@ -25,11 +26,14 @@ struct sl_metrics {
 /* ---- text ---------------------------------------------------------------------------------------
  */
 
-/* A family of samples: its head once, then the samples. */
-static void head(struct evbuffer *out, const char *name, const char *type, const char *help)
+/* A family of samples: its head once, then the samples. Counters are those whose name says so. */
+static void head(struct evbuffer *out, const char *name, const char *help)
 {
+	size_t length = strlen(name), end = sizeof("_total") - 1;
+	bool counts = length > end && strcmp(name + length - end, "_total") == 0;
+
 	(void)evbuffer_add_printf(out, "# HELP sluice_%s %s\n# TYPE sluice_%s %s\n", name, help,
-				  name, type);
+				  name, counts ? "counter" : "gauge");
 }
 
 static void sample(struct evbuffer *out, const char *name, const char *labels, uint64_t value)
@@ -39,7 +43,16 @@ static void sample(struct evbuffer *out, const char *name, const char *labels, u
 
 static void sample_real(struct evbuffer *out, const char *name, const char *labels, double value)
 {
-	(void)evbuffer_add_printf(out, "sluice_%s%s %.9g\n", name, labels, value);
+	(void)evbuffer_add_printf(out, "sluice_%s%s %.15g\n", name, labels, value);
+}
+
+static void sample_figure(struct evbuffer *out, const struct sl_figure *figure, const char *labels,
+			  const void *row)
+{
+	if (figure->type == SL_FIGURE_U32 || figure->type == SL_FIGURE_U64)
+		sample(out, figure->metric, labels, sl_figure_number(figure, row));
+	else
+		sample_real(out, figure->metric, labels, sl_figure_real(figure, row));
 }
 
 /* Names have no quotes, backslashes or newlines: the configuration sees to that. */
@@ -55,177 +68,69 @@ static void write_daemon(struct evbuffer *out, const struct sl_control *control,
 			 const struct sl_model_report *report)
 {
 	LABELS("{version=\"%s\"}", control->spec.version);
-	head(out, "build_info", "gauge", "Version of the daemon.");
+	head(out, "build_info", "Version of the daemon.");
 	sample(out, "build_info", labels, 1);
-	head(out, "uptime_seconds", "gauge", "Time since the start.");
+	head(out, "uptime_seconds", "Time since the start.");
 	sample_real(out, "uptime_seconds", "", report->uptime_s);
-	head(out, "generation", "gauge", "Changes that operators made.");
+	head(out, "generation", "Changes that operators made.");
 	sample(out, "generation", "", report->generation);
-	head(out, "snapshot", "gauge", "Snapshots that were published.");
+	head(out, "snapshot", "Snapshots that were published.");
 	sample(out, "snapshot", "", report->snapshot);
 }
 
 static void write_balance(struct evbuffer *out, const struct sl_balance *balance)
 {
-	head(out, "received_packets_total", "counter", "Packets received from ports.");
-	sample(out, "received_packets_total", "", balance->received);
-	head(out, "delivered_packets_total", "counter", "Packets that local workers took.");
-	sample(out, "delivered_packets_total", "", balance->delivered);
-	head(out, "forwarded_packets_total", "counter", "Packets sent to nodes.");
-	sample(out, "forwarded_packets_total", "", balance->forwarded);
-	head(out, "punted_packets_total", "counter",
-	     "Packets that no service takes, and those that sluice answers itself.");
-	sample(out, "punted_packets_total", "", balance->punted);
-	head(out, "dropped_packets_total", "counter", "Packets dropped, by reason.");
+	for (uint32_t i = 0; i < sl_figures_balance.count; i++) {
+		const struct sl_figure *figure = &sl_figures_balance.list[i];
+
+		if (!figure->metric)
+			continue;
+		head(out, figure->metric, figure->help);
+		sample_figure(out, figure, "", balance);
+	}
+	head(out, "dropped_packets_total", "Packets dropped, by reason.");
 	for (uint32_t d = 0; d < SL_DROP_COUNT; d++) {
 		LABELS("{reason=\"%s\"}", sl_drop_name((enum sl_drop)d));
 		sample(out, "dropped_packets_total", labels, balance->drops[d]);
 	}
-	head(out, "in_flight_packets", "gauge", "Packets received and not yet counted otherwise.");
-	sample(out, "in_flight_packets", "", balance->in_flight);
 }
 
-static uint64_t port_value(const struct sl_port_report *port, uint32_t column)
+/* Rows begin with their name. */
+static void write_rows(struct evbuffer *out, const struct sl_figures *figures, const char *kind,
+		       const void *rows, size_t size, uint32_t count)
 {
-	const uint64_t values[] = {port->stats.rx_packets, port->stats.rx_bytes,
-				   port->stats.tx_packets, port->stats.tx_bytes,
-				   port->rx_missed,	   port->stats.tx_failed};
+	for (uint32_t i = 0; i < figures->count; i++) {
+		head(out, figures->list[i].metric, figures->list[i].help);
+		for (uint32_t r = 0; r < count; r++) {
+			const char *row = (const char *)rows + r * size, *name;
 
-	return values[column];
-}
-
-static void write_ports(struct evbuffer *out, const struct sl_model_report *report)
-{
-	static const struct {
-		const char *name, *help;
-	} columns[] = {
-		{"port_receive_packets_total", "Packets received by port."},
-		{"port_receive_bytes_total", "Octets received by port."},
-		{"port_transmit_packets_total", "Packets sent by port."},
-		{"port_transmit_bytes_total", "Octets sent by port."},
-		{"port_receive_missed_total", "Packets the device had no room for."},
-		{"port_transmit_failed_total", "Packets the device did not take."},
-	};
-
-	for (uint32_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
-		head(out, columns[i].name, "counter", columns[i].help);
-		for (uint32_t p = 0; p < report->port_count; p++) {
-			LABELS("{port=\"%s\"}", report->ports[p].name);
-			sample(out, columns[i].name, labels, port_value(&report->ports[p], i));
+			memcpy(&name, row, sizeof(name));
+			LABELS("{%s=\"%s\"}", kind, name);
+			sample_figure(out, &figures->list[i], labels, row);
 		}
 	}
-}
-
-static void write_services(struct evbuffer *out, const struct sl_model_report *report)
-{
-	head(out, "service_packets_total", "counter", "Packets of a service.");
-	for (uint32_t s = 0; s < report->service_count; s++) {
-		LABELS("{service=\"%s\"}", report->services[s].name);
-		sample(out, "service_packets_total", labels, report->services[s].packets);
-	}
-	head(out, "service_bytes_total", "counter", "Octets of a service.");
-	for (uint32_t s = 0; s < report->service_count; s++) {
-		LABELS("{service=\"%s\"}", report->services[s].name);
-		sample(out, "service_bytes_total", labels, report->services[s].bytes);
-	}
-}
-
-static double pool_value(const struct sl_pool_report *pool, uint32_t column)
-{
-	const double values[] = {
-		pool->slots,
-		pool->open_slots,
-		(double)pool->tracked_flows,
-		(double)pool->begun_flows,
-		pool->load.mean,
-		pool->load.max,
-		pool->load.factor,
-		(double)pool->refused_flows,
-	};
-
-	return values[column];
-}
-
-static void write_pools(struct evbuffer *out, const struct sl_model_report *report)
-{
-	static const struct {
-		const char *name, *type, *help;
-	} columns[] = {
-		{"pool_slots", "gauge", "Slots of a pool."},
-		{"pool_open_slots", "gauge", "Slots that have not settled since they moved."},
-		{"pool_tracked_flows", "gauge", "Flows in flow tables, live or closing."},
-		{"pool_begun_flows", "gauge", "Connections that are being opened."},
-		{"pool_load_mean_packets", "gauge", "Packets per unit of weight, mean of nodes."},
-		{"pool_load_max_packets", "gauge", "Packets per unit of weight, most of any node."},
-		{"pool_load_factor_ratio", "gauge", "Most over mean load of the nodes."},
-		{"pool_refused_flows_total", "counter", "Flows that found no room in a table."},
-	};
-
-	for (uint32_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
-		head(out, columns[i].name, columns[i].type, columns[i].help);
-		for (uint32_t p = 0; p < report->pool_count; p++) {
-			LABELS("{pool=\"%s\"}", report->pools[p].name);
-			sample_real(out, columns[i].name, labels, pool_value(&report->pools[p], i));
-		}
-	}
-}
-
-static double node_value(const struct sl_node_report *node, uint32_t column)
-{
-	const double values[] = {
-		(double)node->packets,
-		(double)node->bytes,
-		(double)node->flows_started,
-		(double)node->queue_dropped,
-		(double)node->weight / (double)SL_WEIGHT_UNIT,
-		node->slots,
-		(double)node->flows,
-		node->expected_share,
-		node->measured_share,
-		node->state == SL_NODE_STATE_UP,
-	};
-
-	return values[column];
 }
 
 static void write_nodes(struct evbuffer *out, const struct sl_model_report *report)
 {
-	static const struct {
-		const char *name, *type, *help;
-	} columns[] = {
-		{"node_packets_total", "counter", "Packets given to a node."},
-		{"node_bytes_total", "counter", "Octets given to a node."},
-		{"node_started_flows_total", "counter", "Beginnings of flows seen for a node."},
-		{"node_queue_dropped_packets_total", "counter",
-		 "Packets that a worker's full ring did not take."},
-		{"node_weight", "gauge", "Weight of a node."},
-		{"node_slots", "gauge", "Slots that packets use now."},
-		{"node_flows", "gauge", "Flows in flow tables that name the node."},
-		{"node_expected_share_ratio", "gauge", "Share of packets by weight."},
-		{"node_measured_share_ratio", "gauge",
-		 "Share of packets since expected shares last changed."},
-		{"node_up", "gauge", "Whether the node takes new flows."},
-	};
+	for (uint32_t i = 0; i < sl_figures_node.count; i++) {
+		const struct sl_figure *figure = &sl_figures_node.list[i];
 
-	for (uint32_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
-		head(out, columns[i].name, columns[i].type, columns[i].help);
+		head(out, figure->metric, figure->help);
 		for (uint32_t p = 0; p < report->pool_count; p++)
 			for (uint32_t n = 0; n < report->pools[p].node_count; n++) {
 				const struct sl_node_report *node = &report->pools[p].nodes[n];
 				LABELS("{pool=\"%s\",node=\"%s\",index=\"%" PRIu32 "\"}",
 				       report->pools[p].name, node->name, node->index);
 
-				(void)evbuffer_add_printf(out, "sluice_%s%s %.15g\n",
-							  columns[i].name, labels,
-							  node_value(node, i));
+				sample_figure(out, figure, labels, node);
 			}
 	}
 }
 
 static void write_cores(struct evbuffer *out, const struct sl_control *control)
 {
-	head(out, "core_busy_ratio", "gauge",
-	     "Share of a core's cycles in the last second that did work.");
+	head(out, "core_busy_ratio", "Share of a core's cycles in the last second that did work.");
 	for (uint32_t i = 0; i < control->spec.core_count; i++) {
 		LABELS("{core=\"%s\",cpu=\"%d\"}", control->spec.cores[i].name,
 		       control->spec.cores[i].cpu);
@@ -249,9 +154,12 @@ static void on_metrics(struct evhttp_request *request, void *context)
 	out = evhttp_request_get_output_buffer(request);
 	write_daemon(out, metrics->control, report);
 	write_balance(out, &report->balance);
-	write_ports(out, report);
-	write_services(out, report);
-	write_pools(out, report);
+	write_rows(out, &sl_figures_port, "port", report->ports, sizeof(*report->ports),
+		   report->port_count);
+	write_rows(out, &sl_figures_service, "service", report->services, sizeof(*report->services),
+		   report->service_count);
+	write_rows(out, &sl_figures_pool, "pool", report->pools, sizeof(*report->pools),
+		   report->pool_count);
 	write_nodes(out, report);
 	write_cores(out, metrics->control);
 	sl_model_report_destroy(report);

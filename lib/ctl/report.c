@@ -2,20 +2,17 @@
 
 #include "ctl/report.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include <jansson.h>
 
 #include "base/addr.h"
+#include "ctl/figure.h"
 
 static json_t *number(uint64_t value)
 {
 	return json_integer((json_int_t)value);
-}
-
-static json_t *load(const struct sl_load *of)
-{
-	return json_pack("{s:f, s:f, s:f}", "mean", of->mean, "max", of->max, "factor", of->factor);
 }
 
 /* Weights print as they were written: whole ones without a fraction. */
@@ -24,6 +21,38 @@ static json_t *weight(uint64_t millionths)
 	if (millionths % SL_WEIGHT_UNIT == 0)
 		return number(millionths / SL_WEIGHT_UNIT);
 	return json_real((double)millionths / SL_WEIGHT_UNIT);
+}
+
+static json_t *figure(const struct sl_figure *of, const void *row)
+{
+	if (of->type == SL_FIGURE_REAL)
+		return json_real(sl_figure_real(of, row));
+	if (of->type == SL_FIGURE_WEIGHT)
+		return weight(sl_figure_number(of, row));
+	if (of->type == SL_FIGURE_STATE)
+		return json_string(
+			sl_node_state_name((enum sl_node_state)sl_figure_number(of, row)));
+	return number(sl_figure_number(of, row));
+}
+
+/* Adds the figures of a row; those of an object within under its name. */
+static json_t *figures(json_t *object, const struct sl_figures *of, const void *row)
+{
+	for (uint32_t i = 0; object && i < of->count; i++) {
+		const char *name = of->list[i].name, *dot = strchr(name, '.');
+		json_t *in = object;
+		char outer[SL_NAME_SIZE];
+
+		if (dot) {
+			snprintf(outer, sizeof(outer), "%.*s", (int)(dot - name), name);
+			if (!json_object_get(object, outer))
+				json_object_set_new(object, outer, json_object());
+			in = json_object_get(object, outer);
+			name = dot + 1;
+		}
+		json_object_set_new(in, name, figure(&of->list[i], row));
+	}
+	return object;
 }
 
 /* ---- nodes --------------------------------------------------------------------------------------
@@ -36,12 +65,7 @@ static const char *const encap_names[] = {
 
 static json_t *node(const struct sl_node_report *row)
 {
-	return json_pack("{s:o, s:s, s:i, s:f, s:f, s:o, s:o, s:o, s:o, s:o}", "weight",
-			 weight(row->weight), "state", sl_node_state_name(row->state), "slots",
-			 (int)row->slots, "expected_share", row->expected_share, "measured_share",
-			 row->measured_share, "packets", number(row->packets), "bytes",
-			 number(row->bytes), "flows", number(row->flows), "flows_started",
-			 number(row->flows_started), "queue_dropped", number(row->queue_dropped));
+	return figures(json_object(), &sl_figures_node, row);
 }
 
 static void add_destination(json_t *object, const struct sl_node_report *row)
@@ -129,20 +153,14 @@ struct json_t *sl_report_nodes(const struct sl_model_report *report, const char 
 
 static json_t *pool_object(const struct sl_pool_report *pool, bool full)
 {
-	json_t *window = load(&pool->load_window);
-	json_t *object = json_pack(
-		"{s:s, s:i, s:i, s:o, s:o, s:o, s:o, s:o}", "scheduler",
-		sl_sched_name(pool->conf->scheduler), "slots", (int)pool->slots, "open_slots",
-		(int)pool->open_slots, "tracked_flows", number(pool->tracked_flows), "begun_flows",
-		number(pool->begun_flows), "refused_flows", number(pool->refused_flows), "load",
-		load(&pool->load), "nodes", nodes_of(pool, full));
+	const struct sl_load *last = &pool->load_window;
+	json_t *object = figures(json_object(), &sl_figures_pool, pool);
 
-	if (!object || !window) {
-		json_decref(window);
-		return object;
-	}
-	json_object_set_new(window, "seconds", json_integer(SL_LOAD_WINDOW_S));
-	json_object_set_new(json_object_get(object, "load"), "window", window);
+	json_object_set_new(object, "scheduler", json_string(sl_sched_name(pool->conf->scheduler)));
+	json_object_set_new(json_object_get(object, "load"), "window",
+			    json_pack("{s:f, s:f, s:f, s:i}", "mean", last->mean, "max", last->max,
+				      "factor", last->factor, "seconds", SL_LOAD_WINDOW_S));
+	json_object_set_new(object, "nodes", nodes_of(pool, full));
 	return object;
 }
 
@@ -167,8 +185,7 @@ static json_t *services_object(const struct sl_model_report *report, bool full)
 
 	for (uint32_t s = 0; services && s < report->service_count; s++) {
 		const struct sl_service_report *row = &report->services[s];
-		json_t *object = json_pack("{s:o, s:o}", "packets", number(row->packets), "bytes",
-					   number(row->bytes));
+		json_t *object = figures(json_object(), &sl_figures_service, row);
 
 		if (object && full) {
 			char text[SL_ADDR_TEXT_SIZE];
@@ -195,18 +212,9 @@ struct json_t *sl_report_ports(const struct sl_model_report *report)
 {
 	json_t *ports = json_object();
 
-	for (uint32_t p = 0; ports && p < report->port_count; p++) {
-		const struct sl_port_report *row = &report->ports[p];
-
-		json_object_set_new(ports, row->name,
-				    json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "rx_packets",
-					      number(row->stats.rx_packets), "rx_bytes",
-					      number(row->stats.rx_bytes), "tx_packets",
-					      number(row->stats.tx_packets), "tx_bytes",
-					      number(row->stats.tx_bytes), "rx_missed",
-					      number(row->rx_missed), "tx_failed",
-					      number(row->stats.tx_failed)));
-	}
+	for (uint32_t p = 0; ports && p < report->port_count; p++)
+		json_object_set_new(ports, report->ports[p].name,
+				    figures(json_object(), &sl_figures_port, &report->ports[p]));
 	return ports;
 }
 
@@ -226,11 +234,7 @@ static json_t *dropped(const struct sl_balance *balance)
 struct json_t *sl_report_stats(const struct sl_model_report *report)
 {
 	const struct sl_balance *b = &report->balance;
-	json_t *balance =
-		json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "received", number(b->received),
-			  "delivered", number(b->delivered), "forwarded", number(b->forwarded),
-			  "punted", number(b->punted), "dropped", number(b->dropped), "in_flight",
-			  number(b->in_flight));
+	json_t *balance = figures(json_object(), &sl_figures_balance, b);
 
 	return json_pack("{s:o, s:o, s:f, s:f, s:o, s:o, s:o, s:o, s:o, s:o}", "generation",
 			 number(report->generation), "snapshot", number(report->snapshot),

@@ -48,14 +48,8 @@ static struct sl_table *resized(const struct sl_table *table, uint32_t count)
 	return other;
 }
 
-int sl_schedule_resize(const struct sl_conf_pool *conf, struct sl_image_pool *pool)
+int sl_schedule_replace(struct sl_image_pool *pool, struct sl_table *home, struct sl_table *former)
 {
-	struct sl_table *home, *former;
-
-	if (pool->home && pool->former && pool->home->count == conf->slots)
-		return 0;
-	home = resized(pool->home, conf->slots);
-	former = resized(pool->former, conf->slots);
 	if (!home || !former) {
 		sl_table_put(home);
 		sl_table_put(former);
@@ -66,6 +60,14 @@ int sl_schedule_resize(const struct sl_conf_pool *conf, struct sl_image_pool *po
 	pool->home = home;
 	pool->former = former;
 	return 0;
+}
+
+int sl_schedule_resize(const struct sl_conf_pool *conf, struct sl_image_pool *pool)
+{
+	if (pool->home && pool->former && pool->home->count == conf->slots)
+		return 0;
+	return sl_schedule_replace(pool, resized(pool->home, conf->slots),
+				   resized(pool->former, conf->slots));
 }
 
 /* A number for each index that a table of the pool may hold. */
@@ -135,29 +137,15 @@ static struct sl_table *former_of(const struct sl_image_pool *pool, const struct
 
 int sl_schedule_home_set(struct sl_image_pool *pool, struct sl_table *home)
 {
-	struct sl_table *former;
+	int status = sl_table_derive(home, pool->home);
 
-	if (sl_table_derive(home, pool->home) < 0)
-		goto no_memory;
-	if (home->moved_count == 0) {
+	if (status == 0 && home->moved_count > 0)
+		status = count_moves(pool, home);
+	if (status < 0 || home->moved_count == 0) {
 		sl_table_put(home);
-		return 0;
+		return status;
 	}
-	former = former_of(pool, home);
-	if (!former)
-		goto no_memory;
-	if (count_moves(pool, home) < 0) {
-		sl_table_put(former);
-		goto no_memory;
-	}
-	sl_table_put(pool->home);
-	sl_table_put(pool->former);
-	pool->home = home;
-	pool->former = former;
-	return 0;
-no_memory:
-	sl_table_put(home);
-	return -ENOMEM;
+	return sl_schedule_replace(pool, home, former_of(pool, home));
 }
 
 /* What each node holds, when it is known: the configuration's, and behind them, without weight, those

@@ -3,9 +3,11 @@
 /* From a pool's nodes and weights to its tables: home, former, target.
  *
  * Why:     what operators change moves the home table, what health and hands change only lends its
- * slots; both are counted in the target, which is what packets use. Shape:   pure functions over an
- * image's pool and its configuration. Threads: control. Memory:  tables are made anew and shared;
- * the pool holds a reference to each. Errors:  0 or -ENOMEM; the pool is as before then.
+ *          slots; both are counted in the target, which is what packets use.
+ * Shape:   pure functions over an image's pool and its configuration.
+ * Threads: control.
+ * Memory:  tables are made anew and shared; the pool holds a reference to each.
+ * Errors:  0 or -ENOMEM; the pool is of no use then.
  */
 
 #ifndef SL_CTL_SCHEDULE_H
@@ -21,6 +23,9 @@ int sl_schedule_resize(const struct sl_conf_pool *conf, struct sl_image_pool *po
 
 /* The home table anew after a change of nodes or weights; former remembers what moved. */
 int sl_schedule_home(const struct sl_conf_pool *conf, struct sl_image_pool *pool);
+
+/* Puts other tables in place of home and former; takes over both references. NULL: no memory. */
+int sl_schedule_replace(struct sl_image_pool *pool, struct sl_table *home, struct sl_table *former);
 
 /* A home table that comes from elsewhere; former remembers what moved. Takes over the reference. */
 int sl_schedule_home_set(struct sl_image_pool *pool, struct sl_table *home);

@@ -2,6 +2,7 @@
 
 #include "io/telemetry.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -16,7 +17,7 @@ struct sl_telemetry {
 struct command {
 	const char *name;
 	sl_telemetry_fill *fill;
-	void *context;
+	const void *context;
 };
 
 /* DPDK hands a callback nothing but the command's name, and knows no way to take one back: commands
@@ -40,7 +41,8 @@ static int on_command(const char *name, const char *params, struct rte_tel_data 
 	return rc;
 }
 
-int sl_telemetry_add(const char *name, const char *help, sl_telemetry_fill *fill, void *context)
+int sl_telemetry_add(const char *name, const char *help, sl_telemetry_fill *fill,
+		     const void *context)
 {
 	int rc = 0;
 
@@ -62,7 +64,27 @@ void sl_telemetry_end(void)
 	(void)pthread_mutex_unlock(&lock);
 }
 
+static void set_name(char *to, const char *name)
+{
+	size_t i = 0;
+
+	for (; name[i] && i + 1 < RTE_TEL_MAX_STRING_LEN; i++)
+		to[i] = isalnum((unsigned char)name[i]) || name[i] == '/' ? name[i] : '_';
+	to[i] = '\0';
+}
+
 void sl_telemetry_number(struct sl_telemetry *out, const char *name, uint64_t value)
 {
-	(void)rte_tel_data_add_dict_u64(out->data, name, value);
+	char fit[RTE_TEL_MAX_STRING_LEN];
+
+	set_name(fit, name);
+	(void)rte_tel_data_add_dict_u64(out->data, fit, value);
+}
+
+void sl_telemetry_text(struct sl_telemetry *out, const char *name, const char *text)
+{
+	char fit[RTE_TEL_MAX_STRING_LEN];
+
+	set_name(fit, name);
+	(void)rte_tel_data_add_dict_string(out->data, fit, text);
 }

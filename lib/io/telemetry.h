@@ -4,8 +4,8 @@
  *
  * Why:     who watches DPDK programs finds ours where they look for them.
  * Shape:   a command is a name, a line of help and a function that adds numbers under names.
- * Threads: registering: control, before there is traffic; the functions run in a thread of
- *          libdpdk's own and may read published counters only.
+ * Threads: registering: control, before there is traffic; the functions run in threads of
+ *          libdpdk's own, one at a time.
  * Errors:  0 or negative errno.
  */
 
@@ -20,14 +20,17 @@ struct sl_telemetry;
 
 /* params is what stood behind the comma, or "". Returns 0, or negative errno when there is no such
  * thing. */
-typedef int sl_telemetry_fill(void *context, const char *params, struct sl_telemetry *out);
+typedef int sl_telemetry_fill(const void *context, const char *params, struct sl_telemetry *out);
 
 /* name and help are borrowed for ever. */
-int sl_telemetry_add(const char *name, const char *help, sl_telemetry_fill *fill, void *context);
+int sl_telemetry_add(const char *name, const char *help, sl_telemetry_fill *fill,
+		     const void *context);
 
 /* After this commands answer nothing more: what they read is about to go. */
 void sl_telemetry_end(void);
 
+/* DPDK takes letters, digits, `_` and `/` in names: whatever else stands there becomes `_`. */
 void sl_telemetry_number(struct sl_telemetry *out, const char *name, uint64_t value);
+void sl_telemetry_text(struct sl_telemetry *out, const char *name, const char *text);
 
 #endif

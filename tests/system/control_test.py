@@ -521,31 +521,70 @@ def metrics():
             equal(error.code, 404, "status")
 
 
+def telemetry_ask(talk, command):
+    """What dpdk-telemetry.py prints for a command; None: no such thing."""
+    try:
+        done = subprocess.run(["dpdk-telemetry.py", "-f", talk.conf["dataplane"]["instance"]],
+                              input=command + "\n", capture_output=True, text=True, timeout=20,
+                              check=False)
+    except FileNotFoundError:
+        raise Skip("dpdk-telemetry.py is not installed (package dpdk)") from None
+    true(done.returncode == 0, done.stderr)
+    return json.loads(done.stdout.strip().splitlines()[-1])[command.split(",")[0]]
+
+
 @case("dpdk-telemetry.py shows the balance, drops, ports and cores under /sluice/")
 def telemetry():
     with Talk(port="busy") as talk:
         time.sleep(0.3)
-        prefix = talk.conf["dataplane"]["instance"]
-
-        def ask(command):
-            try:
-                done = subprocess.run(["dpdk-telemetry.py", "-f", prefix], input=command + "\n",
-                                      capture_output=True, text=True, timeout=20, check=False)
-            except FileNotFoundError:
-                raise Skip("dpdk-telemetry.py is not installed (package dpdk)") from None
-            true(done.returncode == 0, done.stderr)
-            return json.loads(done.stdout.strip().splitlines()[-1])[command.split(",")[0]]
-
         before = talk.session.result("stats")
-        balance = ask("/sluice/balance")
+        balance = telemetry_ask(talk, "/sluice/balance")
         after = talk.session.result("stats")
         true(before["balance"]["received"] <= balance["received"] <= after["balance"]["received"],
              balance)
         parts = ("delivered", "forwarded", "punted", "dropped", "in_flight")
         equal(balance["received"], sum(balance[part] for part in parts), "balance")
-        equal(set(ask("/sluice/dropped")), set(after["dropped"]), "reasons")
-        true(ask("/sluice/port,p0")["rx_packets"] >= balance["received"], "port")
-        true(ask("/sluice/cores")["rx0_busy_cycles"] > 0, "cores")
+        equal(set(telemetry_ask(talk, "/sluice/dropped")), set(after["dropped"]), "reasons")
+        port = telemetry_ask(talk, "/sluice/port,p0")
+        equal(set(port), set(after["ports"]["p0"]), "members of a port")
+        true(port["rx_packets"] >= balance["received"], "port")
+        true(telemetry_ask(talk, "/sluice/cores")["rx0_busy_cycles"] > 0, "cores")
+
+
+@case("dpdk-telemetry.py shows what stats says of services, pools and nodes, also of many and of odd names")
+def telemetry_of_nodes():
+    many = [control.node(f"n-{number}.x", 1) for number in range(200)]
+    with Talk(port="busy", pools=[{"name": "many", "slots": 1024, "nodes": many}]) as talk:
+        talk.session.result("node.set_weight", pool="web", node="a", weight=12.5)
+        before = talk.session.result("stats")
+        got = {name: telemetry_ask(talk, f"/sluice/node,web/{name}") for name in ("a", "b", "c")}
+        service = telemetry_ask(talk, "/sluice/service,all")
+        pool = telemetry_ask(talk, "/sluice/pool,web")
+        after = talk.session.result("stats")
+        for name, value in got.items():
+            old, new = before["pools"]["web"]["nodes"][name], after["pools"]["web"]["nodes"][name]
+            equal(set(value), set(old), "members of a node")
+            for member in ("packets", "bytes", "flows_started", "queue_dropped"):
+                true(old[member] <= value[member] <= new[member], f"{name} {member}: {value}")
+            equal(value["state"], "up", "state")
+            equal(value["slots"], old["slots"], "slots")
+            true(abs(float(value["expected_share"]) - old["expected_share"]) < 1e-5, value)
+        equal(got["a"]["weight"], "12.5", "weight")
+        true(before["services"]["all"]["packets"] <= service["packets"] <=
+             after["services"]["all"]["packets"], service)
+        equal(service["pool"], "web", "pool of a service")
+        equal((pool["slots"], pool["nodes"], pool["scheduler"]), (4096, 3, "minimal"), "pool")
+        equal(telemetry_ask(talk, "/sluice/status")["generation"], 2, "generation")
+        equal(telemetry_ask(talk, "/sluice/pools"), {"web": 3, "many": 200}, "pools")
+        equal(set(telemetry_ask(talk, "/sluice/services")), {"all"}, "services")
+        pages = [telemetry_ask(talk, "/sluice/nodes,many"), telemetry_ask(talk, "/sluice/nodes,many,128"),
+                 telemetry_ask(talk, "/sluice/nodes,many,256")]
+        equal([len(page) for page in pages], [128, 72, 0], "pages")
+        equal({**pages[0], **pages[1]}, {f"n_{number}_x": 0 for number in range(200)}, "names")
+        equal(telemetry_ask(talk, "/sluice/node,many/n-7.x")["packets"], 0, "an odd name")
+        for command in ("/sluice/node,web/x", "/sluice/node,we", "/sluice/node", "/sluice/pool,x",
+                        "/sluice/nodes,x", "/sluice/service", "/sluice/port,p1"):
+            equal(telemetry_ask(talk, command), None, command)
 
 
 # ---- permissions
