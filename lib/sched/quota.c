@@ -106,18 +106,3 @@ uint32_t sl_sched_moved(const uint32_t *before, const uint32_t *after, uint32_t 
 		moved += before[slot] != after[slot];
 	return moved;
 }
-
-uint64_t sl_sched_slots_needed(const struct sl_sched_node *nodes, uint32_t node_count,
-			       uint32_t which)
-{
-	uint64_t slots = SL_SLOTS_MIN;
-	unsigned __int128 sum = 0;
-
-	if (nodes[which].weight == 0)
-		return 0;
-	for (uint32_t i = 0; i < node_count; i++)
-		sum += nodes[i].weight;
-	while ((unsigned __int128)nodes[which].weight * slots < sum)
-		slots *= 2;
-	return slots;
-}

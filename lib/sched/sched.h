@@ -82,12 +82,6 @@ int sl_sched_least(const struct sl_sched_node *nodes, uint32_t node_count, const
 int sl_sched_missing(const struct sl_sched_node *nodes, uint32_t node_count, const uint32_t *held,
 		     uint32_t slot_count, uint32_t *least);
 
-/* The least power of two of slots with which nodes[which] has a share of one slot or more: compare
- * it with the slot_count to find weights too small for it, with SL_SLOTS_MAX to see whether any
- * table would do. 0 for a node without weight. */
-uint64_t sl_sched_slots_needed(const struct sl_sched_node *nodes, uint32_t node_count,
-			       uint32_t which);
-
 /* Name of a scheduler and back: 0 or -EINVAL. */
 const char *sl_sched_name(enum sl_scheduler scheduler);
 int sl_sched_parse(const char *name, enum sl_scheduler *scheduler);

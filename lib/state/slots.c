@@ -317,19 +317,6 @@ uint32_t sl_slots_node(const struct sl_slot_table *table, uint32_t slot)
 	return read_slot(table, slot).open.node;
 }
 
-void sl_slots_count(const struct sl_slot_table *table, uint32_t node, uint64_t now_ms,
-		    uint32_t *as_node, uint32_t *as_open_prior)
-{
-	*as_node = *as_open_prior = 0;
-	for (uint32_t slot = 0; slot < table->count; slot++) {
-		struct state state = read_slot(table, slot);
-
-		*as_node += state.open.node == node;
-		*as_open_prior += state.unsettled && state.open.prior == node &&
-				  now_ms < state.open.open_until_ms;
-	}
-}
-
 /* ---- services -----------------------------------------------------------------------------------
  */
 

@@ -83,10 +83,6 @@ int sl_slots_fit(const struct sl_slot_table *before, uint32_t count, struct sl_s
 /* The node that a slot's packets of new flows go to (without SL_SLOT_LENT). */
 uint32_t sl_slots_node(const struct sl_slot_table *table, uint32_t slot);
 
-/* Slots that a node still holds in one way or another: as node, or as prior of one that is open. */
-void sl_slots_count(const struct sl_slot_table *table, uint32_t node, uint64_t now_ms,
-		    uint32_t *as_node, uint32_t *as_open_prior);
-
 /* ---- services pointed at another pool -----------------------------------------------------------
  */
 

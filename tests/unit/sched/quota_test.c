@@ -123,25 +123,6 @@ static void no_weight_gives_no_quota(void **state)
 	world_fini(&world);
 }
 
-static void a_weight_below_one_slot_is_told_how_many_it_needs(void **state)
-{
-	struct world world;
-
-	(void)state;
-	world_init(&world, 3, 256);
-	world.nodes[0].weight = 1000 * WORLD_UNIT;
-	world.nodes[1].weight = 24 * WORLD_UNIT;
-	assert_int_equal(sl_sched_slots_needed(world.nodes, 3, 0), SL_SLOTS_MIN);
-	assert_int_equal(sl_sched_slots_needed(world.nodes, 3, 2), 2048); /* 1 of 1025 */
-	world.nodes[1].weight = 23 * WORLD_UNIT;
-	assert_int_equal(sl_sched_slots_needed(world.nodes, 3, 2), 1024); /* 1 of 1024 */
-	world.nodes[2].weight = 1;
-	assert_true(sl_sched_slots_needed(world.nodes, 3, 2) > SL_SLOTS_MAX);
-	world.nodes[2].weight = 0;
-	assert_int_equal(sl_sched_slots_needed(world.nodes, 3, 2), 0);
-	world_fini(&world);
-}
-
 static void least_is_what_nodes_lack(void **state)
 {
 	struct world world;
@@ -200,7 +181,6 @@ int main(void)
 		cmocka_unit_test(quotas_are_exact_at_every_limit_at_once),
 		cmocka_unit_test(equal_remainders_go_by_seed_not_by_place),
 		cmocka_unit_test(no_weight_gives_no_quota),
-		cmocka_unit_test(a_weight_below_one_slot_is_told_how_many_it_needs),
 		cmocka_unit_test(least_is_what_nodes_lack),
 		cmocka_unit_test(the_order_of_slots_is_a_bijection_and_knows_its_inverse),
 		cmocka_unit_test(sorting_is_stable_and_takes_all_64_bits),
