@@ -707,6 +707,48 @@ static void run_small(uint64_t seed)
 	printf("seed %llu: small tables, %u broken\n", (unsigned long long)seed, broken - before);
 }
 
+/* ---- nodes that die while every flow is known ---------------------------------------------------
+ */
+
+/* Clients that do not know yet that their node died send on at once, while the flow's entry is as fresh
+ * as can be; the others stay. */
+static void run_deaths(uint64_t seed)
+{
+	uint32_t before = broken;
+
+	tcp_idle_ms = 3 * UDP_IDLE_MS;
+	set_up(seed, 1024);
+	world.lags = false;
+	for (uint32_t core = 0; core < CORES; core++)
+		world_catch_up(&world, core);
+	quiet = true;
+	memset(wheel, 0, sizeof(wheel));
+	memset(flows, 0, sizeof(flows));
+	modes[0] = 1;
+	track(0);
+	for (uint32_t end = step + (tcp_idle_ms + 4000) / STEP_MS; step < end;)
+		pass_step();
+	for (uint32_t round = 0; round < POOL_NODES - 2; round++) {
+		for (uint32_t i = 0; i < SMALL_FLOWS; i++) {
+			flows[i] = (struct flow){.tuple = tuples++,
+						 .proto = i % 2 ? PROTO_TCP : PROTO_UDP,
+						 .state = FLOW_LIVE};
+			send_first(&flows[i]);
+			send_on(&flows[i], SL_TCP_ACK);
+		}
+		set_node(0, 1 + round, false, false);
+		for (uint32_t i = 0; i < SMALL_FLOWS; i++) {
+			if (flows[i].node == 1 + round)
+				send_by(core_of(flows[i].tuple), packet_of(&flows[i], SL_TCP_ACK));
+			else
+				send_on(&flows[i], SL_TCP_ACK);
+		}
+		pass_step();
+	}
+	world_fini(&world);
+	printf("seed %llu: deaths, %u broken\n", (unsigned long long)seed, broken - before);
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t seed = 1, seeds = 4;
@@ -721,6 +763,7 @@ int main(int argc, char **argv)
 	}
 	for (uint64_t n = 0; n < seeds; n++) {
 		run_small(seed + n);
+		run_deaths(seed + n);
 		run(seed + n, 1 << 15, TRACKING_TRANSITION);
 		run(seed + n, 1 << 16, TRACKING_CHANGING);
 		run(seed + n, 1 << 16, TRACKING_RESTLESS);
