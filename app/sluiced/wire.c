@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "io/turn.h"
 #include "work/handler.h"
 
 #define DRAIN_MS_MAX	   10000 /* until the threads must have ended */
@@ -349,6 +350,7 @@ void wire_control_cores(const struct wire *wire, struct sl_control_spec *spec)
 static void prefer_control(void)
 {
 	(void)setpriority(PRIO_PROCESS, 0, CONTROL_NICE);
+	sl_turn_short();
 }
 
 int wire_launch(struct wire *wire, struct sl_err *err)

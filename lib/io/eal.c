@@ -355,6 +355,18 @@ int sl_eal_cpu(uint32_t lcore)
 	return lcore < cpu_count ? cpus[lcore] : -1;
 }
 
+bool sl_eal_is_alone(void)
+{
+	uint32_t lcore = rte_lcore_id();
+
+	if (lcore == 0 || lcore >= cpu_count)
+		return false;
+	for (uint32_t i = 1; i < cpu_count; i++)
+		if (i != lcore && cpus[i] == cpus[lcore])
+			return false;
+	return true;
+}
+
 int sl_eal_launch(uint32_t lcore, int (*function)(void *argument), void *argument)
 {
 	return rte_eal_remote_launch(function, argument, lcore);

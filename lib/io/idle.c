@@ -6,11 +6,15 @@
 #include <sys/prctl.h>
 #include <time.h>
 
+#include <rte_cycles.h>
 #include <rte_pause.h>
 
-#include "base/bytes.h"
+#include "io/eal.h"
+#include "io/turn.h"
 
 #define SLEEP_NS_MIN 2000 /* of the first sleep; they double */
+
+#define POLLS_A_SECOND 200 /* 5 ms without a sleep: it polls */
 
 #define COST_SLEEPS 64 /* between looks at what they cost */
 #define COST_SHARE  20 /* one part of so many of a CPU is what idling may cost */
@@ -49,9 +53,33 @@ void sl_idle_init(struct sl_idle *idle, enum sl_idle_mode mode, uint32_t sleep_n
 	idle->sleep_ns_max = sleep_ns_max;
 	idle->sleeps = 0;
 	idle->cost_ns = 0;
+	idle->patient_tsc = UINT64_MAX;
+	idle->patient_wait = sl_eal_is_alone() ? rte_get_tsc_hz() / POLLS_A_SECOND : 0;
+	if (idle->patient_wait > 0) {
+		sl_turn_short();
+		sl_idle_wake(idle);
+	}
 	/* The kernel's habit of adding 50 us to short sleeps would double the wait. */
 	if (mode == SL_IDLE_MODE_BACKOFF)
 		prctl(PR_SET_TIMERSLACK, 1ul, 0, 0, 0);
+}
+
+void sl_idle_sleep(struct sl_idle *idle)
+{
+	if (idle->patient_wait > 0 && idle->patient_tsc == UINT64_MAX)
+		sl_turn_short();
+}
+
+void sl_idle_wake(struct sl_idle *idle)
+{
+	if (idle->patient_wait > 0)
+		idle->patient_tsc = rte_rdtsc() + idle->patient_wait;
+}
+
+void sl_idle_poll(struct sl_idle *idle)
+{
+	idle->patient_tsc = UINT64_MAX;
+	sl_turn_long();
 }
 
 void sl_idle_wait(struct sl_idle *idle)
@@ -68,7 +96,9 @@ void sl_idle_wait(struct sl_idle *idle)
 		return;
 	}
 	span.tv_nsec = idle->sleep_ns;
+	sl_idle_sleep(idle);
 	nanosleep(&span, NULL);
+	sl_idle_wake(idle);
 	idle->sleep_ns = SL_MIN(2 * idle->sleep_ns, idle->sleep_ns_max);
 	if (++idle->sleeps == COST_SLEEPS)
 		weigh(idle);

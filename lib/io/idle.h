@@ -4,7 +4,10 @@
  *
  * Why:     an idle dispatcher must not heat a CPU, and its first packet must not wait long.
  * Shape:   SL_IDLE_SPINS empty rounds of pauses, then sleeps that double up to the longest one. A
- *          thread that others can wake sleeps on a bell instead (bell.h), once it has spun.
+ *          thread that others can wake sleeps on a bell (bell.h) or a watch (watch.h) instead, once
+ *          it has spun. Its turns on the CPU are short as long as it sleeps now and then, so that it
+ *          wakes at once, and long when it does not, so that others do (turn.h); two such threads
+ *          on one CPU have turns as anybody.
  * Threads: one a state.
  */
 
@@ -13,6 +16,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "base/bytes.h"
 
 enum sl_idle_mode {
 	SL_IDLE_MODE_BACKOFF = 0,
@@ -29,8 +34,10 @@ struct sl_idle {
 	uint32_t empty;	   /* rounds without work in a row */
 	uint32_t sleep_ns; /* of the next sleep */
 	uint32_t sleep_ns_max;
-	uint32_t sleeps;  /* since the cost was looked at */
-	uint64_t cost_ns; /* the thread's CPU time then */
+	uint32_t sleeps;       /* since the cost was looked at */
+	uint64_t cost_ns;      /* the thread's CPU time then */
+	uint64_t patient_tsc;  /* when its turns become long; UINT64_MAX: they are, or never */
+	uint64_t patient_wait; /* cycles without a sleep until then; 0: never */
 };
 
 /* By the thread itself: also asks the kernel for exact short sleeps. sleep_ns_max: the longest one;
@@ -45,6 +52,20 @@ static inline bool sl_idle_is_spun(const struct sl_idle *idle)
 
 /* After a round without work. */
 void sl_idle_wait(struct sl_idle *idle);
+
+/* Around a sleep that is not its own. */
+void sl_idle_sleep(struct sl_idle *idle);
+void sl_idle_wake(struct sl_idle *idle);
+
+/* Makes turns long: sl_idle_round() knows when. */
+void sl_idle_poll(struct sl_idle *idle);
+
+/* Each round, with the time: turns become long. */
+static inline void sl_idle_round(struct sl_idle *idle, uint64_t tsc)
+{
+	if (sl_unlikely(tsc >= idle->patient_tsc))
+		sl_idle_poll(idle);
+}
 
 /* After a round with work. */
 static inline void sl_idle_reset(struct sl_idle *idle)

@@ -258,6 +258,7 @@ static void account(struct sl_path_core *core, uint32_t work, uint32_t received)
 		core->stats->last_packet_tsc = now;
 	}
 	core->last_tsc = now;
+	sl_idle_round(&core->idle, now);
 }
 
 uint32_t sl_path_round(struct sl_path_core *core, bool receives)

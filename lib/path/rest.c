@@ -44,7 +44,9 @@ static void doze(struct sl_path_core *core)
 	bool rang;
 
 	sl_publish_reader_offline(core->spec.publish, core->spec.reader);
+	sl_idle_sleep(&core->idle);
 	rang = sl_watch_sleep(&core->watch, SLEEP_NS);
+	sl_idle_wake(&core->idle);
 	sl_publish_reader_online(core->spec.publish, core->spec.reader);
 	if (rang) {
 		core->vain++;

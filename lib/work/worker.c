@@ -199,11 +199,13 @@ static void rest(struct sl_worker *worker)
 		return;
 	}
 	sl_publish_reader_offline(worker->spec.publish, worker->spec.reader);
+	sl_idle_sleep(&worker->idle);
 	sl_bell_prepare(worker->bell);
 	if (is_idle(worker))
 		sl_bell_sleep(worker->bell);
 	else
 		sl_bell_answer(worker->bell);
+	sl_idle_wake(&worker->idle);
 	sl_publish_reader_online(worker->spec.publish, worker->spec.reader);
 	sl_idle_reset(&worker->idle);
 }
@@ -236,6 +238,7 @@ int sl_worker_run(void *argument)
 			stats->last_packet_tsc = now;
 		}
 		last = now;
+		sl_idle_round(&worker->idle, now);
 	}
 	sl_publish_reader_offline(worker->spec.publish, worker->spec.reader);
 	return 0;

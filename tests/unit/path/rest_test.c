@@ -16,6 +16,7 @@
 
 #include <sys/eventfd.h>
 
+#include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
@@ -24,15 +25,17 @@
 #include "path/core.h"
 #include "support/packet.h"
 #include "support/scene.h"
+#include "support/turn.h"
 #include "support/world.h"
 
-#define RX_LCORE  1
-#define RING_SIZE 256
-#define ASLEEP_MS 25 /* until it surely sleeps: in the middle of a sleep */
-#define TURNS	  40
-#define ENDS	  30
-#define LATE_MS	  200 /* of all turns, were each a whole sleep: twice that */
-#define ROUNDS	  200 /* in 200 ms: 2,500 with sleeps by a timer */
+#define RX_LCORE     1
+#define WORKER_LCORE 2 /* on the last CPU */
+#define RING_SIZE    256
+#define ASLEEP_MS    25 /* until it surely sleeps: in the middle of a sleep */
+#define TURNS	     40
+#define ENDS	     30
+#define LATE_MS	     200 /* of all turns, were each a whole sleep: twice that */
+#define ROUNDS	     200 /* in 200 ms: 2,500 with sleeps by a timer */
 
 static struct rte_mempool *pool;
 static struct sl_port port;
@@ -176,11 +179,53 @@ static void it_ends_at_once(void **state)
 	assert_in_range(spent, 0, LATE_MS / 2);
 }
 
+struct turns {
+	bool alone;
+	uint64_t at_first, soon, later, asleep;
+};
+
+static int turns_take(void *argument)
+{
+	struct turns *turns = argument;
+	struct sl_idle idle;
+	uint64_t now;
+
+	turns->alone = sl_eal_is_alone();
+	sl_idle_init(&idle, SL_IDLE_MODE_BACKOFF, SL_IDLE_SLEEP_NS);
+	now = rte_rdtsc();
+	turns->at_first = turn_ns();
+	sl_idle_round(&idle, now + rte_get_tsc_hz() / 1000);
+	turns->soon = turn_ns();
+	sl_idle_round(&idle, now + rte_get_tsc_hz() / 100);
+	turns->later = turn_ns();
+	while (!sl_idle_is_spun(&idle))
+		sl_idle_wait(&idle);
+	sl_idle_wait(&idle);
+	turns->asleep = turn_ns();
+	return 0;
+}
+
+static void a_thread_alone_on_its_cpu_has_long_turns_while_it_polls(void **state)
+{
+	struct turns turns;
+
+	(void)state;
+	assert_int_equal(sl_eal_launch(WORKER_LCORE, turns_take, &turns), 0);
+	assert_int_equal(sl_eal_wait(WORKER_LCORE), 0);
+	if (turns.at_first == 0 || !turns.alone)
+		skip();
+	assert_int_equal(turns.at_first, 100000);
+	assert_int_equal(turns.soon, 100000);
+	assert_int_equal(turns.later, 100000000);
+	assert_int_equal(turns.asleep, 100000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(it_sleeps_when_nothing_comes_and_holds_no_snapshot,
 						setup, teardown),
+		cmocka_unit_test(a_thread_alone_on_its_cpu_has_long_turns_while_it_polls),
 		cmocka_unit_test_setup_teardown(a_device_wakes_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_hand_over_wakes_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(it_ends_at_once, setup, teardown),
