@@ -8,7 +8,8 @@
  * disturbs them alike; a figure is the median over short turns, with the least and the most beside.
  * One JSON object a line.
  *
- * Usage: state_bench [--turns N] [--flows N] (flows: only full tracking, with so many).
+ * Usage: state_bench [--turns N] [--flows N | --floods] (flows: only full tracking, with so many;
+ * floods: only what ten million SYNs cost packets of established flows).
  */
 
 #include <getopt.h>
@@ -187,6 +188,25 @@ static double turn_decide(const struct sl_snapshot *snapshot, struct sl_core *co
 	return (double)sum / (TURN_BURSTS * BURST);
 }
 
+/* The same for bursts of which each comes after one of another kind. */
+static double turn_after(const struct sl_snapshot *snapshot, struct sl_core *core,
+			 const struct kind *other, const struct kind *kind)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t b = 0; b < TURN_BURSTS; b++) {
+		uint64_t start;
+
+		fill(other);
+		sl_decide(snapshot, core, &burst, clock_ms);
+		fill(kind);
+		start = __rdtsc();
+		sl_decide(snapshot, core, &burst, clock_ms);
+		sum += __rdtsc() - start;
+	}
+	return (double)sum / (TURN_BURSTS * BURST);
+}
+
 static void bench_services(void)
 {
 	static const uint32_t counts[] = {8, 512, 4096};
@@ -265,13 +285,55 @@ static void bench_beginnings(struct sl_core *core)
 	sl_snapshot_release(snapshot);
 }
 
+/* Packets of established flows where a flood has left its entries and goes on, a burst of SYNs before
+ * each burst that is measured, beside the same without: the burst before is of established flows. */
+static void bench_flood(struct sl_core *core, enum sl_tracking tracking, const char *const *names)
+{
+	static double cycles[3][TURNS_MAX];
+	const struct kind known = {512, 500000, SL_TCP_ACK}, syns = {512, 0, SL_TCP_SYN};
+	struct sl_snapshot *snapshot[2] = {snapshot_of(512, tracking, 1 << 20),
+					   snapshot_of(512, tracking, 1 << 20)};
+
+	for (uint32_t i = 0; i < 2; i++)
+		for (uint32_t n = 0; n < 10000000; n += TURN_BURSTS * BURST)
+			turn_decide(snapshot[i], core, &known);
+	for (uint32_t n = 0; n < 10000000; n += TURN_BURSTS * BURST)
+		turn_decide(snapshot[1], core, &syns);
+	for (uint32_t turn = 0; turn < turns; turn++)
+		for (uint32_t n = 0; n < 3; n++) {
+			uint32_t i = (n + turn) % 3;
+
+			cycles[i][turn] =
+				turn_after(snapshot[i > 0], core, i == 2 ? &syns : &known, &known);
+		}
+	for (uint32_t i = 0; i < 3; i++)
+		say(names[i], cycles[i], "flows", known.flows);
+	sl_snapshot_release(snapshot[0]);
+	sl_snapshot_release(snapshot[1]);
+}
+
+static void bench_floods(struct sl_core *core)
+{
+	static const char *const settled[] = {"decide, settled, no flood",
+					      "decide, settled, after ten million SYNs",
+					      "decide, settled, between bursts of SYNs"};
+	static const char *const full[] = {"decide, full tracking, no flood",
+					   "decide, full tracking, after ten million SYNs",
+					   "decide, full tracking, between bursts of SYNs"};
+
+	bench_flood(core, SL_TRACKING_TRANSITION, settled);
+	bench_flood(core, SL_TRACKING_FULL, full);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option longs[] = {{"turns", required_argument, NULL, 't'},
 					      {"flows", required_argument, NULL, 'f'},
+					      {"floods", no_argument, NULL, 'F'},
 					      {NULL, 0, NULL, 0}};
 	struct sl_core core = {.index = 0};
 	uint32_t flows = 0;
+	bool floods = false;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", longs, NULL)) != -1) {
@@ -281,11 +343,15 @@ int main(int argc, char **argv)
 			turns = (uint32_t)number;
 		else if (option == 'f' && number > 0 && number <= SL_FLOW_ENTRIES_MAX)
 			flows = (uint32_t)number;
+		else if (option == 'F')
+			floods = true;
 		else
 			return 1;
 	}
 	must(sl_core_stats_create(&core.stats) == 0);
-	if (!flows) {
+	if (floods) {
+		bench_floods(&core);
+	} else if (!flows) {
 		bench_services();
 		bench_settled(&core);
 		bench_beginnings(&core);
