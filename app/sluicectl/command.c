@@ -202,9 +202,9 @@ static int check_words(const struct command *command)
 		return complain("%s: something is missing; usage: sluicectl %s %s", verb->name,
 				verb->name, verb->words);
 	if (command->word_count > verb->words_max)
-		return complain("%s: \"%s\" is one word too many; usage: sluicectl %s %s",
+		return complain("%s: \"%s\" is one word too many; usage: sluicectl %s%s%s",
 				verb->name, command->words[verb->words_max], verb->name,
-				verb->words);
+				verb->words[0] ? " " : "", verb->words);
 	return -1;
 }
 

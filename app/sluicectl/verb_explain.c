@@ -134,7 +134,9 @@ static json_t *frame_params(const char *path, long long wanted)
 		(void)complain("%s: is no capture of Ethernet frames", path);
 	else if (rc == -1)
 		(void)complain("%s: frame %lld: %s", path, number + 1, pcap_geterr(capture));
-	else if (number < wanted || wanted < 1)
+	else if (wanted < 1)
+		(void)complain("--frame %lld: frames count from 1", wanted);
+	else if (number < wanted)
 		(void)complain("%s: has %lld frames, the first is 1: no frame %lld", path, number,
 			       wanted);
 	else

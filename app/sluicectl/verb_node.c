@@ -99,21 +99,28 @@ int run_change(struct command *command, const char *method, json_t *params, cons
 	return EXIT_DONE;
 }
 
-/* A verb whose only word is POOL/NODE. */
-static int change_node(struct command *command, const char *method)
+/* What a verb whose only word is POOL/NODE asks for; NULL: a mistake, which was told. */
+static json_t *node_params(const struct command *command)
 {
 	json_t *params = json_object();
 
 	if (!split_pool_node(command->words[0], params)) {
 		json_decref(params);
-		return EXIT_REFUSED;
+		return NULL;
 	}
 	if (command_option(command, "now"))
 		(void)json_object_set_new(params, "now", json_true());
 	if (command_option(command, "deadline"))
 		(void)json_object_set_new(params, "deadline",
 					  json_string(command_option(command, "deadline")));
-	return run_change(command, method, params, NULL);
+	return params;
+}
+
+static int change_node(struct command *command, const char *method)
+{
+	json_t *params = node_params(command);
+
+	return params ? run_change(command, method, params, NULL) : EXIT_REFUSED;
 }
 
 int verb_set_weight(struct command *command)
@@ -123,9 +130,9 @@ int verb_set_weight(struct command *command)
 	char *end;
 	double weight = strtod(word, &end);
 
-	if (end == word || *end || !(weight > -1e300 && weight < 1e300)) {
+	if (end == word || *end || strpbrk(word, "xXnN") || !(weight > -1e300 && weight < 1e300)) {
 		json_decref(params);
-		return complain("weight \"%s\" is no number", word);
+		return complain("weight \"%s\" is no decimal number such as 50.5", word);
 	}
 	(void)json_object_set_new(params, "weight", json_real(weight));
 	if (!split_pool_node(command->words[0], params)) {
@@ -177,61 +184,88 @@ int verb_disable(struct command *command)
 	return change_node(command, "node.disable");
 }
 
-/* Whether every node of that name has no slots and flows left. */
-static bool is_drained(json_t *pools, const char *pool, const char *node_name, long long *flows)
-{
-	bool drained = true;
-	const char *name;
-	json_t *nodes, *node;
+/* Draining nodes of that name, the flows that they still have, and how many were brought back. */
+struct draining {
+	const char *pool, *node;
+	long long flows, nodes, others;
+};
 
-	*flows = 0;
+static void look(struct draining *draining, json_t *pools)
+{
+	const char *name;
+	json_t *nodes;
+
+	draining->flows = draining->nodes = draining->others = 0;
 	json_object_foreach(pools, name, nodes)
 	{
-		node = strcmp(pool, "*") == 0 || strcmp(pool, name) == 0
-			       ? json_object_get(nodes, node_name)
-			       : NULL;
-		*flows += get_integer(node, "flows");
-		if (strcmp(get_string(node, "state"), "draining") == 0)
-			drained = false;
+		bool meant = strcmp(draining->pool, "*") == 0 || strcmp(draining->pool, name) == 0;
+		json_t *node = meant ? json_object_get(nodes, draining->node) : NULL;
+		const char *state = get_string(node, "state");
+
+		draining->flows += get_integer(node, "flows");
+		draining->nodes += strcmp(state, "draining") == 0;
+		draining->others +=
+			strcmp(state, "draining") != 0 && strcmp(state, "drained") != 0 && node;
 	}
-	return drained;
 }
 
-static int wait_drained(struct command *command, const char *pool, const char *node)
+/* Until nothing is left: then `left` says so. */
+static int wait_drained(struct command *command, struct draining *draining)
 {
 	const struct timespec pause = {.tv_nsec = WAIT_NS};
-	long long flows, before = -1;
-	bool drained = false;
+	long long before = -1;
 
-	while (!drained) {
+	for (;;) {
 		json_t *result = client_call(command->client, "nodes", NULL, NULL);
 
 		if (!result)
 			return client_status(command->client);
-		drained = is_drained(json_object_get(result, "nodes"), pool, node, &flows);
+		look(draining, json_object_get(result, "nodes"));
 		json_decref(result);
-		if (!command->json && flows != before && !drained) {
-			printf("%lld flows left\n", flows);
+		if (draining->others > 0)
+			return complain("%s/%s drains no longer: somebody changed its state",
+					draining->pool, draining->node);
+		if (draining->nodes == 0)
+			return EXIT_DONE;
+		if (!command->json && draining->flows != before) {
+			printf("%lld flows left\n", draining->flows);
 			(void)fflush(stdout);
 		}
-		before = flows;
-		if (!drained)
-			(void)nanosleep(&pause, NULL);
+		before = draining->flows;
+		(void)nanosleep(&pause, NULL);
 	}
-	if (!command->json)
-		printf("drained\n");
-	return EXIT_DONE;
 }
 
 int verb_drain(struct command *command)
 {
-	const char *word = command->words[0], *slash = strchr(word, '/');
-	int rc = change_node(command, "node.drain");
+	json_t *params = node_params(command), *result;
+	bool waits = command_option(command, "wait") && !command_option(command, "dry-run");
+	struct draining draining;
 	char pool[128];
+	int rc = EXIT_DONE;
 
-	if (rc != EXIT_DONE || !command_option(command, "wait") || !slash ||
-	    command_option(command, "dry-run"))
-		return rc;
-	(void)snprintf(pool, sizeof(pool), "%.*s", (int)(slash - word), word);
-	return wait_drained(command, pool, slash + 1);
+	if (!params || !waits)
+		return params ? run_change(command, "node.drain", params, NULL) : EXIT_REFUSED;
+	(void)snprintf(pool, sizeof(pool), "%s", get_string(params, "pool"));
+	draining = (struct draining){.pool = pool, .node = strchr(command->words[0], '/') + 1};
+	if (!change_params(command, params)) {
+		json_decref(params);
+		return EXIT_REFUSED;
+	}
+	result = client_call(command->client, "node.drain", params, NULL);
+	if (!result)
+		return client_status(command->client);
+	if (!command->json)
+		show_change(command, result);
+	(void)fflush(stdout);
+	rc = wait_drained(command, &draining);
+	(void)json_object_set_new(result, "left",
+				  json_pack("{s:i, s:I, s:b}", "slots", 0, "flows",
+					    (json_int_t)draining.flows, "exact", 1));
+	if (rc == EXIT_DONE && command->json)
+		show_json(result);
+	else if (rc == EXIT_DONE)
+		printf("drained\n");
+	json_decref(result);
+	return rc;
 }

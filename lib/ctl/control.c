@@ -79,7 +79,7 @@ static void on_closed(struct sl_client *client, void *context)
 	STAILQ_FOREACH(held, &control->held, link)
 	if (held->client == client)
 		held->client = NULL;
-	if (control->staged.pid == sl_client_peer(client)->pid)
+	if (control->staged.peer == sl_client_peer(client))
 		sl_staged_drop(&control->staged);
 }
 

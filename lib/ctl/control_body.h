@@ -27,7 +27,7 @@ struct sl_held {
 
 /* A table that comes in parts. */
 struct sl_staged {
-	pid_t pid; /* who sends it; 0: nobody */
+	const struct sl_peer *peer; /* the client that sends it; NULL: nobody */
 	char pool[SL_NAME_SIZE];
 	uint32_t *words;
 	uint32_t count;

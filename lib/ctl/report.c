@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "base/addr.h"
+#include "ctl/conf_key.h"
 #include "ctl/figure.h"
 
 static json_t *number(uint64_t value)
@@ -179,6 +180,29 @@ struct json_t *sl_report_pools(const struct sl_model_report *report)
 	return pools_object(report, true);
 }
 
+/* As the configuration has them: 80, "8000-8099". */
+static json_t *ports_of(const struct sl_conf_service *conf)
+{
+	json_t *ports = json_array();
+
+	for (uint32_t i = 0; ports && i < conf->port_count; i++) {
+		const struct sl_port_range *range = &conf->ports[i];
+
+		json_array_append_new(ports,
+				      range->first == range->last
+					      ? json_integer(range->first)
+					      : json_sprintf("%u-%u", range->first, range->last));
+	}
+	return ports;
+}
+
+static json_t *protocol_of(const struct sl_conf_service *conf)
+{
+	const char *name = sl_conf_protocol_name(conf->protocol);
+
+	return name ? json_string(name) : json_sprintf("%d", conf->protocol);
+}
+
 static json_t *services_object(const struct sl_model_report *report, bool full)
 {
 	json_t *services = json_object();
@@ -195,8 +219,9 @@ static json_t *services_object(const struct sl_model_report *report, bool full)
 			json_object_set_new(object, "address",
 					    json_string(row->conf->any ? "any" : text));
 			if (row->conf->protocol >= 0)
-				json_object_set_new(object, "protocol",
-						    json_integer(row->conf->protocol));
+				json_object_set_new(object, "protocol", protocol_of(row->conf));
+			if (row->conf->port_count > 0)
+				json_object_set_new(object, "ports", ports_of(row->conf));
 		}
 		json_object_set_new(services, row->name, object);
 	}

@@ -151,7 +151,7 @@ static int set_staged(struct sl_rpc_call *call, const struct sl_staged *staged)
 /* Whether this part goes on where the staged ones end. */
 static bool goes_on(const struct sl_rpc_call *call, const struct sl_staged *staged)
 {
-	return staged->pid == call->peer->pid && staged->pid != 0 &&
+	return staged->peer == call->peer &&
 	       strcmp(staged->pool, sl_rpc_string(call, "pool", "")) == 0 &&
 	       staged->count == sl_rpc_integer(call, "from", 0) &&
 	       json_equal(staged->names, json_object_get(call->params, "nodes"));
@@ -167,7 +167,7 @@ static int method_set(struct sl_rpc_call *call)
 		return -1;
 	if (sl_rpc_integer(call, "from", 0) == 0) {
 		sl_staged_drop(staged);
-		staged->pid = call->peer->pid;
+		staged->peer = call->peer;
 		memcpy(staged->pool, sl_model_image(control->model)->pools[p]->name,
 		       sizeof(staged->pool));
 		staged->names = json_incref(json_object_get(call->params, "nodes"));

@@ -689,6 +689,40 @@ def verbs():
         equal(control.ctl(talk.path, "--json", "diff", saved).json()["changes"], [], "saved")
 
 
+@case("services are shown with protocol and ports as the configuration has them")
+def services_shown():
+    services = [{"name": "http", "address": "192.0.2.10", "protocol": "tcp", "ports": [80, "8000-8099"],
+                 "pool": "web"}, {"name": "odd", "address": "192.0.2.11", "protocol": 250, "pool": "web"},
+                {"name": "all", "address": "any", "pool": "web"}]
+    with Talk(services=services) as talk:
+        got = talk.session.result("services")["services"]
+        equal((got["http"]["protocol"], got["http"]["ports"]), ("tcp", [80, "8000-8099"]), "http")
+        equal((got["odd"]["protocol"], "ports" in got["odd"]), ("250", False), "odd")
+        equal("protocol" in got["all"], False, "all")
+        rows = [line.split() for line in control.ctl(talk.path, "services").out.splitlines()]
+        equal(rows[1][:5], ["http", "192.0.2.10/32", "tcp", "80,8000-8099", "web"], "row")
+
+
+@case("drain --wait --json answers once, with what is left at the end; who brings the node back is told")
+def drain_waits():
+    with Talk(port="busy", pool={"tracking": "full"}) as talk:
+        time.sleep(0.3)
+        answer = control.ctl(talk.path, "--json", "drain", "web/a", "--deadline", "500ms", "--wait").json()
+        equal(answer["left"], {"slots": 0, "flows": 0, "exact": True}, "left")
+        equal(answer["generation"], 2, "generation")
+        with subprocess.Popen([daemon.SLUICECTL, "-s", talk.path, "drain", "web/b", "--wait"],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as waiting:
+            true("generation 3" in waiting.stdout.readline(), "drain is not answered at once")
+            talk.session.result("node.enable", pool="web", node="b")
+            _, errors = waiting.communicate(timeout=20)
+            equal(waiting.returncode, 1, "status")
+            true("drains no longer" in errors, errors)
+        for words, sentence in ((("set-weight", "web/a", "0x10"), "no decimal number"),
+                                (("explain", "--pcap", talk.folder.file("in.pcap"), "--frame", "0"),
+                                 "count from 1")):
+            true(sentence in control.ctl(talk.path, *words, status=1).err, words)
+
+
 @case("a file is replaced whole, also behind a link; a device or a pipe is written to and stays one")
 def saving():
     with Talk() as talk:

@@ -72,6 +72,13 @@ void fixture_options(struct fixture *f, struct sl_model_options *options)
 void fixture_open(struct fixture *f, const char *text, const struct sl_image *kept)
 {
 	struct sl_conf *conf = fixture_conf(text);
+
+	fixture_open_conf(f, conf, kept);
+	sl_conf_destroy(conf);
+}
+
+void fixture_open_conf(struct fixture *f, const struct sl_conf *conf, const struct sl_image *kept)
+{
 	struct sl_model_options options;
 
 	memset(f, 0, sizeof(*f));
@@ -81,7 +88,6 @@ void fixture_open(struct fixture *f, const char *text, const struct sl_image *ke
 	fixture_options(f, &options);
 	assert_int_equal(sl_model_create(&options, conf, kept, &f->result, &f->model, &f->err), 0);
 	assert_int_equal(sl_model_flush(f->model, &f->err), 0);
-	sl_conf_destroy(conf);
 }
 
 void fixture_close(struct fixture *f)

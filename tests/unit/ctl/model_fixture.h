@@ -27,6 +27,7 @@ struct sl_conf *fixture_conf(const char *text);
 /* Of a model with the fixture's publication and counters. */
 void fixture_options(struct fixture *f, struct sl_model_options *options);
 void fixture_open(struct fixture *f, const char *text, const struct sl_image *kept);
+void fixture_open_conf(struct fixture *f, const struct sl_conf *conf, const struct sl_image *kept);
 void fixture_close(struct fixture *f);
 /* Makes the change and publishes. */
 int fixture_change(struct fixture *f, const struct sl_change *change, bool dry_run);
