@@ -16,6 +16,7 @@
 
 #define PAIRS_MAX     24
 #define PAIR_TEXT_MAX 4200
+#define DECIMAL_LEAST 1e-15
 #define DECIMAL_SIZE  64 /* of more digits only the first count: they are too many */
 
 /* ---- shared -------------------------------------------------------------------------------------
@@ -109,9 +110,12 @@ int sl_rpc_fail_conf(struct sl_rpc_call *call, const struct sl_conf_errors *erro
 /* ---- values of a configuration ------------------------------------------------------------------
  */
 
-/* A number as digits and a point, as a configuration has it: JSON also writes 1e-05. */
+/* A number as digits and a point, as a configuration has it: JSON also writes 1e-05. What is too small
+ * for them does not become 0. */
 static const char *decimal_text(double number, char text[DECIMAL_SIZE])
 {
+	if (number > 0 && number < DECIMAL_LEAST)
+		number = DECIMAL_LEAST;
 	(void)snprintf(text, DECIMAL_SIZE, "%.15g", number);
 	if (strchr(text, 'e'))
 		(void)snprintf(text, DECIMAL_SIZE, "%.15f", number);

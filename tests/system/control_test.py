@@ -11,6 +11,7 @@ import pwd
 import signal
 import socket
 import stat
+import struct
 import subprocess
 import sys
 import time
@@ -91,6 +92,86 @@ def notification():
                                  b'"params":{"pool":"web","node":"a","weight":7}}\n')
         equal(answers, [], "answers")
         equal(talk.session.result("nodes", pool="web")["nodes"]["a"]["weight"], 7, "weight")
+
+
+def nasty_requests():
+    """Requests that no client sends by itself, and the codes that may answer each."""
+    head = b'{"jsonrpc":"2.0","id":1,"method":'
+    change = head + b'"node.set_weight","params":{"pool":"web","node":"a","weight":%s}}'
+    for number in (b"1e400", b"-1e400", b"99999999999999999999", b"NaN", b"0x10", b"1.", b"--1", b"1e99", b"-0.1",
+                   b"9223372036854775807", b"1e-300"):
+        yield change % number, (-32700, -32003)
+    for depth in (1000, 3000, 100000):
+        yield b"[" * depth, (-32700,)
+        yield head + b'"status","params":' + b'{"a":' * depth + b"1" + b"}" * depth + b"}", (-32700, -32602)
+        yield change % (b"[" * depth + b"]" * depth), (-32700, -32602)
+    for octets in (b"\xff", b"\xc3\x28", b"\xed\xa0\x80", b"\xf8\x88\x80\x80\x80", b"\xc0\xaf", b"\\ud800", b"\\u0000",
+                   b"\x00", b"\x1b[2J"):
+        yield head + b'"' + octets + b'"}', (-32700, -32601)
+        yield change.replace(b"web", octets) % b"1", (-32700, -32001)
+        yield head + b'"config.apply","params":{"text":"' + octets + b'"}}', (-32700, -32003)
+    yield head + b'"node.set_weight","params":{"pool":"web","node":"a","weight":1,"weight":2}}', (-32600,)
+    yield head + b'"node.set_weight","params":{"pool":"web","pool":"x","node":"a","weight":1}}', (-32600,)
+    for method in (b"", b"a" * 100000, b"status ", b"STATUS", b"node.", b"%s%n", b"../status"):
+        yield head + b'"' + method + b'"}', (-32601,)
+    yield head + b'"status"', (-32700,)
+    yield b'{"jsonrpc":"2.0","id":{},"method":"status"}', (-32600,)
+    yield b'{"jsonrpc":2.0,"id":1,"method":"status"}', (-32600,)
+    yield head + b'"history","params":{"limit":-1}}', (-32602,)
+    yield head + b'"table.get","params":{"pool":"web","from":9223372036854775807}}', (-32003,)
+    yield head + b'"node.drain","params":{"pool":"web","node":"a","deadline":1e300}}', (-32003,)
+    yield head + b'"node.drain","params":{"pool":"web","node":"a","deadline":"99999999999999999999s"}}', (-32003,)
+    yield head + b'"rollback","params":{"generation":9223372036854775807}}', (-32001,)
+    yield head + b'"explain","params":{"src":"1.2.3.4","dst":"1.2.3.4","sport":65536}}', (-32003,)
+
+
+@case("hostile requests are refused with a sentence and change nothing")
+def hostile_requests():
+    with Talk() as talk:
+        before = control.state(talk.session)
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(5)
+            client.connect(talk.path)
+            lines = client.makefile("rb")
+            for request, codes in nasty_requests():
+                client.sendall(request + b"\n")
+                answer = json.loads(lines.readline())
+                true(answer.get("error", {}).get("code") in codes, f"{request[:80]}: {answer}")
+                true(answer["error"]["message"], f"no sentence: {answer}")
+        equal(control.state(talk.session), before, "state")
+
+
+@case("200 clients that go in the middle of a line, of a change or of an answer cost nobody else a thing")
+def rude_clients():
+    change = (b'{"jsonrpc":"2.0","id":1,"method":"node.set_weight","params":'
+              b'{"pool":"web","node":"a","weight":%d}}\n')
+    with Talk() as talk:
+        clients = []
+        for number in range(200):
+            client = socket.socket(socket.AF_UNIX)
+            client.connect(talk.path)
+            clients.append(client)
+            if number % 4 == 0:
+                client.sendall((change % number)[:40])
+            elif number % 4 == 1:
+                client.sendall(change % (1 + number) * 20)
+            elif number % 4 == 2:
+                client.sendall(b'{"jsonrpc":"2.0","id":1,"method":"config.get"}\n' * 50)
+        start = time.monotonic()
+        equal(talk.session.result("node.set_weight", pool="web", node="b", weight=3)["moved_slots"].keys(),
+              {"web"}, "answer")
+        true(time.monotonic() - start < 5, "others wait")
+        for number, client in enumerate(clients):
+            if number % 3 == 0:  # goes by a reset: what was sent to it is not read
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.close()
+        end = time.monotonic() + 10
+        while talk.session.result("status")["generation"] < 1002 and time.monotonic() < end:
+            time.sleep(0.05)
+        got = control.state(talk.session)
+        equal(got["generation"], 1002, "what came whole is made: 50 clients with 20 changes, and one")
+        equal(len(talk.session.result("history")["history"]), 1002, "history")
+        equal({name for name in got["tables"]["web"]}, {"a", "b", "c"}, "table")
 
 
 @case("a line of 1 MiB is taken, one octet more is -32600 and closed")

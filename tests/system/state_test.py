@@ -12,6 +12,7 @@ import json
 import os
 import random
 import signal
+import socket
 import sys
 import time
 
@@ -85,6 +86,42 @@ def ends(how):
 @case("changes, tables, hands, deadlines and history survive kill -9")
 def killed():
     ends(Kept.kill)
+
+
+def weight_of(generation):
+    """What change number `generation` sets."""
+    return 1 + generation * 7919 % 199
+
+
+@case("killed with many changes on their way: the state is that of a change, and none that was answered is lost")
+def killed_under_way():
+    with daemon.Folder() as folder, Kept(folder) as kept:
+        kept.start().__exit__()
+        last = 1
+        for turn in range(6):
+            with socket.socket(socket.AF_UNIX) as client:
+                client.settimeout(20)
+                client.connect(kept.daemon.socket)
+                lines = client.makefile("rb")
+                client.sendall(b"".join(json.dumps(
+                    {"jsonrpc": "2.0", "id": last + n, "method": "node.set_weight",
+                     "params": {"pool": "web", "node": "a", "weight": weight_of(last + n)}}).encode() + b"\n"
+                    for n in range(1, 1500)))
+                answered = last
+                for _ in range(1 + 211 * turn):
+                    answered = json.loads(lines.readline())["result"]["generation"]
+                kept.kill()
+            session = kept.start()
+            got = session.result("status")["generation"]
+            true(answered <= got < last + 1500, f"generation {got} after {answered} was answered")
+            nodes = session.result("nodes", pool="web")["nodes"]
+            equal(nodes["a"]["weight"], weight_of(got), "weight")
+            wanted = nodes["a"]["weight"] / sum(node["weight"] for node in nodes.values()) * 4096
+            true(abs(nodes["a"]["home_slots"] - wanted) <= 1, f"slots: {nodes['a']}, wanted {wanted}")
+            equal(session.result("history")["history"][-1]["generation"], got, "history")
+            session.__exit__()
+            equal(kept.aside() and "its last record is cut short" not in kept.daemon.log(), [], "set aside")
+            last = got
 
 
 @case("changes, tables, hands, deadlines and history survive an end in good order")
