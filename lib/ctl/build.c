@@ -79,6 +79,7 @@ static void view_node(const struct sl_model *model, uint32_t place, uint32_t n, 
 		view->flags |= SL_NODE_SPLITS;
 	view->l3_size_max =
 		(uint16_t)(model->image->conf->ports[conf->port].mtu - view->encap.overhead);
+	sl_node_view_seal(view);
 }
 
 /* Chunks are copied only where a node differs. */

@@ -98,18 +98,17 @@ static inline void sl_txbuf_add(struct sl_txbuf *buf, struct rte_mbuf *packet, u
 		sl_txbuf_flush(buf);
 }
 
-/* The same for count packets of bytes octets together, in order. False: they do not all fit. */
-static inline bool sl_txbuf_add_all(struct sl_txbuf *buf, struct rte_mbuf *const *packets,
+/* The same for count packets of bytes octets together, in order, SL_TXBUF_SIZE at most. */
+static inline void sl_txbuf_add_all(struct sl_txbuf *buf, struct rte_mbuf *const *packets,
 				    uint32_t count, uint32_t bytes)
 {
-	if (buf->count + count > SL_TXBUF_SIZE)
-		return false;
+	if (sl_unlikely(buf->count + count > SL_TXBUF_SIZE))
+		sl_txbuf_flush(buf);
 	memcpy(&buf->held[buf->count], packets, count * sizeof(*packets));
 	buf->count += count;
 	buf->bytes += bytes;
 	if (buf->count == SL_TXBUF_SIZE)
 		sl_txbuf_flush(buf);
-	return true;
 }
 
 /* The hand-over rings that one receive core empties. */

@@ -215,8 +215,8 @@ static void to_nobody(struct sl_path_core *core, const struct sl_snapshot *snaps
 }
 
 /* A SYN of a service that limits the segment size. */
-__attribute__((noinline, cold)) void sl_path_clamp_mss(struct sl_path_core *core, uint32_t i,
-						       uint16_t mss)
+static __attribute__((noinline, cold)) void clamp_mss(struct sl_path_core *core, uint32_t i,
+						      uint16_t mss)
 {
 	struct rte_mbuf *packet = core->packets[i];
 	const struct sl_pkt *pkt = &core->burst.pkt[i];
@@ -225,6 +225,7 @@ __attribute__((noinline, cold)) void sl_path_clamp_mss(struct sl_path_core *core
 			   packet->data_len - pkt->l3_off, pkt, mss);
 }
 
+/* Workers' packets went before. */
 static inline bool to_node(struct sl_path_core *core, const struct sl_snapshot *snapshot,
 			   uint32_t port, const struct sl_node_view *view, uint32_t i)
 {
@@ -233,9 +234,6 @@ static inline bool to_node(struct sl_path_core *core, const struct sl_snapshot *
 	switch (view->kind) {
 	case SL_NODE_REMOTE:
 		return to_remote(core, snapshot, port, view, packet, i);
-	case SL_NODE_WORKER:
-		sl_path_hand(core, view->worker, packet, core->burst.node[i]);
-		return true;
 	case SL_NODE_OUTPUT:
 		return to_output(core, snapshot, port, view, packet, i);
 	default:
@@ -249,155 +247,78 @@ static inline void act(struct sl_path_core *core, const struct sl_snapshot *snap
 		       uint32_t i, struct sl_tally *tally)
 {
 	const struct sl_burst *burst = &core->burst;
-	uint32_t service = burst->service[i], size = burst->frame_size[i];
+	const struct sl_node_view *view;
 
 	if (sl_unlikely(burst->verdict[i] != SL_VERDICT_NODE)) {
 		to_nobody(core, snapshot, port, i);
 		return;
 	}
-	sl_tally_packet(core, service, size, tally);
-	if (sl_unlikely(burst->pkt[i].tcp_flags & SL_TCP_SYN) &&
-	    snapshot->services[service].mss_clamp)
-		sl_path_clamp_mss(core, i, snapshot->services[service].mss_clamp);
-	if (sl_likely(to_node(core, snapshot, port, core->views[i], i)))
-		sl_path_count_node(core, burst->node[i], size);
-}
-
-/* ---- bursts to remote nodes alone ------------------------------------------------------------ */
-
-/* Headers in front of a packet; its size then, or 0: it is not this simple. */
-static inline uint32_t encapsulate(const struct sl_node_view *view, struct rte_mbuf *packet,
-				   const struct sl_pkt *pkt, const uint64_t *hash, uint16_t id)
-{
-	uint32_t l3_off = packet->data_off + pkt->l3_off, headers = view->encap.size;
-	uint32_t size = pkt->l3_size + headers;
-
-	if (sl_unlikely(!sl_encap_is_plain(&view->encap)) ||
-	    sl_unlikely(pkt->l3_size > view->l3_size_max) || sl_unlikely(l3_off < headers) ||
-	    sl_unlikely(packet->nb_segs != 1) || sl_unlikely(pkt->tcp_flags & SL_TCP_SYN))
-		return 0;
-	packet->data_off = (uint16_t)(l3_off - headers);
-	packet->data_len = (uint16_t)size;
-	packet->pkt_len = size;
-	sl_encap_write_plain(&view->encap, (uint8_t *)packet->buf_addr + l3_off, pkt, hash, id);
-	return size;
-}
-
-/* Headers in front of all that are that simple; their octets, or 0: some are not. Not inline: the
- * registers are all its own. */
-static __attribute__((noinline)) uint32_t encapsulate_all(struct sl_path_core *core,
-							  uint32_t *sizes)
-{
-	const struct sl_burst *burst = &core->burst;
-	uint16_t step = (uint16_t)core->spec.core_count, id = core->outer_id;
-	uint32_t count = burst->count, sum = 0, odd = 0;
-
-	for (uint32_t i = 0; i < count; i++) {
-		uint32_t size = encapsulate(core->views[i], core->packets[i], &burst->pkt[i],
-					    &burst->hash[i], id);
-
-		id = (uint16_t)(id + step);
-		sizes[i] = size;
-		sum += size;
-		odd |= size == 0;
-	}
-	core->outer_id = id;
-	return odd ? 0 : sum;
-}
-
-/* Counts all packets with their services and nodes. */
-static void count_all(struct sl_path_core *core)
-{
-	const struct sl_burst *burst = &core->burst;
-	uint32_t count = burst->count;
-	struct sl_tally tally = {0};
-
-	for (uint32_t i = 0; i < count; i++) {
-		sl_tally_packet(core, burst->service[i], burst->frame_size[i], &tally);
+	sl_tally_packet(core, burst->service[i], burst->frame_size[i], tally);
+	view = sl_snapshot_node(snapshot, burst->node[i]);
+	if (sl_likely(to_node(core, snapshot, port, view, i)))
 		sl_path_count_node(core, burst->node[i], burst->frame_size[i]);
-	}
-	sl_tally_add(core, &tally);
-}
-
-/* Passes with few values at a time: headers; then sending, together when all leave by one port, and
- * counting. */
-static void act_remote(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t port,
-		       bool one_port)
-{
-	const struct sl_burst *burst = &core->burst;
-	uint32_t sizes[SL_BURST_MAX];
-	uint32_t bytes = encapsulate_all(core, sizes);
-	struct sl_txbuf *buf = out(core, core->views[0]->port, SL_TX_FORWARDED);
-	struct sl_tally tally = {0};
-
-	if (sl_likely(one_port && bytes > 0) &&
-	    sl_txbuf_add_all(buf, core->packets, burst->count, bytes)) {
-		count_all(core);
-		return;
-	}
-	for (uint32_t i = 0; i < burst->count; i++) {
-		if (sl_unlikely(sizes[i] == 0)) {
-			act(core, snapshot, port, i, &tally);
-			continue;
-		}
-		sl_txbuf_add(out(core, core->views[i]->port, SL_TX_FORWARDED), core->packets[i],
-			     sizes[i]);
-		sl_tally_packet(core, burst->service[i], burst->frame_size[i], &tally);
-		sl_path_count_node(core, burst->node[i], burst->frame_size[i]);
-	}
-	if (tally.packets > 0)
-		sl_tally_add(core, &tally);
 }
 
 /* ---- the stage ------------------------------------------------------------------------------- */
 
-/* What the nodes of a burst have in common. */
-enum views { VIEWS_MIXED, VIEWS_REMOTE, VIEWS_ONE_PORT };
-
-/* Views of all nodes from `first` on, their counters under way. Whether all are remote and
- * reachable, and leave by one port. */
-static enum views views_fetch(struct sl_path_core *core, const struct sl_snapshot *snapshot,
-			      uint32_t first)
+/* SYNs of services that limit the segment size. */
+static void clamp_all(struct sl_path_core *core, const struct sl_snapshot *snapshot)
 {
 	const struct sl_burst *burst = &core->burst;
-	const struct sl_node_stats *nodes = core->stats->nodes;
-	uint32_t count = burst->count, other = first, all = 0, any = 0;
+	uint64_t bits = burst->plain ? burst->special : UINT64_MAX;
 
-	for (uint32_t i = first; i < count; i++) {
-		const struct sl_node_view *view;
+	for (; bits; bits &= bits - 1) {
+		uint32_t i = (uint32_t)__builtin_ctzll(bits);
 
-		if (sl_unlikely(burst->verdict[i] != SL_VERDICT_NODE)) {
-			other = 1;
-			continue;
-		}
-		view = sl_snapshot_node(snapshot, burst->node[i]);
-		core->views[i] = view;
-		rte_prefetch0((const uint8_t *)view + SL_CACHE_LINE);
-		rte_prefetch0(&nodes[burst->node[i]]);
-		other |= (view->kind ^ SL_NODE_REMOTE) | (view->flags & SL_NODE_NO_NEIGHBOR);
-		all |= view->port;
-		any |= ~(uint32_t)view->port;
+		if (i >= burst->count)
+			break;
+		if (burst->verdict[i] == SL_VERDICT_NODE &&
+		    (burst->pkt[i].tcp_flags & SL_TCP_SYN) &&
+		    snapshot->services[burst->service[i]].mss_clamp)
+			clamp_mss(core, i, snapshot->services[burst->service[i]].mss_clamp);
 	}
-	if (other)
-		return VIEWS_MIXED;
-	return (all & any & 0xff) ? VIEWS_REMOTE : VIEWS_ONE_PORT;
+}
+
+/* Counts packets of a run with their services. */
+static void tally_run(struct sl_path_core *core, uint32_t from, uint32_t count,
+		      struct sl_tally *tally)
+{
+	const struct sl_burst *burst = &core->burst;
+
+	if (sl_likely(count == burst->count && burst->one_service)) {
+		*tally = (struct sl_tally){burst->service[0], count, burst->bytes};
+		return;
+	}
+	for (uint32_t i = from; i < from + count; i++)
+		sl_tally_packet(core, burst->service[i], burst->frame_size[i], tally);
+}
+
+/* As many packets from `from` on as one way suits; 0: none, this one is of a kind of its own. */
+static inline uint32_t act_run(struct sl_path_core *core, const struct sl_snapshot *snapshot,
+			       uint32_t from)
+{
+	uint32_t count = core->core.is_wide ? sl_path_encapsulate_wide(core, snapshot, from)
+					    : sl_path_encapsulate(core, snapshot, from);
+
+	return count > 0 ? count : sl_path_hand_run(core, snapshot, from);
 }
 
 void sl_path_act(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t port)
 {
-	uint32_t first = sl_path_hand_all(core, snapshot);
+	const struct sl_burst *burst = &core->burst;
 	struct sl_tally tally = {0};
-	enum views views;
 
-	if (first == core->burst.count)
-		return;
-	views = views_fetch(core, snapshot, first);
-	if (sl_likely(views != VIEWS_MIXED)) {
-		act_remote(core, snapshot, port, views == VIEWS_ONE_PORT);
-		return;
+	if (sl_unlikely(!burst->plain || burst->special))
+		clamp_all(core, snapshot);
+	for (uint32_t i = 0; i < burst->count;) {
+		uint32_t count = act_run(core, snapshot, i);
+
+		if (sl_likely(count > 0))
+			tally_run(core, i, count, &tally);
+		else
+			act(core, snapshot, port, i, &tally);
+		i += SL_MAX(count, 1);
 	}
-	for (uint32_t i = first; i < core->burst.count; i++)
-		act(core, snapshot, port, i, &tally);
 	if (tally.packets > 0)
 		sl_tally_add(core, &tally);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include <rte_cpuflags.h>
 #include <rte_cycles.h>
 
 #include "base/clock.h"
@@ -103,6 +104,19 @@ static bool only_captures(const struct sl_path_core *core)
 	return true;
 }
 
+/* Whether the CPU has what the wide variants are compiled for (wide_args in lib/meson.build). */
+static bool is_wide(void)
+{
+	static const enum rte_cpu_flag_t flags[] = {RTE_CPUFLAG_AVX2, RTE_CPUFLAG_BMI1,
+						    RTE_CPUFLAG_BMI2, RTE_CPUFLAG_MOVBE,
+						    RTE_CPUFLAG_FMA,  RTE_CPUFLAG_F16C};
+
+	for (uint32_t i = 0; i < SL_ARRAY_COUNT(flags); i++)
+		if (rte_cpu_get_flag_enabled(flags[i]) <= 0)
+			return false;
+	return true;
+}
+
 int sl_path_core_create(const struct sl_path_spec *spec, struct sl_path_core **core)
 {
 	struct sl_path_core *made;
@@ -117,6 +131,7 @@ int sl_path_core_create(const struct sl_path_spec *spec, struct sl_path_core **c
 	made->spec = *spec;
 	made->stats = spec->stats;
 	made->core.index = spec->core;
+	made->core.is_wide = is_wide();
 	made->outer_id = (uint16_t)spec->core;
 	made->core.stats = spec->stats;
 	rc = queues_find(made);

@@ -28,20 +28,14 @@ static inline void hand(struct sl_path_core *core, uint32_t worker, struct rte_m
 		hand_full(core, worker, packet, node);
 }
 
-void sl_path_hand(struct sl_path_core *core, uint32_t worker, struct rte_mbuf *packet,
-		  uint32_t node)
-{
-	hand(core, worker, packet, node);
-}
-
-uint32_t sl_path_hand_all(struct sl_path_core *core, const struct sl_snapshot *snapshot)
+uint32_t sl_path_hand_run(struct sl_path_core *core, const struct sl_snapshot *snapshot,
+			  uint32_t from)
 {
 	const struct sl_burst *burst = &core->burst;
 	uint32_t count = burst->count, i;
-	struct sl_tally tally = {0};
 
-	for (i = 0; i < count; i++) {
-		uint32_t service = burst->service[i], node = burst->node[i];
+	for (i = from; i < count; i++) {
+		uint32_t node = burst->node[i];
 		const struct sl_node_view *view;
 
 		if (sl_unlikely(burst->verdict[i] != SL_VERDICT_NODE))
@@ -49,14 +43,8 @@ uint32_t sl_path_hand_all(struct sl_path_core *core, const struct sl_snapshot *s
 		view = sl_snapshot_node(snapshot, node);
 		if (view->kind != SL_NODE_WORKER)
 			break;
-		if (sl_unlikely(burst->pkt[i].tcp_flags & SL_TCP_SYN) &&
-		    snapshot->services[service].mss_clamp)
-			sl_path_clamp_mss(core, i, snapshot->services[service].mss_clamp);
-		sl_tally_packet(core, service, burst->frame_size[i], &tally);
 		sl_path_count_node(core, node, burst->frame_size[i]);
 		hand(core, view->worker, core->packets[i], node);
 	}
-	if (tally.packets > 0)
-		sl_tally_add(core, &tally);
-	return i;
+	return i - from;
 }

@@ -8,9 +8,6 @@
 #include "path/stage.h"
 #include "pkt/parse.h"
 
-/* Headers are fetched this many packets ahead of parsing. */
-#define PREFETCH_AHEAD 4
-
 #define MAC_MASK 0xffffffffffffull
 
 /* What a parse status is before services are looked up. */
@@ -53,9 +50,7 @@ static bool gather(struct rte_mbuf *packet)
 	return true;
 }
 
-/* A packet that the inline parser leaves: everything that is rare. */
-static __attribute__((noinline)) void parse_odd(struct sl_path_core *core, uint32_t i,
-						uint32_t options)
+void sl_path_parse_odd(struct sl_path_core *core, uint32_t i, uint32_t options)
 {
 	struct rte_mbuf *packet = core->packets[i];
 	struct sl_burst *burst = &core->burst;
@@ -70,43 +65,8 @@ static __attribute__((noinline)) void parse_odd(struct sl_path_core *core, uint3
 	}
 	burst->verdict[i] = verdict_of[pkt->status];
 	burst->reason[i] = reason_of[pkt->status];
-	burst->plain = false;
+	burst->plain = burst->ipv4 = false;
 	core->burst_flags |= pkt->flags;
-}
-
-/* Returns the octets of all frames. */
-static inline __attribute__((always_inline)) uint64_t parse(struct sl_path_core *core,
-							    uint32_t count, const bool checksum)
-{
-	struct sl_burst *burst = &core->burst;
-	uint64_t bytes = 0;
-
-	_Static_assert(SL_VERDICT_NODE == 0, "verdicts are cleared");
-	memset(burst->verdict, 0, sizeof(burst->verdict));
-	memset(burst->reason, 0, sizeof(burst->reason));
-	burst->count = count;
-	burst->plain = true;
-	core->burst_flags = 0;
-	for (uint32_t i = 0; i < SL_MIN(count, PREFETCH_AHEAD); i++)
-		rte_prefetch0(rte_pktmbuf_mtod(core->packets[i], const void *));
-	for (uint32_t i = 0; i < count; i++) {
-		struct rte_mbuf *packet = core->packets[i];
-		uint32_t options = SL_PARSE_CHECK_SUM, size = packet->pkt_len;
-
-		if (i + PREFETCH_AHEAD < count)
-			rte_prefetch0(
-				rte_pktmbuf_mtod(core->packets[i + PREFETCH_AHEAD], const void *));
-		if (checksum &&
-		    (packet->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD)
-			options = 0;
-		burst->frame_size[i] = size;
-		bytes += size;
-		if (sl_unlikely(packet->data_len != size) ||
-		    sl_unlikely(!sl_parse_plain(rte_pktmbuf_mtod(packet, const uint8_t *), size,
-						size, options, &burst->pkt[i])))
-			parse_odd(core, i, options);
-	}
-	return bytes;
 }
 
 /* Virtual devices give every frame, also with promiscuous off. */
@@ -123,7 +83,7 @@ static void filter(struct sl_path_core *core, const struct sl_path_queue *queue)
 			continue;
 		burst->verdict[i] = SL_VERDICT_DROP;
 		burst->reason[i] = SL_DROP_NO_SERVICE;
-		burst->plain = false;
+		burst->plain = burst->ipv4 = false;
 	}
 }
 
@@ -156,10 +116,11 @@ uint32_t sl_path_receive(struct sl_path_core *core, const struct sl_path_queue *
 		return 0;
 	sl_stats_add(&core->stats->received, count);
 	port->rx_packets += count;
-	if (queue->checksum)
-		port->rx_bytes += parse(core, count, true);
+	if (core->core.is_wide)
+		sl_path_parse_wide(core, count, queue->checksum);
 	else
-		port->rx_bytes += parse(core, count, false);
+		sl_path_parse(core, count, queue->checksum);
+	port->rx_bytes += core->burst.bytes;
 	if (sl_unlikely(queue->filter))
 		filter(core, queue);
 	return count;

@@ -72,7 +72,6 @@ struct sl_path_core {
 	/* a burst */
 	struct sl_burst burst;
 	struct rte_mbuf *packets[SL_BURST_MAX];
-	const struct sl_node_view *views[SL_BURST_MAX];
 	uint16_t outer_id; /* of the next outer IPv4 header without DF; cores share out numbers */
 	uint16_t burst_flags; /* SL_PKT_ flags of all its packets */
 	/* what is held back */
@@ -116,6 +115,14 @@ static inline void sl_path_stir(struct sl_path_core *core)
  * there is something to decide). Returns the number of packets. */
 uint32_t sl_path_receive(struct sl_path_core *core, const struct sl_path_queue *queue);
 
+/* Parses the count packets of the burst; checksum: the device looks at IPv4 header checksums and says
+ * what it found. The wide one is the same with AVX2. */
+void sl_path_parse(struct sl_path_core *core, uint32_t count, bool checksum);
+void sl_path_parse_wide(struct sl_path_core *core, uint32_t count, bool checksum);
+
+/* A packet that the inline parser leaves: everything that is rare. */
+void sl_path_parse_odd(struct sl_path_core *core, uint32_t i, uint32_t options);
+
 /* Gives the burst's fragments the keys of their flows; early ones are kept back (verdict HELD).
  * After act, when hold.learned, release decides and acts on those whose first fragment came. expire
  * drops those that waited too long, or all. */
@@ -142,16 +149,19 @@ void sl_path_act(struct sl_path_core *core, const struct sl_snapshot *snapshot, 
 bool sl_path_split(struct sl_path_core *core, struct rte_mbuf *packet, uint32_t port, uint32_t mtu,
 		   uint64_t hash);
 
-/* A SYN of a service that limits the segment size. */
-void sl_path_clamp_mss(struct sl_path_core *core, uint32_t i, uint16_t mss);
+/* Encapsulates and sends packets of the burst from `from` on, as long as they are remote nodes' in
+ * tunnels over IPv4 through one port, and counts them with their nodes. Returns how many: 0 when
+ * the first one is not. The wide one is the same with AVX2. */
+uint32_t sl_path_encapsulate(struct sl_path_core *core, const struct sl_snapshot *snapshot,
+			     uint32_t from);
+uint32_t sl_path_encapsulate_wide(struct sl_path_core *core, const struct sl_snapshot *snapshot,
+				  uint32_t from);
 
-/* Hands a packet to its node's worker, by the ring's stage; a full ring is waited for, or the packet
- * dropped. */
-void sl_path_hand(struct sl_path_core *core, uint32_t worker, struct rte_mbuf *packet,
-		  uint32_t node);
-/* The same, counted, with the packets of the burst up to the first that goes elsewhere; returns how
- * many. */
-uint32_t sl_path_hand_all(struct sl_path_core *core, const struct sl_snapshot *snapshot);
+/* Hands packets of the burst from `from` on to their nodes' workers, by the rings' stages, as long as
+ * their nodes are workers', and counts them with their nodes; returns how many. A full ring is waited
+ * for, or the packet dropped. */
+uint32_t sl_path_hand_run(struct sl_path_core *core, const struct sl_snapshot *snapshot,
+			  uint32_t from);
 
 /* Stages and buffers: everything out. */
 void sl_path_flush(struct sl_path_core *core);

@@ -6,7 +6,6 @@
 #include <stdbool.h>
 
 #define VXLAN_HAS_VNI 0x08 /* the I flag */
-#define DF_OCTET      (SL_IP4_DF >> 8)
 
 /* A template being written; tunnels have no more than its octets. */
 struct writer {
@@ -88,13 +87,21 @@ static void set_inner(struct sl_encap *encap, uint32_t inner)
 	if (encap->type == SL_ENCAP_GUE)
 		tail[1] = inside;
 	encap->tail[inner] = sl_load32(tail);
-	encap->protocol[inner] = outer_protocol(encap->type, inside);
+	encap->last[inner] = SL_ENCAP_TTL << 24 | UINT16_MAX;
+	encap->last[inner] |= (uint32_t)outer_protocol(encap->type, inside) << 16;
 	if (encap->family == SL_FAMILY_IPV4) {
 		uint64_t sum = sl_csum_partial(encap->octets + SL_ETH_SIZE + SL_IP4_SRC, 8);
 
-		sum += SL_IP4_FIRST + SL_ENCAP_TTL + ((uint32_t)encap->protocol[inner] << 8);
-		encap->sum[inner] = sl_csum_fold(sum);
+		encap->ipv4.sum[inner] =
+			sl_csum_fold(sl_be16(sl_csum_fold(sum)) + (encap->last[inner] >> 16));
 	}
+}
+
+/* First eight octets: all but the identification and what is not don't-fragment. */
+static void set_ipv4(struct sl_encap *encap, enum sl_encap_df df)
+{
+	encap->ipv4.keep = UINT64_MAX << 32 | (df == SL_ENCAP_DF_COPY ? SL_IP4_DF : 0);
+	encap->ipv4.add = (uint64_t)encap->overhead << 32 | (df == SL_ENCAP_DF_SET ? SL_IP4_DF : 0);
 }
 
 static bool valid(const struct sl_encap_spec *spec)
@@ -123,8 +130,6 @@ int sl_encap_build(const struct sl_encap_spec *spec, struct sl_encap *encap)
 	memset(&built, 0, sizeof(built));
 	v6 = spec->type != SL_ENCAP_NONE && spec->src.family == SL_FAMILY_IPV6;
 	built.type = (uint8_t)spec->type;
-	built.df_copy = spec->outer_df == SL_ENCAP_DF_COPY ? DF_OCTET : 0;
-	built.df_set = spec->outer_df == SL_ENCAP_DF_SET ? DF_OCTET : 0;
 	put_eth(&writer, &spec->dst_mac, &spec->src_mac,
 		v6 ? SL_ETHERTYPE_IPV6 : SL_ETHERTYPE_IPV4);
 	if (spec->type != SL_ENCAP_NONE) {
@@ -132,11 +137,14 @@ int sl_encap_build(const struct sl_encap_spec *spec, struct sl_encap *encap)
 		put_ip(&writer, spec);
 		put_tunnel(&writer, spec);
 		built.size = (uint8_t)writer.size;
-		set_inner(&built, 0);
 		set_inner(&built, 1);
+		set_inner(&built, 0);
+		sl_store32(built.octets + built.size - 4, built.tail[0]);
 	}
 	built.size = (uint8_t)writer.size;
 	built.overhead = (uint8_t)(writer.size - SL_ETH_SIZE);
+	if (built.family == SL_FAMILY_IPV4)
+		set_ipv4(&built, spec->outer_df);
 	*encap = built;
 	return 0;
 }

@@ -26,6 +26,7 @@
 
 #include "base/addr.h"
 #include "base/bytes.h"
+#include "base/wide.h"
 #include "pkt/csum.h"
 #include "pkt/hdr.h"
 #include "pkt/parse.h"
@@ -45,14 +46,15 @@ enum sl_encap_df {
 	SL_ENCAP_DF_CLEAR = 2,
 };
 
-#define SL_ENCAP_TEMPLATE_SIZE 84 /* Ethernet, IPv6, UDP, VXLAN, Ethernet */
-#define SL_GUE_PORT	       6080
-#define SL_VXLAN_PORT	       4789
-#define SL_VNI_MAX	       0xffffff
-#define SL_ENCAP_TTL	       64
-#define SL_GRE_SIZE	       4
-#define SL_GUE_SIZE	       4
-#define SL_VXLAN_SIZE	       8
+#define SL_ENCAP_TEMPLATE_SIZE	84 /* Ethernet, IPv6, UDP, VXLAN, Ethernet */
+#define SL_ENCAP_TEMPLATE4_SIZE 64 /* Ethernet, IPv4, UDP, VXLAN, Ethernet */
+#define SL_GUE_PORT		6080
+#define SL_VXLAN_PORT		4789
+#define SL_VNI_MAX		0xffffff
+#define SL_ENCAP_TTL		64
+#define SL_GRE_SIZE		4
+#define SL_GUE_SIZE		4
+#define SL_VXLAN_SIZE		8
 
 struct sl_encap_spec {
 	enum sl_encap_type type;
@@ -64,17 +66,28 @@ struct sl_encap_spec {
 	struct sl_mac inner_src_mac, inner_dst_mac; /* VXLAN */
 };
 
+/* A word that is aligned to half of its size. */
+typedef uint64_t sl_encap_word __attribute__((aligned(4)));
+
+/* What an outer IPv4 header is made of beside its addresses; see sl_encap_write4(). */
+struct sl_encap4 {
+	uint8_t octets[SL_ENCAP_TEMPLATE4_SIZE]; /* the template */
+	uint16_t sum[2];			 /* of all that no packet changes */
+	sl_encap_word keep; /* what stays of the inner header's first eight octets */
+	sl_encap_word add;  /* what is added to them then: overhead, don't fragment */
+};
+
 struct sl_encap {
-	uint8_t type;	     /* enum sl_encap_type */
-	uint8_t size;	     /* octets of template in use; 14 for NONE */
-	uint8_t family;	     /* outer enum sl_family, 0 for NONE */
-	uint8_t overhead;    /* octets the outer IP packet is larger than the inner one */
-	uint8_t protocol[2]; /* of the outer IP header */
-	uint8_t df_copy;     /* the octet of DF: kept of the inner packet's ... */
-	uint8_t df_set;	     /* ... and set in any case */
-	uint16_t sum[2];     /* of all of the outer IPv4 header that no packet changes */
-	uint32_t tail[2];    /* the last four octets before the inner IP header */
-	uint8_t octets[SL_ENCAP_TEMPLATE_SIZE];
+	uint8_t type;	  /* enum sl_encap_type */
+	uint8_t size;	  /* octets of template in use; 14 for NONE */
+	uint8_t family;	  /* outer enum sl_family, 0 for NONE */
+	uint8_t overhead; /* octets the outer IP packet is larger than the inner one */
+	uint32_t last[2]; /* TTL, protocol, 16 ones: octets 8..11 of an outer IPv4 header */
+	uint32_t tail[2]; /* the last four octets before the inner IP header */
+	union {
+		uint8_t octets[SL_ENCAP_TEMPLATE_SIZE]; /* as for an IPv4 packet inside */
+		struct sl_encap4 ipv4;			/* outer */
+	};
 };
 
 _Static_assert(sizeof(struct sl_encap) == 104, "fits a node's two cache lines");
@@ -108,6 +121,12 @@ static inline void sl_encap_copy(uint8_t *to, const uint8_t *octets, uint32_t si
 	memcpy(to + size - 32, octets + size - 32, 32);
 }
 
+/* Of the outer IP header. */
+static inline uint8_t sl_encap_protocol(const struct sl_encap *encap, uint32_t inner)
+{
+	return (uint8_t)(encap->last[inner] >> 16);
+}
+
 /* The first 8 octets of the outer IPv6 header as a word. */
 static inline uint64_t sl_encap_head6(const struct sl_encap *encap, const struct sl_pkt *pkt,
 				      uint32_t inner, uint64_t hash)
@@ -116,26 +135,34 @@ static inline uint64_t sl_encap_head6(const struct sl_encap *encap, const struct
 	uint16_t payload = (uint16_t)(pkt->l3_size + encap->overhead - SL_IP6_SIZE);
 
 	return sl_be32(first) | (uint64_t)sl_be16(payload) << 32 |
-	       (uint64_t)encap->protocol[inner] << 48 | (uint64_t)SL_ENCAP_TTL << 56;
+	       (uint64_t)sl_encap_protocol(encap, inner) << 48 | (uint64_t)SL_ENCAP_TTL << 56;
 }
 
-/* The outer IPv4 header but for its addresses. */
-static inline void sl_encap_write4(const struct sl_encap *encap, uint8_t *ip,
-				   const struct sl_pkt *pkt, uint32_t inner, uint16_t id)
+/* What the first eight octets of an IPv4 header without options around the packet would be, but for
+ * its identification, in host order; of an IPv4 packet without options they are its own. */
+static inline uint64_t sl_encap_first(const struct sl_pkt *pkt)
 {
-	uint32_t df = (pkt->flags >> 2 & encap->df_copy) | encap->df_set;
-	uint32_t second = df ? df << 16 : sl_be16(id);
-	uint32_t first = (uint32_t)pkt->tos << 8 |
-			 (uint32_t)sl_be16((uint16_t)(pkt->l3_size + encap->overhead)) << 16;
-	uint32_t sum = encap->sum[inner];
+	_Static_assert(SL_PKT_DF << 6 == SL_IP4_DF, "DF is shifted into its place");
+	return (uint64_t)(SL_IP4_FIRST << 24 | (uint32_t)pkt->tos << 16 | pkt->l3_size) << 32 |
+	       (pkt->flags & SL_PKT_DF) << 6;
+}
 
-	_Static_assert(SL_PKT_DF >> 2 == SL_IP4_DF >> 8, "DF is shifted into its octet");
-	sl_store64(ip, SL_IP4_FIRST | first | (uint64_t)second << 32);
-	sum += first >> 16;
-	sum += (first & 0xffff) + (second & 0xffff) + (second >> 16);
-	sum += sum << 16 | sum >> 16; /* both halves and their carry, in the upper one */
-	sl_store32(ip + SL_IP4_TTL,
-		   SL_ENCAP_TTL | (uint32_t)encap->protocol[inner] << 8 | (~sum & 0xffff0000));
+/* The outer IPv4 header but for its addresses. first: sl_encap_first(), or the octets of the inner
+ * header; id: in the upper half of the word. Sums are of words in host order; 2^32 counts as one in
+ * them, so halves of a word add up by themselves. */
+static inline void sl_encap_write4(const struct sl_encap *encap, uint8_t *ip, uint64_t first,
+				   uint32_t inner, uint32_t id)
+{
+	uint64_t sum;
+	uint32_t word;
+
+	first = (first & encap->ipv4.keep) + encap->ipv4.add;
+	first |= first & SL_IP4_DF ? 0 : id;
+	sum = first + encap->ipv4.sum[inner];
+	word = (uint32_t)((sum + (sum << 32 | sum >> 32)) >> 32); /* both halves and their carry */
+	word = (word + (word << 16 | word >> 16)) >> 16;	  /* and again */
+	sl_store64(ip, sl_be64(first));
+	sl_store32(ip + SL_IP4_TTL, sl_be32(word ^ encap->last[inner]));
 }
 
 static inline void sl_encap_forward(const struct sl_encap *encap, uint8_t *l3,
@@ -173,24 +200,25 @@ static inline bool sl_encap_is_plain(const struct sl_encap *encap)
 	return encap->family == SL_FAMILY_IPV4;
 }
 
-/* sl_encap_write() over IPv4; the hash is read only where it is needed. */
+/* sl_encap_write() over IPv4 around a packet whose sl_encap_first() is known; the hash is read only
+ * where it is needed. */
 static inline void sl_encap_write_plain(const struct sl_encap *encap, uint8_t *l3,
-					const struct sl_pkt *pkt, const uint64_t *hash, uint16_t id)
+					const struct sl_pkt *pkt, uint64_t first,
+					const uint64_t *hash, uint32_t id, const bool udp,
+					const bool v4)
 {
-	uint32_t inner = pkt->flags & SL_PKT_IPV6;
-	uint8_t *start = l3 - encap->size;
+	uint32_t inner = v4 ? 0 : pkt->flags & SL_PKT_IPV6;
+	uint64_t size = encap->size;
+	uint8_t *start = l3 - size;
 
 	_Static_assert(SL_PKT_IPV6 == 1, "the flag is an index");
-	_Static_assert(SL_ETH_SIZE + SL_IP4_SIZE + SL_UDP_SIZE + SL_VXLAN_SIZE + SL_ETH_SIZE <= 64,
-		       "four copies of 16 octets");
-	memcpy(start, encap->octets, 32);
-	if (encap->size > 48)
-		memcpy(start + 32, encap->octets + 32, 16);
-	memcpy(l3 - 16, encap->octets + encap->size - 16, 16);
-	sl_encap_write4(encap, start + SL_ETH_SIZE, pkt, inner, id);
-	if (encap->type >= SL_ENCAP_GUE)
+	sl_wide_copy32(start, encap->ipv4.octets);
+	sl_wide_copy32(l3 - 32, encap->ipv4.octets + size - 32);
+	sl_encap_write4(encap, start + SL_ETH_SIZE, first, inner, id);
+	if (udp)
 		sl_encap_write_udp(start + SL_ETH_SIZE + SL_IP4_SIZE, l3, pkt, *hash);
-	sl_store32(l3 - 4, encap->tail[inner]);
+	if (!v4)
+		sl_store32(l3 - 4, encap->tail[inner]);
 }
 
 /* Writes the outer headers in front of the IP packet that starts at l3: encap->size octets before
@@ -210,7 +238,8 @@ static inline void sl_encap_write(const struct sl_encap *encap, uint8_t *l3,
 		return;
 	}
 	if (sl_encap_is_plain(encap)) {
-		sl_encap_write_plain(encap, l3, pkt, &hash, id);
+		sl_encap_write_plain(encap, l3, pkt, sl_encap_first(pkt), &hash, (uint32_t)id << 16,
+				     encap->type >= SL_ENCAP_GUE, false);
 		return;
 	}
 	sl_encap_copy(start, encap->octets, encap->size);

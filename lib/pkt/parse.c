@@ -8,6 +8,7 @@
 #include "pkt/csum.h"
 #include "pkt/extension.h"
 #include "pkt/hdr.h"
+#include "pkt/parse_wide.h"
 #include "pkt/quote.h"
 
 /* From the two octets before the header on: a TCP sequence number turned into host order, TCP
@@ -34,6 +35,12 @@ const struct sl_parse_l4 sl_parse_l4_table[256] = {
 	[SL_PROTO_TCP + 1 ... SL_PROTO_UDP - 1] = REFUSED,
 	[SL_PROTO_UDP] = {NONE16, SL_UDP_SIZE, {0}},
 	[SL_PROTO_UDP + 1 ... 255] = REFUSED,
+};
+
+const struct sl_parse_lanes sl_parse_lanes __attribute__((aligned(32))) = {
+#define X(name, even, odd) .name = {even, odd, even, odd},
+	SL_PARSE_LANES(X)
+#undef X
 };
 
 /* What of the frame may be read. */

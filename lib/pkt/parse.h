@@ -112,6 +112,13 @@ void sl_parse_slow(const uint8_t *frame, uint32_t size, uint32_t frame_size, uin
 void sl_parse_ip(const uint8_t *frame, uint32_t size, uint32_t frame_size, uint32_t l3_off,
 		 uint32_t options, struct sl_pkt *pkt);
 
+/* What an IPv4 packet is sent to, in a word: port, protocol and family from octet 0 on, then the
+ * address; no two families' words are equal. */
+static inline uint64_t sl_pkt_target(const struct sl_pkt *pkt)
+{
+	return (pkt->word[1] & 0xffffffff00000000ull) | (uint32_t)(pkt->word[0] >> 16);
+}
+
 /* Identification of a fragment's datagram, network order, as it lies there. */
 static inline uint32_t sl_pkt_fragment_id(const uint8_t *frame, const struct sl_pkt *pkt)
 {
@@ -139,6 +146,7 @@ extern const struct sl_parse_l4 sl_parse_l4_table[256];
 /* Frame octets 12..19 as a word: EtherType, then the start of the IP header. */
 #define SL_PARSE_HEAD4_MASK  0xffffffull
 #define SL_PARSE_HEAD4_VALUE 0x450008ull /* 08 00 45 */
+#define SL_PARSE_FRAGMENT4_MASK 0xff3full /* octets 20, 21: more fragments, offset */
 #define SL_PARSE_HEAD6_MASK  0xf0ffffull
 #define SL_PARSE_HEAD6_VALUE 0x60dd86ull /* 86 dd 6. */
 
@@ -170,6 +178,9 @@ static inline uint32_t sl_parse_quic(const uint8_t *l4, uint8_t protocol, uint32
 		return 0;
 	return sl_quic_initial(sl_load64(l4 + SL_UDP_SIZE)) ? SL_PKT_QUIC_INITIAL : 0;
 }
+
+/* Word 7 of a plain IPv4 packet without flags: where its headers are. */
+#define SL_PARSE_PLACES4 (SL_ETH_SIZE << 16 | (uint64_t)(SL_ETH_SIZE + SL_IP4_SIZE) << 32)
 
 /* Flags and offsets: word 7. */
 static inline uint64_t sl_parse_places(const uint8_t *frame, uint32_t flags, uint32_t l4_off)
@@ -213,7 +224,7 @@ static inline bool sl_parse_plain4(const uint8_t *frame, uint32_t frame_size, ui
 	uint32_t need = sl_parse_need(l4, ip[SL_IP4_PROTOCOL]), flags;
 	__m128i key, words;
 
-	if ((bits & 0xff3f) != 0 || total > frame_size - SL_ETH_SIZE || need < kind->size_min ||
+	if ((bits & SL_PARSE_FRAGMENT4_MASK) != 0 || total > frame_size - SL_ETH_SIZE || need < kind->size_min ||
 	    need + SL_IP4_SIZE > total)
 		return false;
 	if ((options & SL_PARSE_CHECK_SUM) && !sl_parse_sum_right(ip))

@@ -47,12 +47,37 @@ struct sl_burst {
 	uint8_t verdict[SL_BURST_MAX];	   /* decide: enum sl_verdict */
 	uint8_t reason[SL_BURST_MAX];	   /* decide: enum sl_drop */
 	uint8_t why[SL_BURST_MAX];	   /* decide: enum sl_why */
+	uint64_t target[SL_BURST_MAX];	   /* receive: sl_pkt_target(); of plain packets alone */
+	uint64_t special; /* receive: bit i: plain packet i is sl_burst_is_special() */
+	uint32_t bytes;	  /* receive: of all frames */
 	uint32_t count;
 	bool plain; /* receive: every packet is one of sl_parse_plain() and its verdict is NODE */
+	bool ipv4;  /* receive: and of IPv4 */
+	bool given;	  /* decide: every packet has a node */
+	bool one_service; /* decide: all packets are service[0]'s */
 	/* the frames that pkt was parsed from, and the octets that are contiguous there: only while
 	 * the snapshot has tunnels */
 	const uint8_t *frame[SL_BURST_MAX];
 	uint32_t readable[SL_BURST_MAX];
 } __attribute__((aligned(SL_CACHE_LINE)));
+
+_Static_assert(SL_BURST_MAX <= 64, "a packet of a burst is a bit of a word");
+
+/* Asks for more than its slot: a beginning or a segment size to limit (TCP SYN, QUIC Initial), or a
+ * frame to a group, which services may not take. */
+static inline bool sl_burst_is_special(const struct sl_pkt *pkt)
+{
+	return (pkt->tcp_flags & SL_TCP_SYN) || (pkt->flags & (SL_PKT_QUIC_INITIAL | SL_PKT_GROUP));
+}
+
+/* What receive notes of plain packet i once it is parsed. */
+static inline void sl_burst_note(struct sl_burst *burst, uint32_t i)
+{
+	const struct sl_pkt *pkt = &burst->pkt[i];
+
+	burst->target[i] = sl_pkt_target(pkt);
+	burst->special |= (uint64_t)sl_burst_is_special(pkt) << i;
+	burst->ipv4 &= !(pkt->flags & SL_PKT_IPV6);
+}
 
 #endif

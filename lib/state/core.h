@@ -10,6 +10,7 @@
 #ifndef SL_STATE_CORE_H
 #define SL_STATE_CORE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "state/stats.h"
@@ -17,6 +18,7 @@
 struct sl_core {
 	uint32_t index;		     /* of its flow tables and stamps */
 	struct sl_core_stats *stats; /* its own */
+	bool is_wide;		     /* the CPU has what the wide variants need (base/wide.h) */
 	uint32_t sweep_pool;	     /* whose flow table is swept next; starts at 0 */
 };
 

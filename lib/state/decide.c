@@ -29,6 +29,7 @@ static inline void give(const struct sl_pool_view *pool, struct sl_burst *burst,
 		return;
 	burst->verdict[i] = pool->no_node == SL_NO_NODE_PUNT ? SL_VERDICT_PUNT : SL_VERDICT_DROP;
 	burst->reason[i] = SL_DROP_NO_NODE;
+	burst->given = false;
 }
 
 /* Where the pool hashes inside tunnels the flow is the inner one from here on. */
@@ -163,6 +164,15 @@ take_left(const struct sl_snapshot *snapshot, struct sl_core *core, struct sl_bu
 	return left;
 }
 
+static bool is_given(const struct sl_burst *burst)
+{
+	uint32_t other = 0;
+
+	for (uint32_t i = 0; i < burst->count; i++)
+		other |= burst->verdict[i];
+	return other == SL_VERDICT_NODE;
+}
+
 static inline __attribute__((always_inline)) void decide(const struct sl_snapshot *snapshot,
 							 struct sl_core *core,
 							 struct sl_burst *burst, uint64_t now_ms,
@@ -176,15 +186,19 @@ static inline __attribute__((always_inline)) void decide(const struct sl_snapsho
 	uint32_t count;
 
 	/* It writes last uses, and no why. */
-	if (writes && sl_decide_plain(&plain, burst, list, &count)) {
+	if (writes && (core->is_wide ? sl_decide_plain_wide(&plain, burst, list, &count)
+				     : sl_decide_plain(&plain, burst, list, &count))) {
+		burst->given = true;
 		count = take_left(snapshot, core, burst, list, count, pkts, writes);
 	} else {
+		burst->one_service = false;
 		sl_service_lookup(snapshot->service_table, burst->pkt, burst->count,
 				  burst->service);
 		if (sl_unlikely(snapshot->tunnels))
 			look_inside(snapshot, burst);
 		count = hash_all(snapshot, burst, steps);
 		count = give_settled(steps, count, core, burst, pkts, writes);
+		burst->given = is_given(burst);
 	}
 	if (sl_likely(!count))
 		return;

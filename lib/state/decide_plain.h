@@ -2,9 +2,9 @@
 
 /* The decision on a burst of plain packets, in half the instructions.
  *
- * Why:     nearly every burst has TCP and UDP packets over IPv4 alone, to whole addresses and single
- *          ports of pools that hash simply.
- * Shape:   two passes: service, hash, slot under way, and the flow's bucket where the pool tracks
+ * Why:     nearly every burst has TCP and UDP packets alone, to whole addresses and single ports of
+ *          pools that hash simply; often all to one service.
+ * Shape:   two passes: service, hash, the slot's word, and the flow's bucket where the pool tracks
  *          every flow; then the slot's node or the known flow's (known.h). What a service and its
  *          pool have to say is kept from packet to packet as long as the service stays the same.
  * Threads: the core that owns the burst.
@@ -35,5 +35,9 @@ struct sl_plain {
  * else but the burst. */
 bool sl_decide_plain(const struct sl_plain *plain, struct sl_burst *burst, uint8_t *list,
 		     uint32_t *left);
+
+/* The same for CPUs with AVX2. */
+bool sl_decide_plain_wide(const struct sl_plain *plain, struct sl_burst *burst, uint8_t *list,
+			  uint32_t *left);
 
 #endif

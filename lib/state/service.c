@@ -10,24 +10,6 @@
 /* ---- the common packet: one probe ---------------------------------------------------------------
  */
 
-static bool probe6(const struct sl_service_table *table, uint64_t addr0, uint64_t addr1,
-		   uint64_t misc, uint32_t *value)
-{
-	uint32_t mask = (2u << table->bits6) - 1;
-
-	for (uint32_t e = 2 * sl_service_hash6(addr0, addr1, misc, table->bits6);;
-	     e = (e + 1) & mask) {
-		const struct sl_service_entry6 *entry = &table->entry6[e];
-
-		if (entry->misc == misc && entry->addr[0] == addr0 && entry->addr[1] == addr1) {
-			*value = entry->value;
-			return true;
-		}
-		if (entry->misc == 0)
-			return false;
-	}
-}
-
 /* Whether the exact tables speak for the packet. */
 static inline bool is_plain(const struct sl_service_table *table, const struct sl_pkt *pkt)
 {
@@ -54,7 +36,7 @@ static inline bool find_exact(const struct sl_service_table *table, const struct
 {
 	if (key->family == SL_FAMILY_IPV4)
 		return sl_service_probe4(table, sl_service_exact4(key->dst4, misc), value);
-	return probe6(table, key->word[3], key->word[4], misc, value);
+	return sl_service_probe6(table, key->word[3], key->word[4], misc, value);
 }
 
 /* ---- the second way -----------------------------------------------------------------------------

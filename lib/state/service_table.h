@@ -144,4 +144,23 @@ static inline bool sl_service_probe4(const struct sl_service_table *table, uint6
 	}
 }
 
+/* The same for IPv6: addr0 and addr1 are the address, misc is sl_service_misc()'s. */
+static inline bool sl_service_probe6(const struct sl_service_table *table, uint64_t addr0,
+				     uint64_t addr1, uint64_t misc, uint32_t *value)
+{
+	uint32_t mask = (2u << table->bits6) - 1;
+
+	for (uint32_t e = 2 * sl_service_hash6(addr0, addr1, misc, table->bits6);;
+	     e = (e + 1) & mask) {
+		const struct sl_service_entry6 *entry = &table->entry6[e];
+
+		if (entry->misc == misc && entry->addr[0] == addr0 && entry->addr[1] == addr1) {
+			*value = entry->value;
+			return true;
+		}
+		if (entry->misc == 0)
+			return false;
+	}
+}
+
 #endif

@@ -60,8 +60,10 @@ enum sl_node_state {
 /* sl_node_view.flags */
 #define SL_NODE_KEEPS	    0x01 /* its live flows stay with it: up, draining, drained, leaving */
 #define SL_NODE_TAKES	    0x02 /* takes new flows: up */
-#define SL_NODE_SPLITS	    0x08 /* remote: what is too big without DF is sent in fragments */
 #define SL_NODE_NO_NEIGHBOR 0x04 /* remote whose next hop's MAC address is not known */
+#define SL_NODE_SPLITS	    0x08 /* remote: what is too big without DF is sent in fragments */
+#define SL_NODE_PLAIN	    0x10 /* remote, reachable, in a tunnel over IPv4: sl_node_view_seal() */
+#define SL_NODE_UDP	    0x20 /* and UDP */
 
 /* Two cache lines: all that the packet path needs to hand a packet to the node. */
 struct sl_node_view {
@@ -78,6 +80,17 @@ struct sl_node_view {
 };
 
 _Static_assert(sizeof(struct sl_node_view) == 2 * SL_CACHE_LINE, "two cache lines a node");
+
+/* Sets the flags that follow from kind, neighbour and encapsulation: the last step of making a view.
+ */
+static inline void sl_node_view_seal(struct sl_node_view *view)
+{
+	view->flags &= (uint8_t) ~(SL_NODE_PLAIN | SL_NODE_UDP);
+	if (view->kind != SL_NODE_REMOTE || (view->flags & SL_NODE_NO_NEIGHBOR) ||
+	    !sl_encap_is_plain(&view->encap))
+		return;
+	view->flags |= SL_NODE_PLAIN | (view->encap.type >= SL_ENCAP_GUE ? SL_NODE_UDP : 0);
+}
 
 struct sl_node_chunk {
 	struct sl_node_view node[SL_NODE_CHUNK_COUNT];

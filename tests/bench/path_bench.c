@@ -193,6 +193,7 @@ static struct sl_snapshot *snapshot_make(const struct options *options)
 		nodes[i].l3_size_max = 1400;
 		if (sl_encap_build(&spec, &nodes[i].encap) != 0)
 			exit(1);
+		sl_node_view_seal(&nodes[i]);
 	}
 	snapshot = scene_snapshot(nodes, options->nodes, options->services, 1);
 	free(nodes);

@@ -119,7 +119,8 @@ static void fill(const struct kind *kind)
 	static uint32_t fresh;
 
 	burst.count = BURST;
-	burst.plain = true;
+	burst.plain = burst.ipv4 = true;
+	burst.special = 0;
 	for (uint32_t i = 0; i < BURST; i++) {
 		struct sl_pkt *pkt = &burst.pkt[i];
 		uint32_t flow = kind->flows ? sl_prng_below(&prng, kind->flows) : fresh++;
@@ -134,6 +135,7 @@ static void fill(const struct kind *kind)
 		pkt->key.sport_be = (uint16_t)(flow >> 16);
 		pkt->tcp_flags = kind->tcp_flags;
 		pkt->protocol = PROTOCOL_TCP;
+		sl_burst_note(&burst, i);
 	}
 }
 

@@ -31,6 +31,12 @@
 #define TWO	HEAD TO("web") "pools:\n" POOL("web", "", AB)
 #define UNTRACK HEAD TO("web") "pools:\n" POOL("web", "tracking: none,", AB)
 
+/* Of those that say whom it keeps and takes. */
+static int life_flags(const struct sl_snapshot *snapshot, uint32_t index)
+{
+	return sl_snapshot_node_flags(snapshot, index) & (SL_NODE_KEEPS | SL_NODE_TAKES);
+}
+
 static const struct sl_pool_view *view(const struct fixture *f, uint32_t pool)
 {
 	return &sl_model_snapshot(f->model)->pools[pool];
@@ -143,9 +149,9 @@ static void test_at_the_deadline_the_rest_is_cut(void **state)
 	a = fixture_index(&f, "web", "a");
 	assert_int_equal(fixture_change(&f, &change, false), 0);
 	pass(&f, 59999);
-	assert_int_equal(sl_snapshot_node_flags(sl_model_snapshot(f.model), a), SL_NODE_KEEPS);
+	assert_int_equal(life_flags(sl_model_snapshot(f.model), a), SL_NODE_KEEPS);
 	pass(&f, 1);
-	assert_int_equal(sl_snapshot_node_flags(sl_model_snapshot(f.model), a), 0);
+	assert_int_equal(life_flags(sl_model_snapshot(f.model), a), 0);
 	for (uint32_t i = 0; i < view(&f, 0)->slots->open_count; i++)
 		assert_true(view(&f, 0)->open[i].open_until_ms <= fixture_now_ms);
 	fixture_close(&f);
@@ -191,7 +197,7 @@ static void test_a_live_flow_keeps_a_removed_node(void **state)
 	pass(&f, IDLE_MS);
 	for (uint32_t i = 0; i < 6; i++)
 		pass(&f, 1000);
-	assert_int_equal(sl_snapshot_node_flags(sl_model_snapshot(f.model), b), SL_NODE_KEEPS);
+	assert_int_equal(life_flags(sl_model_snapshot(f.model), b), SL_NODE_KEEPS);
 	view(&f, 0)->memory->flow_tables[0]->node_flows[b] = 0;
 	for (uint32_t i = 0; i < 6; i++)
 		pass(&f, 1000);
@@ -213,8 +219,8 @@ static void test_a_service_at_another_pool_opens_and_the_old_pool_stays(void **s
 	assert_int_equal(service->prior_pool, 0);
 	assert_int_equal(sl_model_image(f.model)->pool_count, 2);
 	assert_non_null(view(&f, 0)->words);
-	assert_int_equal(sl_snapshot_node_flags(sl_model_snapshot(f.model),
-						sl_model_image(f.model)->pools[1]->nodes[0].index),
+	assert_int_equal(life_flags(sl_model_snapshot(f.model),
+				    sl_model_image(f.model)->pools[1]->nodes[0].index),
 			 SL_NODE_KEEPS);
 	pass(&f, IDLE_MS);
 	for (uint32_t i = 0; i < 8; i++)
@@ -307,7 +313,7 @@ static void test_schedulers_that_choose_get_a_view_of_who_takes(void **state)
 	sl_pick_state_init(&pick, 1);
 	for (uint32_t i = 0; i < 10; i++)
 		assert_int_equal(sl_pick_next(view(&f, 0)->pick, &pick, NULL), b);
-	assert_int_equal(sl_snapshot_node_flags(sl_model_snapshot(f.model), a), SL_NODE_KEEPS);
+	assert_int_equal(life_flags(sl_model_snapshot(f.model), a), SL_NODE_KEEPS);
 	fixture_close(&f);
 }
 

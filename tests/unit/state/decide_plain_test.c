@@ -117,7 +117,7 @@ static void burst_make(struct sl_prng *prng, struct sl_burst *burst)
 
 	memset(burst, 0, sizeof(*burst));
 	burst->count = 1 + sl_prng_below(prng, 64);
-	burst->plain = true;
+	burst->plain = burst->ipv4 = true;
 	for (uint32_t i = 0; i < burst->count; i++) {
 		struct packet packet;
 
@@ -125,6 +125,7 @@ static void burst_make(struct sl_prng *prng, struct sl_burst *burst)
 		assert_true(sl_parse_plain(packet.octets, packet.size, packet.size,
 					   SL_PARSE_CHECK_SUM, &burst->pkt[i]));
 		burst->frame_size[i] = packet.size;
+		sl_burst_note(burst, i);
 	}
 }
 
@@ -142,11 +143,11 @@ static void assert_same(const struct sl_burst *a, const struct sl_burst *b)
 	}
 }
 
-static void both_ways_give_every_packet_the_same_answer(void **state)
+static void assert_both_ways_agree(bool wide)
 {
 	static struct sl_burst plain, other, probe;
 	struct sl_prng prng = {seed};
-	struct sl_core cores[2] = {{0}};
+	struct sl_core cores[2] = {{.is_wide = wide}, {0}};
 	uint32_t taken = 0;
 
 	for (uint32_t c = 0; c < 2; c++)
@@ -162,8 +163,9 @@ static void both_ways_give_every_packet_the_same_answer(void **state)
 			burst_make(&prng, &plain);
 			other = plain;
 			probe = plain;
-			other.plain = false;
-			taken += sl_decide_plain(&by, &probe, list, &left);
+			other.plain = other.ipv4 = false;
+			taken += wide ? sl_decide_plain_wide(&by, &probe, list, &left)
+				      : sl_decide_plain(&by, &probe, list, &left);
 			sl_decide(snapshots[0], &cores[0], &plain, NOW_MS);
 			sl_decide(snapshots[1], &cores[1], &other, NOW_MS);
 			assert_same(&plain, &other);
@@ -180,10 +182,25 @@ static void both_ways_give_every_packet_the_same_answer(void **state)
 		sl_core_stats_destroy(cores[c].stats);
 }
 
+static void the_plain_way_gives_every_packet_the_same_answer(void **state)
+{
+	(void)state;
+	assert_both_ways_agree(false);
+}
+
+static void the_wide_way_gives_every_packet_the_same_answer(void **state)
+{
+	(void)state;
+	if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("bmi2"))
+		skip();
+	assert_both_ways_agree(true);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(both_ways_give_every_packet_the_same_answer),
+		cmocka_unit_test(the_plain_way_gives_every_packet_the_same_answer),
+		cmocka_unit_test(the_wide_way_gives_every_packet_the_same_answer),
 	};
 
 	if (argc > 1)
