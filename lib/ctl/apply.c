@@ -255,14 +255,15 @@ static int make_pool(struct sl_edit *edit, struct pair *pair, const struct sl_im
 	return status;
 }
 
-/* A pool that is as it was stays shared. */
+/* A pool that is as it was stays shared, and is not built anew: whatever its configuration says (how
+ * flows are tracked, room for them, a node's MAC address) is in what is built. */
 static void share_equal(struct sl_edit *edit, const struct pair *pair, uint32_t place)
 {
 	struct sl_image_pool *pool = pair->pool;
 	int old = pair->old ? sl_image_find_pool(edit->before, pool->name) : -1;
 
-	if (old < 0 || edit->rebuild[place] || pool->home != pair->old->home ||
-	    pool->node_count != pair->old->node_count ||
+	if (old < 0 || edit->rebuild[place] || !sl_conf_pool_equal(pair->old_conf, pair->conf) ||
+	    pool->home != pair->old->home || pool->node_count != pair->old->node_count ||
 	    memcmp(pool->nodes, pair->old->nodes, pool->node_count * sizeof(*pool->nodes)) != 0)
 		return;
 	edit->image->pools[place] = edit->before->pools[old];

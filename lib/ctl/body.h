@@ -27,6 +27,7 @@ struct sl_body_node {
 	uint32_t serial; /* tells one idle time from the next */
 	uint64_t token;	 /* of queues_passed */
 	void *handler;
+	char *handler_name, *file; /* what it was made from; file may be NULL */
 	struct sl_node_stats base; /* what the counters said when the index was given out */
 	uint64_t share_base;	   /* packets when the pool's expected shares last changed */
 	uint64_t window[SL_LOAD_WINDOW_S]; /* packets, one sample a second */
@@ -43,7 +44,8 @@ struct sl_body_pool {
 	uint8_t tracking;	       /* enum sl_tracking of the present snapshot */
 	bool picks;		       /* its scheduler chooses for each flow */
 	uint64_t full_since_ms;	       /* full tracking took over then; 0: it was there first */
-	uint64_t sweep_mark;	       /* passes of its tables when the sweep's epoch began */
+	uint64_t tables_since_ms; /* tables from before are read since then; 0: there are none */
+	uint64_t sweep_mark;	  /* passes of its tables when the sweep's epoch began */
 };
 
 /* Something retired: first its snapshot is to be published, then every core to pass a burst. */
@@ -112,6 +114,9 @@ int sl_life_node_take(struct sl_edit *edit, uint32_t *index);
 int sl_life_pool_take(struct sl_edit *edit, uint32_t *index);
 int sl_life_service_take(struct sl_edit *edit, uint32_t *index);
 void sl_life_undo(struct sl_edit *edit);
+/* The handler of a worker node, unless it has one; and its end. */
+int sl_life_handler_open(struct sl_edit *edit, uint32_t index, const struct sl_conf_node *conf);
+void sl_life_handler_close(struct sl_model *model, uint32_t index);
 /* The handlers and tables that a new image needs: all or none. */
 int sl_life_begin(struct sl_edit *edit);
 /* What the image before had and the new one has not: retired. items come from sl_life_items(). */
@@ -125,6 +130,8 @@ int sl_life_idle(struct sl_model *model, uint32_t index);
 void sl_life_tick(struct sl_model *model);
 /* Entries that name a node, in all tables that may have them. */
 uint64_t sl_life_node_flows(const struct sl_model *model, uint32_t node);
+/* Whether any of their entries does, those of connections being opened included. */
+bool sl_life_node_is_named(const struct sl_model *model, uint32_t node);
 /* A node's counters since its index was given out, over all cores. */
 void sl_life_node_stats(const struct sl_model *model, uint32_t index, struct sl_node_stats *stats);
 void sl_life_service_stats(const struct sl_model *model, uint32_t index,
@@ -163,6 +170,9 @@ void sl_report_sample(struct sl_model *model);
 /* tell.c: listeners hear of the change and of nodes whose state it changed. */
 void sl_tell_change(const struct sl_edit *edit, struct sl_image *before);
 const struct sl_image_pool *sl_tell_pool(const struct sl_image *image, uint32_t index);
+
+/* carry_back.c: what a restart found leaving comes back as such. */
+int sl_carry_make(struct sl_edit *edit);
 
 /* settle.c: what time does to the model. */
 /* Slots, services and nodes whose time has come; true: a SETTLE change is due. */

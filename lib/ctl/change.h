@@ -22,6 +22,7 @@
 #include "base/limit.h"
 #include "ctl/conf.h"
 
+struct sl_carried;
 struct sl_image;
 
 /* id, verb as history and logs show it, an operator's: it raises the generation */
@@ -36,7 +37,8 @@ struct sl_image;
 	X(TABLE_SET, "table", 7, true)                                                             \
 	X(ROLLBACK, "rollback", 8, true)                                                           \
 	X(HEALTH, "health", 9, false)                                                              \
-	X(SETTLE, "settle", 10, false)
+	X(SETTLE, "settle", 10, false)                                                             \
+	X(RETURN, "return", 11, false)
 
 enum sl_change_kind {
 #define X(id, name, value, operators) SL_CHANGE_##id = (value),
@@ -67,6 +69,7 @@ struct sl_change {
 	bool force;			/* APPLY, ROLLBACK: a change of the hash is wanted */
 	const struct sl_change_table *table; /* TABLE_SET */
 	const struct sl_image *image;	     /* ROLLBACK: what to go back to */
+	struct sl_carried *carried;	     /* RETURN: from before a restart */
 	bool healthy;			     /* HEALTH */
 	const char *why; /* HEALTH, and for history: a few words; NULL: the verb */
 	bool if_generation_set;

@@ -303,6 +303,8 @@ int sl_edit_make(struct sl_edit *edit)
 		return sl_apply_make(edit, edit->change->image->conf, edit->change->image);
 	case SL_CHANGE_SETTLE:
 		return sl_settle_make(edit);
+	case SL_CHANGE_RETURN:
+		return sl_carry_make(edit);
 	default:
 		return for_nodes(edit);
 	}

@@ -119,19 +119,23 @@ int sl_life_service_take(struct sl_edit *edit, uint32_t *index)
 	return -ENOSPC;
 }
 
-static void handler_close(struct sl_model *model, uint32_t index)
+void sl_life_handler_close(struct sl_model *model, uint32_t index)
 {
 	if (model->nodes[index].handler)
 		model->options.hooks.handler_destroy(model->options.hooks.context,
 						     model->nodes[index].handler);
+	free(model->nodes[index].handler_name);
+	free(model->nodes[index].file);
 	model->nodes[index].handler = NULL;
+	model->nodes[index].handler_name = NULL;
+	model->nodes[index].file = NULL;
 }
 
 static void node_free(struct sl_model *model, uint32_t index)
 {
 	struct sl_body_node *node = &model->nodes[index];
 
-	handler_close(model, index);
+	sl_life_handler_close(model, index);
 	memset(node, 0, sizeof(*node));
 	if (index < model->node_hint)
 		model->node_hint = index;
@@ -182,21 +186,32 @@ static int pool_begin(struct sl_edit *edit, uint32_t place)
 	return 0;
 }
 
-static int handlers_begin(struct sl_edit *edit, uint32_t place)
+int sl_life_handler_open(struct sl_edit *edit, uint32_t index, const struct sl_conf_node *conf)
 {
 	const struct sl_model_hooks *hooks = &edit->model->options.hooks;
+	struct sl_body_node *node = &edit->model->nodes[index];
+	int status;
+
+	if (conf->kind != SL_NODE_WORKER || node->handler || !hooks->handler_create)
+		return 0;
+	free(node->handler_name);
+	free(node->file);
+	node->handler_name = conf->handler ? strdup(conf->handler) : NULL;
+	node->file = conf->file ? strdup(conf->file) : NULL;
+	if (!node->handler_name || !node->file != !conf->file)
+		return sl_err_set(edit->err, -ENOMEM, "no memory");
+	status = hooks->handler_create(hooks->context, index, conf, &node->handler, edit->err);
+	return status < 0 ? status : 0;
+}
+
+static int handlers_begin(struct sl_edit *edit, uint32_t place)
+{
 	const struct sl_image_pool *pool = edit->image->pools[place];
 	const struct sl_conf_pool *conf = sl_image_pool_conf(edit->image, place);
 
 	for (uint32_t n = 0; n < conf->node_count; n++) {
-		struct sl_body_node *node = &edit->model->nodes[pool->nodes[n].index];
-		int status;
+		int status = sl_life_handler_open(edit, pool->nodes[n].index, &conf->nodes[n]);
 
-		if (conf->nodes[n].kind != SL_NODE_WORKER || node->handler ||
-		    !hooks->handler_create)
-			continue;
-		status = hooks->handler_create(hooks->context, pool->nodes[n].index,
-					       &conf->nodes[n], &node->handler, edit->err);
 		if (status < 0) {
 			sl_err_prefix(edit->err, "pool %s: node %s", conf->name,
 				      conf->nodes[n].name);
@@ -341,6 +356,8 @@ void sl_life_end(struct sl_edit *edit, struct sl_life_item *items)
 		pool->memory = pool->fresh;
 		pool->fresh = NULL;
 		pool->sweep_mark = sl_pool_memory_passes(pool->memory);
+		pool->tables_since_ms =
+			pool->memory->table_count > pool->memory->core_count ? edit->now_ms : 0;
 	}
 	for (uint32_t s = 0; s < edit->image->service_count; s++) {
 		struct sl_body_service *service = &model->services[edit->image->service_index[s]];
@@ -376,7 +393,7 @@ static void released(void *object)
 
 	switch (item->kind) {
 	case SL_LIFE_NODE:
-		handler_close(model, item->index);
+		sl_life_handler_close(model, item->index);
 		item->epoch = model->sweep_epoch;
 		item->next = model->sweeping;
 		model->sweeping = item;
@@ -474,4 +491,13 @@ uint64_t sl_life_node_flows(const struct sl_model *model, uint32_t node)
 		if (model->pools[i].use != SL_USE_FREE && model->pools[i].memory)
 			flows += sl_pool_memory_node_flows(model->pools[i].memory, node);
 	return flows;
+}
+
+bool sl_life_node_is_named(const struct sl_model *model, uint32_t node)
+{
+	for (uint32_t i = 0; i < SL_POOLS_MAX; i++)
+		if (model->pools[i].use != SL_USE_FREE && model->pools[i].memory &&
+		    sl_pool_memory_names(model->pools[i].memory, node))
+			return true;
+	return false;
 }

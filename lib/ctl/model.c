@@ -320,9 +320,7 @@ int sl_model_create(const struct sl_model_options *options, const struct sl_conf
 static void free_runtime(struct sl_model *model)
 {
 	for (uint32_t i = 0; model->nodes && i < SL_NODE_INDEX_MAX; i++)
-		if (model->nodes[i].handler)
-			model->options.hooks.handler_destroy(model->options.hooks.context,
-							     model->nodes[i].handler);
+		sl_life_handler_close(model, i);
 	for (uint32_t i = 0; model->pools && i < SL_POOLS_MAX; i++) {
 		sl_image_pool_put(model->pools[i].built);
 		sl_pool_memory_put(model->pools[i].memory);

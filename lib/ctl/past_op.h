@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* The operations of a step, as octets; for past_write.c and past_read.c only.
+/* The operations of a step, as octets, and nodes in them; for past_write.c, past_read.c and what is
+ * carried beside.
  *
- * Threads: any; constants only.
+ * Threads: control.
  */
 
 #ifndef SL_CTL_PAST_OP_H
 #define SL_CTL_PAST_OP_H
+
+#include "ctl/conf.h"
+#include "ctl/pack.h"
 
 enum sl_past_op {
 	SL_PAST_END = 0,
@@ -19,5 +23,13 @@ enum sl_past_op {
 	SL_PAST_HOME = 7,   /* pool, names, count, name... */
 	SL_PAST_FORMER = 8, /* pool, names, count, name... */
 };
+
+/* The node's keys as add-node takes them: count, "key=value"... */
+void sl_past_write_node(struct sl_pack *pack, const struct sl_conf *conf,
+			const struct sl_conf_node *node);
+/* 0, -EINVAL (also where the configuration has no such port or worker), -ENOMEM; the node's strings
+ * are freed with sl_conf_node_fini(). */
+int sl_past_read_node(struct sl_unpack *unpack, const struct sl_conf *conf, const char *name,
+		      struct sl_conf_node *node);
 
 #endif

@@ -175,27 +175,35 @@ static int insert_node(struct sl_past *past, uint32_t p, struct sl_conf_node *no
 	return 0;
 }
 
+int sl_past_read_node(struct sl_unpack *unpack, const struct sl_conf *conf, const char *name,
+		      struct sl_conf_node *node)
+{
+	uint64_t count = sl_unpack_number(unpack);
+	const char *pairs[PAIRS_MAX];
+	struct sl_conf_errors errors;
+	int rc;
+
+	if (count > PAIRS_MAX)
+		unpack->failed = true;
+	for (uint64_t i = 0; i < count && !unpack->failed; i++)
+		pairs[i] = sl_unpack_text(unpack);
+	if (unpack->failed || count == 0)
+		return -EINVAL;
+	rc = sl_conf_node_parse(conf, name, pairs, (uint32_t)count, node, &errors);
+	sl_conf_errors_fini(&errors);
+	return rc;
+}
+
 static int read_add(struct reader *reader)
 {
-	const char *pairs[PAIRS_MAX], *name;
-	struct sl_conf_errors errors;
 	struct sl_conf_node node;
 	int p = read_pool(reader), rc;
-	uint64_t count;
-	bool back;
+	const char *name = sl_unpack_text(reader->unpack);
+	bool back = sl_unpack_number(reader->unpack);
 
-	name = sl_unpack_text(reader->unpack);
-	back = sl_unpack_number(reader->unpack);
-	count = sl_unpack_number(reader->unpack);
-	if (p < 0 || count > PAIRS_MAX)
+	if (p < 0)
 		return -EINVAL;
-	for (uint64_t i = 0; i < count; i++)
-		pairs[i] = sl_unpack_text(reader->unpack);
-	if (reader->unpack->failed)
-		return -EINVAL;
-	rc = sl_conf_node_parse(reader->past->image->conf, name, pairs, (uint32_t)count, &node,
-				&errors);
-	sl_conf_errors_fini(&errors);
+	rc = sl_past_read_node(reader->unpack, reader->past->image->conf, name, &node);
 	if (rc)
 		return rc;
 	rc = insert_node(reader->past, (uint32_t)p, &node, back);

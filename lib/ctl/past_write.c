@@ -72,9 +72,8 @@ static uint32_t write_remote(struct sl_pack *pack, const struct sl_conf *conf,
 	return count;
 }
 
-/* The node's keys as add-node takes them. */
-static void write_node(struct sl_pack *pack, const struct sl_conf *conf,
-		       const struct sl_conf_node *node)
+void sl_past_write_node(struct sl_pack *pack, const struct sl_conf *conf,
+			const struct sl_conf_node *node)
 {
 	char weight[SL_CONF_WEIGHT_TEXT_SIZE];
 	struct sl_pack keys = {0};
@@ -291,7 +290,7 @@ static void write_node_step(struct sl_pack *pack, const struct sl_change *change
 	if (change->kind != SL_CHANGE_ADD_NODE)
 		return;
 	sl_pack_number(pack, came_back(before->pools[p], pool->nodes[n].index));
-	write_node(pack, after->conf, &after->conf->pools[p].nodes[n]);
+	sl_past_write_node(pack, after->conf, &after->conf->pools[p].nodes[n]);
 }
 
 void sl_past_write_step(struct sl_pack *pack, const struct sl_change *change,

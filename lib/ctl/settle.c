@@ -83,6 +83,21 @@ static void fit_slots(struct sl_model *model, uint32_t index)
 	model->dirty = true;
 }
 
+/* Tables from before are left behind when what is in them is too old to count. */
+static void shed_tables(struct sl_model *model, struct sl_body_pool *pool)
+{
+	struct sl_pool_memory *memory;
+
+	if (!pool->tables_since_ms ||
+	    model->options.now_ms() < pool->tables_since_ms + pool->idle_ms + SL_SETTLE_MARGIN_MS ||
+	    sl_pool_memory_shed(pool->memory, &memory) < 0)
+		return;
+	sl_pool_memory_put(pool->memory);
+	pool->memory = memory;
+	pool->tables_since_ms = 0;
+	model->dirty = true;
+}
+
 static void settle_slots(struct sl_model *model)
 {
 	for (uint32_t i = 0; i < SL_POOLS_MAX; i++) {
@@ -100,6 +115,7 @@ static void settle_slots(struct sl_model *model)
 			model->dirty = true;
 		}
 		fit_slots(model, i);
+		shed_tables(model, pool);
 	}
 }
 
@@ -171,7 +187,7 @@ static enum verdict judge(struct sl_model *model, const struct sl_image_pool *po
 	uint8_t seen = model->seen[node->index];
 
 	if (node->leaving) {
-		bool quiet = (node->cut || sl_life_node_flows(model, node->index) == 0) &&
+		bool quiet = (node->cut || !sl_life_node_is_named(model, node->index)) &&
 			     (pool->leaving ? !needed : !(seen & SEEN_UNSETTLED));
 
 		return has_passed(model, node->index, quiet) ? IS_GONE : STAYS;

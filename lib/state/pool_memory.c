@@ -3,6 +3,7 @@
 #include "state/pool_memory.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/random.h>
 
 #include "base/mem.h"
@@ -117,6 +118,37 @@ static void share_tables(struct sl_pool_memory *memory, const struct sl_pool_mem
 			sl_flow_table_get(before->flow_tables[i]);
 }
 
+static bool is_later(uint64_t word, uint64_t than)
+{
+	return ((sl_flow_last(word) - sl_flow_last(than)) & SL_FLOW_TICK_MASK) <=
+	       SL_FLOW_TICK_MASK / 2;
+}
+
+/* What a table knows; entries of all ages, as only cores know what has expired. Of two of a flow the
+ * one used later counts. */
+static void copy_entries(struct sl_flow_table *to, const struct sl_flow_table *from)
+{
+	struct sl_flow_clock clock = {.now = 0};
+	uint32_t capacity = sl_flow_table_capacity(from);
+	struct sl_flow_entry entry;
+
+	memset(clock.life, 0xff, sizeof(clock.life));
+	for (uint32_t i = 0; i < capacity; i++) {
+		struct sl_flow_entry *room;
+
+		if (!sl_flow_table_at(from, i, &entry))
+			continue;
+		room = sl_flow_table_find(to, entry.tag);
+		if (room && !is_later(entry.word, room->word))
+			continue;
+		if (!room)
+			room = sl_flow_table_room(to, &clock, entry.tag);
+		if (room)
+			sl_flow_table_write(to, room, entry.tag, entry.word);
+	}
+	to->refused = to->evicted = 0; /* they are still read where they were */
+}
+
 static struct sl_pool_stamps *stamps_for(const struct sl_pool_memory *before, uint32_t slot_count)
 {
 	if (slot_count != before->slot_count)
@@ -141,8 +173,25 @@ int sl_pool_memory_derive(const struct sl_pool_memory *before, uint32_t slot_cou
 			free_all(made);
 			return rc;
 		}
+		for (uint32_t i = 0; i < before->table_count; i++)
+			copy_entries(made->flow_tables[i % made->core_count],
+				     before->flow_tables[i]);
 		share_tables(made, before, SL_MIN(before->table_count, before->core_count));
 	}
+	name_loads(made);
+	*memory = made;
+	return 0;
+}
+
+int sl_pool_memory_shed(const struct sl_pool_memory *before, struct sl_pool_memory **memory)
+{
+	struct sl_pool_memory *made =
+		create_bare(stamps_for(before, before->slot_count), before->flow_entries);
+
+	if (!made)
+		return -ENOMEM;
+	share_tables(made, before, SL_MIN(before->table_count, before->core_count));
+	memcpy(made->pick_states, before->pick_states, sizeof(made->pick_states));
 	name_loads(made);
 	*memory = made;
 	return 0;
@@ -183,6 +232,18 @@ void sl_pool_memory_count(const struct sl_pool_memory *memory, struct sl_flow_co
 		sum.evicted += __atomic_load_n(&table->evicted, __ATOMIC_RELAXED);
 	}
 	*counts = sum;
+}
+
+bool sl_pool_memory_names(const struct sl_pool_memory *memory, uint32_t node)
+{
+	for (uint32_t i = 0; i < memory->table_count; i++) {
+		const struct sl_flow_table *table = memory->flow_tables[i];
+
+		if (__atomic_load_n(&table->node_flows[node], __ATOMIC_RELAXED) ||
+		    __atomic_load_n(&table->node_load[node], __ATOMIC_RELAXED))
+			return true;
+	}
+	return false;
 }
 
 uint64_t sl_pool_memory_node_flows(const struct sl_pool_memory *memory, uint32_t node)

@@ -47,10 +47,13 @@ int sl_pool_memory_create(uint32_t core_count, uint32_t slot_count, uint32_t flo
 			  struct sl_pool_memory **memory);
 
 /* The memory of a pool whose flow_entries or, all its slots being settled, slot_count change: stamps
- * of as many slots are shared, others new; flow tables are shared, or new ones beside which those
- * before are still read, so that flows in them keep their nodes. */
+ * of as many slots are shared, others new; flow tables are shared, or new ones with what those before
+ * know. Beside new ones those before are still read: for what cores write there until they have the
+ * memory, and what has no room; an idle timeout later sl_pool_memory_shed() leaves them behind. */
 int sl_pool_memory_derive(const struct sl_pool_memory *before, uint32_t slot_count,
 			  uint32_t flow_entries, struct sl_pool_memory **memory);
+
+int sl_pool_memory_shed(const struct sl_pool_memory *before, struct sl_pool_memory **memory);
 
 /* A slot's stamp is number slot >> shift, in a table of slot_count slots. */
 static inline uint32_t sl_pool_memory_stamp_shift(const struct sl_pool_memory *memory,
@@ -76,5 +79,7 @@ struct sl_flow_counts {
 
 void sl_pool_memory_count(const struct sl_pool_memory *memory, struct sl_flow_counts *counts);
 uint64_t sl_pool_memory_node_flows(const struct sl_pool_memory *memory, uint32_t node);
+/* Whether any entry names the node, those of connections being opened and tables from before included. */
+bool sl_pool_memory_names(const struct sl_pool_memory *memory, uint32_t node);
 
 #endif
