@@ -12,8 +12,7 @@
  * stages:   (--stages) the parts of the journey one by one, with a clock between them, and the
  *           floor's two halves.
  *
- * Headers are written in a receive callback of the device, in both alike: addresses and ports of
- * flows drawn at random, checksums right. Floor and path take turns; the figures are medians over
+ * Frames come from source.h. Floor and path take turns; the figures are medians over
  * the turns with the least and most, one JSON object a line.
  */
 
@@ -29,8 +28,9 @@
 #include <rte_mbuf.h>
 
 #include "base/bytes.h"
+#include "bench/figure.h"
+#include "bench/source.h"
 #include "path/stage.h"
-#include "pkt/csum.h"
 #include "pkt/hdr.h"
 #include "state/decide.h"
 #include "state/pool_memory.h"
@@ -41,8 +41,6 @@
 #define BURST	     32
 #define TURNS_MAX    10001
 #define TURN_PACKETS 8192u /* short: a turn that is not preempted on a shared machine */
-#define FRAME_SIZE   64
-#define FRAME_SIZE6  96 /* IPv6 needs more for its headers alone */
 #define FLOW_ENTRIES 1048576
 #define RING_SIZE    2048
 
@@ -55,100 +53,6 @@ static const uint8_t ADDRESS6[4] = {0x20, 0x01, 0x0d, 0xb8}; /* 2001:db8::, the 
 
 static const char *const encap_names[] = {"none", "ipip", "gre", "gue", "vxlan"};
 static const char *const tracking_names[] = {"none", "transition", "full"};
-
-/* What the callback writes; `octets` is a frame whose addresses' sum does not depend on the flow. */
-static struct {
-	uint8_t octets[FRAME_SIZE6] __attribute__((aligned(SL_CACHE_LINE)));
-	uint64_t random;
-	uint32_t flows, src_off, port_off;
-	uint32_t next; /* while in_turn */
-	bool v6, in_turn;
-} template;
-
-static inline __attribute__((always_inline)) void write_frame(struct rte_mbuf *packet,
-							      uint32_t flow, const uint32_t size)
-{
-	uint8_t *frame = rte_pktmbuf_mtod(packet, uint8_t *);
-	uint32_t low = flow & 0xffff;
-
-	memcpy(frame, template.octets, size);
-	sl_store32(frame + template.src_off, low | (~low << 16));
-	sl_store16(frame + template.port_off, (uint16_t)(1024 + (flow >> 16)));
-}
-
-static inline __attribute__((always_inline)) uint16_t
-write_frames(struct rte_mbuf **packets, uint16_t count, const uint32_t size)
-{
-	uint64_t random = template.random;
-
-	for (uint32_t i = 0; i < count; i++) {
-		random = random * 6364136223846793005ull + 1442695040888963407ull;
-		write_frame(packets[i], (uint32_t)(((random >> 32) * template.flows) >> 32), size);
-	}
-	template.random = random;
-	return count;
-}
-
-/* Every flow in its turn. */
-static uint16_t write_in_turn(struct rte_mbuf **packets, uint16_t count)
-{
-	for (uint32_t i = 0; i < count; i++) {
-		write_frame(packets[i], template.next, template.v6 ? FRAME_SIZE6 : FRAME_SIZE);
-		template.next = (template.next + 1) % template.flows;
-	}
-	return count;
-}
-
-static uint16_t write_headers(uint16_t port, uint16_t queue, struct rte_mbuf **packets,
-			      uint16_t count, uint16_t room, void *context)
-{
-	(void)port;
-	(void)queue;
-	(void)room;
-	(void)context;
-	if (sl_unlikely(template.in_turn))
-		return write_in_turn(packets, count);
-	if (template.v6)
-		return write_frames(packets, count, FRAME_SIZE6);
-	return write_frames(packets, count, FRAME_SIZE);
-}
-
-static void template_make(const struct options *options)
-{
-	uint8_t *l3 = template.octets + SL_ETH_SIZE;
-	uint32_t l4_off = SL_ETH_SIZE + (options->v6 ? SL_IP6_SIZE : SL_IP4_SIZE);
-
-	memset(template.octets, 0, sizeof(template.octets));
-	template.v6 = options->v6;
-	template.octets[0] = 2;
-	template.octets[6] = 2;
-	if (options->v6) {
-		sl_store_be16(template.octets + SL_ETH_TYPE, SL_ETHERTYPE_IPV6);
-		l3[0] = 0x60;
-		l3[SL_IP6_NEXT] = SL_PROTO_UDP;
-		sl_store_be16(l3 + SL_IP6_PAYLOAD, FRAME_SIZE6 - SL_ETH_SIZE - SL_IP6_SIZE);
-		l3[SL_IP6_HOPS] = 64;
-		memcpy(l3 + SL_IP6_SRC, ADDRESS6, sizeof(ADDRESS6));
-		memcpy(l3 + SL_IP6_DST, ADDRESS6, sizeof(ADDRESS6));
-		template.src_off = SL_ETH_SIZE + SL_IP6_SRC + 12;
-	} else {
-		sl_store_be16(template.octets + SL_ETH_TYPE, SL_ETHERTYPE_IPV4);
-		l3[0] = 0x45;
-		sl_store_be16(l3 + SL_IP4_TOTAL, FRAME_SIZE - SL_ETH_SIZE);
-		l3[SL_IP4_TTL] = 64;
-		l3[SL_IP4_PROTOCOL] = SL_PROTO_UDP;
-		sl_store_be32(l3 + SL_IP4_SRC, 0x0000ffff);
-		sl_store_be32(l3 + SL_IP4_DST, 0x0a010000);
-		sl_store16(l3 + SL_IP4_SUM, sl_csum(l3, SL_IP4_SIZE));
-		template.src_off = SL_ETH_SIZE + SL_IP4_SRC;
-	}
-	sl_store_be16(template.octets + l4_off + 2, 53);
-	sl_store_be16(template.octets + l4_off + SL_UDP_LENGTH,
-		      (uint16_t)((options->v6 ? FRAME_SIZE6 : FRAME_SIZE) - l4_off));
-	template.port_off = l4_off;
-	template.flows = options->flows;
-	template.random = 1;
-}
 
 /* UDP port 53 on 2001:db8::, 2001:db8::1, ... */
 static void services6_make(struct sl_snapshot *snapshot, uint32_t count)
@@ -287,41 +191,17 @@ static void turn_stages(struct sl_path_core *core, const struct sl_port *port, d
 		cycles[i] = (double)sum[i] / (TURN_PACKETS / 2);
 }
 
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static void machine_print(void)
-{
-	FILE *file = fopen("/proc/cpuinfo", "r");
-	char line[256], model[128] = "unknown";
-
-	while (file != NULL && fgets(line, sizeof(line), file) != NULL)
-		if (sscanf(line, "model name : %127[^\n]", model) == 1)
-			break;
-	if (file != NULL)
-		fclose(file);
-	printf("\"machine\": \"%s\", \"tsc_mhz\": %u", model,
-	       (unsigned int)(rte_get_tsc_hz() / 1000000));
-}
-
 static void print(const char *name, const char *unit, double *values, const struct options *options)
 {
-	qsort(values, options->turns, sizeof(*values), compare);
-	printf("{\"name\": \"%s\", \"unit\": \"%s\", \"value\": %.2f, \"min\": %.2f, \"max\": "
-	       "%.2f, \"turns\": %u, \"packets\": %u, \"family\": %d, \"flows\": %u, \"nodes\": "
-	       "%u, "
-	       "\"services\": %u, \"encap\": \"%s\", \"tracking\": \"%s\", \"workers\": %u, "
-	       "\"burst\": %d, ",
-	       name, unit, values[options->turns / 2], values[0], values[options->turns - 1],
-	       options->turns, TURN_PACKETS, options->v6 ? 6 : 4, options->flows, options->nodes,
-	       options->services, encap_names[options->encap], tracking_names[options->tracking],
-	       options->workers, BURST);
-	machine_print();
-	printf("}\n");
+	char more[256];
+	struct figure_with with = {options->flows, options->nodes, options->workers, more};
+
+	snprintf(more, sizeof(more),
+		 "\"packets\": %u, \"family\": %d, \"services\": %u, \"encap\": \"%s\", "
+		 "\"tracking\": \"%s\", \"burst\": %d",
+		 TURN_PACKETS, options->v6 ? 6 : 4, options->services, encap_names[options->encap],
+		 tracking_names[options->tracking], BURST);
+	figure_print(name, unit, values, options->turns, &with);
 }
 
 /* Every flow is known before anything is measured, and caches are as random flows leave them. */
@@ -330,10 +210,10 @@ static void warm_up(struct sl_path_core *core, const struct sl_port *port,
 {
 	uint64_t turns = options->flows / TURN_PACKETS + 1;
 
-	template.in_turn = true;
+	source_in_turn(true);
 	for (uint64_t i = 0; i < turns; i++)
 		turn_path(core, port);
-	template.in_turn = false;
+	source_in_turn(false);
 	for (uint64_t i = 0; i < turns; i++) {
 		turn_floor(port);
 		turn_path(core, port);
@@ -523,10 +403,9 @@ int main(int argc, char **argv)
 	struct sl_path_core *core;
 	struct sl_port port;
 
-	template_make(&options);
+	source_init(options.flows, options.v6);
 	world_port(pool, "p0", options.v6 ? "net_null0,size=96" : "net_null0,size=64", 1, 1, &port);
-	if (rte_eth_add_rx_callback(port.port_id, 0, write_headers, NULL) == NULL ||
-	    sl_tx_plan_create(&port, 1, 1, 0, 64, &plan) != 0 ||
+	if (!source_attach(port.port_id) || sl_tx_plan_create(&port, 1, 1, 0, 64, &plan) != 0 ||
 	    sl_publish_create(&spec.publish) != 0 || sl_core_stats_create(&spec.stats) != 0)
 		return 1;
 	sl_publish_swap(spec.publish, snapshot_make(&options));

@@ -27,10 +27,10 @@
 #include <rte_ring.h>
 
 #include "base/bytes.h"
-#include "pkt/hdr.h"
+#include "bench/figure.h"
+#include "bench/source.h"
 
 #define BURST	     32
-#define FRAME_SIZE   64
 #define TURN_PACKETS 8192
 #define TURNS_MAX    10001
 #define WORKERS	     16
@@ -40,85 +40,23 @@ enum peer { FLOOR, RING, HASH, EFD, PEER_COUNT };
 
 static const char *const names[] = {"floor", "ring", "rte_hash", "efd"};
 
-/* A five-tuple as rte_hash and EFD want it. */
-struct tuple {
-	uint32_t src, dst, ports, protocol;
-};
-
-static struct {
-	uint64_t random;
-	uint32_t flows;
-	uint8_t octets[FRAME_SIZE] __attribute__((aligned(FRAME_SIZE)));
-} generator;
-
 static struct rte_hash *hash;
 static struct rte_efd_table *efd;
 static struct rte_ring *ring;
 static uint64_t given[WORKERS];
 
-static struct tuple tuple_of(uint32_t flow)
-{
-	uint32_t low = flow & 0xffff;
-
-	return (struct tuple){.src = low | (~low << 16),
-			      .dst = 0x0000010a,
-			      .ports = (uint32_t)sl_be16((uint16_t)(1024 + (flow >> 16))) |
-				       (uint32_t)sl_be16(53) << 16,
-			      .protocol = SL_PROTO_UDP};
-}
-
-static uint16_t write_headers(uint16_t port, uint16_t queue, struct rte_mbuf **packets,
-			      uint16_t count, uint16_t room, void *context)
-{
-	(void)port;
-	(void)queue;
-	(void)room;
-	(void)context;
-	for (uint32_t i = 0; i < count; i++) {
-		uint8_t *frame = rte_pktmbuf_mtod(packets[i], uint8_t *);
-		struct tuple tuple;
-
-		generator.random =
-			generator.random * 6364136223846793005ull + 1442695040888963407ull;
-		tuple = tuple_of((uint32_t)(((generator.random >> 32) * generator.flows) >> 32));
-		memcpy(frame, generator.octets, FRAME_SIZE);
-		sl_store32(frame + SL_ETH_SIZE + SL_IP4_SRC, tuple.src);
-		sl_store32(frame + SL_ETH_SIZE + SL_IP4_SIZE, tuple.ports);
-	}
-	return count;
-}
-
-static void generator_make(uint32_t flows)
-{
-	uint8_t *ip = generator.octets + SL_ETH_SIZE;
-
-	generator.random = 1;
-	generator.flows = flows;
-	sl_store_be16(generator.octets + SL_ETH_TYPE, SL_ETHERTYPE_IPV4);
-	ip[0] = SL_IP4_FIRST;
-	sl_store_be16(ip + SL_IP4_TOTAL, FRAME_SIZE - SL_ETH_SIZE);
-	ip[SL_IP4_TTL] = 64;
-	ip[SL_IP4_PROTOCOL] = SL_PROTO_UDP;
-	sl_store32(ip + SL_IP4_DST, tuple_of(0).dst);
-}
-
-static inline void tuples_read(struct rte_mbuf **packets, uint32_t count, struct tuple *tuples,
-			       const void **keys)
+static inline void tuples_read(struct rte_mbuf **packets, uint32_t count,
+			       struct source_tuple *tuples, const void **keys)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		const uint8_t *ip = rte_pktmbuf_mtod_offset(packets[i], uint8_t *, SL_ETH_SIZE);
-
-		tuples[i].src = sl_load32(ip + SL_IP4_SRC);
-		tuples[i].dst = sl_load32(ip + SL_IP4_DST);
-		tuples[i].ports = sl_load32(ip + SL_IP4_SIZE);
-		tuples[i].protocol = ip[SL_IP4_PROTOCOL];
+		tuples[i] = source_tuple_read(packets[i]);
 		keys[i] = &tuples[i];
 	}
 }
 
 static inline void find(enum peer peer, struct rte_mbuf **packets, uint16_t count)
 {
-	struct tuple tuples[BURST];
+	struct source_tuple tuples[BURST];
 	const void *keys[BURST];
 	uint64_t mask;
 
@@ -162,16 +100,16 @@ static bool tables_make(uint32_t flows)
 {
 	struct rte_hash_parameters parameters = {.name = "peer",
 						 .entries = flows + flows / 4 + 64,
-						 .key_len = sizeof(struct tuple),
+						 .key_len = sizeof(struct source_tuple),
 						 .hash_func = rte_hash_crc};
 
 	hash = rte_hash_create(&parameters);
-	efd = rte_efd_create("peer_efd", flows + flows / 4 + 64, sizeof(struct tuple), 1, 0);
+	efd = rte_efd_create("peer_efd", flows + flows / 4 + 64, sizeof(struct source_tuple), 1, 0);
 	ring = rte_ring_create("peer_ring", 2048, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
 	if (hash == NULL || efd == NULL || ring == NULL)
 		return false;
 	for (uint32_t flow = 0; flow < flows; flow++) {
-		struct tuple tuple = tuple_of(flow);
+		struct source_tuple tuple = source_tuple_of(flow);
 
 		if (rte_hash_add_key_data(hash, &tuple, (void *)(uintptr_t)(flow % WORKERS)) != 0 ||
 		    rte_efd_update(efd, 0, &tuple, (efd_value_t)(flow % WORKERS)) < 0)
@@ -189,28 +127,12 @@ static bool port_open(uint16_t port)
 	return pool != NULL && rte_eth_dev_configure(port, 1, 1, &conf) == 0 &&
 	       rte_eth_rx_queue_setup(port, 0, 1024, SOCKET_ID_ANY, NULL, pool) == 0 &&
 	       rte_eth_tx_queue_setup(port, 0, 1024, SOCKET_ID_ANY, NULL) == 0 &&
-	       rte_eth_dev_start(port) == 0 &&
-	       rte_eth_add_rx_callback(port, 0, write_headers, NULL) != NULL;
+	       rte_eth_dev_start(port) == 0 && source_attach(port);
 }
 
-static int compare(const void *a, const void *b)
+static void measure(uint32_t flows, uint32_t turns)
 {
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static void print(const char *name, const char *unit, double *values, uint32_t turns)
-{
-	qsort(values, turns, sizeof(*values), compare);
-	printf("{\"name\": \"peer %s\", \"unit\": \"%s\", \"value\": %.2f, \"min\": %.2f, \"max\": "
-	       "%.2f, \"flows\": %u, \"turns\": %u, \"tsc_mhz\": %u}\n",
-	       name, unit, values[turns / 2], values[0], values[turns - 1], generator.flows, turns,
-	       (unsigned int)(rte_get_tsc_hz() / 1000000));
-}
-
-static void measure(uint32_t turns)
-{
+	struct figure_with with = {.flows = flows, .workers = WORKERS};
 	static double cycles[PEER_COUNT][TURNS_MAX], ratio[PEER_COUNT][TURNS_MAX];
 
 	for (uint32_t i = 0; i < turns; i++)
@@ -221,10 +143,11 @@ static void measure(uint32_t turns)
 	for (uint32_t peer = 0; peer < PEER_COUNT; peer++) {
 		char name[32];
 
-		print(names[peer], "cycles/packet", cycles[peer], turns);
-		snprintf(name, sizeof(name), "%s/floor", names[peer]);
+		snprintf(name, sizeof(name), "peer %s", names[peer]);
+		figure_print(name, "cycles/packet", cycles[peer], turns, &with);
+		snprintf(name, sizeof(name), "peer %s/floor", names[peer]);
 		if (peer != FLOOR)
-			print(name, "ratio", ratio[peer], turns);
+			figure_print(name, "ratio", ratio[peer], turns, &with);
 	}
 }
 
@@ -262,7 +185,7 @@ int main(int argc, char **argv)
 		else
 			return 1;
 	}
-	generator_make(flows);
+	source_init(flows, false);
 	for (uint32_t i = 0; i < SL_ARRAY_COUNT(words); i++)
 		eal[i] = words[i];
 	optind = 1;
@@ -271,6 +194,6 @@ int main(int argc, char **argv)
 		fprintf(stderr, "peer_bench: no memory for %u flows, or no device\n", flows);
 		return 1;
 	}
-	measure(turns);
+	measure(flows, turns);
 	return 0;
 }
