@@ -200,6 +200,12 @@ static inline void tick(struct sl_path_core *core, uint64_t tsc)
 	core->now_ms = sl_clock_ms();
 }
 
+static inline void fetch(const struct sl_path_core *core, uint32_t quarter)
+{
+	if (core->fetches)
+		sl_path_fetch(core, quarter);
+}
+
 static uint32_t receive_all(struct sl_path_core *core)
 {
 	uint32_t total = 0, bridged = 0;
@@ -216,6 +222,9 @@ static uint32_t receive_all(struct sl_path_core *core)
 		count = sl_path_receive(core, queue);
 		if (count == 0)
 			continue;
+		if (core->stages != NULL)
+			sl_path_fetch_begin(core);
+		fetch(core, 0);
 		snapshot = sl_publish_get(core->spec.publish);
 		if (sl_unlikely(core->burst_flags & SL_PKT_FRAGMENT))
 			sl_path_follow_fragments(core, snapshot, queue->port);
@@ -224,12 +233,15 @@ static uint32_t receive_all(struct sl_path_core *core)
 		if (sl_unlikely(snapshot->tunnels))
 			sl_path_show_frames(core);
 		sl_decide(snapshot, &core->core, &core->burst, core->now_ms);
+		fetch(core, 1);
 		sl_path_act(core, snapshot, queue->port);
+		fetch(core, 2);
 		if (sl_unlikely(core->hold.learned))
 			sl_path_release_fragments(core, snapshot, queue->port);
 		core->stats->bursts++;
 		core->held = true;
 		total += count;
+		fetch(core, 3);
 	}
 	if (sl_unlikely(bridged > 0)) {
 		core->held = true;

@@ -6,6 +6,8 @@
 #include "path/count.h"
 #include "path/stage.h"
 
+#define FETCH_PARTS 4 /* of a burst */
+
 /* The ring is full: waits for room or counts the drop with the node. */
 static __attribute__((noinline, cold)) void hand_full(struct sl_path_core *core, uint32_t worker,
 						      struct rte_mbuf *packet, uint32_t node)
@@ -47,4 +49,28 @@ uint32_t sl_path_hand_run(struct sl_path_core *core, const struct sl_snapshot *s
 		hand(core, view->worker, core->packets[i], node);
 	}
 	return i - from;
+}
+
+void sl_path_fetch_begin(struct sl_path_core *core)
+{
+	const struct rte_mempool_cache *cache =
+		rte_mempool_default_cache(core->packets[0]->pool, rte_lcore_id());
+
+	core->fetched = cache;
+	core->fetches = cache != NULL && cache->len < core->fetched_left;
+	core->fetched_left = cache == NULL ? 0 : cache->len;
+}
+
+void sl_path_fetch(const struct sl_path_core *core, uint32_t quarter)
+{
+	uint32_t count = core->spec.burst / FETCH_PARTS, end = core->fetched->len - quarter * count;
+
+	if (core->fetched->len < (quarter + 1) * count)
+		return;
+	for (uint32_t i = end - count; i < end; i++) {
+		const uint8_t *buffer = core->fetched->objs[i];
+
+		__builtin_prefetch(buffer, 1);
+		__builtin_prefetch(buffer + SL_CACHE_LINE, 1);
+	}
 }
