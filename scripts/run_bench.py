@@ -30,6 +30,7 @@ BENCHES = {
     "stages": ("path_bench", ("--stages",), "the path's stages one by one, with a clock between them"),
     "dispatch": ("path_bench", ("--workers", "4", "--nodes", "16"),
                  "to local workers by their rings, in one thread; --workers N"),
+    "duo": ("duo_bench", (), "dispatch over two cores beside event_dsw, event_sw, rte_distributor and a ring; --flows N"),
     "update": ("path_bench", ("--changes",), "a published snapshot: control's time, until it is seen, its cost to a core"),
     "publish": ("publish_bench", (), "10,000 snapshots from control to a busy core in another thread, until a burst sees each"),
     "change": ("change_bench", (), "an operator's change: the model's work, its record of history, its snapshot"),
