@@ -12,6 +12,7 @@
 
 #include "command.h"
 
+#define PART_NODES   1000 /* of an answer: each has less than 1 KiB, a line 1 MiB */
 #define DEFAULT_PATH "/run/sluice/control.sock"
 #define PATH_SIZE    sizeof(((struct sockaddr_un *)0)->sun_path)
 
@@ -190,6 +191,31 @@ json_t *client_call(struct client *client, const char *method, json_t *params, c
 	}
 	json_decref(message);
 	return result;
+}
+
+json_t *client_call_parts(struct client *client, const char *method, json_t *params)
+{
+	json_t *whole = NULL, *part;
+	long long from = 0;
+
+	do {
+		json_t *asked = params ? json_copy(params) : json_object();
+
+		(void)json_object_set_new(asked, "from", json_integer(from));
+		(void)json_object_set_new(asked, "count", json_integer(PART_NODES));
+		part = client_call(client, method, asked, NULL);
+		from = json_integer_value(json_object_get(part, "next"));
+		(void)json_object_del(part, "next");
+		if (part && whole) {
+			(void)json_object_update_recursive(whole, part);
+			json_decref(part);
+		} else {
+			json_decref(whole);
+			whole = part;
+		}
+	} while (from > 0);
+	json_decref(params);
+	return whole;
 }
 
 json_t *client_event(struct client *client)

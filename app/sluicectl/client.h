@@ -23,6 +23,8 @@ void client_close(struct client *client); /* takes NULL */
  * was refused or the daemon went, which was told; client_status() is then the exit status.
  * file names the configuration in errors that have a place; may be NULL. */
 json_t *client_call(struct client *client, const char *method, json_t *params, const char *file);
+/* The same for a method that answers by parts (from, count, next), put together. */
+json_t *client_call_parts(struct client *client, const char *method, json_t *params);
 int client_status(const struct client *client);
 
 /* The next notification's params (a new reference), or NULL when the daemon went. */

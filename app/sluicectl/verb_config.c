@@ -14,7 +14,8 @@
 #include "show.h"
 #include "verbs.h"
 
-#define FILE_MAX 67108864u /* octets of a file that is read */
+#define FILE_MAX  67108864u /* octets of a file that is read */
+#define PART_SIZE 131072    /* octets of a text in one request: with escapes it fits a line */
 
 char *read_file(const char *path, size_t *length)
 {
@@ -122,28 +123,47 @@ int write_file(const char *path, const char *text, size_t length)
 	return rc ? complain("%s: %s", path, strerror(-rc)) : EXIT_DONE;
 }
 
-static json_t *file_params(const char *path)
+/* Where a part of a text ends that begins at from: not in the middle of a character. */
+static size_t part_end(const char *text, size_t length, size_t from)
 {
-	size_t length;
-	char *text = read_file(path, &length);
-	json_t *value;
+	size_t end = length - from > PART_SIZE ? from + PART_SIZE : length;
 
-	if (!text)
-		return NULL;
-	value = json_stringn(text, length);
-	free(text);
-	if (!value) {
-		(void)complain("%s: is no UTF-8 text", path);
-		return NULL;
+	while (end < length && end > from + 1 && ((unsigned char)text[end] & 0xc0) == 0x80)
+		end--;
+	return end;
+}
+
+/* Sends a text in parts; the last one makes the call. */
+static int send_text(struct command *command, const char *method, const char *text, size_t length)
+{
+	for (size_t from = 0;;) {
+		size_t end = part_end(text, length, from);
+		json_t *part = json_stringn(text + from, end - from), *params, *answer;
+
+		if (!part)
+			return complain("%s: is no UTF-8 text", command->words[0]);
+		params = json_pack("{s:o}", "text", part);
+		if (from > 0)
+			(void)json_object_set_new(params, "from", json_integer((json_int_t)from));
+		if (end == length)
+			return run_change(command, method, params, command->words[0]);
+		(void)json_object_set_new(params, "more", json_true());
+		answer = client_call(command->client, method, params, NULL);
+		json_decref(answer);
+		if (!answer)
+			return client_status(command->client);
+		from = end;
 	}
-	return json_pack("{s:o}", "text", value);
 }
 
 static int send_config(struct command *command, const char *method)
 {
-	json_t *params = file_params(command->words[0]);
+	size_t length;
+	char *text = read_file(command->words[0], &length);
+	int rc = text ? send_text(command, method, text, length) : EXIT_REFUSED;
 
-	return params ? run_change(command, method, params, command->words[0]) : EXIT_REFUSED;
+	free(text);
+	return rc;
 }
 
 int verb_apply(struct command *command)
@@ -165,10 +185,44 @@ int verb_diff(struct command *command)
 	return send_config(command, "config.diff");
 }
 
+/* The running configuration, put together of its parts. */
+static json_t *fetch_config(struct command *command)
+{
+	json_t *whole = NULL, *text, *part;
+	long long from = 0;
+
+	do {
+		part = client_call(
+			command->client, "config.get",
+			json_pack("{s:I, s:i}", "from", (json_int_t)from, "count", PART_SIZE),
+			NULL);
+		from = get_integer(part, "next");
+		if (whole && part &&
+		    get_integer(part, "generation") != get_integer(whole, "generation")) {
+			/* changed in between: from the start */
+			json_decref(whole);
+			json_decref(part);
+			return fetch_config(command);
+		}
+		if (!whole || !part) {
+			json_decref(whole);
+			whole = part;
+			continue;
+		}
+		text = json_object_get(whole, "text");
+		(void)json_object_set_new(
+			whole, "text",
+			json_sprintf("%s%s", json_string_value(text), get_string(part, "text")));
+		json_decref(part);
+	} while (from > 0);
+	(void)json_object_del(whole, "next");
+	return whole;
+}
+
 int verb_config(struct command *command)
 {
 	const char *path = command_option(command, "save");
-	json_t *result = client_call(command->client, "config.get", NULL, NULL);
+	json_t *result = fetch_config(command);
 	const char *text = get_string(result, "text");
 	int rc = EXIT_DONE;
 

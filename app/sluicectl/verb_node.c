@@ -216,7 +216,7 @@ static int wait_drained(struct command *command, struct draining *draining)
 	long long before = -1;
 
 	for (;;) {
-		json_t *result = client_call(command->client, "nodes", NULL, NULL);
+		json_t *result = client_call_parts(command->client, "nodes", NULL);
 
 		if (!result)
 			return client_status(command->client);

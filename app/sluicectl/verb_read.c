@@ -7,9 +7,17 @@
 #include "show.h"
 #include "verbs.h"
 
+/* Answers with a row for each node come in parts. */
+static bool has_parts(const char *method)
+{
+	return strcmp(method, "nodes") == 0 || strcmp(method, "pools") == 0 ||
+	       strcmp(method, "stats") == 0;
+}
+
 int call_read(struct command *command, const char *method, json_t *params, json_t **result)
 {
-	*result = client_call(command->client, method, params, NULL);
+	*result = has_parts(method) ? client_call_parts(command->client, method, params)
+				    : client_call(command->client, method, params, NULL);
 	if (!*result)
 		return client_status(command->client);
 	if (command->json) {

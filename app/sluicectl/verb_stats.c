@@ -112,7 +112,7 @@ static int watch(struct command *command, uint64_t interval_ms, long long rounds
 	for (long long i = 0; rounds == 0 || i < rounds; i++) {
 		if (i > 0)
 			(void)nanosleep(&pause, NULL);
-		stats = client_call(command->client, "stats", NULL, NULL);
+		stats = client_call_parts(command->client, "stats", NULL);
 		if (!stats)
 			break;
 		if (command->json) {

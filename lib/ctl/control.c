@@ -24,10 +24,18 @@
 /* ---- clients ------------------------------------------------------------------------------------
  */
 
+/* No line is longer than those that are taken: what would be is refused with the remedy. */
 static void send_message(struct sl_client *client, const json_t *message)
 {
 	char *text = json_dumps(message, JSON_COMPACT);
+	json_t *refusal;
 
+	if (text && strlen(text) > SL_SERVER_LINE_MAX) {
+		refusal = sl_rpc_too_long(message, strlen(text));
+		free(text);
+		text = json_dumps(refusal, JSON_COMPACT);
+		json_decref(refusal);
+	}
 	if (text)
 		sl_client_send(client, text, strlen(text));
 	free(text);
@@ -81,6 +89,8 @@ static void on_closed(struct sl_client *client, void *context)
 		held->client = NULL;
 	if (control->staged.peer == sl_client_peer(client))
 		sl_staged_drop(&control->staged);
+	if (control->staged_text.peer == sl_client_peer(client))
+		sl_staged_text_drop(&control->staged_text);
 }
 
 /* ---- events -------------------------------------------------------------------------------------
@@ -420,6 +430,7 @@ void sl_control_destroy(struct sl_control *control, bool in_good_order)
 	if (in_good_order && control->keep)
 		save_all(control);
 	sl_staged_drop(&control->staged);
+	sl_staged_text_drop(&control->staged_text);
 	sl_keep_destroy(control->keep);
 	sl_history_destroy(control->history);
 	free(control);

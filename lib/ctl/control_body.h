@@ -34,6 +34,13 @@ struct sl_staged {
 	struct json_t *names;
 };
 
+/* A configuration that comes in parts. */
+struct sl_staged_text {
+	const struct sl_peer *peer;
+	char *text;
+	size_t size;
+};
+
 /* How busy a core was in the last second. */
 struct sl_busy {
 	uint64_t busy_before, all_before;
@@ -54,6 +61,7 @@ struct sl_control {
 	bool unsaved; /* something is to be written to the state file */
 	bool failing; /* the last write failed, and it was said */
 	struct sl_staged staged;
+	struct sl_staged_text staged_text;
 	struct sl_busy busy[SL_CONTROL_CORES_MAX];
 };
 
@@ -72,9 +80,11 @@ int sl_rpc_change_make(struct sl_rpc_call *call, struct sl_change *change, bool 
 int sl_rpc_fail_conf(struct sl_rpc_call *call, const struct sl_conf_errors *errors);
 /* The pool's place in the present image, or -1 after it was refused with a guess. */
 int sl_rpc_find_pool(struct sl_rpc_call *call, const char *name);
-/* The snapshot of counters; NULL after it was refused. */
-struct sl_model_report *sl_rpc_report(struct sl_rpc_call *call);
+/* The snapshot of counters, with the nodes that parameters `from` and `count` ask for, and where the
+ * next part begins; NULL after it was refused. */
+struct sl_model_report *sl_rpc_report(struct sl_rpc_call *call, uint64_t *next);
 
 void sl_staged_drop(struct sl_staged *staged);
+void sl_staged_text_drop(struct sl_staged_text *staged);
 
 #endif

@@ -64,7 +64,6 @@ struct sl_image_node {
 	bool leaving;	      /* removed, its live flows stay; after the configuration's nodes */
 	bool cut;	      /* draining or leaving, and the rest of its flows are cut */
 	bool drained;	      /* draining, and nothing is left */
-	bool renamed;	      /* leaving while another node has its name */
 	uint64_t seed;	      /* hash of the name, for the schedulers */
 	uint32_t slots;	      /* of target */
 	uint32_t home_slots;  /* of home */

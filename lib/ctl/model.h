@@ -173,6 +173,7 @@ struct sl_pool_report {
 	struct sl_load load_window; /* of the last SL_LOAD_WINDOW_S seconds */
 	uint32_t node_count;
 	struct sl_node_report *nodes;
+	bool paged; /* not all of its nodes are there */
 };
 
 #define SL_LOAD_WINDOW_S 10
@@ -205,5 +206,9 @@ struct sl_model_report {
 
 int sl_model_report_build(struct sl_model *model, struct sl_model_report **report);
 void sl_model_report_destroy(struct sl_model_report *report);
+/* Keeps count nodes from number `from` on, counted through all pools (or through one, by name); the
+ * pools stay. Returns the number of the next node, 0 when that was the last. */
+uint64_t sl_model_report_page(struct sl_model_report *report, const char *pool, uint64_t from,
+			      uint64_t count);
 
 #endif

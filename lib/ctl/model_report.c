@@ -338,3 +338,25 @@ void sl_model_report_destroy(struct sl_model_report *report)
 	free(report->ports);
 	free(report);
 }
+
+uint64_t sl_model_report_page(struct sl_model_report *report, const char *pool, uint64_t from,
+			      uint64_t count)
+{
+	uint64_t end = count < UINT64_MAX - from ? from + count : UINT64_MAX, number = 0;
+
+	for (uint32_t p = 0; p < report->pool_count; p++) {
+		struct sl_pool_report *row = &report->pools[p];
+		uint64_t first = number, last;
+
+		if (pool && strcmp(pool, row->name) != 0)
+			continue;
+		number += row->node_count;
+		last = SL_MAX(first, SL_MIN(end, number));
+		first = SL_MIN(SL_MAX(from, first), last);
+		row->paged = last - first < row->node_count;
+		memmove(row->nodes, row->nodes + (first - (number - row->node_count)),
+			(last - first) * sizeof(*row->nodes));
+		row->node_count = (uint32_t)(last - first);
+	}
+	return end < number ? end : 0;
+}

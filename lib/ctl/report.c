@@ -11,6 +11,8 @@
 #include "ctl/conf_key.h"
 #include "ctl/figure.h"
 
+#define TEXTS_MAX 1000u /* sentences of an answer, which is one line */
+
 static json_t *number(uint64_t value)
 {
 	return json_integer((json_int_t)value);
@@ -113,12 +115,13 @@ static json_t *node_full(const struct sl_node_report *row)
 	return object;
 }
 
-/* A leaving node whose name another one has by now is told apart by its index. */
-static void set_node(json_t *nodes, const struct sl_node_report *row, json_t *object)
+/* A leaving node whose name another one has by now, perhaps in another part, is told apart by its
+ * index. */
+static void set_node(json_t *nodes, const struct sl_node_report *row, bool paged, json_t *object)
 {
 	char name[SL_NAME_SIZE + 16];
 
-	if (!json_object_get(nodes, row->name)) {
+	if (!json_object_get(nodes, row->name) && !(paged && row->state == SL_NODE_STATE_LEAVING)) {
 		json_object_set_new(nodes, row->name, object);
 		return;
 	}
@@ -133,7 +136,7 @@ static json_t *nodes_of(const struct sl_pool_report *pool, bool full)
 	for (uint32_t n = 0; nodes && n < pool->node_count; n++) {
 		const struct sl_node_report *row = &pool->nodes[n];
 
-		set_node(nodes, row, full ? node_full(row) : node(row));
+		set_node(nodes, row, pool->paged, full ? node_full(row) : node(row));
 	}
 	return nodes;
 }
@@ -276,8 +279,10 @@ static json_t *texts(char *const *list, uint32_t count)
 {
 	json_t *array = json_array();
 
-	for (uint32_t i = 0; array && i < count; i++)
+	for (uint32_t i = 0; array && i < SL_MIN(count, TEXTS_MAX); i++)
 		json_array_append_new(array, json_string(list[i]));
+	if (count > TEXTS_MAX)
+		json_array_append_new(array, json_sprintf("and %u more", count - TEXTS_MAX));
 	return array;
 }
 

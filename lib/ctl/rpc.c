@@ -56,6 +56,17 @@ json_t *sl_rpc_error(int code, const char *sentence)
 	return error_message(json_null(), code, sentence, NULL);
 }
 
+json_t *sl_rpc_too_long(const json_t *answer, size_t size)
+{
+	char sentence[SL_ERR_TEXT_SIZE];
+
+	(void)snprintf(sentence, sizeof(sentence),
+		       "the answer has %zu octets, a line at most %u: ask for parts with from and "
+		       "count",
+		       size, SL_SERVER_LINE_MAX);
+	return error_message(json_object_get(answer, "id"), SL_RPC_INVALID_VALUE, sentence, NULL);
+}
+
 int sl_rpc_fail(struct sl_rpc_call *call, int code, const char *format, ...)
 {
 	va_list args;

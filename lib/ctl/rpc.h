@@ -102,6 +102,9 @@ void sl_rpc_handle(const struct sl_rpc *rpc, const struct sl_peer *peer, const c
 /* An error message without a request: id is null. */
 struct json_t *sl_rpc_error(int code, const char *sentence);
 
+/* Instead of an answer of so many octets. */
+struct json_t *sl_rpc_too_long(const struct json_t *answer, size_t size);
+
 /* ---- for handlers -------------------------------------------------------------------------------
  */
 

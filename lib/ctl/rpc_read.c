@@ -16,7 +16,7 @@
 
 #define HISTORY_LIMIT SL_HISTORY_MAX
 
-struct sl_model_report *sl_rpc_report(struct sl_rpc_call *call)
+struct sl_model_report *sl_rpc_report(struct sl_rpc_call *call, uint64_t *next)
 {
 	struct sl_control *control = call->context;
 	struct sl_model_report *report;
@@ -25,6 +25,9 @@ struct sl_model_report *sl_rpc_report(struct sl_rpc_call *call)
 		(void)sl_rpc_fail(call, SL_RPC_INTERNAL, "no memory for a report");
 		return NULL;
 	}
+	*next = sl_model_report_page(report, sl_rpc_string(call, "pool", NULL),
+				     sl_rpc_integer(call, "from", 0),
+				     sl_rpc_integer(call, "count", UINT64_MAX));
 	return report;
 }
 
@@ -45,11 +48,13 @@ int sl_rpc_find_pool(struct sl_rpc_call *call, const char *name)
 	return -1;
 }
 
-/* Hands a part over to the answer. */
-static int answer(struct sl_rpc_call *call, json_t *result)
+/* Hands a part over to the answer; next: where the part behind it begins, 0: there is none. */
+static int answer(struct sl_rpc_call *call, json_t *result, uint64_t next)
 {
 	if (!result)
 		return sl_rpc_fail(call, SL_RPC_INTERNAL, "no memory for an answer");
+	if (next)
+		(void)json_object_set_new(result, "next", json_integer((json_int_t)next));
 	call->result = result;
 	return 0;
 }
@@ -69,7 +74,8 @@ static json_t *cores_json(const struct sl_control *control)
 static int method_status(struct sl_rpc_call *call)
 {
 	const struct sl_control *control = call->context;
-	struct sl_model_report *report = sl_rpc_report(call);
+	uint64_t next;
+	struct sl_model_report *report = sl_rpc_report(call, &next);
 	json_t *result;
 
 	if (!report)
@@ -79,19 +85,46 @@ static int method_status(struct sl_rpc_call *call)
 			   (json_int_t)report->generation, "snapshot", (json_int_t)report->snapshot,
 			   "ports", sl_report_ports(report), "cores", cores_json(control));
 	sl_model_report_destroy(report);
-	return answer(call, result);
+	return answer(call, result, 0);
 }
 
-static int method_pools(struct sl_rpc_call *call)
+static json_t *pools_json(const struct sl_model_report *report)
 {
-	struct sl_model_report *report = sl_rpc_report(call);
+	return json_pack("{s:o}", "pools", sl_report_pools(report));
+}
+
+static json_t *services_json(const struct sl_model_report *report)
+{
+	return json_pack("{s:o}", "services", sl_report_services(report));
+}
+
+/* What a method answers that only shows the report. */
+static int answer_report(struct sl_rpc_call *call, json_t *(*show)(const struct sl_model_report *))
+{
+	uint64_t next;
+	struct sl_model_report *report = sl_rpc_report(call, &next);
 	json_t *result;
 
 	if (!report)
 		return -1;
-	result = json_pack("{s:o}", "pools", sl_report_pools(report));
+	result = show(report);
 	sl_model_report_destroy(report);
-	return answer(call, result);
+	return answer(call, result, next);
+}
+
+static int method_pools(struct sl_rpc_call *call)
+{
+	return answer_report(call, pools_json);
+}
+
+static int method_services(struct sl_rpc_call *call)
+{
+	return answer_report(call, services_json);
+}
+
+static int method_stats(struct sl_rpc_call *call)
+{
+	return answer_report(call, sl_report_stats);
 }
 
 /* With a pool its nodes by name; without one the nodes of each pool. */
@@ -100,10 +133,11 @@ static int method_nodes(struct sl_rpc_call *call)
 	const char *pool = sl_rpc_string(call, "pool", NULL);
 	struct sl_model_report *report;
 	json_t *pools, *nodes;
+	uint64_t next;
 
 	if (pool && sl_rpc_find_pool(call, pool) < 0)
 		return -1;
-	report = sl_rpc_report(call);
+	report = sl_rpc_report(call, &next);
 	if (!report)
 		return -1;
 	pools = sl_report_nodes(report, pool);
@@ -112,31 +146,7 @@ static int method_nodes(struct sl_rpc_call *call)
 		return sl_rpc_fail(call, SL_RPC_INTERNAL, "no memory for an answer");
 	nodes = pool ? json_incref(json_object_get(pools, pool)) : json_incref(pools);
 	json_decref(pools);
-	return answer(call, json_pack("{s:o}", "nodes", nodes));
-}
-
-static int method_services(struct sl_rpc_call *call)
-{
-	struct sl_model_report *report = sl_rpc_report(call);
-	json_t *result;
-
-	if (!report)
-		return -1;
-	result = json_pack("{s:o}", "services", sl_report_services(report));
-	sl_model_report_destroy(report);
-	return answer(call, result);
-}
-
-static int method_stats(struct sl_rpc_call *call)
-{
-	struct sl_model_report *report = sl_rpc_report(call);
-	json_t *result;
-
-	if (!report)
-		return -1;
-	result = sl_report_stats(report);
-	sl_model_report_destroy(report);
-	return answer(call, result);
+	return answer(call, json_pack("{s:o}", "nodes", nodes), next);
 }
 
 static int method_history(struct sl_rpc_call *call)
@@ -145,11 +155,13 @@ static int method_history(struct sl_rpc_call *call)
 	uint64_t limit = sl_rpc_integer(call, "limit", HISTORY_LIMIT);
 	uint64_t oldest = sl_history_record(control->history, 0)->generation;
 
-	return answer(call, json_pack("{s:I, s:I, s:o}", "generation",
-				      (json_int_t)sl_model_generation(control->model), "oldest",
-				      (json_int_t)oldest, "history",
-				      sl_history_json(control->history,
-						      (uint32_t)SL_MIN(limit, UINT32_MAX))));
+	return answer(
+		call,
+		json_pack("{s:I, s:I, s:o}", "generation",
+			  (json_int_t)sl_model_generation(control->model), "oldest",
+			  (json_int_t)oldest, "history",
+			  sl_history_json(control->history, (uint32_t)SL_MIN(limit, UINT32_MAX))),
+		0);
 }
 
 static int method_events(struct sl_rpc_call *call)
@@ -157,8 +169,10 @@ static int method_events(struct sl_rpc_call *call)
 	const struct sl_control *control = call->context;
 
 	call->subscribe = true;
-	return answer(call, json_pack("{s:b, s:I}", "subscribed", 1, "generation",
-				      (json_int_t)sl_model_generation(control->model)));
+	return answer(call,
+		      json_pack("{s:b, s:I}", "subscribed", 1, "generation",
+				(json_int_t)sl_model_generation(control->model)),
+		      0);
 }
 
 static int method_log_level(struct sl_rpc_call *call)
@@ -179,15 +193,21 @@ static int method_log_level(struct sl_rpc_call *call)
 		sl_log(SL_LOG_NOTICE, "log level %s, by uid %u pid %d", name,
 		       (unsigned)call->peer->uid, (int)call->peer->pid);
 	}
-	return answer(call, json_pack("{s:s}", "level", sl_log_level_name(sl_log_level_get())));
+	return answer(call, json_pack("{s:s}", "level", sl_log_level_name(sl_log_level_get())), 0);
 }
+
+#define PART                                                                                       \
+	{"from", SL_RPC_INTEGER, false},                                                           \
+	{                                                                                          \
+		"count", SL_RPC_INTEGER, false                                                     \
+	}
 
 static const struct sl_rpc_method methods[] = {
 	{"status", method_status, false, {{0}}},
-	{"pools", method_pools, false, {{0}}},
-	{"nodes", method_nodes, false, {{"pool", SL_RPC_STRING, false}}},
+	{"pools", method_pools, false, {PART}},
+	{"nodes", method_nodes, false, {{"pool", SL_RPC_STRING, false}, PART}},
 	{"services", method_services, false, {{0}}},
-	{"stats", method_stats, false, {{0}}},
+	{"stats", method_stats, false, {PART}},
 	{"history", method_history, false, {{"limit", SL_RPC_INTEGER, false}}},
 	{"events", method_events, false, {{0}}},
 	{"log.level", method_log_level, false, {{"level", SL_RPC_STRING, false}}},

@@ -5,6 +5,7 @@
     client -> UNIX socket -> sluiced (net_ring, workers a b c of pool web)
 """
 
+import copy
 import json
 import os
 import pwd
@@ -504,6 +505,47 @@ def large_table():
 
 
 # ---- events, explain, metrics
+
+
+@case("what does not fit a line of 1 MiB goes in parts both ways: 11,000 nodes, a configuration of a megabyte")
+def large():
+    def conf_nodes(count):
+        return [control.node(f"a-node-with-quite-a-long-name-for-a-pool-this-large-{number:05}", 1 + number % 3)
+                for number in range(count)]
+
+    with Talk(slots=65536, nodes=conf_nodes(3)) as talk:
+        full = copy.deepcopy(talk.conf)
+        full["pools"][0]["nodes"] = conf_nodes(11000)
+        full["pools"].append({"name": "small", "slots": 256, "nodes": [control.node("x")]})
+        with open(talk.folder.file("large.yaml"), "w", encoding="utf-8") as file:
+            file.write("# \u00e9" * 40000 + "\n" + json.dumps(full, indent=1))
+        size = os.path.getsize(talk.folder.file("large.yaml"))
+        true(size > LINE_MAX, f"{size} octets are no large file")
+        diff = control.ctl(talk.path, "--json", "diff", talk.folder.file("large.yaml")).json()
+        true(len(diff["changes"]) == 1001 and diff["changes"][-1].startswith("and "), diff["changes"][-1])
+        control.ctl(talk.path, "check", talk.folder.file("large.yaml"))
+        equal(control.ctl(talk.path, "--json", "apply", talk.folder.file("large.yaml")).json()["generation"], 2,
+              "generation")
+        for method in ("nodes", "stats", "pools"):
+            error = refused(talk.session, -32003, method)
+            true("from and count" in error["message"], error)
+            first = talk.session.result(method, count=5)
+            equal(first["next"], 5, f"next of {method}")
+        nodes = control.ctl(talk.path, "--json", "nodes").json()["nodes"]
+        equal({name: len(members) for name, members in nodes.items()}, {"web": 11000, "small": 1}, "nodes")
+        stats = control.ctl(talk.path, "--json", "stats").json()
+        equal((len(stats["pools"]["web"]["nodes"]), "next" in stats), (11000, False), "stats")
+        part = talk.session.result("nodes", pool="web", **{"from": 10990, "count": 100})
+        equal((len(part["nodes"]), "next" in part), (10, False), "the last part")
+        part = talk.session.result("stats", **{"from": 10999, "count": 2})["pools"]
+        equal([len(part[name]["nodes"]) for name in ("web", "small")], [1, 1], "a part over two pools")
+        refused(talk.session, -32003, "config.get")
+        equal(control.ctl(talk.path, "config", "--save", talk.folder.file("saved.yaml")).status, 0, "config")
+        diff = control.ctl(talk.path, "--json", "diff", talk.folder.file("saved.yaml")).json()
+        equal(diff["changes"], [], "what was saved differs from what runs")
+        refused(talk.session, -32003, "config.check", text="x", **{"from": 7})
+        equal(talk.session.result("config.check", text="pools: ", more=True), {"staged": 7}, "staged")
+        refused(talk.session, -32003, "config.check", text="x", **{"from": 8})
 
 
 @case("events follow changes of generations and node states")

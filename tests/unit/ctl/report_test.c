@@ -203,6 +203,52 @@ static void test_a_change_answers_moved_and_least(void **state)
 	fixture_close(&f);
 }
 
+/* Nodes of a page as one string, "POOL:NODE NODE|...", and what comes next. */
+static void assert_page(struct fixture *f, const char *pool, uint64_t from, uint64_t count,
+			const char *wanted, uint64_t next)
+{
+	struct sl_model_report *report;
+	char got[256] = "";
+
+	assert_int_equal(sl_model_report_build(f->model, &report), 0);
+	assert_int_equal(sl_model_report_page(report, pool, from, count), next);
+	for (uint32_t p = 0; p < report->pool_count; p++) {
+		strcat(strcat(got, report->pools[p].name), ":");
+		for (uint32_t n = 0; n < report->pools[p].node_count; n++)
+			strcat(got, report->pools[p].nodes[n].name);
+		strcat(got, "|");
+	}
+	assert_string_equal(got, wanted);
+	sl_model_report_destroy(report);
+}
+
+static void test_a_page_has_its_nodes_counted_through_all_pools_or_one(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f,
+		     "dataplane: {worker_cpus: [0]}\nports: [{name: p0, device: d}]\n"
+		     "services: [{name: rest, address: any, pool: x}]\npools:\n"
+		     "- {name: x, slots: 256, nodes: [{name: a, worker: 0, handler: sink}, "
+		     "{name: b, worker: 0, handler: sink}, {name: c, worker: 0, handler: sink}]}\n"
+		     "- {name: y, slots: 256}\n"
+		     "- {name: z, slots: 256, nodes: [{name: d, worker: 0, handler: sink}, "
+		     "{name: e, worker: 0, handler: sink}]}\n",
+		     NULL);
+	assert_page(&f, NULL, 0, UINT64_MAX, "x:abc|y:|z:de|", 0);
+	assert_page(&f, NULL, 0, 5, "x:abc|y:|z:de|", 0);
+	assert_page(&f, NULL, 0, 4, "x:abc|y:|z:d|", 4);
+	assert_page(&f, NULL, 1, 1, "x:b|y:|z:|", 2);
+	assert_page(&f, NULL, 2, 2, "x:c|y:|z:d|", 4);
+	assert_page(&f, NULL, 4, 1, "x:|y:|z:e|", 0);
+	assert_page(&f, NULL, 5, 1, "x:|y:|z:|", 0);
+	assert_page(&f, NULL, UINT64_MAX, UINT64_MAX, "x:|y:|z:|", 0);
+	assert_page(&f, NULL, 0, 0, "x:|y:|z:|", 0);
+	assert_page(&f, "z", 1, 5, "x:abc|y:|z:e|", 0);
+	fixture_close(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -211,6 +257,7 @@ int main(void)
 		cmocka_unit_test(test_a_node_away_has_no_slots_and_no_share),
 		cmocka_unit_test(test_the_load_window_forgets_what_is_older),
 		cmocka_unit_test(test_a_change_answers_moved_and_least),
+		cmocka_unit_test(test_a_page_has_its_nodes_counted_through_all_pools_or_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
