@@ -355,16 +355,16 @@ int sl_eal_cpu(uint32_t lcore)
 	return lcore < cpu_count ? cpus[lcore] : -1;
 }
 
-bool sl_eal_is_alone(void)
+int sl_eal_mates(void)
 {
 	uint32_t lcore = rte_lcore_id();
+	int mates = 0;
 
 	if (lcore == 0 || lcore >= cpu_count)
-		return false;
+		return -1;
 	for (uint32_t i = 1; i < cpu_count; i++)
-		if (i != lcore && cpus[i] == cpus[lcore])
-			return false;
-	return true;
+		mates += i != lcore && cpus[i] == cpus[lcore];
+	return mates;
 }
 
 int sl_eal_launch(uint32_t lcore, int (*function)(void *argument), void *argument)

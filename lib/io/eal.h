@@ -60,9 +60,8 @@ void sl_eal_stop(void);
 
 /* The CPU of an lcore that was started, -1: none. */
 int sl_eal_cpu(uint32_t lcore);
-/* Whether no other receive core or worker has the calling one's CPU; false in control's and other
- * threads. */
-bool sl_eal_is_alone(void);
+/* How many other receive cores and workers have the calling one's CPU; -1 in other threads. */
+int sl_eal_mates(void);
 
 /* Runs function(argument) on an lcore other than control's: 0 or -EBUSY. sl_eal_wait() waits until
  * it has returned and gives its result. */

@@ -16,6 +16,8 @@
 
 #define POLLS_A_SECOND 200 /* 5 ms without a sleep: it polls */
 
+#define OFFER_ROUNDS 32 /* empty rounds until the CPU is offered: some 2 us */
+
 #define COST_SLEEPS 64 /* between looks at what they cost */
 #define COST_SHARE  20 /* one part of so many of a CPU is what idling may cost */
 
@@ -49,12 +51,14 @@ void sl_idle_init(struct sl_idle *idle, enum sl_idle_mode mode, uint32_t sleep_n
 {
 	idle->mode = (uint8_t)mode;
 	idle->empty = 0;
+	idle->offers = 0;
 	idle->sleep_ns = SLEEP_NS_MIN;
 	idle->sleep_ns_max = sleep_ns_max;
 	idle->sleeps = 0;
 	idle->cost_ns = 0;
 	idle->patient_tsc = UINT64_MAX;
-	idle->patient_wait = sl_eal_is_alone() ? rte_get_tsc_hz() / POLLS_A_SECOND : 0;
+	idle->has_mates = sl_eal_mates() > 0;
+	idle->patient_wait = sl_eal_mates() == 0 ? rte_get_tsc_hz() / POLLS_A_SECOND : 0;
 	if (idle->patient_wait > 0) {
 		sl_turn_short();
 		sl_idle_wake(idle);
@@ -87,6 +91,8 @@ void sl_idle_wait(struct sl_idle *idle)
 	struct timespec span = {0};
 
 	rte_pause();
+	if (idle->has_mates && ++idle->offers % OFFER_ROUNDS == 0)
+		sl_idle_yield();
 	if (idle->mode == SL_IDLE_MODE_POLL)
 		return;
 	if (idle->empty < SL_IDLE_SPINS) {

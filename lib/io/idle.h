@@ -6,8 +6,8 @@
  * Shape:   SL_IDLE_SPINS empty rounds of pauses, then sleeps that double up to the longest one. A
  *          thread that others can wake sleeps on a bell (bell.h) or a watch (watch.h) instead, once
  *          it has spun. Its turns on the CPU are short as long as it sleeps now and then, so that it
- *          wakes at once, and long when it does not, so that others do (turn.h); two such threads
- *          on one CPU have turns as anybody.
+ *          wakes at once, and long when it does not, so that others do (turn.h). Threads that share
+ *          a CPU have turns as anybody and offer it to each other while they have nothing.
  * Threads: one a state.
  */
 
@@ -31,6 +31,8 @@ enum sl_idle_mode {
 
 struct sl_idle {
 	uint8_t mode;	   /* enum sl_idle_mode */
+	bool has_mates;	   /* other receive cores or workers on its CPU */
+	uint32_t offers;   /* empty rounds, of one that has mates */
 	uint32_t empty;	   /* rounds without work in a row */
 	uint32_t sleep_ns; /* of the next sleep */
 	uint32_t sleep_ns_max;

@@ -8,11 +8,20 @@
 
 #define FETCH_PARTS 4 /* of a burst */
 
+/* Whether the worker may have this CPU to make room, once a burst: it may be its. */
+static bool offers(struct sl_path_core *core)
+{
+	bool first = core->offered_burst != core->stats->bursts;
+
+	core->offered_burst = core->stats->bursts;
+	return first && core->idle.has_mates;
+}
+
 /* The ring is full: waits for room or counts the drop with the node. */
 static __attribute__((noinline, cold)) void hand_full(struct sl_path_core *core, uint32_t worker,
 						      struct rte_mbuf *packet, uint32_t node)
 {
-	while (core->spec.wait) {
+	while (core->spec.wait || offers(core)) {
 		sl_path_relax(core);
 		if (sl_worker_stages_put(core->stages, worker, packet))
 			return;

@@ -87,9 +87,10 @@ struct sl_path_core {
 	struct sl_own_rate own[SL_OWN_KIND_COUNT];
 	/* sleeping */
 	struct sl_watch watch;
-	bool watches;	  /* all its queues can be waited for */
-	uint32_t vain;	  /* sleeps that a device ended, since the last packet */
-	uint64_t nowhere; /* what is not in the balance is counted here */
+	bool watches;		/* all its queues can be waited for */
+	uint32_t vain;		/* sleeps that a device ended, since the last packet */
+	uint64_t offered_burst; /* the last one in which a full ring's worker was offered the CPU */
+	uint64_t nowhere;	/* what is not in the balance is counted here */
 	/* control's words */
 	atomic_int phase;  /* written: control */
 	atomic_bool quiet; /* written: core; read: control */

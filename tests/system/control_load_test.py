@@ -95,5 +95,17 @@ def rate():
         equal(sum(lost.values()), 0, f"drops: {dropped}")
 
 
+@case("a receive core and its worker on one CPU, both polling, pass on what they receive")
+def shared():
+    with Busy(dataplane={"rx_cpus": [daemon.CPUS[0]], "worker_cpus": [daemon.CPUS[0]], "idle": "poll",
+                         "queue_full": "drop"}) as busy:
+        before = busy.session.result("stats")["balance"]
+        time.sleep(1)
+        after = busy.session.result("stats")["balance"]
+    received, delivered = (after[name] - before[name] for name in ("received", "delivered"))
+    print(f"# {received} received, {delivered} delivered")
+    true(received > 10000 and delivered > 0.8 * received, f"{delivered} of {received} packets delivered")
+
+
 if __name__ == "__main__":
     run()

@@ -35,10 +35,10 @@ static void a_thread_stays_as_nice_as_it_was(void **state)
 	assert_int_equal(getpriority(PRIO_PROCESS, 0), 3);
 }
 
-static void threads_that_are_no_lcores_are_not_alone(void **state)
+static void threads_that_are_no_lcores_have_no_mates(void **state)
 {
 	(void)state;
-	assert_false(sl_eal_is_alone());
+	assert_int_equal(sl_eal_mates(), -1);
 }
 
 int main(void)
@@ -46,7 +46,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(turns_become_long_and_short),
 		cmocka_unit_test(a_thread_stays_as_nice_as_it_was),
-		cmocka_unit_test(threads_that_are_no_lcores_are_not_alone),
+		cmocka_unit_test(threads_that_are_no_lcores_have_no_mates),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
