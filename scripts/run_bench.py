@@ -31,6 +31,8 @@ BENCHES = {
     "dispatch": ("path_bench", ("--workers", "4", "--nodes", "16"),
                  "to local workers by their rings, in one thread; --workers N"),
     "duo": ("duo_bench", (), "dispatch over two cores beside event_dsw, event_sw, rte_distributor and a ring; --flows N"),
+    "latency": ("latency.py", (), "through a running daemon at 10, 50, 90 % of its capacity: p50, p99, p99.9, max"),
+    "memory": ("memory.py", (), "a tracked flow, a node, a service: octets resident"),
     "update": ("path_bench", ("--changes",), "a published snapshot: control's time, until it is seen, its cost to a core"),
     "publish": ("publish_bench", (), "10,000 snapshots from control to a busy core in another thread, until a burst sees each"),
     "change": ("change_bench", (), "an operator's change: the model's work, its record of history, its snapshot"),

@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
@@ -392,6 +393,23 @@ static struct options options_read(int argc, char **argv)
 	return options;
 }
 
+static void print_resident(const struct options *options)
+{
+	struct options once = *options;
+	FILE *file = fopen("/proc/self/statm", "r");
+	unsigned long all, pages = 0;
+	double octets;
+
+	if (file == NULL)
+		return;
+	if (fscanf(file, "%lu %lu", &all, &pages) != 2)
+		pages = 0;
+	fclose(file);
+	octets = (double)pages * (double)sysconf(_SC_PAGESIZE);
+	once.turns = 1;
+	print("memory: resident", "octets", &octets, &once);
+}
+
 int main(int argc, char **argv)
 {
 	struct options options = options_read(argc, argv);
@@ -426,6 +444,7 @@ int main(int argc, char **argv)
 		measure_stages(core, &port, &options);
 	else
 		measure(core, &port, &options);
+	print_resident(&options);
 	for (uint32_t reason = 0; reason < SL_DROP_COUNT; reason++)
 		if (spec.stats->dropped[reason] > 0) {
 			fprintf(stderr, "path_bench: packets were dropped: %s\n",
