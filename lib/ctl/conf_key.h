@@ -84,6 +84,18 @@ struct sl_conf_key {
 #define SL_MEMBER(type_, member)                                                                   \
 	.offset = offsetof(struct type_, member), .size = sizeof(((struct type_ *)0)->member)
 
+/* A key on one line: its name, its type behind "sl_conf_", its SL_MEMBER(), and what else it has. */
+#define SL_KEY(name_, type_, member_, ...)                                                         \
+	{                                                                                          \
+		.name = (name_), .type = &sl_conf_##type_, member_, ##__VA_ARGS__                  \
+	}
+/* With the least, the most and the default value. */
+#define SL_KEY_RANGE(name_, type_, member_, min_, max_, fallback_, ...)                            \
+	{                                                                                          \
+		.name = (name_), .type = &sl_conf_##type_, member_, .min = (min_), .max = (max_),  \
+		.fallback = (fallback_), ##__VA_ARGS__                                             \
+	}
+
 /* The values of one mapping, by the order of its table's keys; NULL: not there. */
 struct sl_conf_found {
 	const struct sl_conf_table *table;

@@ -28,8 +28,8 @@ static const struct sl_conf_key address = {
 /* ---- gateway: members of the port itself ------------------------------------------------------*/
 
 static const struct sl_conf_key gateway_keys[] = {
-	{.name = "address", .type = &sl_conf_addr, P(gateway)},
-	{.name = "mac", .type = &sl_conf_mac, P(gateway_mac), .extra = P_AT(gateway_mac_set)},
+	SL_KEY("address", addr, P(gateway)),
+	SL_KEY("mac", mac, P(gateway_mac), .extra = P_AT(gateway_mac_set)),
 };
 
 static void check_gateway(struct sl_conf_reader *reader, const struct sl_conf_found *found,
@@ -54,32 +54,18 @@ static const struct sl_conf_table gateway_table = {
 /* ---- ports ------------------------------------------------------------------------------------*/
 
 static const struct sl_conf_key port_keys[] = {
-	{.name = "name", .type = &sl_conf_name, P(name), .flags = SL_KEY_REQUIRED},
-	{.name = "device",
-	 .type = &sl_conf_text,
-	 P(device),
-	 .flags = SL_KEY_REQUIRED,
-	 .min = 1,
-	 .max = DEVICE_MAX},
-	{.name = "mtu",
-	 .type = &sl_conf_number,
-	 P(mtu),
-	 .min = SL_MTU_MIN,
-	 .max = SL_MTU_MAX,
-	 .fallback = MTU},
-	{.name = "promiscuous", .type = &sl_conf_bool, P(promiscuous), .fallback = true},
-	{.name = "addresses",
-	 .type = &sl_conf_list,
-	 P(addresses),
-	 .extra = P_AT(address_count),
-	 .max = SL_PORT_ADDRESSES_MAX,
-	 .element = &address},
+	SL_KEY("name", name, P(name), .flags = SL_KEY_REQUIRED),
+	SL_KEY_RANGE("device", text, P(device), 1, DEVICE_MAX, 0, .flags = SL_KEY_REQUIRED),
+	SL_KEY_RANGE("mtu", number, P(mtu), SL_MTU_MIN, SL_MTU_MAX, MTU),
+	SL_KEY_RANGE("promiscuous", bool, P(promiscuous), 0, 0, true),
+	SL_KEY_RANGE("addresses", list, P(addresses), 0, SL_PORT_ADDRESSES_MAX, 0,
+		     .extra = P_AT(address_count), .element = &address),
 	{.name = "gateway",
 	 .type = &sl_conf_mapping,
 	 .extra = P_AT(gateway_set),
 	 .table = &gateway_table},
 	{.name = "punt", .type = &sl_conf_punt, .offset = P_AT(punt), .size = PUNT_SIZE},
-	{.name = "arp", .type = &sl_conf_word, P(arp), .words = arps},
+	SL_KEY("arp", word, P(arp), .words = arps),
 };
 
 static void check_name(struct sl_conf_reader *reader, const struct sl_conf_found *found,
