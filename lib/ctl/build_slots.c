@@ -37,6 +37,12 @@ static bool is_asked(const struct sl_model *model, uint32_t pool)
 	return false;
 }
 
+/* Some time passes until every core has seen what is built now. */
+static uint64_t open_for(uint64_t idle_ms)
+{
+	return idle_ms + SL_SETTLE_MARGIN_MS;
+}
+
 /* For how long slots that move are open. With full tracking they need not be, once every flow that
  * is alive has sent since it began; but for the flows of a service that was pointed elsewhere. */
 static uint64_t open_ms(const struct sl_model *model, const struct sl_conf_pool *conf,
@@ -45,15 +51,17 @@ static uint64_t open_ms(const struct sl_model *model, const struct sl_conf_pool 
 	const struct sl_body_pool *body = &model->pools[index];
 	uint64_t idle_ms = SL_MAX(sl_build_idle_ms(conf), body->built ? body->idle_ms : 0);
 	bool was_full = body->built && body->tracking == SL_TRACKING_FULL;
-	bool recent = body->full_since_ms && now_ms < body->full_since_ms + idle_ms;
+	bool recent = body->full_since_ms && now_ms < body->full_since_ms + open_for(idle_ms);
 
 	switch (sl_build_tracking(conf)) {
 	case SL_TRACKING_NONE:
 		return 0;
 	case SL_TRACKING_TRANSITION:
-		return idle_ms;
+		return open_for(idle_ms);
 	case SL_TRACKING_FULL:
-		return body->built && (!was_full || recent || is_asked(model, index)) ? idle_ms : 0;
+		return body->built && (!was_full || recent || is_asked(model, index))
+			       ? open_for(idle_ms)
+			       : 0;
 	}
 	return 0;
 }
@@ -174,5 +182,5 @@ int sl_build_service(const struct sl_model *model, const struct sl_body_service 
 	if (view->pool == pool)
 		return 0;
 	return sl_service_view_point(view, pool, model->options.now_ms(),
-				     SL_MAX(idle_ms, model->pools[view->pool].idle_ms));
+				     open_for(SL_MAX(idle_ms, model->pools[view->pool].idle_ms)));
 }

@@ -15,6 +15,14 @@
 
 enum verdict { STAYS, IS_CUT, IS_DRAINED, IS_GONE };
 
+/* Nothing settles for a core that has not come so far yet. */
+static uint64_t cores_now(const struct sl_model *model)
+{
+	const struct sl_model_options *options = &model->options;
+
+	return sl_stats_clock(options->cores, options->core_count, options->now_ms());
+}
+
 /* ---- slots and services -------------------------------------------------------------------------
  */
 
@@ -107,8 +115,8 @@ static void settle_slots(struct sl_model *model)
 		if (pool->use != SL_USE_LIVE || !pool->slots || !pool->built)
 			continue;
 		if (pool->slots->open_count > 0 &&
-		    sl_slots_settle(pool->slots, pool->memory, model->options.now_ms(),
-				    pool->idle_ms, &after) == 0 &&
+		    sl_slots_settle(pool->slots, pool->memory, cores_now(model), pool->idle_ms,
+				    &after) == 0 &&
 		    after) {
 			sl_slot_table_put(pool->slots);
 			pool->slots = after;
@@ -133,7 +141,7 @@ static void settle_services(struct sl_model *model)
 		idle_ms = SL_MAX(model->pools[service->view.pool].idle_ms,
 				 model->pools[service->view.prior_pool].idle_ms);
 		if (sl_service_view_settle(&service->view, i, options->cores, options->core_count,
-					   options->now_ms(), idle_ms))
+					   cores_now(model), idle_ms))
 			model->dirty = true;
 	}
 }

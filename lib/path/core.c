@@ -191,13 +191,15 @@ void sl_path_relax(void *context)
 		core->held = true;
 }
 
-/* The clock of expiry: a look at the machine's once a millisecond. */
+/* The clock of expiry: a look at the machine's once a millisecond. Control hears of it when all that
+ * was decided by the one before has left its stamps. */
 static inline void tick(struct sl_path_core *core, uint64_t tsc)
 {
 	if (sl_likely(tsc - core->tick_tsc < core->tick_cycles))
 		return;
 	core->tick_tsc = tsc;
-	core->now_ms = sl_clock_ms();
+	__atomic_store_n(&core->stats->clock_ms, core->now_ms, __ATOMIC_RELEASE);
+	core->now_ms = sl_pace(&core->pace, sl_clock_ms());
 }
 
 static inline void fetch(const struct sl_path_core *core, uint32_t quarter)
@@ -316,6 +318,7 @@ void sl_path_begin(struct sl_path_core *core)
 	core->last_tsc = rte_rdtsc();
 	core->tick_tsc = core->last_tsc;
 	core->now_ms = sl_clock_ms();
+	core->pace = (struct sl_pace){core->now_ms, core->now_ms};
 	sl_idle_init(&core->idle, core->spec.idle,
 		     only_captures(core) ? SL_IDLE_SLEEP_NS_CAPTURE : SL_IDLE_SLEEP_NS);
 	sl_path_watch(core);

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "io/watch.h"
 #include "path/core.h"
 #include "path/own.h"
@@ -67,6 +68,7 @@ struct sl_path_core {
 	bool held;	 /* stages or buffers may hold packets */
 	uint32_t rounds; /* since they were flushed */
 	uint64_t now_ms, tick_tsc, tick_cycles, last_tsc;
+	struct sl_pace pace; /* of now_ms */
 	struct sl_idle idle;
 	uint32_t queue_count;
 	struct sl_path_queue queues[SL_PATH_QUEUES_MAX];

@@ -13,6 +13,8 @@
  *          now.
  *          A slot is of one prior, so slots are split at once when a pool is to have more of them,
  *          but made one only when all of the pool have settled.
+ *          What settles is asked with the time that it is for every core (sl_stats_clock()): one that
+ *          stands still keeps slots as it left them.
  * Threads: control.
  * Errors:  0 or -ENOMEM.
  */

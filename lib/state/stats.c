@@ -52,6 +52,19 @@ void sl_core_stats_destroy(struct sl_core_stats *stats)
 	sl_mem_free(stats, sizeof(*stats));
 }
 
+uint64_t sl_stats_clock(struct sl_core_stats *const *cores, uint32_t core_count, uint64_t now_ms)
+{
+	uint64_t least = now_ms;
+
+	for (uint32_t i = 0; i < core_count; i++) {
+		uint64_t clock = sl_stats_read(&cores[i]->clock_ms);
+
+		if (clock && clock < least)
+			least = clock;
+	}
+	return least;
+}
+
 void sl_stats_balance(struct sl_core_stats *const *cores, uint32_t core_count,
 		      struct sl_worker_stats *const *workers, uint32_t worker_count,
 		      struct sl_balance *balance)

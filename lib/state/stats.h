@@ -95,6 +95,8 @@ struct sl_core_stats {
 	uint64_t bursts, empty_bursts;
 	uint64_t busy_cycles, all_cycles;	    /* TSC */
 	uint64_t first_packet_tsc, last_packet_tsc; /* 0: none yet */
+	/* What was decided before has left its stamps, what comes has this time or a later one. */
+	uint64_t clock_ms; /* 0: it has not begun */
 	uint64_t dropped[SL_DROP_COUNT];
 	struct sl_port_stats ports[SL_PORTS_MAX];
 	struct sl_node_stats *nodes;	   /* SL_NODE_INDEX_MAX */
@@ -113,6 +115,9 @@ struct sl_worker_stats {
 /* 0 or -ENOMEM. */
 int sl_core_stats_create(struct sl_core_stats **stats);
 void sl_core_stats_destroy(struct sl_core_stats *stats);
+
+/* The time that it is for all cores: now, or that of one which stands still. */
+uint64_t sl_stats_clock(struct sl_core_stats *const *cores, uint32_t core_count, uint64_t now_ms);
 
 struct sl_balance {
 	uint64_t received, delivered, forwarded, punted, dropped, in_flight;

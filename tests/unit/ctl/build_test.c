@@ -76,12 +76,28 @@ static void test_moved_slots_open_and_settle_after_the_idle_timeout(void **state
 	open = &view(&f, 0)->open[0];
 	assert_int_equal(open->node, a);
 	assert_int_equal(open->prior, b);
-	assert_int_equal(open->open_until_ms, fixture_now_ms + IDLE_MS);
+	assert_int_equal(open->open_until_ms, fixture_now_ms + IDLE_MS + SL_SETTLE_MARGIN_MS);
 	pass(&f, IDLE_MS - 1);
 	assert_int_equal(view(&f, 0)->slots->open_count, 64);
 	pass(&f, 2001);
 	assert_int_equal(view(&f, 0)->slots->open_count, 0);
 	assert_int_equal(fixture_slots(&f, "web", "a"), 192);
+	fixture_close(&f);
+}
+
+static void test_slots_do_not_settle_before_every_core_has_come_so_far(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f, TWO, NULL);
+	assert_int_equal(fixture_weight(&f, "web", "a", 3), 0);
+	f.core->clock_ms = fixture_now_ms + 10;
+	pass(&f, 10 * IDLE_MS);
+	assert_int_equal(view(&f, 0)->slots->open_count, 64);
+	f.core->clock_ms = fixture_now_ms;
+	pass(&f, 1000);
+	assert_int_equal(view(&f, 0)->slots->open_count, 0);
 	fixture_close(&f);
 }
 
@@ -339,6 +355,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_moved_slots_open_and_settle_after_the_idle_timeout),
+		cmocka_unit_test(test_slots_do_not_settle_before_every_core_has_come_so_far),
 		cmocka_unit_test(test_back_and_forth_closes_the_slots),
 		cmocka_unit_test(test_without_tracking_nothing_opens),
 		cmocka_unit_test(test_a_drained_node_says_so_when_nothing_is_left),
