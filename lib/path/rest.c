@@ -8,10 +8,12 @@
 /* Bounds a sleep, so that early fragments expire and flow tables age; everything else rings. */
 #define SLEEP_NS 10000000
 
-/* After a sleep that nothing ended: so many pools' tables, so many buckets each. A million and a half
- * a second, at a percent or two of a CPU where there are flows. */
-#define SWEEP_POOLS   16
+/* After a sleep that nothing ended, flow tables are gone over in so many rounds at most, so many
+ * buckets each; so many pools are looked at for one that has flows. Four million buckets a second,
+ * at a percent or two of a CPU. */
+#define SWEEP_ROUNDS  40
 #define SWEEP_BUCKETS 1024
+#define SWEEP_POOLS   16
 
 /* Wake-ups by devices in a row without a packet, before short sleeps take over until there is one. */
 #define VAIN_MAX 64
@@ -30,12 +32,15 @@ void sl_path_watch(struct sl_path_core *core)
 	}
 }
 
-static void sweep(struct sl_path_core *core)
+/* False: those looked at are empty. */
+static bool sweep(struct sl_path_core *core)
 {
 	const struct sl_snapshot *snapshot = sl_publish_get(core->spec.publish);
 
 	for (uint32_t i = 0; i < SWEEP_POOLS; i++)
-		sl_decide_sweep(snapshot, &core->core, core->now_ms, SWEEP_BUCKETS);
+		if (sl_decide_sweep(snapshot, &core->core, core->now_ms, SWEEP_BUCKETS))
+			return true;
+	return false;
 }
 
 /* Meanwhile it holds no snapshot: control need not wait for it. */
@@ -52,7 +57,7 @@ static void doze(struct sl_path_core *core)
 		core->vain++;
 		sl_idle_reset(&core->idle);
 	} else {
-		sweep(core);
+		core->sweeps = SWEEP_ROUNDS;
 	}
 }
 
@@ -60,7 +65,9 @@ void sl_path_rest(struct sl_path_core *core, bool receives)
 {
 	core->stats->empty_bursts++;
 	if (core->watches && receives && core->vain < VAIN_MAX && sl_idle_is_spun(&core->idle)) {
-		if (core->watch.armed)
+		if (core->sweeps > 0)
+			core->sweeps = sweep(core) ? core->sweeps - 1 : 0;
+		else if (core->watch.armed)
 			doze(core);
 		else
 			core->watches = sl_watch_arm(&core->watch);

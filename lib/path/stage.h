@@ -91,6 +91,7 @@ struct sl_path_core {
 	struct sl_watch watch;
 	bool watches;		/* all its queues can be waited for */
 	uint32_t vain;		/* sleeps that a device ended, since the last packet */
+	uint32_t sweeps;	/* rounds left in which flow tables are gone over */
 	uint64_t offered_burst; /* the last one in which a full ring's worker was offered the CPU */
 	uint64_t nowhere;	/* what is not in the balance is counted here */
 	/* control's words */
@@ -113,6 +114,7 @@ void sl_path_rest(struct sl_path_core *core, bool receives);
 static inline void sl_path_stir(struct sl_path_core *core)
 {
 	core->vain = 0;
+	core->sweeps = 0;
 	sl_idle_reset(&core->idle);
 	if (sl_unlikely(core->watch.armed))
 		sl_watch_disarm(&core->watch);

@@ -235,7 +235,7 @@ bool sl_decide_ignores_ports(const struct sl_snapshot *snapshot, const struct sl
 	       !(snapshot->pools[snapshot->services[service].pool].mask.misc & PORTS_MASK);
 }
 
-void sl_decide_sweep(const struct sl_snapshot *snapshot, struct sl_core *core, uint64_t now_ms,
+bool sl_decide_sweep(const struct sl_snapshot *snapshot, struct sl_core *core, uint64_t now_ms,
 		     uint32_t buckets)
 {
 	const struct sl_pool_view *pool;
@@ -244,10 +244,10 @@ void sl_decide_sweep(const struct sl_snapshot *snapshot, struct sl_core *core, u
 	if (core->sweep_pool >= snapshot->pool_count)
 		core->sweep_pool = 0;
 	if (!snapshot->pool_count)
-		return;
+		return false;
 	pool = &snapshot->pools[core->sweep_pool++];
 	if (!pool->words || !pool->flow_tables)
-		return;
+		return false;
 	sl_flow_clock_init(&clock, pool, now_ms);
-	sl_flow_table_sweep(pool->flow_tables[core->index], snapshot, &clock, buckets);
+	return sl_flow_table_sweep(pool->flow_tables[core->index], snapshot, &clock, buckets);
 }

@@ -39,8 +39,8 @@ bool sl_decide_ignores_ports(const struct sl_snapshot *snapshot, const struct sl
 
 /* Ages one of the core's flow tables, the next pool's with each call: its next `buckets` buckets.
  * Call with a hundred or so when a poll found nothing, and with one every burst, so that a busy
- * core's tables are gone over, too. An empty table costs nothing. */
-void sl_decide_sweep(const struct sl_snapshot *snapshot, struct sl_core *core, uint64_t now_ms,
+ * core's tables are gone over, too. An empty table costs nothing; false: it was one. */
+bool sl_decide_sweep(const struct sl_snapshot *snapshot, struct sl_core *core, uint64_t now_ms,
 		     uint32_t buckets);
 
 #endif

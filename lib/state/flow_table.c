@@ -232,12 +232,12 @@ struct sl_flow_entry *sl_flow_table_room(struct sl_flow_table *table,
 	return room;
 }
 
-void sl_flow_table_sweep(struct sl_flow_table *table, const struct sl_snapshot *snapshot,
+bool sl_flow_table_sweep(struct sl_flow_table *table, const struct sl_snapshot *snapshot,
 			 const struct sl_flow_clock *clock, uint32_t buckets)
 {
 	if (!table->tracked && !table->begun) {
 		__atomic_store_n(&table->passes, table->passes + 1, __ATOMIC_RELEASE);
-		return;
+		return false;
 	}
 	for (; buckets > 0; buckets--) {
 		struct sl_flow_bucket *bucket = &table->buckets[table->sweep_at];
@@ -256,6 +256,7 @@ void sl_flow_table_sweep(struct sl_flow_table *table, const struct sl_snapshot *
 		}
 	}
 	rte_prefetch0(&table->buckets[table->sweep_at]);
+	return true;
 }
 
 /* ---- readers ------------------------------------------------------------------------------------

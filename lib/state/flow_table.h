@@ -220,8 +220,8 @@ void sl_flow_table_write(struct sl_flow_table *table, struct sl_flow_entry *entr
 			 uint64_t word);
 
 /* Owner: frees, in the next `buckets` buckets, what is expired and what names a node that is no
- * more. */
-void sl_flow_table_sweep(struct sl_flow_table *table, const struct sl_snapshot *snapshot,
+ * more. False: the table is empty. */
+bool sl_flow_table_sweep(struct sl_flow_table *table, const struct sl_snapshot *snapshot,
 			 const struct sl_flow_clock *clock, uint32_t buckets);
 
 /* Any thread: the tag's word, or 0. */
