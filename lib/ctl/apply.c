@@ -2,11 +2,14 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ctl/body.h"
 #include "ctl/schedule.h"
+
+#define VALUE_MAX 100 /* octets of a value in a sentence */
 
 /* A pool of the wanted configuration, and what there was of that name. */
 struct pair {
@@ -39,6 +42,53 @@ static double shown(uint64_t weight)
 	return (double)weight / SL_WEIGHT_UNIT;
 }
 
+/* What is told of a part, with its name before each sentence. */
+struct saying {
+	struct sl_edit *edit;
+	const char *what, *name, *more; /* "pool", "web", ": node r1" */
+};
+
+static void say_key(void *context, const char *key, const char *before, const char *after)
+{
+	const struct saying *saying = context;
+
+	sl_change_say(saying->edit->result, "%s%s%s: %s %.*s -> %.*s", saying->what, saying->name,
+		      saying->more, key, VALUE_MAX, before, VALUE_MAX, after);
+}
+
+static int say_part(struct saying *saying, enum sl_conf_part part, const void *was, const void *is,
+		    const struct sl_conf *conf)
+{
+	const struct sl_conf_side before = {saying->edit->before->conf, was};
+	const struct sl_conf_side after = {conf, is};
+
+	return sl_conf_tell(part, &before, &after, say_key, saying) < 0 ? no_memory(saying->edit)
+									: 0;
+}
+
+static int say_node(struct sl_edit *edit, const struct pair *pair, int old, uint32_t n)
+{
+	const struct sl_conf_node *node = &pair->conf->nodes[n];
+	char more[SL_NAME_SIZE + 16];
+	struct saying saying = {edit, "pool ", pair->conf->name, more};
+
+	(void)snprintf(more, sizeof(more), ": node %s", node->name);
+	return say_part(&saying, SL_CONF_PART_NODE, &pair->old_conf->nodes[old], node,
+			edit->image->conf);
+}
+
+static int say_pool(struct sl_edit *edit, const struct pair *pair)
+{
+	struct saying saying = {edit, "pool ", pair->conf->name, ""};
+
+	if (pair->old_conf)
+		return say_part(&saying, SL_CONF_PART_POOL, pair->old_conf, pair->conf,
+				edit->image->conf);
+	sl_change_say(edit->result, "pool %s added with %" PRIu32 " nodes", pair->conf->name,
+		      pair->conf->node_count);
+	return 0;
+}
+
 static int take_nodes(struct sl_edit *edit, struct pair *pair, bool *rebuild)
 {
 	struct sl_image_pool *pool = pair->pool;
@@ -63,12 +113,10 @@ static int take_nodes(struct sl_edit *edit, struct pair *pair, bool *rebuild)
 		if (!sl_image_node_insert(pool, n, node->name))
 			return no_memory(edit);
 		pool->nodes[n] = pair->old->nodes[same];
-		if (pair->old_conf->nodes[same].weight == node->weight)
-			continue;
-		*rebuild = true;
-		sl_change_say(edit->result, "pool %s: node %s: weight %.15g -> %.15g", pool->name,
-			      node->name, shown(pair->old_conf->nodes[same].weight),
-			      shown(node->weight));
+		*rebuild |= pair->old_conf->nodes[same].weight != node->weight;
+		status = say_node(edit, pair, same, n);
+		if (status < 0)
+			return status;
 	}
 	return 0;
 }
@@ -104,44 +152,6 @@ static int leave_nodes(struct sl_edit *edit, struct pair *pair, bool *rebuild)
 			return -ENOMEM;
 	}
 	return 0;
-}
-
-static void say_pool(struct sl_edit *edit, const struct pair *pair)
-{
-	const struct sl_conf_pool *a = pair->old_conf, *b = pair->conf;
-
-	if (!a) {
-		sl_change_say(edit->result, "pool %s added with %" PRIu32 " nodes", b->name,
-			      b->node_count);
-		return;
-	}
-	if (a->scheduler != b->scheduler)
-		sl_change_say(edit->result, "pool %s: scheduler %s -> %s", b->name,
-			      sl_sched_name(a->scheduler), sl_sched_name(b->scheduler));
-	if (a->slots != b->slots)
-		sl_change_say(edit->result, "pool %s: slots %" PRIu32 " -> %" PRIu32, b->name,
-			      a->slots, b->slots);
-	if (a->tracking != b->tracking)
-		sl_change_say(edit->result, "pool %s: tracking changes", b->name);
-	if (a->hash != b->hash || a->symmetric != b->symmetric)
-		sl_change_say(edit->result, "pool %s: hash changes, its flows may move", b->name);
-	if (a->no_node != b->no_node)
-		sl_change_say(edit->result, "pool %s: no_node changes", b->name);
-	if (a->idle_ms_tcp != b->idle_ms_tcp || a->idle_ms_udp != b->idle_ms_udp ||
-	    a->idle_ms_other != b->idle_ms_other)
-		sl_change_say(edit->result, "pool %s: idle_timeout changes", b->name);
-	if (a->flow_entries != b->flow_entries)
-		sl_change_say(edit->result, "pool %s: flow_entries %" PRIu32 " -> %" PRIu32,
-			      b->name, a->flow_entries, b->flow_entries);
-	if (a->outer_df != b->outer_df)
-		sl_change_say(edit->result, "pool %s: outer_df changes", b->name);
-	if (a->oversize != b->oversize)
-		sl_change_say(edit->result, "pool %s: oversize changes", b->name);
-	if (a->health.type != b->health.type || a->health.port != b->health.port ||
-	    a->health.interval_ms != b->health.interval_ms ||
-	    a->health.timeout_ms != b->health.timeout_ms || a->health.rise != b->health.rise ||
-	    a->health.fall != b->health.fall)
-		sl_change_say(edit->result, "pool %s: health changes", b->name);
 }
 
 /* The slot table from another image, its words in this pool's indices; unknown ones are nobody. */
@@ -235,7 +245,7 @@ static int make_pool(struct sl_edit *edit, struct pair *pair, const struct sl_im
 		return no_memory(edit);
 	}
 	edit->image->pools[place] = pair->pool;
-	say_pool(edit, pair);
+	status = say_pool(edit, pair);
 	if (pair->old) {
 		pair->pool->index = pair->old->index;
 		pair->pool->home = sl_table_get(pair->old->home);
@@ -243,7 +253,7 @@ static int make_pool(struct sl_edit *edit, struct pair *pair, const struct sl_im
 		pair->pool->target = sl_table_get(pair->old->target);
 		pair->pool->counted_home = pair->old->counted_home;
 		pair->pool->counted_target = pair->old->counted_target;
-	} else {
+	} else if (status == 0) {
 		status = sl_life_pool_take(edit, &pair->pool->index);
 		if (status < 0)
 			status = sl_err_set(edit->err, status, "pool %s: no room for it",
@@ -351,6 +361,7 @@ static int make_services(struct sl_edit *edit)
 		const struct sl_conf_service *service = &image->conf->services[s];
 		const char *pool = image->conf->pools[service->pool].name;
 		int old = edit->before ? find_service(edit->before, service->name) : -1;
+		struct saying saying = {edit, "service ", service->name, ""};
 		int status = 0;
 
 		if (old >= 0) {
@@ -361,6 +372,10 @@ static int make_services(struct sl_edit *edit)
 			if (strcmp(old_pool, pool) != 0)
 				sl_change_say(edit->result, "service %s: pool %s -> %s",
 					      service->name, old_pool, pool);
+			status = say_part(&saying, SL_CONF_PART_SERVICE, &was->services[old],
+					  service, image->conf);
+			if (status < 0)
+				return status;
 			continue;
 		}
 		sl_change_say(edit->result, "service %s added, to pool %s", service->name, pool);
@@ -448,6 +463,7 @@ static int check(struct sl_edit *edit, const struct sl_conf *conf, bool rollback
 int sl_apply_make(struct sl_edit *edit, const struct sl_conf *wanted, const struct sl_image *from)
 {
 	uint32_t leaving = edit->before ? edit->before->pool_count : 0;
+	struct saying saying = {edit, "control", "", ""};
 	struct sl_conf *conf;
 	int status = check(edit, wanted, from != NULL);
 
@@ -467,7 +483,11 @@ int sl_apply_make(struct sl_edit *edit, const struct sl_conf *wanted, const stru
 		return no_memory(edit);
 	if (edit->before)
 		edit->image->generation = edit->before->generation;
-	status = make_pools(edit, conf, from);
+	if (edit->before && !from)
+		status = say_part(&saying, SL_CONF_PART_CONTROL, &edit->before->conf->control,
+				  &conf->control, conf);
+	if (status == 0)
+		status = make_pools(edit, conf, from);
 	if (status == 0)
 		status = leave_pools(edit);
 	return status < 0 ? status : make_services(edit);

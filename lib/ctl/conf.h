@@ -256,6 +256,26 @@ struct sl_conf *sl_conf_copy(const struct sl_conf *conf);
 #define SL_CONF_SERVICES  0x40
 uint32_t sl_conf_changes(const struct sl_conf *a, const struct sl_conf *b);
 
+/* Parts of a configuration whose keys are told one by one where they differ. */
+enum sl_conf_part {
+	SL_CONF_PART_POOL = 0, /* without its nodes */
+	SL_CONF_PART_NODE = 1,
+	SL_CONF_PART_SERVICE = 2, /* without its pool */
+	SL_CONF_PART_CONTROL = 3,
+};
+
+/* A part, and the configuration that it is in. */
+struct sl_conf_side {
+	const struct sl_conf *conf;
+	const void *object;
+};
+
+typedef void sl_conf_told(void *context, const char *key, const char *before, const char *after);
+
+/* 0 or -ENOMEM. Values are as a file has them. */
+int sl_conf_tell(enum sl_conf_part part, const struct sl_conf_side *before,
+		 const struct sl_conf_side *after, sl_conf_told *told, void *context);
+
 /* The first key that differs in what needs a restart ("dataplane.worker_cpus", "mtu of port p0"), or
  * NULL. text has SL_CONF_RESTART_TEXT_SIZE octets. */
 #define SL_CONF_RESTART_TEXT_SIZE 128

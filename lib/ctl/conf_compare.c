@@ -2,6 +2,9 @@
 
 /* What differs between two configurations. */
 
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ctl/conf_key.h"
@@ -119,4 +122,63 @@ bool sl_conf_service_equal(const struct sl_conf *conf_a, const struct sl_conf_se
 {
 	return !sl_conf_table_differs(&sl_conf_service_table, a, b) &&
 	       strcmp(conf_a->pools[a->pool].name, conf_b->pools[b->pool].name) == 0;
+}
+
+/* ---- key by key -------------------------------------------------------------------------------*/
+
+/* What a file would say; NULL: no memory. */
+static char *value_text(const struct sl_conf *conf, const struct sl_conf_key *key,
+			const void *object)
+{
+	struct sl_conf_writer writer = {.conf = conf};
+	char *text = NULL;
+	size_t size = 0;
+
+	writer.out = open_memstream(&text, &size);
+	if (!writer.out)
+		return NULL;
+	if (key->extra && key->type->class != SL_CONF_LIST && sl_conf_key_is_default(key, object))
+		(void)fputs("none", writer.out);
+	else
+		sl_conf_write_value(&writer, key, object);
+	(void)fclose(writer.out);
+	return text;
+}
+
+/* Of the list of a pool's nodes each is told by itself. */
+static bool is_told(const struct sl_conf_table *table, const struct sl_conf_key *key,
+		    const void *object)
+{
+	return !(key->flags & SL_KEY_APART) && sl_conf_key_applies(table, key, object) &&
+	       !(key->type->class == SL_CONF_LIST && key->element->table);
+}
+
+int sl_conf_tell(enum sl_conf_part part, const struct sl_conf_side *before,
+		 const struct sl_conf_side *after, sl_conf_told *told, void *context)
+{
+	static const struct sl_conf_table *const tables[] = {
+		[SL_CONF_PART_POOL] = &sl_conf_pool_table,
+		[SL_CONF_PART_NODE] = &sl_conf_node_table,
+		[SL_CONF_PART_SERVICE] = &sl_conf_service_table,
+		[SL_CONF_PART_CONTROL] = &sl_conf_control_table,
+	};
+	const struct sl_conf_table *table = tables[part];
+
+	for (uint32_t i = 0; i < table->key_count; i++) {
+		const struct sl_conf_key *key = &table->keys[i];
+		char *was, *is;
+
+		if (!is_told(table, key, after->object) ||
+		    sl_conf_key_equal(key, before->object, after->object))
+			continue;
+		was = value_text(before->conf, key, before->object);
+		is = value_text(after->conf, key, after->object);
+		if (was && is)
+			told(context, key->name, was, is);
+		free(was);
+		free(is);
+		if (!was || !is)
+			return -ENOMEM;
+	}
+	return 0;
 }

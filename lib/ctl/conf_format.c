@@ -72,9 +72,6 @@ static bool is_written(const struct sl_conf_table *table, const struct sl_conf_k
 	       !sl_conf_key_is_default(key, object);
 }
 
-static void write_flow(struct sl_conf_writer *writer, const struct sl_conf_key *key,
-		       const void *object);
-
 static void write_flow_table(struct sl_conf_writer *writer, const struct sl_conf_table *table,
 			     const void *object)
 {
@@ -87,7 +84,7 @@ static void write_flow_table(struct sl_conf_writer *writer, const struct sl_conf
 		if (!is_written(table, key, object))
 			continue;
 		(void)fprintf(writer->out, "%s%s: ", between, key->name);
-		write_flow(writer, key, object);
+		sl_conf_write_value(writer, key, object);
 		between = ", ";
 	}
 	(void)fputc('}', writer->out);
@@ -107,8 +104,8 @@ static struct list get_list(const struct sl_conf_key *key, const void *object)
 	return list;
 }
 
-static void write_flow(struct sl_conf_writer *writer, const struct sl_conf_key *key,
-		       const void *object)
+void sl_conf_write_value(struct sl_conf_writer *writer, const struct sl_conf_key *key,
+			 const void *object)
 {
 	struct list list;
 
@@ -124,7 +121,8 @@ static void write_flow(struct sl_conf_writer *writer, const struct sl_conf_key *
 	(void)fputc('[', writer->out);
 	for (uint32_t i = 0; i < list.count; i++) {
 		(void)fputs(i ? ", " : "", writer->out);
-		write_flow(writer, key->element, list.array + (size_t)i * key->element->size);
+		sl_conf_write_value(writer, key->element,
+				    list.array + (size_t)i * key->element->size);
 	}
 	(void)fputc(']', writer->out);
 }
@@ -147,7 +145,7 @@ static void write_block_key(struct sl_conf_writer *writer, const struct sl_conf_
 	}
 	if (key->type->class != SL_CONF_LIST || !key->element->table) {
 		(void)fprintf(writer->out, "%s: ", key->name);
-		write_flow(writer, key, object);
+		sl_conf_write_value(writer, key, object);
 		(void)fputc('\n', writer->out);
 		return;
 	}

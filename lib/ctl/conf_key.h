@@ -160,12 +160,16 @@ int sl_conf_table_copy(const struct sl_conf_table *table, const void *from, void
 /* The first key that differs, NULL: equal. */
 const struct sl_conf_key *sl_conf_table_differs(const struct sl_conf_table *table, const void *a,
 						const void *b);
+bool sl_conf_key_equal(const struct sl_conf_key *key, const void *a, const void *b);
 bool sl_conf_key_is_default(const struct sl_conf_key *key, const void *object);
 bool sl_conf_key_applies(const struct sl_conf_table *table, const struct sl_conf_key *key,
 			 const void *object);
 
 /* In quotes where another reader of YAML could take it for something else than a text. */
 void sl_conf_write_name(struct sl_conf_writer *writer, const char *name);
+/* The value of a key, on one line. */
+void sl_conf_write_value(struct sl_conf_writer *writer, const struct sl_conf_key *key,
+			 const void *object);
 /* In double quotes. */
 void sl_conf_write_quoted(struct sl_conf_writer *writer, const char *text);
 

@@ -315,7 +315,7 @@ int sl_conf_table_copy(const struct sl_conf_table *table, const void *from, void
 
 /* ---- comparing --------------------------------------------------------------------------------*/
 
-static bool key_equal(const struct sl_conf_key *key, const void *a, const void *b)
+bool sl_conf_key_equal(const struct sl_conf_key *key, const void *a, const void *b)
 {
 	const char *text_a, *text_b, *array_a, *array_b;
 	uint32_t count;
@@ -334,7 +334,7 @@ static bool key_equal(const struct sl_conf_key *key, const void *a, const void *
 		for (uint32_t i = 0; i < count; i++) {
 			size_t at = (size_t)i * key->element->size;
 
-			if (!key_equal(key->element, array_a + at, array_b + at))
+			if (!sl_conf_key_equal(key->element, array_a + at, array_b + at))
 				return false;
 		}
 		return true;
@@ -357,7 +357,7 @@ const struct sl_conf_key *sl_conf_table_differs(const struct sl_conf_table *tabl
 	for (uint32_t i = 0; i < table->key_count; i++) {
 		const struct sl_conf_key *key = &table->keys[i];
 
-		if (!(key->flags & SL_KEY_APART) && !key_equal(key, a, b))
+		if (!(key->flags & SL_KEY_APART) && !sl_conf_key_equal(key, a, b))
 			return key;
 	}
 	return NULL;

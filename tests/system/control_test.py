@@ -373,6 +373,30 @@ def config_round():
         equal(call("config.get")["text"], text, "text")
 
 
+@case("config.diff tells every key that differs, with its values, and nothing else")
+def diff_tells():
+    services = [{"name": "http", "address": "192.0.2.10", "protocol": "tcp", "ports": [80], "pool": "web"},
+                {"name": "all", "address": "any", "pool": "web"}]
+    with Talk(services=services) as talk:
+        for path, value, wanted in (
+                (("pools", 0, "tracking"), "full", ["pool web: tracking auto -> full"]),
+                (("pools", 0, "no_node"), "any", ["pool web: no_node drop -> any"]),
+                (("pools", 0, "idle_timeout"), {"tcp": "1m"}, ["pool web: idle_timeout {} -> {tcp: 1m}"]),
+                (("pools", 0, "nodes", 1, "weight"), 7, ["pool web: node b: weight 100 -> 7"]),
+                (("services", 0, "ports"), [80, "8000-8099"],
+                 ['service http: ports [80] -> [80, "8000-8099"]']),
+                (("services", 0, "address"), "192.0.2.11",
+                 ['service http: address "192.0.2.10/32" -> "192.0.2.11/32"']),
+                (("services", 1, "mss_clamp"), 1400, ["service all: mss_clamp 0 -> 1400"]),
+                (("control", "mode"), "0600", ['control: mode "0660" -> "0600"'])):
+            conf = copy.deepcopy(talk.conf)
+            at = conf
+            for step in path[:-1]:
+                at = at[step]
+            at[path[-1]] = value
+            equal(talk.session.result("config.diff", text=json.dumps(conf))["changes"], wanted, path)
+
+
 @case("every error of a configuration comes with its place, and nothing is applied")
 def config_errors():
     with Talk() as talk:
