@@ -174,6 +174,8 @@ static void a_pass_counts_when_every_core_has_made_it(void **state)
 	memory->flow_tables[0]->passes = 5;
 	memory->flow_tables[1]->passes = 3;
 	assert_int_equal(sl_pool_memory_passes(memory), 3);
+	memory->flow_tables[1]->passes = 6;
+	assert_int_equal(sl_pool_memory_passes(memory), 5);
 	sl_pool_memory_put(memory);
 }
 
