@@ -23,7 +23,7 @@
 
 /* Buckets of a flow table swept with each round of the loop: beside packets, between short sleeps,
  * between long ones. A million a second when idle, at a percent or two of a CPU. */
-#define SWEEP_BUSY 1
+#define SWEEP_BUSY 16 /* every so many rounds */
 #define SWEEP_IDLE 64
 #define SWEEP_LONG 1024
 
@@ -268,9 +268,11 @@ static void flush_due(struct sl_path_core *core, uint32_t work)
 static void sweep(struct sl_path_core *core, uint32_t received)
 {
 	const struct sl_snapshot *snapshot = sl_publish_get(core->spec.publish);
-
 	uint32_t idle = core->idle.sleep_ns > SL_IDLE_SLEEP_NS ? SWEEP_LONG : SWEEP_IDLE;
 
+	if (received && ++core->unswept < SWEEP_BUSY)
+		return;
+	core->unswept = 0;
 	sl_decide_sweep(snapshot, &core->core, core->now_ms, received ? SWEEP_BUSY : idle);
 }
 

@@ -14,6 +14,7 @@
 
 #include "path/stage.h"
 #include "pkt/parse.h"
+#include "state/known.h"
 
 static inline void sl_path_parse_begin(struct sl_path_core *core, uint32_t count)
 {
@@ -26,6 +27,7 @@ static inline void sl_path_parse_begin(struct sl_path_core *core, uint32_t count
 	burst->plain = burst->ipv4 = true;
 	burst->special = 0;
 	core->burst_flags = 0;
+	burst->tagged = core->core.ahead.buckets != NULL;
 }
 
 static inline void sl_path_parse_end(struct sl_path_core *core)
@@ -36,6 +38,13 @@ static inline void sl_path_parse_end(struct sl_path_core *core)
 	for (uint32_t i = 0; i < burst->count; i++)
 		bytes += burst->frame_size[i];
 	burst->bytes = bytes;
+}
+
+/* Packet i's flow, if it is in a fully tracked pool. */
+static inline void sl_path_parse_ahead(struct sl_path_core *core, uint32_t i)
+{
+	if (sl_unlikely(core->burst.tagged))
+		sl_known_ahead(&core->core.ahead, &core->burst, i);
 }
 
 /* One packet, whatever it is. */

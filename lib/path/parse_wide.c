@@ -90,9 +90,13 @@ void sl_path_parse_wide(struct sl_path_core *core, uint32_t count, bool checksum
 			for (uint32_t k = 0; k < SL_PARSE_WIDE_COUNT; k++)
 				rte_prefetch0((const uint8_t *)packets[i + AHEAD + k] + FRAME_OFF);
 		parse_four(core, i, checksum, &special, &groups);
+		for (uint32_t k = 0; k < SL_PARSE_WIDE_COUNT; k++)
+			sl_path_parse_ahead(core, i + k);
 	}
-	for (; i < count; i++)
+	for (; i < count; i++) {
 		sl_path_parse_one(core, i, checksum);
+		sl_path_parse_ahead(core, i);
+	}
 	sl_path_parse_end(core);
 	core->burst.special |= special;
 	if (sl_unlikely(groups & SL_ETH_GROUP_BIT))

@@ -65,8 +65,9 @@ struct sl_path_core {
 	struct sl_core_stats *stats;
 	struct sl_path_spec spec;
 	struct sl_core core;
-	bool held;	 /* stages or buffers may hold packets */
-	uint32_t rounds; /* since they were flushed */
+	bool held;	  /* stages or buffers may hold packets */
+	uint32_t rounds;  /* since they were flushed */
+	uint32_t unswept; /* busy rounds since flow tables were swept */
 	uint64_t now_ms, tick_tsc, tick_cycles, last_tsc;
 	struct sl_pace pace; /* of now_ms */
 	struct sl_idle idle;

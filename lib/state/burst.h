@@ -48,12 +48,14 @@ struct sl_burst {
 	uint8_t reason[SL_BURST_MAX];	   /* decide: enum sl_drop */
 	uint8_t why[SL_BURST_MAX];	   /* decide: enum sl_why */
 	uint64_t target[SL_BURST_MAX];	   /* receive: sl_pkt_target(); of plain packets alone */
+	uint64_t tag[SL_BURST_MAX];	   /* receive: of plain IPv4 packets, when tagged */
 	uint64_t special; /* receive: bit i: plain packet i is sl_burst_is_special() */
 	uint32_t bytes;	  /* receive: of all frames */
 	uint32_t count;
-	bool plain; /* receive: every packet is one of sl_parse_plain() and its verdict is NODE */
-	bool ipv4;  /* receive: and of IPv4 */
-	bool given;	  /* decide: every packet has a node */
+	bool plain;  /* receive: every packet is one of sl_parse_plain() and its verdict is NODE */
+	bool ipv4;   /* receive: and of IPv4 */
+	bool tagged; /* receive: by sl_known_ahead() */
+	bool given;  /* decide: every packet has a node */
 	bool one_service; /* decide: all packets are service[0]'s */
 	/* the frames that pkt was parsed from, and the octets that are contiguous there: only while
 	 * the snapshot has tunnels */

@@ -38,8 +38,8 @@ void sl_decide_look(const struct sl_snapshot *snapshot, const struct sl_core *co
 bool sl_decide_ignores_ports(const struct sl_snapshot *snapshot, const struct sl_pkt *pkt);
 
 /* Ages one of the core's flow tables, the next pool's with each call: its next `buckets` buckets.
- * Call with a hundred or so when a poll found nothing, and with one every burst, so that a busy
- * core's tables are gone over, too. An empty table costs nothing; false: it was one. */
+ * Call with a hundred or so when a poll found nothing, and with sixteen every sixteenth burst, so that
+ * a busy core's tables are gone over, too. An empty table costs nothing; false: it was one. */
 bool sl_decide_sweep(const struct sl_snapshot *snapshot, struct sl_core *core, uint64_t now_ms,
 		     uint32_t buckets);
 

@@ -35,7 +35,6 @@ struct run {
 struct way {
 	struct run runs[ROUTES_MAX];
 	uint32_t run_count;
-	struct sl_known_looks looks; /* of tracked runs, which need no slots */
 };
 
 /* ---- runs --------------------------------------------------------------------------------------
@@ -52,10 +51,22 @@ static inline bool find_service(const struct sl_service_table *table, const stru
 				 sl_service_misc(pkt->key.dport_be, pkt->key.protocol), service);
 }
 
+/* The next burst is looked for where this one is; whether this one was looked for there, too. */
+static inline void look_ahead(const struct sl_plain *plain, struct sl_burst *burst,
+			      const struct sl_known *known)
+{
+	const struct sl_hash_key *key = &plain->snapshot->flow_key;
+	struct sl_ahead *ahead = &plain->core->ahead;
+
+	if (ahead->buckets != known->buckets || ahead->key.word[0] != key->word[0] ||
+	    ahead->key.word[1] != key->word[1])
+		burst->tagged = false;
+	*ahead = (struct sl_ahead){known->buckets, known->shift, *key};
+}
+
 /* False: no exact rule, or a pool that asks for more than its slots. */
-static __attribute__((noinline)) bool run_begin(const struct sl_plain *plain,
-						const struct sl_burst *burst, uint32_t first,
-						struct run *run)
+static __attribute__((noinline)) bool
+run_begin(const struct sl_plain *plain, struct sl_burst *burst, uint32_t first, struct run *run)
 {
 	const struct sl_snapshot *snapshot = plain->snapshot;
 	const struct sl_service_view *service;
@@ -72,8 +83,10 @@ static __attribute__((noinline)) bool run_begin(const struct sl_plain *plain,
 	run->follows = pool->tracking == SL_TRACKING_FULL && pool->flow_tables;
 	run->tracked = run->follows && !pool->slots->open_count &&
 		       !(burst->pkt[first].flags & SL_PKT_IPV6);
-	if (run->tracked)
+	if (run->tracked) {
 		sl_known_init(&run->known, pool, plain->core->index, plain->now_ms);
+		look_ahead(plain, burst, &run->known);
+	}
 	return true;
 }
 
@@ -171,7 +184,7 @@ static inline bool find(const struct sl_plain *plain, struct sl_burst *burst, st
 			burst->service[i] = run->service;
 		if (run->tracked)
 			sl_known_begin(&run->known, plain->snapshot, run->pool, burst, first,
-				       run->end, &way->looks);
+				       run->end);
 		else if (burst->pkt[first].flags & SL_PKT_IPV6)
 			run_hash6(plain, burst, run, first);
 		else
@@ -247,11 +260,13 @@ bool SL_VARIANT(sl_decide_plain)(const struct sl_plain *plain, struct sl_burst *
 	for (const struct run *run = way.runs; fine && first < burst->count; first = run++->end) {
 		if (run->tracked)
 			fine = sl_known_end(&run->known, plain->snapshot, burst, first, run->end,
-					    &way.looks, list, &count);
+					    list, &count);
 		else
 			fine = run_give(burst, run, first, list, &count);
 	}
 	burst->one_service = way.run_count == 1;
+	if (!way.runs[0].tracked)
+		plain->core->ahead.buckets = NULL;
 	*left = count;
 	return fine;
 }

@@ -24,7 +24,7 @@
 /* What a burst is decided by. */
 struct sl_plain {
 	const struct sl_snapshot *snapshot;
-	const struct sl_core *core;
+	struct sl_core *core;
 	uint64_t now_ms;
 };
 

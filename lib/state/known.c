@@ -31,17 +31,12 @@ void sl_known_init(struct sl_known *known, const struct sl_pool_view *pool, uint
 /* ---- one packet ---------------------------------------------------------------------------------
  */
 
-/* In words 6 and 7 of a packet, what the straight way is not for; frames to groups are for those who
- * look at services. */
-#define NOT6 ((uint64_t)(SL_TCP_SYN | SL_TCP_FIN | SL_TCP_RST) << 8)
-#define NOT7 ((uint64_t)(SL_PKT_ICMP_ERROR | SL_PKT_GROUP))
-
-_Static_assert(offsetof(struct sl_pkt, tcp_flags) == 49, "the second octet of word 6");
-_Static_assert(offsetof(struct sl_pkt, flags) == 56, "the start of word 7");
+/* TCP flags of packets that the straight way is not for. */
+#define NOT_FLAGS (SL_TCP_SYN | SL_TCP_FIN | SL_TCP_RST)
 
 static inline bool is_straight(const struct sl_pkt *pkt)
 {
-	return !(pkt->word[6] & NOT6) && !(pkt->word[7] & NOT7);
+	return !(pkt->tcp_flags & NOT_FLAGS) && !(pkt->flags & SL_PKT_ICMP_ERROR);
 }
 
 /* The node of a straight packet whose flow is in the bucket, and its last use is now; else
@@ -69,7 +64,12 @@ static inline uint32_t node_in(const struct sl_known *known, const struct sl_sna
 	return node;
 }
 
-static struct sl_flow_bucket *second_of(const struct sl_known *known, uint64_t tag)
+static inline struct sl_flow_bucket *first_of(const struct sl_known *known, uint64_t tag)
+{
+	return &known->buckets[tag >> known->shift];
+}
+
+static inline struct sl_flow_bucket *second_of(const struct sl_known *known, uint64_t tag)
 {
 	return &known->buckets[(tag * SL_FLOW_SECOND) >> known->shift];
 }
@@ -77,8 +77,7 @@ static struct sl_flow_bucket *second_of(const struct sl_known *known, uint64_t t
 uint32_t sl_known_look(const struct sl_known *known, const struct sl_snapshot *snapshot,
 		       const struct sl_pkt *pkt, uint64_t tag, bool second)
 {
-	struct sl_flow_bucket *bucket =
-		second ? second_of(known, tag) : &known->buckets[tag >> known->shift];
+	struct sl_flow_bucket *bucket = second ? second_of(known, tag) : first_of(known, tag);
 
 	return is_straight(pkt) ? node_in(known, snapshot, bucket, tag) : SL_NODE_NOBODY;
 }
@@ -88,38 +87,41 @@ uint32_t sl_known_look(const struct sl_known *known, const struct sl_snapshot *s
 
 void sl_known_begin(const struct sl_known *known, const struct sl_snapshot *snapshot,
 		    const struct sl_pool_view *pool, struct sl_burst *burst, uint32_t first,
-		    uint32_t end, struct sl_known_looks *looks)
+		    uint32_t end)
 {
 	const struct sl_hash_key slot_key = snapshot->hash_key, flow_key = snapshot->flow_key;
 	const uint64_t misc_mask = pool->mask.misc;
 	const uint64_t addrs_mask = (pool->mask.src & ~HIGH_HALF) | (pool->mask.dst & HIGH_HALF);
 
-	for (uint32_t i = first; i < end; i++) {
-		uint64_t misc = burst->pkt[i].word[0], addrs = burst->pkt[i].word[1];
-		uint64_t tag = sl_hash2(&flow_key, misc, addrs);
+	for (uint32_t i = first; i < end && !burst->tagged; i++) {
+		const uint64_t *word = burst->pkt[i].word;
 
-		looks->tag[i] = tag;
-		looks->bucket[i] = &known->buckets[tag >> known->shift];
-		rte_prefetch0(looks->bucket[i]);
-		burst->hash[i] = sl_hash2(&slot_key, misc & misc_mask, addrs & addrs_mask);
+		burst->tag[i] = sl_hash2(&flow_key, word[0], word[1]);
+		rte_prefetch0(first_of(known, burst->tag[i]));
+	}
+	for (uint32_t i = first; i < end; i++) {
+		const uint64_t *word = burst->pkt[i].word;
+
+		burst->hash[i] = sl_hash2(&slot_key, word[0] & misc_mask, word[1] & addrs_mask);
 	}
 }
 
 /* Those whose flows are in the second buckets; the others stay in the list. Returns their number. */
-static __attribute__((noinline)) uint32_t
-look_again(const struct sl_known *known, const struct sl_snapshot *snapshot, struct sl_burst *burst,
-	   uint64_t again, const struct sl_known_looks *looks, uint8_t *list, uint32_t count)
+static __attribute__((noinline)) uint32_t look_again(const struct sl_known *known,
+						     const struct sl_snapshot *snapshot,
+						     struct sl_burst *burst, uint64_t again,
+						     uint8_t *list, uint32_t count)
 {
 	uint32_t left = 0;
 
 	for (uint64_t bits = again; bits; bits &= bits - 1)
-		rte_prefetch0(second_of(known, looks->tag[__builtin_ctzll(bits)]));
+		rte_prefetch0(second_of(known, burst->tag[__builtin_ctzll(bits)]));
 	for (uint32_t n = 0; n < count; n++) {
 		uint32_t i = list[n], node = SL_NODE_NOBODY;
 
 		if (again >> i & 1)
-			node = node_in(known, snapshot, second_of(known, looks->tag[i]),
-				       looks->tag[i]);
+			node = node_in(known, snapshot, second_of(known, burst->tag[i]),
+				       burst->tag[i]);
 		if (node)
 			burst->node[i] = node;
 		else
@@ -128,29 +130,41 @@ look_again(const struct sl_known *known, const struct sl_snapshot *snapshot, str
 	return left;
 }
 
+/* Whether none of the packets is to a group. */
+static inline bool are_plain(const struct sl_burst *burst, uint32_t first, uint32_t end)
+{
+	uint64_t range = (~0ull >> (64 - end)) & ~0ull << first;
+
+	for (uint64_t bits = burst->special & range; sl_unlikely(bits); bits &= bits - 1)
+		if (burst->pkt[__builtin_ctzll(bits)].flags & SL_PKT_GROUP)
+			return false;
+	return true;
+}
+
 bool sl_known_end(const struct sl_known *known, const struct sl_snapshot *snapshot,
-		  struct sl_burst *burst, uint32_t first, uint32_t end,
-		  const struct sl_known_looks *looks, uint8_t *list, uint32_t *left)
+		  struct sl_burst *burst, uint32_t first, uint32_t end, uint8_t *list,
+		  uint32_t *left)
 {
 	uint8_t *added = &list[*left];
 	uint32_t count = 0;
 	uint64_t again = 0;
 
+	if (!are_plain(burst, first, end))
+		return false;
 	for (uint32_t i = first; i < end; i++) {
-		if (sl_likely(is_straight(&burst->pkt[i]))) {
-			uint32_t node = node_in(known, snapshot, looks->bucket[i], looks->tag[i]);
+		if (sl_likely(!(burst->pkt[i].tcp_flags & NOT_FLAGS))) {
+			uint64_t tag = burst->tag[i];
+			uint32_t node = node_in(known, snapshot, first_of(known, tag), tag);
 
 			burst->node[i] = node;
 			if (sl_likely(node != SL_NODE_NOBODY))
 				continue;
 			again |= 1ull << i;
-		} else if (burst->pkt[i].flags & SL_PKT_GROUP) {
-			return false;
 		}
 		added[count++] = (uint8_t)i;
 	}
 	if (sl_unlikely(again))
-		count = look_again(known, snapshot, burst, again, looks, added, count);
+		count = look_again(known, snapshot, burst, again, added, count);
 	*left += count;
 	return true;
 }

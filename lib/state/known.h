@@ -23,8 +23,19 @@
 #include "base/bytes.h"
 #include "pkt/parse.h"
 #include "state/burst.h"
+#include "state/core.h"
 #include "state/flow_table.h"
 #include "state/snapshot.h"
+
+/* Packet i of the burst was parsed: its tag, with its bucket under way. */
+static inline void sl_known_ahead(const struct sl_ahead *ahead, struct sl_burst *burst, uint32_t i)
+{
+	const uint64_t *word = burst->pkt[i].word;
+	uint64_t tag = sl_hash2(&ahead->key, word[0], word[1]);
+
+	burst->tag[i] = tag;
+	rte_prefetch0(&ahead->buckets[tag >> ahead->shift]);
+}
 
 struct sl_known {
 	struct sl_flow_bucket *buckets;
@@ -37,22 +48,17 @@ struct sl_known {
 void sl_known_init(struct sl_known *known, const struct sl_pool_view *pool, uint32_t core,
 		   uint64_t now_ms);
 
-/* Between the passes over a burst. */
-struct sl_known_looks {
-	uint64_t tag[SL_BURST_MAX];
-	struct sl_flow_bucket *bucket[SL_BURST_MAX];
-};
-
-/* IPv4 packets first to end - 1 of the burst, all of the pool: writes their hashes. */
+/* Plain IPv4 packets first to end - 1 of the burst, all of the pool: writes their hashes. The burst's tags
+ * are those of the snapshot's key when it is tagged. */
 void sl_known_begin(const struct sl_known *known, const struct sl_snapshot *snapshot,
 		    const struct sl_pool_view *pool, struct sl_burst *burst, uint32_t first,
-		    uint32_t end, struct sl_known_looks *looks);
+		    uint32_t end);
 
 /* Then, their nodes; those that do not go the straight way are added to the list of *left. False: one
  * is to a group. */
 bool sl_known_end(const struct sl_known *known, const struct sl_snapshot *snapshot,
-		  struct sl_burst *burst, uint32_t first, uint32_t end,
-		  const struct sl_known_looks *looks, uint8_t *list, uint32_t *left);
+		  struct sl_burst *burst, uint32_t first, uint32_t end, uint8_t *list,
+		  uint32_t *left);
 
 /* One packet of any family that has that tag, by the first or the second bucket: its node, or
  * SL_NODE_NOBODY when it does not go the straight way. */

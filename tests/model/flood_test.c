@@ -70,7 +70,10 @@ static uint32_t send(void)
 {
 	uint32_t broken = 0;
 
-	burst.plain = true;
+	burst.plain = burst.ipv4 = true;
+	burst.special = 0;
+	for (uint32_t i = 0; i < burst.count; i++)
+		sl_burst_note(&burst, i);
 	sl_decide(world.snapshot, &world.cores[0], &burst, world.now_ms);
 	for (uint32_t i = 0; i < burst.count; i++) {
 		uint32_t flow = kinds[i];

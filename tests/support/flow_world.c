@@ -421,6 +421,9 @@ static uint32_t decide(struct world *world, uint32_t core, const struct sl_pkt *
 	burst.plain = (turn++ & 1) && !(pkt->flags & (SL_PKT_ICMP_ERROR | SL_PKT_FRAGMENT));
 	burst.count = 1;
 	burst.pkt[0] = *pkt;
+	burst.special = 0;
+	burst.ipv4 = true;
+	sl_burst_note(&burst, 0);
 	burst.verdict[0] = SL_VERDICT_NODE;
 	if (look)
 		sl_decide_look(world->seen[core], &world->cores[core], &burst, world->now_ms);

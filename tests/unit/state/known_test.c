@@ -129,7 +129,7 @@ static void where_other_cores_may_know_better_old_entries_do_not(void **state)
 /* A burst of known flows, some in their second buckets, with a stranger and an end between. */
 static void of_a_burst_those_are_left_that_do_not(void **state)
 {
-	static struct sl_known_looks looks;
+	const struct sl_ahead ahead = {known.buckets, known.shift, world.snapshot->flow_key};
 	static struct sl_burst burst;
 	uint8_t list[SL_BURST_MAX];
 	uint32_t left = 0;
@@ -150,9 +150,8 @@ static void of_a_burst_those_are_left_that_do_not(void **state)
 					    sl_flow_word(1 + i % 5, SL_FLOW_TCP, SL_FLOW_LIVE, 0,
 							 sl_tick(world.now_ms)));
 	}
-	sl_known_begin(&known, world.snapshot, pool, &burst, 2, burst.count, &looks);
-	assert_true(
-		sl_known_end(&known, world.snapshot, &burst, 2, burst.count, &looks, list, &left));
+	sl_known_begin(&known, world.snapshot, pool, &burst, 2, burst.count);
+	assert_true(sl_known_end(&known, world.snapshot, &burst, 2, burst.count, list, &left));
 	assert_int_equal(left, 2);
 	assert_int_equal(list[0], 4);
 	assert_int_equal(list[1], 7);
@@ -161,9 +160,20 @@ static void of_a_burst_those_are_left_that_do_not(void **state)
 			assert_int_equal(burst.node[i], 1 + i % 5);
 		assert_int_equal(burst.hash[i], sl_hash_slot(world.snapshot, pool, &burst.pkt[i]));
 	}
+	/* And the same when receive has looked ahead. */
+	memset(burst.tag, 0, sizeof(burst.tag));
+	for (uint32_t i = 0; i < burst.count; i++)
+		sl_known_ahead(&ahead, &burst, i);
+	burst.tagged = true;
+	left = 0;
+	sl_known_begin(&known, world.snapshot, pool, &burst, 2, burst.count);
+	assert_true(sl_known_end(&known, world.snapshot, &burst, 2, burst.count, list, &left));
+	assert_int_equal(left, 2);
+	for (uint32_t i = 2; i < burst.count; i++)
+		assert_int_equal(burst.tag[i], sl_hash_flow(world.snapshot, pool, &burst.pkt[i]));
 	burst.pkt[3].flags |= SL_PKT_GROUP;
-	assert_false(
-		sl_known_end(&known, world.snapshot, &burst, 2, burst.count, &looks, list, &left));
+	burst.special |= 1 << 3;
+	assert_false(sl_known_end(&known, world.snapshot, &burst, 2, burst.count, list, &left));
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, start, end)
