@@ -248,8 +248,8 @@ static inline bool run_give(struct sl_burst *burst, const struct run *run, uint3
 	return true;
 }
 
-bool SL_VARIANT(sl_decide_plain)(const struct sl_plain *plain, struct sl_burst *burst,
-				 uint8_t *list, uint32_t *left)
+static inline bool decide(const struct sl_plain *plain, struct sl_burst *burst, uint8_t *list,
+			  uint32_t *left)
 {
 	uint32_t first = 0, count = 0;
 	struct way way;
@@ -268,5 +268,14 @@ bool SL_VARIANT(sl_decide_plain)(const struct sl_plain *plain, struct sl_burst *
 	if (!way.runs[0].tracked)
 		plain->core->ahead.buckets = NULL;
 	*left = count;
+	return fine;
+}
+
+bool SL_VARIANT(sl_decide_plain)(const struct sl_plain *plain, struct sl_burst *burst,
+				 uint8_t *list, uint32_t *left)
+{
+	bool fine = decide(plain, burst, list, left);
+
+	sl_wide_end();
 	return fine;
 }
