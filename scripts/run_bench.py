@@ -42,6 +42,7 @@ BENCHES = {
     "table": ("table_bench", ("--json",), "schedulers: build, rebuild, memory, worst share, movement, lookup"),
     "pkt": ("pkt_bench", (), "parse, hash, encapsulation"),
     "state": ("state_bench", (), "services, slots, flow table"),
+    "floods": ("state_bench", ("--floods",), "packets of established flows beside ten million SYNs, and without"),
 }
 ALWAYS = ("name", "value", "unit", "min", "max")
 
