@@ -36,6 +36,7 @@ BENCHES = {
     "update": ("path_bench", ("--changes",), "a published snapshot: control's time, until it is seen, its cost to a core"),
     "publish": ("publish_bench", (), "10,000 snapshots from control to a busy core in another thread, until a burst sees each"),
     "change": ("change_bench", (), "an operator's change: the model's work, its record of history, its snapshot"),
+    "churn": ("churn_bench", (), "entries while one node in 24 leaves every ten seconds, beside full tracking"),
     "sweep": ("sweep.py", (), "path, full tracking, dispatch, tunnels over flows, nodes and services; takes minutes"),
     "peers": ("peers.py", (), "rte_hash, EFD (SIMD limited to 128 bits), a ring, testpmd's io and macswap; --flows N"),
     "guard": ("guard.py", ("--json",), "instructions a packet under callgrind; --store keeps them on purpose"),
