@@ -5,8 +5,9 @@
  *
  * Why:     the same text in fewer instructions, with the plain variant as the twin to test against.
  * Shape:   a function of such a source is defined as SL_VARIANT(name) and declared as name and
- *          name_wide. Each wing's meson.build names the sources; SL_WIDE_TARGET there is what
- *          sl_wide_is_supported() in path/core.c asks the CPU for.
+ *          name_wide. Each wing's meson.build names its sources, wide_args in lib/meson.build are
+ *          what path/core.c asks the CPU for.
+ * Threads: any; pure.
  */
 
 #ifndef SL_BASE_WIDE_H

@@ -89,7 +89,7 @@ static void gather_known(struct sl_path_core *core, uint32_t port)
 	uint32_t left = 0;
 
 	core->burst.count = 0;
-	core->burst.plain = core->burst.ipv4 = false;
+	sl_burst_spoil(&core->burst);
 	for (uint32_t h = 0; h < hold->count; h++) {
 		if (core->burst.count == SL_BURST_MAX || hold->held[h].port != port ||
 		    !revive(core, &hold->held[h]))

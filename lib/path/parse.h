@@ -24,7 +24,7 @@ static inline void sl_path_parse_begin(struct sl_path_core *core, uint32_t count
 	memset(burst->verdict, 0, sizeof(burst->verdict));
 	memset(burst->reason, 0, sizeof(burst->reason));
 	burst->count = count;
-	burst->plain = burst->ipv4 = true;
+	burst->plain = burst->ipv4 = burst->ipv6 = true;
 	burst->special = 0;
 	core->burst_flags = 0;
 	burst->tagged = core->core.ahead.buckets != NULL;

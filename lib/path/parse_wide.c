@@ -23,16 +23,21 @@ static inline __m256i load_sizes(struct rte_mbuf *const *packets)
 	return sl_parse_wide_words(at);
 }
 
-/* Whether there is any use in trying. */
-static inline bool starts_ipv4(const uint8_t *frame)
+static inline bool has_type(const uint8_t *frame, uint16_t type)
 {
-	return sl_load16(frame + SL_ETH_TYPE) == sl_be16(SL_ETHERTYPE_IPV4);
+	return sl_load16(frame + SL_ETH_TYPE) == sl_be16(type);
 }
 
-/* Four packets from i on; what groups gathers has the bit when a frame is one to a group. */
+/* What was seen in the packets of a burst that were parsed by four. */
+struct seen {
+	uint64_t special;
+	uint32_t groups; /* has SL_ETH_GROUP_BIT when a frame is to one */
+	bool ipv4, ipv6;
+};
+
+/* Four packets from i on. */
 static inline __attribute__((always_inline)) void parse_four(struct sl_path_core *core, uint32_t i,
-							     bool checksum, uint64_t *special,
-							     uint32_t *groups)
+							     bool checksum, struct seen *seen)
 {
 	struct sl_burst *burst = &core->burst;
 	struct rte_mbuf *const *packets = &core->packets[i];
@@ -47,8 +52,13 @@ static inline __attribute__((always_inline)) void parse_four(struct sl_path_core
 		frame[k] = rte_pktmbuf_mtod(packets[k], const uint8_t *);
 		group |= frame[k][0];
 	}
-	if (sl_likely(starts_ipv4(frame[0])))
-		plain = sl_parse_wide(frame, sizes, &burst->pkt[i], &burst->target[i], &syns);
+	if (sl_likely(has_type(frame[0], SL_ETHERTYPE_IPV4))) {
+		plain = sl_parse_wide4(frame, sizes, &burst->pkt[i], &burst->target[i], &syns);
+		seen->ipv4 = true;
+	} else if (has_type(frame[0], SL_ETHERTYPE_IPV6)) {
+		plain = sl_parse_wide6(frame, sizes, &burst->pkt[i], &syns);
+		seen->ipv6 = true;
+	}
 	plain &= (uint32_t)_mm256_movemask_pd(_mm256_castsi256_pd(single));
 	if (sl_unlikely(plain != 0xf)) {
 		for (uint32_t k = 0; k < SL_PARSE_WIDE_COUNT; k++)
@@ -58,8 +68,8 @@ static inline __attribute__((always_inline)) void parse_four(struct sl_path_core
 	_mm_storeu_ps((float *)&burst->frame_size[i],
 		      _mm_shuffle_ps(_mm_castsi128_ps(_mm256_castsi256_si128(sizes)),
 				     _mm_castsi128_ps(_mm256_extracti128_si256(sizes, 1)), 0x88));
-	*special |= (uint64_t)syns << i;
-	*groups |= group;
+	seen->special |= (uint64_t)syns << i;
+	seen->groups |= group;
 }
 
 /* Frames to groups among plain packets: seldom, so they are looked for afterwards. */
@@ -79,8 +89,8 @@ static __attribute__((noinline, cold)) void mark_groups(struct sl_path_core *cor
 void sl_path_parse_wide(struct sl_path_core *core, uint32_t count, bool checksum)
 {
 	struct rte_mbuf **packets = core->packets;
-	uint32_t groups = 0, i = 0;
-	uint64_t special = 0;
+	struct seen seen = {0};
+	uint32_t i = 0;
 
 	sl_path_parse_begin(core, count);
 	for (uint32_t k = 0; k < SL_MIN(count, AHEAD); k++)
@@ -89,7 +99,7 @@ void sl_path_parse_wide(struct sl_path_core *core, uint32_t count, bool checksum
 		if (i + AHEAD + SL_PARSE_WIDE_COUNT <= count)
 			for (uint32_t k = 0; k < SL_PARSE_WIDE_COUNT; k++)
 				rte_prefetch0((const uint8_t *)packets[i + AHEAD + k] + FRAME_OFF);
-		parse_four(core, i, checksum, &special, &groups);
+		parse_four(core, i, checksum, &seen);
 		for (uint32_t k = 0; k < SL_PARSE_WIDE_COUNT; k++)
 			sl_path_parse_ahead(core, i + k);
 	}
@@ -98,7 +108,9 @@ void sl_path_parse_wide(struct sl_path_core *core, uint32_t count, bool checksum
 		sl_path_parse_ahead(core, i);
 	}
 	sl_path_parse_end(core);
-	core->burst.special |= special;
-	if (sl_unlikely(groups & SL_ETH_GROUP_BIT))
+	core->burst.special |= seen.special;
+	core->burst.ipv4 &= !seen.ipv6;
+	core->burst.ipv6 &= !seen.ipv4;
+	if (sl_unlikely(seen.groups & SL_ETH_GROUP_BIT))
 		mark_groups(core);
 }

@@ -65,7 +65,7 @@ void sl_path_parse_odd(struct sl_path_core *core, uint32_t i, uint32_t options)
 	}
 	burst->verdict[i] = verdict_of[pkt->status];
 	burst->reason[i] = reason_of[pkt->status];
-	burst->plain = burst->ipv4 = false;
+	sl_burst_spoil(burst);
 	core->burst_flags |= pkt->flags;
 }
 
@@ -83,7 +83,7 @@ static void filter(struct sl_path_core *core, const struct sl_path_queue *queue)
 			continue;
 		burst->verdict[i] = SL_VERDICT_DROP;
 		burst->reason[i] = SL_DROP_NO_SERVICE;
-		burst->plain = burst->ipv4 = false;
+		sl_burst_spoil(burst);
 	}
 }
 

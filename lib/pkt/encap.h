@@ -147,6 +147,13 @@ static inline uint64_t sl_encap_first(const struct sl_pkt *pkt)
 	       (pkt->flags & SL_PKT_DF) << 6;
 }
 
+/* The same for a packet that is known to be IPv6. */
+static inline uint64_t sl_encap_first6(const struct sl_pkt *pkt)
+{
+	return ((uint64_t)((uint32_t)pkt->tos << 16 | pkt->l3_size) << 32) +
+	       ((uint64_t)SL_IP4_FIRST << 56 | SL_IP4_DF);
+}
+
 /* The outer IPv4 header but for its addresses. first: sl_encap_first(), or the octets of the inner
  * header; id: in the upper half of the word. Sums are of words in host order; 2^32 counts as one in
  * them, so halves of a word add up by themselves. */
@@ -200,24 +207,22 @@ static inline bool sl_encap_is_plain(const struct sl_encap *encap)
 	return encap->family == SL_FAMILY_IPV4;
 }
 
-/* sl_encap_write() over IPv4 around a packet whose sl_encap_first() is known; the hash is read only
- * where it is needed. */
+/* sl_encap_write() over IPv4 around a packet whose sl_encap_first() is known. inner: 1 for IPv6, 0
+ * for IPv4, for which the template is as it is; the hash is read only where it is needed. */
 static inline void sl_encap_write_plain(const struct sl_encap *encap, uint8_t *l3,
 					const struct sl_pkt *pkt, uint64_t first,
 					const uint64_t *hash, uint32_t id, const bool udp,
-					const bool v4)
+					const uint32_t inner)
 {
-	uint32_t inner = v4 ? 0 : pkt->flags & SL_PKT_IPV6;
 	uint64_t size = encap->size;
 	uint8_t *start = l3 - size;
 
-	_Static_assert(SL_PKT_IPV6 == 1, "the flag is an index");
 	sl_wide_copy32(start, encap->ipv4.octets);
 	sl_wide_copy32(l3 - 32, encap->ipv4.octets + size - 32);
 	sl_encap_write4(encap, start + SL_ETH_SIZE, first, inner, id);
 	if (udp)
 		sl_encap_write_udp(start + SL_ETH_SIZE + SL_IP4_SIZE, l3, pkt, *hash);
-	if (!v4)
+	if (inner != 0)
 		sl_store32(l3 - 4, encap->tail[inner]);
 }
 
@@ -239,7 +244,7 @@ static inline void sl_encap_write(const struct sl_encap *encap, uint8_t *l3,
 	}
 	if (sl_encap_is_plain(encap)) {
 		sl_encap_write_plain(encap, l3, pkt, sl_encap_first(pkt), &hash, (uint32_t)id << 16,
-				     encap->type >= SL_ENCAP_GUE, false);
+				     encap->type >= SL_ENCAP_GUE, inner);
 		return;
 	}
 	sl_encap_copy(start, encap->octets, encap->size);

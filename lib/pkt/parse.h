@@ -144,11 +144,11 @@ extern const struct sl_parse_l4 sl_parse_l4_table[256];
 #define SL_PARSE_SIZE6	 (SL_ETH_SIZE + SL_IP6_SIZE + SL_PARSE_L4_SIZE)
 
 /* Frame octets 12..19 as a word: EtherType, then the start of the IP header. */
-#define SL_PARSE_HEAD4_MASK  0xffffffull
-#define SL_PARSE_HEAD4_VALUE 0x450008ull /* 08 00 45 */
-#define SL_PARSE_FRAGMENT4_MASK 0xff3full /* octets 20, 21: more fragments, offset */
-#define SL_PARSE_HEAD6_MASK  0xf0ffffull
-#define SL_PARSE_HEAD6_VALUE 0x60dd86ull /* 86 dd 6. */
+#define SL_PARSE_HEAD4_MASK	0xffffffull
+#define SL_PARSE_HEAD4_VALUE	0x450008ull /* 08 00 45 */
+#define SL_PARSE_FRAGMENT4_MASK 0xff3full   /* octets 20, 21: more fragments, offset */
+#define SL_PARSE_HEAD6_MASK	0xf0ffffull
+#define SL_PARSE_HEAD6_VALUE	0x60dd86ull /* 86 dd 6. */
 
 static inline __m128i sl_parse_load(const void *at)
 {
@@ -179,8 +179,10 @@ static inline uint32_t sl_parse_quic(const uint8_t *l4, uint8_t protocol, uint32
 	return sl_quic_initial(sl_load64(l4 + SL_UDP_SIZE)) ? SL_PKT_QUIC_INITIAL : 0;
 }
 
-/* Word 7 of a plain IPv4 packet without flags: where its headers are. */
+/* Word 7 of a plain packet: where its headers are, and the flags that all of its family have. */
 #define SL_PARSE_PLACES4 (SL_ETH_SIZE << 16 | (uint64_t)(SL_ETH_SIZE + SL_IP4_SIZE) << 32)
+#define SL_PARSE_PLACES6                                                                           \
+	(SL_PKT_IPV6 | SL_PKT_DF | SL_ETH_SIZE << 16 | (uint64_t)(SL_ETH_SIZE + SL_IP6_SIZE) << 32)
 
 /* Flags and offsets: word 7. */
 static inline uint64_t sl_parse_places(const uint8_t *frame, uint32_t flags, uint32_t l4_off)
@@ -224,8 +226,8 @@ static inline bool sl_parse_plain4(const uint8_t *frame, uint32_t frame_size, ui
 	uint32_t need = sl_parse_need(l4, ip[SL_IP4_PROTOCOL]), flags;
 	__m128i key, words;
 
-	if ((bits & SL_PARSE_FRAGMENT4_MASK) != 0 || total > frame_size - SL_ETH_SIZE || need < kind->size_min ||
-	    need + SL_IP4_SIZE > total)
+	if ((bits & SL_PARSE_FRAGMENT4_MASK) != 0 || total > frame_size - SL_ETH_SIZE ||
+	    need < kind->size_min || need + SL_IP4_SIZE > total)
 		return false;
 	if ((options & SL_PARSE_CHECK_SUM) && !sl_parse_sum_right(ip))
 		return false;

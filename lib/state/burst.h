@@ -53,7 +53,8 @@ struct sl_burst {
 	uint32_t bytes;	  /* receive: of all frames */
 	uint32_t count;
 	bool plain;  /* receive: every packet is one of sl_parse_plain() and its verdict is NODE */
-	bool ipv4;   /* receive: and of IPv4 */
+	bool ipv4;   /* receive: and all of IPv4 */
+	bool ipv6;   /* receive: or all of IPv6 */
 	bool tagged; /* receive: by sl_known_ahead() */
 	bool given;  /* decide: every packet has a node */
 	bool one_service; /* decide: all packets are service[0]'s */
@@ -72,6 +73,12 @@ static inline bool sl_burst_is_special(const struct sl_pkt *pkt)
 	return (pkt->tcp_flags & SL_TCP_SYN) || (pkt->flags & (SL_PKT_QUIC_INITIAL | SL_PKT_GROUP));
 }
 
+/* Some packet is not plain. */
+static inline void sl_burst_spoil(struct sl_burst *burst)
+{
+	burst->plain = burst->ipv4 = burst->ipv6 = false;
+}
+
 /* What receive notes of plain packet i once it is parsed. */
 static inline void sl_burst_note(struct sl_burst *burst, uint32_t i)
 {
@@ -80,6 +87,7 @@ static inline void sl_burst_note(struct sl_burst *burst, uint32_t i)
 	burst->target[i] = sl_pkt_target(pkt);
 	burst->special |= (uint64_t)sl_burst_is_special(pkt) << i;
 	burst->ipv4 &= !(pkt->flags & SL_PKT_IPV6);
+	burst->ipv6 &= pkt->flags & SL_PKT_IPV6;
 }
 
 #endif

@@ -90,17 +90,28 @@ run_begin(const struct sl_plain *plain, struct sl_burst *burst, uint32_t first, 
 	return true;
 }
 
-static inline bool is_same6(const struct sl_pkt *a, const struct sl_pkt *b)
+/* 0: both are sent to one address, port and protocol. */
+static inline uint64_t differ6(const struct sl_pkt *a, const struct sl_pkt *b)
 {
-	return (((a->word[0] ^ b->word[0]) & TARGET6) | (a->word[3] ^ b->word[3]) |
-		(a->word[4] ^ b->word[4])) == 0;
+	return ((a->word[0] ^ b->word[0]) & TARGET6) | (a->word[3] ^ b->word[3]) |
+	       (a->word[4] ^ b->word[4]);
+}
+
+static inline bool is_one_target6(const struct sl_burst *burst)
+{
+	const struct sl_pkt first = burst->pkt[0];
+	uint64_t other = 0;
+
+	for (uint32_t i = 1; i < burst->count; i++)
+		other |= differ6(&first, &burst->pkt[i]);
+	return other == 0;
 }
 
 static inline bool is_one_target(const struct sl_burst *burst)
 {
 	uint64_t first = burst->target[0], other = 0;
 
-	for (uint32_t i = 1; i < burst->count; i++)
+	for (uint32_t i = 0; i < burst->count; i++)
 		other |= burst->target[i] ^ first;
 	return other == 0;
 }
@@ -110,13 +121,14 @@ static inline uint32_t find_end(const struct sl_burst *burst, uint32_t first)
 {
 	uint32_t end = first + 1;
 
+	if (first == 0 &&
+	    ((burst->ipv4 && is_one_target(burst)) || (burst->ipv6 && is_one_target6(burst))))
+		return burst->count;
 	if (burst->pkt[first].flags & SL_PKT_IPV6) {
-		while (end < burst->count && is_same6(&burst->pkt[first], &burst->pkt[end]))
+		while (end < burst->count && !differ6(&burst->pkt[first], &burst->pkt[end]))
 			end++;
 		return end;
 	}
-	if (first == 0 && burst->ipv4 && is_one_target(burst))
-		return burst->count;
 	while (end < burst->count && !(burst->pkt[end].flags & SL_PKT_IPV6) &&
 	       burst->target[end] == burst->target[first])
 		end++;
@@ -139,7 +151,7 @@ static __attribute__((noinline)) void run_hash4(const struct sl_plain *plain,
 						struct sl_burst *burst, const struct run *run,
 						uint32_t first)
 {
-	const struct sl_hash_key secret = plain->snapshot->hash_key;
+	const struct sl_hash_rounds secret = sl_hash_rounds(&plain->snapshot->hash_key);
 	const struct sl_pool_view *pool = run->pool;
 	const uint64_t misc = pool->mask.misc;
 	const uint64_t addrs = (pool->mask.src & ~HIGH_HALF) | (pool->mask.dst & HIGH_HALF);
@@ -148,7 +160,8 @@ static __attribute__((noinline)) void run_hash4(const struct sl_plain *plain,
 	for (uint32_t i = first; i < run->end; i++) {
 		const uint64_t *word = burst->pkt[i].word;
 
-		put(burst, i, words, shift, sl_hash2(&secret, word[0] & misc, word[1] & addrs));
+		put(burst, i, words, shift,
+		    sl_hash2_rounds(&secret, word[0] & misc, word[1] & addrs));
 	}
 }
 

@@ -119,7 +119,7 @@ static void fill(const struct kind *kind)
 	static uint32_t fresh;
 
 	burst.count = BURST;
-	burst.plain = burst.ipv4 = true;
+	burst.plain = burst.ipv4 = burst.ipv6 = true;
 	burst.special = 0;
 	for (uint32_t i = 0; i < BURST; i++) {
 		struct sl_pkt *pkt = &burst.pkt[i];

@@ -70,7 +70,7 @@ static uint32_t send(void)
 {
 	uint32_t broken = 0;
 
-	burst.plain = burst.ipv4 = true;
+	burst.plain = burst.ipv4 = burst.ipv6 = true;
 	burst.special = 0;
 	for (uint32_t i = 0; i < burst.count; i++)
 		sl_burst_note(&burst, i);

@@ -422,7 +422,7 @@ static uint32_t decide(struct world *world, uint32_t core, const struct sl_pkt *
 	burst.count = 1;
 	burst.pkt[0] = *pkt;
 	burst.special = 0;
-	burst.ipv4 = true;
+	burst.ipv4 = burst.ipv6 = true;
 	sl_burst_note(&burst, 0);
 	burst.verdict[0] = SL_VERDICT_NODE;
 	if (look)

@@ -49,7 +49,7 @@ static void header_change(uint8_t *ip)
 }
 
 /* What plain bursts are of, mostly; `wild`: also what they are not. */
-static void frame_make(struct packet *packet, bool wild)
+static void frame_make(struct packet *packet, bool wild, bool v6)
 {
 	static const char *const targets[] = {"10.1.0.0", "10.1.0.1", "10.1.0.9"};
 	static const uint8_t flags[] = {SL_TCP_ACK, SL_TCP_ACK | SL_TCP_PSH, SL_TCP_SYN,
@@ -57,9 +57,9 @@ static void frame_make(struct packet *packet, bool wild)
 	const char *src = "10.0.0.1", *dst = targets[below(wild ? 3 : 1)];
 	uint16_t sport = (uint16_t)(1024 + below(5000));
 
-	if (wild && seldom(20)) {
+	if (v6 || (wild && seldom(20))) {
 		src = "2001:db8::1";
-		dst = "2001:db8::2";
+		dst = wild && seldom(20) ? "2001:db8::3" : "2001:db8::2";
 	}
 	if (below(2))
 		packet_make_udp(packet, src, sport, dst, wild && seldom(30) ? 54 : 53,
@@ -72,7 +72,8 @@ static void frame_make(struct packet *packet, bool wild)
 	if (wild && seldom(100))
 		packet->octets[0] |= 1; /* to a group */
 	if (wild && seldom(40) && packet->size > 60)
-		memcpy(packet->octets + 42, "\xc3\x00\x00\x00\x01\x08", 6); /* QUIC */
+		memcpy(packet->octets + (packet->size > 80 ? 62 : 42), "\xc3\x00\x00\x00\x01\x08",
+		       6); /* QUIC */
 	if (wild && seldom(40) && packet->octets[SL_ETH_SIZE] == SL_IP4_FIRST)
 		header_change(packet->octets + SL_ETH_SIZE);
 	if (wild && seldom(30))
@@ -85,11 +86,11 @@ static void frame_make(struct packet *packet, bool wild)
 
 static void frames_make(void)
 {
-	bool wild = below(2);
+	bool wild = below(2), v6 = below(3) == 0;
 
 	frame_count = 1 + below(FRAMES_MAX);
 	for (uint32_t i = 0; i < frame_count; i++) {
-		frame_make(&frames[i], wild);
+		frame_make(&frames[i], wild, v6);
 		room[i] = wild && seldom(40) ? 1 + below(100) : 0;
 	}
 }
@@ -116,6 +117,7 @@ static void assert_same_parse(const struct sl_burst *a, const struct sl_burst *b
 	assert_int_equal(a->bytes, b->bytes);
 	assert_int_equal(a->plain, b->plain);
 	assert_int_equal(a->ipv4, b->ipv4);
+	assert_int_equal(a->ipv6, b->ipv6);
 	assert_memory_equal(a->pkt, b->pkt, a->count * sizeof(a->pkt[0]));
 	assert_memory_equal(a->frame_size, b->frame_size, a->count * sizeof(a->frame_size[0]));
 	assert_memory_equal(a->verdict, b->verdict, a->count);
@@ -132,7 +134,7 @@ static void both_parse_every_burst_alike(void **state)
 {
 	struct sl_node_view node = fixture_remote(SL_ENCAP_IPIP);
 	struct fixture made[2];
-	uint32_t plain = 0;
+	uint32_t plain4 = 0, plain6 = 0;
 
 	(void)state;
 	if (!is_supported())
@@ -152,10 +154,12 @@ static void both_parse_every_burst_alike(void **state)
 			rte_pktmbuf_free_bulk(core->packets, frame_count);
 		}
 		assert_same_parse(&made[0].core->burst, &made[1].core->burst);
-		plain += made[0].core->burst.ipv4;
+		plain4 += made[0].core->burst.ipv4;
+		plain6 += made[0].core->burst.ipv6;
 	}
 
-	assert_true(plain > PARSE_ROUNDS / 4 && plain < PARSE_ROUNDS);
+	assert_true(plain4 > PARSE_ROUNDS / 4 && plain6 > PARSE_ROUNDS / 8);
+	assert_true(plain4 + plain6 < PARSE_ROUNDS);
 	fixture_end(&made[0]);
 	fixture_end(&made[1]);
 }

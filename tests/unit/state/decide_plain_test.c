@@ -119,7 +119,7 @@ static void burst_make(struct sl_prng *prng, struct sl_burst *burst)
 
 	memset(burst, 0, sizeof(*burst));
 	burst->count = 1 + sl_prng_below(prng, 64);
-	burst->plain = burst->ipv4 = true;
+	burst->plain = burst->ipv4 = burst->ipv6 = true;
 	for (uint32_t i = 0; i < burst->count; i++) {
 		struct packet packet;
 
@@ -175,7 +175,7 @@ static void assert_both_ways_agree(bool wide)
 			tagged += plain.tagged;
 			other = plain;
 			probe = plain;
-			other.plain = other.ipv4 = false;
+			sl_burst_spoil(&other);
 			taken += wide ? sl_decide_plain_wide(&by, &probe, list, &left)
 				      : sl_decide_plain(&by, &probe, list, &left);
 			sl_decide(snapshots[0], &cores[0], &plain, NOW_MS);
