@@ -8,6 +8,9 @@
 
 #define FETCH_PARTS 4 /* of a burst */
 
+/* A core's stock of buffers that grew by so many bursts since the last one was refilled from the pool. */
+#define REFILL_BURSTS 3
+
 /* Whether the worker may have this CPU to make room, once a burst: it may be its. */
 static bool offers(struct sl_path_core *core)
 {
@@ -66,7 +69,9 @@ void sl_path_fetch_begin(struct sl_path_core *core)
 		rte_mempool_default_cache(core->packets[0]->pool, rte_lcore_id());
 
 	core->fetched = cache;
-	core->fetches = cache != NULL && cache->len < core->fetched_left;
+	core->fetches = cache != NULL &&
+			(cache->len < core->fetched_left ||
+			 cache->len > core->fetched_left + REFILL_BURSTS * core->spec.burst);
 	core->fetched_left = cache == NULL ? 0 : cache->len;
 }
 

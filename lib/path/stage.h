@@ -178,7 +178,7 @@ uint32_t sl_path_hand_run(struct sl_path_core *core, const struct sl_snapshot *s
  * between the stages of a burst a quarter of those that the next burst is received into is fetched
  * for writing, both lines of their headers (two cores: 220 cycles a packet without, 203 all at
  * once, 175 in quarters). begin, after receiving: whether that is of use: the core's stock of
- * buffers gets smaller, so it does not free them itself. */
+ * buffers gets smaller or was refilled, so it does not free them itself. */
 void sl_path_fetch_begin(struct sl_path_core *core);
 void sl_path_fetch(const struct sl_path_core *core, uint32_t quarter);
 

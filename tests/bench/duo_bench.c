@@ -36,6 +36,7 @@
 #include <rte_ethdev.h>
 #include <rte_eventdev.h>
 #include <rte_hash_crc.h>
+#include <rte_lcore.h>
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 #include <rte_service.h>
@@ -58,7 +59,6 @@
 #define EVENT_FLOWS  1024
 #define EVENTS_MAX   4096
 #define WORKER_LCORE 2
-#define PEER_LCORE   3
 #define PEER_QUEUE   2 /* transmit queues: main, worker, peers' other thread */
 
 /* How a peer's producer gives packets and its consumer takes them. */
@@ -75,7 +75,7 @@ static struct sl_port port;
 static struct sl_path_core *core;
 static struct sl_worker_stats worker_stats;
 static const struct peer *_Atomic other_peer; /* what the other thread does */
-static atomic_bool ending, parked; /* the other thread does nothing */
+static atomic_bool ending, parked;	      /* the other thread does nothing */
 static sem_t wake;
 static uint64_t other_count __attribute__((aligned(SL_CACHE_LINE))); /* written: the other thread */
 
@@ -266,21 +266,18 @@ static void send_all(uint16_t queue, struct rte_mbuf **packets, uint32_t count)
 	rte_eth_tx_burst(port.port_id, queue, packets, (uint16_t)count);
 }
 
-/* On the last CPU whatever the lcore was given. */
-static void move(void)
+/* On the worker's CPU, where only one of the two is awake at a time; no lcore of the world, so that
+ * the worker does not take it for one that it shares its CPU with. */
+static void *other_run(void *argument)
 {
 	cpu_set_t cpu;
 
 	CPU_ZERO(&cpu);
-	CPU_SET((int)sysconf(_SC_NPROCESSORS_ONLN) - 1, &cpu);
-	if (pthread_setaffinity_np(pthread_self(), sizeof(cpu), &cpu) != 0)
+	CPU_SET(sl_eal_cpu(WORKER_LCORE), &cpu);
+	if (pthread_setaffinity_np(pthread_self(), sizeof(cpu), &cpu) != 0 ||
+	    rte_thread_register() != 0)
 		exit(1);
-}
-
-static int other_run(void *argument)
-{
 	(void)argument;
-	move();
 	for (;;) {
 		const struct peer *peer = atomic_load_explicit(&other_peer, memory_order_acquire);
 		struct rte_mbuf *packets[BURST];
@@ -289,7 +286,7 @@ static int other_run(void *argument)
 		if (peer == NULL) {
 			atomic_store(&parked, true);
 			if (atomic_load(&ending))
-				return 0;
+				return NULL;
 			sem_wait(&wake);
 			continue;
 		}
@@ -379,12 +376,6 @@ static void sender_burst(void *state, const struct sl_handler_burst *burst)
 
 static const struct sl_handler_ops sender_ops = {
 	.name = "sender", .open = sender_open, .burst = sender_burst};
-
-static int worker_run(void *argument)
-{
-	move();
-	return sl_worker_run(argument);
-}
 
 static struct sl_worker *sluice_make(void)
 {
@@ -516,6 +507,7 @@ int main(int argc, char **argv)
 	uint32_t flows = 100000, turns = 201;
 	struct rte_mempool *pool;
 	struct sl_worker *worker;
+	pthread_t other;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -532,7 +524,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "duo_bench: it takes two CPUs\n");
 		return 0;
 	}
-	pool = world_start("duo_bench", 1, 2, 256, 16384);
+	pool = world_start("duo_bench", 1, 1, 256, 16384);
 	source_init(flows, false);
 	world_port(pool, "p0", "net_null0,size=64", 1, 3, &port);
 	worker = sluice_make();
@@ -543,8 +535,8 @@ int main(int argc, char **argv)
 			fprintf(stderr, "duo_bench: %s cannot be made\n", peers[p].name);
 			return 1;
 		}
-	if (sl_eal_launch(WORKER_LCORE, worker_run, worker) != 0 ||
-	    sl_eal_launch(PEER_LCORE, other_run, NULL) != 0)
+	if (sl_eal_launch(WORKER_LCORE, sl_worker_run, worker) != 0 ||
+	    pthread_create(&other, NULL, other_run, NULL) != 0)
 		return 1;
 	sl_path_begin(core);
 	measure(turns, flows);
@@ -552,6 +544,6 @@ int main(int argc, char **argv)
 	sem_post(&wake);
 	sl_worker_stop(worker);
 	sl_eal_wait(WORKER_LCORE);
-	sl_eal_wait(PEER_LCORE);
+	pthread_join(other, NULL);
 	return 0;
 }
