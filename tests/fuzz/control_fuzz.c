@@ -132,6 +132,27 @@ static void say(struct sl_control *control, struct fixture *f, const struct sl_p
 	check_slots(f->model);
 }
 
+/* The line as a text of its own; SOCKET in it stands for the running socket's path, which inputs cannot
+ * know and apply insists on. */
+static char *copy_line(const uint8_t *at, size_t *length)
+{
+	static const char word[] = "SOCKET";
+	const char *path = conf->control.socket;
+	const uint8_t *found = memmem(at, *length, word, sizeof(word) - 1);
+	size_t head = found ? (size_t)(found - at) : *length, more = found ? strlen(path) : 0;
+	size_t rest = found ? *length - head - (sizeof(word) - 1) : 0;
+	char *line = malloc(head + more + rest + 1);
+
+	must(line != NULL);
+	memcpy(line, at, head);
+	memcpy(line + head, path, more);
+	if (rest > 0)
+		memcpy(line + head + more, at + *length - rest, rest);
+	*length = head + more + rest;
+	line[*length] = '\0';
+	return line;
+}
+
 static void say_lines(struct sl_control *control, struct fixture *f, const uint8_t *data,
 		      size_t size)
 {
@@ -140,15 +161,12 @@ static void say_lines(struct sl_control *control, struct fixture *f, const uint8
 
 	for (uint32_t i = 0; i < LINES_MAX && at < end; i++) {
 		const uint8_t *newline = memchr(at, '\n', (size_t)(end - at));
-		size_t length = (size_t)((newline ? newline : end) - at);
-		char *line = malloc(length + 1);
+		size_t taken = (size_t)((newline ? newline : end) - at), length = taken;
+		char *line = copy_line(at, &length);
 
-		must(line != NULL);
-		memcpy(line, at, length);
-		line[length] = '\0';
 		say(control, f, &peer, line, length);
 		free(line);
-		at += length + 1;
+		at += taken + 1;
 	}
 }
 

@@ -21,13 +21,16 @@ REQUESTS = (
 
 NODE = {"pool": "web", "node": "a"}
 TEXT = """dataplane: {worker_cpus: [0, 0]}
-ports: [{name: p0, device: d, addresses: [192.0.2.2/24, "2001:db8::2/64"], gateway: {address: 192.0.2.1, mac: "02:00:00:00:00:01"}}]
+ports: [{name: p0, device: d, addresses: [192.0.2.2/24, "2001:db8::2/64"],
+  gateway: {address: 192.0.2.1, mac: "02:00:00:00:00:01"}}]
 control: {socket: SOCKET}
-services: [{name: http, address: 192.0.2.10, protocol: tcp, ports: [80], pool: web}, {name: all, address: any, pool: new}]
-pools: [{name: web, slots: 512, nodes: [{name: a, worker: 0, handler: sink, weight: 3}]}, {name: new, slots: 256, scheduler: wrr, nodes: [{name: x, worker: 1, handler: sink}]}]
+services: [{name: http, address: 192.0.2.10, protocol: tcp, ports: [80], pool: web},
+  {name: all, address: any, pool: new}]
+pools: [{name: web, slots: 512, nodes: [{name: a, worker: 0, handler: sink, weight: 3}]},
+  {name: new, slots: 256, scheduler: wrr, nodes: [{name: x, worker: 1, handler: sink}]}]
 """
 METHODS = (
-    ("status", {}), ("pools", {}), ("nodes", {}), ("nodes", {"pool": "web"}), ("services", {}), ("stats", {}),
+    ("status", {}), ("pools", {}), ("nodes", {}), ("nodes", {"pool": "web", "from": 1, "count": 1}), ("services", {}), ("stats", {}),
     ("history", {"limit": 3}), ("events", {}), ("log.level", {"level": "debug"}), ("config.get", {}),
     ("flows", {"pool": "web", "node": "b", "limit": 5}), ("flows", {"pool": "*"}),
     ("explain", {"src": "10.0.0.1", "sport": 1024, "dst": "192.0.2.10", "dport": 80, "proto": "tcp", "flags": "syn"}),
@@ -45,6 +48,8 @@ METHODS = (
     ("node.disable", NODE), ("node.enable", NODE),
     ("config.apply", {"text": TEXT}), ("config.apply", {"text": TEXT, "force": True, "dry_run": True}),
     ("config.check", {"text": TEXT.replace("weight: 3", "weight: x")}), ("config.diff", {"text": TEXT}),
+    ("config.apply", {"text": TEXT[:150], "more": True}), ("config.apply", {"text": TEXT[150:], "from": 150}),
+    ("config.get", {"from": 10, "count": 20}),
     ("table.get", {"pool": "web", "kind": "used", "from": 16, "count": 8}),
     ("table.set", {"pool": "web", "nodes": ["a", "b"], "table": [0, 1] * 64, "more": True}),
     ("table.set", {"pool": "web", "nodes": ["a", "b"], "table": [1, -1] * 64, "from": 128}),
@@ -62,8 +67,9 @@ def control_inputs():
 
 
 def dictionary(folder, target, words):
-    """What libFuzzer puts into inputs now and then."""
+    """What libFuzzer puts into inputs now and then. It refuses a file without a line."""
     with open(os.path.join(folder, target + ".dict"), "w", encoding="utf-8") as file:
+        file.write("# words of the target\n")
         for word in sorted(words):
             quoted = word.replace("\\", "\\\\").replace('"', '\\"')
             file.write(f'"{quoted}"\n')
