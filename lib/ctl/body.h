@@ -130,8 +130,6 @@ int sl_life_idle(struct sl_model *model, uint32_t index);
 void sl_life_tick(struct sl_model *model);
 /* Entries that name a node, in all tables that may have them. */
 uint64_t sl_life_node_flows(const struct sl_model *model, uint32_t node);
-/* Whether any of their entries does, those of connections being opened included. */
-bool sl_life_node_is_named(const struct sl_model *model, uint32_t node);
 /* A node's counters since its index was given out, over all cores. */
 void sl_life_node_stats(const struct sl_model *model, uint32_t index, struct sl_node_stats *stats);
 void sl_life_service_stats(const struct sl_model *model, uint32_t index,

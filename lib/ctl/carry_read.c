@@ -11,35 +11,6 @@
 #include "state/flow_table.h"
 #include "state/pool_memory.h"
 
-void sl_carried_fini(struct sl_carried *carried)
-{
-	for (uint32_t p = 0; p < carried->pool_count; p++) {
-		struct sl_carried_pool *pool = &carried->pools[p];
-
-		for (uint32_t n = 0; n < pool->node_count; n++)
-			if (pool->nodes[n].is_fine)
-				sl_conf_node_fini(&pool->nodes[n].conf);
-		free(pool->nodes);
-		free(pool->words);
-		free(pool->open);
-		free(pool->refused_ms);
-	}
-	free(carried->pools);
-	free(carried->services);
-	*carried = (struct sl_carried){0};
-}
-
-uint32_t sl_carried_index(const struct sl_carried *carried, uint32_t number)
-{
-	for (uint32_t p = 0; p < carried->pool_count; p++) {
-		const struct sl_carried_pool *pool = &carried->pools[p];
-
-		if (number > pool->node_first && number <= pool->node_first + pool->node_count)
-			return pool->nodes[number - pool->node_first - 1].index;
-	}
-	return SL_NODE_NOBODY;
-}
-
 /* ---- times --------------------------------------------------------------------------------------
  */
 

@@ -492,12 +492,3 @@ uint64_t sl_life_node_flows(const struct sl_model *model, uint32_t node)
 			flows += sl_pool_memory_node_flows(model->pools[i].memory, node);
 	return flows;
 }
-
-bool sl_life_node_is_named(const struct sl_model *model, uint32_t node)
-{
-	for (uint32_t i = 0; i < SL_POOLS_MAX; i++)
-		if (model->pools[i].use != SL_USE_FREE && model->pools[i].memory &&
-		    sl_pool_memory_names(model->pools[i].memory, node))
-			return true;
-	return false;
-}

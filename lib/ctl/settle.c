@@ -168,6 +168,16 @@ static void look_at_slots(struct sl_model *model, uint32_t pool, bool clear)
 	}
 }
 
+/* Whether any entry names the node, those of connections being opened included. */
+static bool is_named(const struct sl_model *model, uint32_t node)
+{
+	for (uint32_t i = 0; i < SL_POOLS_MAX; i++)
+		if (model->pools[i].use != SL_USE_FREE && model->pools[i].memory &&
+		    sl_pool_memory_names(model->pools[i].memory, node))
+			return true;
+	return false;
+}
+
 /* Follows a leaving node through idle time, a burst of every core, and the queues. */
 static bool has_passed(struct sl_model *model, uint32_t index, bool quiet)
 {
@@ -195,7 +205,7 @@ static enum verdict judge(struct sl_model *model, const struct sl_image_pool *po
 	uint8_t seen = model->seen[node->index];
 
 	if (node->leaving) {
-		bool quiet = (node->cut || !sl_life_node_is_named(model, node->index)) &&
+		bool quiet = (node->cut || !is_named(model, node->index)) &&
 			     (pool->leaving ? !needed : !(seen & SEEN_UNSETTLED));
 
 		return has_passed(model, node->index, quiet) ? IS_GONE : STAYS;

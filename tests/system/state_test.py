@@ -173,6 +173,44 @@ def tracked():
             equal({key: again[key] for key in both}, {key: flows[key] for key in both}, "nodes of flows")
 
 
+@case("a removed node keeps its live flows over an end in good order, and goes when they have ended")
+def leaving():
+    with daemon.Folder() as folder:
+        idle = {"tcp": "8s", "udp": "8s", "other": "8s"}
+        with Kept(folder, port=control.busy(folder), pool={"tracking": "full", "idle_timeout": idle}) as kept:
+            session = kept.start()
+            time.sleep(0.7)
+            session.result("node.remove", pool="web", node="b")
+            flows = {flow["key"]: flow["node"]
+                     for flow in session.result("flows", limit=8000)["flows"] if flow["kind"] == "live"}
+            true(list(flows.values()).count("b") > 20, f"{flows} at the removed node")
+            kept.stop()
+            session = kept.start()
+            time.sleep(0.5)
+            row = session.result("nodes", pool="web")["nodes"]["b"]
+            equal(row["state"], "leaving", "after the restart")
+            again = {flow["key"]: flow["node"] for flow in session.result("flows", limit=8000)["flows"]}
+            both = set(flows) & set(again)
+            true(len(both) > 0.9 * len(flows), f"{len(both)} of {len(flows)} flows are there")
+            equal({key: again[key] for key in both}, {key: flows[key] for key in both}, "nodes of flows")
+            true(row["flows"] > 20, f"{row}")
+            kept.stop()
+            # another file, without traffic: it says that there is a b, which is another node
+            kept.conf["ports"] = [dict(control.IDLE)]
+            session = kept.start()
+            true(len(leavers(session)) == 1, "the removed node is there, too")
+            for _ in range(60):
+                if not leavers(session):
+                    break
+                time.sleep(0.5)
+            equal(leavers(session), [], "removed nodes when flows have ended")
+
+
+def leavers(session):
+    rows = session.result("stats")["pools"]["web"]["nodes"]
+    return [name for name, row in rows.items() if row["state"] == "leaving"]
+
+
 @case("a random hash key is kept, so that flows stay in their slots over a restart")
 def hash_key():
     with daemon.Folder() as folder, Kept(folder) as kept:
