@@ -393,56 +393,94 @@ follow_pkt(struct sl_follow *follow, struct sl_follow_pkt *pkt, const bool write
 /* ---- bursts -------------------------------------------------------------------------------------
  */
 
-/* Those that go the straight way are gone from the list; returns how many are left. second: which
- * of their two buckets is looked at; after the first one, the second is under way. */
-static inline __attribute__((always_inline)) uint32_t follow_straight(struct sl_follow *follow,
+static inline void prefetch_second(const struct sl_follow *follow, const struct sl_follow_pkt *pkt)
+{
+	rte_prefetch0(sl_flow_table_second(pkt->pool->flow_tables[follow->core->index], pkt->tag));
+}
+
+/* The first packet of a connection that nobody knows, in a settled slot of nodes that slots choose:
+ * nearly every beginning. What follow_pkt() would say, without asking. */
+static inline bool follow_beginning(struct sl_follow *follow, struct sl_follow_pkt *pkt)
+{
+	const struct sl_pool_view *pool = pkt->pool;
+	struct sl_flow_table *table = pool->flow_tables[follow->core->index];
+	uint32_t word = pool->words[pkt->hash >> pool->shift], node = word & SL_SLOT_NODE;
+	struct sl_flow_entry *entry;
+
+	if (!pkt->settled || !sl_follow_begins(pkt->pkt) || (pool->flags & SL_POOL_PICKS) ||
+	    (pool->tracking == SL_TRACKING_FULL && pool->memory->table_count > 1) ||
+	    node == SL_NODE_NOBODY || sl_flow_table_find(table, pkt->tag))
+		return false;
+	pkt->node = node;
+	pkt->why = word & SL_SLOT_LENT ? SL_WHY_LENT : SL_WHY_SLOT;
+	entry = sl_flow_table_room(table, &follow->clock, pkt->tag);
+	if (entry)
+		sl_flow_table_write(table, entry, pkt->tag, first_word(follow, pkt, node));
+	count_beginning(follow, node);
+	return true;
+}
+
+/* Those of the packets that go the straight way are gone; returns the bits of the others. second:
+ * which of their two buckets is looked at; after the first one, the second is under way. */
+static inline __attribute__((always_inline)) uint64_t follow_straight(struct sl_follow *follow,
 								      struct sl_follow_pkt *pkts,
-								      uint8_t *list, uint32_t count,
+								      uint64_t bits,
 								      const bool second)
 {
-	uint32_t left = 0;
+	uint64_t gone = 0;
+
+	for (uint64_t left = bits; left; left &= left - 1) {
+		struct sl_follow_pkt *pkt = &pkts[__builtin_ctzll(left)];
+
+		set_clock(follow, pkt->pool);
+		pkt->why = SL_WHY_TRACKED;
+		pkt->node =
+			sl_known_look(&follow->known, follow->snapshot, pkt->pkt, pkt->tag, second);
+		if (pkt->node != SL_NODE_NOBODY)
+			gone |= left & -left;
+		else if (!second)
+			prefetch_second(follow, pkt);
+	}
+	return bits & ~gone;
+}
+
+/* Tags, buckets under way; the bits of those that may go the straight way. */
+static inline __attribute__((always_inline)) uint64_t
+follow_begin(const struct sl_follow *follow, struct sl_follow_pkt *pkts, uint32_t count)
+{
+	uint64_t straight = 0;
 
 	for (uint32_t n = 0; n < count; n++) {
-		struct sl_follow_pkt *pkt = &pkts[list[n]];
+		struct sl_follow_pkt *pkt = &pkts[n];
 		const struct sl_pool_view *pool = pkt->pool;
 
-		set_clock(follow, pool);
-		pkt->why = SL_WHY_TRACKED;
-		pkt->node = SL_NODE_NOBODY;
+		pkt->tag = sl_hash_flow(follow->snapshot, pool, pkt->pkt);
+		sl_flow_table_prefetch(pool->flow_tables[follow->core->index], pkt->tag);
+		pkt->orphan = false;
 		if (pkt->settled && pool->tracking == SL_TRACKING_FULL)
-			pkt->node = sl_known_look(&follow->known, follow->snapshot, pkt->pkt,
-						  pkt->tag, second);
-		if (pkt->node != SL_NODE_NOBODY)
-			continue;
-		if (!second)
-			rte_prefetch0(sl_flow_table_second(pool->flow_tables[follow->core->index],
-							   pkt->tag));
-		list[left++] = list[n];
+			straight |= 1ull << n;
+		else
+			prefetch_second(follow, pkt);
 	}
-	return left;
+	return straight;
 }
 
 static inline __attribute__((always_inline)) void
 follow_all(struct sl_follow *follow, struct sl_follow_pkt *pkts, uint32_t count, const bool writes)
 {
-	uint8_t list[SL_BURST_MAX];
-	uint32_t left = count;
+	uint64_t all = ~0ull >> (64 - count), straight = follow_begin(follow, pkts, count);
 
-	for (uint32_t n = 0; n < count; n++) {
-		const struct sl_pool_view *pool = pkts[n].pool;
-
-		pkts[n].tag = sl_hash_flow(follow->snapshot, pool, pkts[n].pkt);
-		sl_flow_table_prefetch(pool->flow_tables[follow->core->index], pkts[n].tag);
-		pkts[n].orphan = false;
-		list[n] = (uint8_t)n;
+	if (writes && straight) {
+		all &= ~straight;
+		straight = follow_straight(follow, pkts, straight, false);
+		all |= straight ? follow_straight(follow, pkts, straight, true) : 0;
 	}
-	if (writes)
-		left = follow_straight(follow, pkts, list, left, false);
-	if (writes)
-		left = follow_straight(follow, pkts, list, left, true);
-	for (uint32_t n = 0; n < left; n++) {
-		set_clock(follow, pkts[list[n]].pool);
-		follow_pkt(follow, &pkts[list[n]], writes);
+	for (; all; all &= all - 1) {
+		struct sl_follow_pkt *pkt = &pkts[__builtin_ctzll(all)];
+
+		set_clock(follow, pkt->pool);
+		if (!writes || !follow_beginning(follow, pkt))
+			follow_pkt(follow, pkt, writes);
 	}
 }
 

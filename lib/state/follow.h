@@ -69,7 +69,7 @@ static inline bool sl_follow_begins(const struct sl_pkt *pkt)
 	return (syn || (pkt->flags & SL_PKT_QUIC_INITIAL)) && !(pkt->flags & SL_PKT_ICMP_ERROR);
 }
 
-/* Finds node and why of each packet. */
+/* Finds node and why of each packet: one to SL_BURST_MAX. */
 void sl_follow(struct sl_follow *follow, struct sl_follow_pkt *pkts, uint32_t count);
 /* The same and nothing else is written. */
 void sl_follow_look(struct sl_follow *follow, struct sl_follow_pkt *pkts, uint32_t count);

@@ -12,7 +12,8 @@ import sys
 
 MUTANTS = {
     "beginnings_are_not_entered_in_settled_slots": (
-        "follow.c", "bool enters =\n\t\tbegins ||", "bool enters =\n\t\t(begins && place->unsettled) ||"),
+        "follow.c", "\tif (entry)\n\t\tsl_flow_table_write(table, entry, pkt->tag, first_word(follow, pkt, node));",
+        "\t(void)entry;"),
     "flows_of_dead_nodes_are_not_entered": (
         "follow.c", "\tpkt->orphan = true;", "\tpkt->orphan = false;"),
     "sequence_numbers_are_not_checked": (
