@@ -27,7 +27,7 @@
 struct rte_mbuf;
 struct rte_ring;
 
-#define SL_TXBUF_SIZE	  32 /* packets held back at most */
+#define SL_TXBUF_SIZE	  32 /* packets held back: as many or more go out at once */
 #define SL_TXBUF_RETRIES  8  /* of a device that takes none, before the rest is lost */
 #define SL_TX_SENDERS_MAX (SL_RX_CORES_MAX + SL_WORKERS_MAX)
 #define SL_TX_NO_QUEUE	  UINT16_MAX
@@ -79,7 +79,7 @@ struct sl_txbuf {
 	struct sl_tx_counters counters;
 	void (*relax)(void *context); /* called while it waits; yields the CPU unless set */
 	void *context;
-	struct rte_mbuf *held[SL_TXBUF_SIZE];
+	struct rte_mbuf *held[SL_TXBUF_SIZE + SL_BURST_MAX];
 } __attribute__((aligned(SL_CACHE_LINE)));
 
 void sl_txbuf_init(struct sl_txbuf *buf, const struct sl_tx_plan *plan, uint32_t port,
@@ -98,16 +98,14 @@ static inline void sl_txbuf_add(struct sl_txbuf *buf, struct rte_mbuf *packet, u
 		sl_txbuf_flush(buf);
 }
 
-/* The same for count packets of bytes octets together, in order, SL_TXBUF_SIZE at most. */
+/* The same for count packets of bytes octets together, in order, SL_BURST_MAX at most. */
 static inline void sl_txbuf_add_all(struct sl_txbuf *buf, struct rte_mbuf *const *packets,
 				    uint32_t count, uint32_t bytes)
 {
-	if (sl_unlikely(buf->count + count > SL_TXBUF_SIZE))
-		sl_txbuf_flush(buf);
 	memcpy(&buf->held[buf->count], packets, count * sizeof(*packets));
 	buf->count += count;
 	buf->bytes += bytes;
-	if (buf->count == SL_TXBUF_SIZE)
+	if (sl_likely(buf->count >= SL_TXBUF_SIZE))
 		sl_txbuf_flush(buf);
 }
 

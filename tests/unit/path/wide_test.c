@@ -258,6 +258,7 @@ static void both_send_the_same_octets_and_count_alike(void **state)
 		for (uint32_t wide = 0; wide < 2; wide++) {
 			made[wide] = fixture_make(nodes, NODES, services, false);
 			made[wide].core->core.is_wide = wide;
+			made[wide].core->spec.burst = round % 2 ? 32 : FRAMES_MAX;
 			made[wide].snapshot->services[0].mss_clamp = 1200;
 			frames_give();
 			fixture_run(&made[wide]);
