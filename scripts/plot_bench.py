@@ -61,18 +61,27 @@ def draw_table(figures, path):
     gnuplot(script)
 
 
+def label_of(figure, figures):
+    """Its name, and where others have the same name what tells it from them."""
+    same = [other for other in figures if other["name"] == figure["name"]]
+    varying = [key for key in figure if key not in ("name", "value", "min", "median", "max", "turns", "unit")
+               and len({str(other.get(key)) for other in same}) > 1]
+    return " ".join([figure["name"], *(f"{key} {figure[key]}" for key in varying)]).replace('"', "")
+
+
 def draw_bars(figures, unit, path):
-    """A bar a figure, named by what tells it from the others, with least and most."""
-    varying = [key for key in figures[0] if key not in ("name", "value", "min", "max", "unit")
-               and len({str(figure.get(key)) for figure in figures}) > 1]
-    rows = []
-    for figure in figures:
-        label = " ".join([figure["name"], *(f"{key} {figure[key]}" for key in varying if key in figure)])
-        rows.append(('"' + label.replace('"', "") + '"', str(figure["value"])))
-    script = STYLE.format(width=900, height=420, path=path) + block("bars", rows)
-    script += f"set ylabel {quoted(unit)}\nset yrange [0:*]\nset style fill solid 0.7\nset boxwidth 0.6\n"
-    script += "unset key\nset xtics rotate by -30\nplot $bars using 0:2:xtic(1) with boxes, "
-    script += "$bars using 0:2:(sprintf('%.3g', $2)) with labels offset 0,0.7\n"
+    """A bar a figure, from top to bottom; on a logarithmic scale where they are far apart."""
+    values = [figure["value"] for figure in figures if figure["value"] > 0]
+    apart = bool(values) and max(values) > 50 * min(values)
+    rows = [(f'"{label_of(figure, figures)}"', str(figure["value"])) for figure in reversed(figures)]
+    script = STYLE.format(width=900, height=90 + 22 * len(rows), path=path) + block("bars", rows)
+    script += "set termoption noenhanced\nunset key\nset grid noytics xtics\nset style fill solid 0.7\n"
+    script += f"set xlabel {quoted(unit)}\nset offsets graph 0, graph 0.08, 0.5, 0.5\n"
+    least = min(values) / 2 if apart else 0
+    script += f"set logscale x\nset xrange [{least}:*]\n" if apart else "set xrange [0:*]\n"
+    script += f"least = {least}\nclip(x) = x > least ? x : least\nset ytics scale 0\n"
+    script += "plot $bars using (least):0:(least):(clip($2)):($0-0.35):($0+0.35):ytic(1) with boxxyerror, "
+    script += "$bars using (clip($2)):0:(sprintf(' %.3g', $2)) with labels left\n"
     gnuplot(script)
 
 
@@ -85,7 +94,7 @@ def draw(figures, target):
             units[figure["unit"]].append(figure)
     pictures = [("table", lambda path: draw_table(tables, path))] if tables else []
     for unit, part in units.items():
-        name = "".join(letter if letter.isalnum() else "-" for letter in unit)
+        name = "".join(letter if letter.isalnum() else "-" for letter in unit.replace("%", "percent"))
         pictures.append((name, lambda path, part=part, unit=unit: draw_bars(part, unit, path)))
     if target.endswith(".svg"):
         pictures[0][1](target)

@@ -147,18 +147,20 @@ static uint64_t waited(void)
 	return sum;
 }
 
-/* Until a packet is back at once: both threads have their CPUs. */
-static void begin(void)
+/* Until nothing is on the way and a packet is back at once: both threads have their CPUs, and what
+ * they waited for them is known. */
+static void meet(void)
 {
 	for (;;) {
-		uint64_t start = rte_rdtsc();
+		uint64_t start;
 
+		quiet(NULL);
+		start = rte_rdtsc();
 		send_due(1, start, 0);
 		while (receive(NULL) == 0 && rte_rdtsc() - start < ticks_of(QUIET_US))
 			;
 		if (rte_rdtsc() - start < ticks_of(PROBE_US))
 			return;
-		quiet(NULL);
 	}
 }
 
@@ -247,11 +249,11 @@ static void measure(void)
 	for (uint32_t i = 0; i < turns || (capacities == 0 && i < TURNS_MAX); i++) {
 		uint64_t before;
 
-		begin();
+		meet();
 		before = waited();
 		capacity[capacities] = capacity_turn() * (double)rte_get_tsc_hz();
+		meet();
 		capacities += waited() == before;
-		quiet(NULL);
 	}
 	if (capacities == 0)
 		return;
@@ -261,9 +263,10 @@ static void measure(void)
 		for (uint32_t s = 0; s < SHARES; s++) {
 			uint64_t count = samples[s].count, before;
 
-			begin();
+			meet();
 			before = waited();
 			lost[s][kept[s]] = 100 * turn(per_tick * shares[s] / 100, &samples[s]);
+			meet();
 			if (waited() == before)
 				kept[s]++;
 			else
