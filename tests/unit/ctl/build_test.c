@@ -115,6 +115,26 @@ static void test_back_and_forth_closes_the_slots(void **state)
 	fixture_close(&f);
 }
 
+static void test_slots_close_when_the_node_they_had_before_dies(void **state)
+{
+	struct fixture f;
+	uint32_t open;
+
+	(void)state;
+	fixture_open(&f, TWO, NULL);
+	assert_int_equal(fixture_weight(&f, "web", "b", 0), 0);
+	open = view(&f, 0)->slots->open_count;
+	assert_int_equal(open, 128);
+	for (uint32_t i = 0; i < open; i++)
+		assert_true(view(&f, 0)->open[i].open_until_ms > fixture_now_ms);
+	/* nothing of the tables moves by this */
+	assert_int_equal(fixture_node(&f, SL_CHANGE_DISABLE, "web", "b"), 0);
+	assert_int_equal(view(&f, 0)->slots->open_count, open);
+	for (uint32_t i = 0; i < open; i++)
+		assert_true(view(&f, 0)->open[i].open_until_ms <= fixture_now_ms);
+	fixture_close(&f);
+}
+
 static void test_without_tracking_nothing_opens(void **state)
 {
 	struct fixture f;
@@ -357,6 +377,7 @@ int main(void)
 		cmocka_unit_test(test_moved_slots_open_and_settle_after_the_idle_timeout),
 		cmocka_unit_test(test_slots_do_not_settle_before_every_core_has_come_so_far),
 		cmocka_unit_test(test_back_and_forth_closes_the_slots),
+		cmocka_unit_test(test_slots_close_when_the_node_they_had_before_dies),
 		cmocka_unit_test(test_without_tracking_nothing_opens),
 		cmocka_unit_test(test_a_drained_node_says_so_when_nothing_is_left),
 		cmocka_unit_test(test_at_the_deadline_the_rest_is_cut),
