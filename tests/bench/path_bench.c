@@ -9,6 +9,7 @@
  *           and transmits.
  * changes:  (--changes) what a new snapshot costs the core: turns with one published before them, its
  *           parts flushed from all caches as if another CPU had written them, beside turns without.
+ * beginnings: (--beginnings) the path with a TCP SYN of a new connection in every packet.
  * stages:   (--stages) the parts of the journey one by one, with a clock between them, and the
  *           floor's two halves.
  *
@@ -44,10 +45,11 @@
 #define TURN_PACKETS 8192u /* short: a turn that is not preempted on a shared machine */
 #define FLOW_ENTRIES 1048576
 #define RING_SIZE    2048
+#define BEGINNINGS   2000000000u /* addresses and ports of connections: hardly any comes again */
 
 struct options {
 	uint32_t flows, nodes, services, encap, tracking, turns, workers;
-	bool v6, stages, changes;
+	bool v6, stages, changes, beginnings;
 };
 
 static const uint8_t ADDRESS6[4] = {0x20, 0x01, 0x0d, 0xb8}; /* 2001:db8::, the last octets count */
@@ -108,7 +110,10 @@ static struct sl_snapshot *snapshot_make(const struct options *options)
 		struct sl_pool_memory *memory;
 
 		if (sl_pool_memory_create(1, snapshot->pools[0].slots->count,
-					  SL_MAX(FLOW_ENTRIES, 2 * options->flows), &memory) != 0)
+					  options->beginnings
+						  ? FLOW_ENTRIES
+						  : SL_MAX(FLOW_ENTRIES, 2 * options->flows),
+					  &memory) != 0)
 			exit(1);
 		sl_pool_view_set_memory(&snapshot->pools[0], memory);
 		snapshot->pools[0].tracking = (uint8_t)options->tracking;
@@ -209,7 +214,8 @@ static void print(const char *name, const char *unit, double *values, const stru
 static void warm_up(struct sl_path_core *core, const struct sl_port *port,
 		    const struct options *options)
 {
-	uint64_t turns = options->flows / TURN_PACKETS + 1;
+	uint32_t flows = options->beginnings ? 4 * FLOW_ENTRIES : options->flows;
+	uint64_t turns = flows / TURN_PACKETS + 1;
 
 	source_in_turn(true);
 	for (uint64_t i = 0; i < turns; i++)
@@ -348,6 +354,7 @@ static struct options options_read(int argc, char **argv)
 		{"services", required_argument, NULL, 's'},
 		{"encap", required_argument, NULL, 'e'},
 		{"tracking", required_argument, NULL, 't'},
+		{"beginnings", no_argument, NULL, 'b'},
 		{"ipv6", no_argument, NULL, '6'},
 		{"workers", required_argument, NULL, 'w'},
 		{"changes", no_argument, NULL, 'c'},
@@ -383,12 +390,19 @@ static struct options options_read(int argc, char **argv)
 			options.stages = true;
 		else if (option == '6')
 			options.v6 = true;
+		else if (option == 'b')
+			options.beginnings = true;
 		else
 			exit(1);
 	}
-	if (options.flows == 0 || options.nodes == 0 || options.nodes >= SL_NODE_INDEX_MAX ||
-	    options.services > SL_SERVICES_MAX || options.turns == 0 || options.turns > TURNS_MAX ||
-	    options.workers > SL_WORKERS_MAX)
+	if (options.beginnings) {
+		options.flows = BEGINNINGS;
+		if (options.tracking == SL_TRACKING_NONE)
+			options.tracking = SL_TRACKING_TRANSITION;
+	}
+	if (options.flows == 0 || (options.v6 && options.beginnings) || options.nodes == 0 ||
+	    options.nodes >= SL_NODE_INDEX_MAX || options.services > SL_SERVICES_MAX ||
+	    options.turns == 0 || options.turns > TURNS_MAX || options.workers > SL_WORKERS_MAX)
 		exit(1);
 	return options;
 }
@@ -422,6 +436,8 @@ int main(int argc, char **argv)
 	struct sl_port port;
 
 	source_init(options.flows, options.v6);
+	if (options.beginnings)
+		source_begin_flows();
 	world_port(pool, "p0", options.v6 ? "net_null0,size=96" : "net_null0,size=64", 1, 1, &port);
 	if (!source_attach(port.port_id) || sl_tx_plan_create(&port, 1, 1, 0, 64, &plan) != 0 ||
 	    sl_publish_create(&spec.publish) != 0 || sl_core_stats_create(&spec.stats) != 0)

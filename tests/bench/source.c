@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "pkt/csum.h"
 #include "pkt/hdr.h"
+#include "pkt/parse.h"
 
 static const uint8_t ADDRESS6[4] = {0x20, 0x01, 0x0d, 0xb8}; /* 2001:db8::, the last octets count */
 
@@ -119,6 +120,19 @@ void source_init(uint32_t flows, bool v6)
 	source.port_off = l4_off;
 	source.flows = flows;
 	source.random = 1;
+}
+
+void source_begin_flows(void)
+{
+	uint8_t *l3 = source.octets + SL_ETH_SIZE, *tcp = l3 + SL_IP4_SIZE;
+
+	l3[SL_IP4_PROTOCOL] = SL_PROTO_TCP;
+	sl_store16(l3 + SL_IP4_SUM, 0);
+	sl_store16(l3 + SL_IP4_SUM, sl_csum(l3, SL_IP4_SIZE));
+	memset(tcp, 0, SL_TCP_SIZE);
+	sl_store_be16(tcp + 2, 80);
+	tcp[SL_TCP_OFFSET] = 5 << 4;
+	tcp[SL_TCP_FLAGS] = SL_TCP_SYN;
 }
 
 bool source_attach(uint16_t port_id)

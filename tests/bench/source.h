@@ -19,6 +19,8 @@ struct rte_mbuf;
 
 /* UDP from flows' addresses and ports to port 53 of 10.1.0.0 or 2001:db8::. */
 void source_init(uint32_t flows, bool v6);
+/* After that: IPv4 TCP SYNs to port 80 instead. */
+void source_begin_flows(void);
 /* Puts it behind a started port's queue 0; false: no memory. */
 bool source_attach(uint16_t port_id);
 
