@@ -165,20 +165,28 @@ void sl_flow_table_write(struct sl_flow_table *table, struct sl_flow_entry *entr
 	__atomic_store_n(&entry->word, word, __ATOMIC_RELEASE);
 }
 
-/* A free or expired entry; else *begun is made the older one of itself and the oldest begun here. */
-static struct sl_flow_entry *room_in(struct sl_flow_bucket *bucket,
-				     const struct sl_flow_clock *clock,
-				     struct sl_flow_entry **begun)
+/* The oldest begun entry of those that were looked at. */
+struct oldest {
+	struct sl_flow_entry *entry; /* NULL: none */
+	uint32_t age;		     /* and one more; 0: none */
+};
+
+/* A free or expired entry; else the oldest begun one is noted. Which it is cannot be foretold: by
+ * arithmetic instead of branches. */
+static inline struct sl_flow_entry *room_in(struct sl_flow_bucket *bucket,
+					    const struct sl_flow_clock *clock, struct oldest *begun)
 {
 	for (uint32_t i = 0; i < SL_FLOW_WAYS; i++) {
 		struct sl_flow_entry *entry = &bucket->entry[i];
+		uint64_t word = entry->word;
+		uint32_t age = sl_flow_age(clock, word);
+		uint32_t score = sl_flow_kind(word) == SL_FLOW_BEGUN ? age + 1 : 0;
+		bool older = score > begun->age;
 
-		if (!entry->word || !sl_flow_counts(clock, entry->word))
+		if (!word || age > clock->life[word >> SL_FLOW_CLASS_SHIFT & 15])
 			return entry;
-		if (sl_flow_kind(entry->word) == SL_FLOW_BEGUN &&
-		    (!*begun ||
-		     sl_flow_age(clock, entry->word) > sl_flow_age(clock, (*begun)->word)))
-			*begun = entry;
+		begun->entry = older ? entry : begun->entry;
+		begun->age = older ? score : begun->age;
 	}
 	return NULL;
 }
@@ -190,14 +198,15 @@ static struct sl_flow_entry *make_room(struct sl_flow_table *table, struct sl_fl
 				       const struct sl_flow_clock *clock)
 {
 	for (uint32_t i = 0; i < SL_FLOW_WAYS; i++) {
-		struct sl_flow_entry *entry = &bucket->entry[i], *begun = NULL, *room;
+		struct sl_flow_entry *entry = &bucket->entry[i], *room;
+		struct oldest begun = {NULL, 0};
 
 		if (sl_flow_table_first(table, entry->tag) != bucket)
 			continue;
 		room = room_in(sl_flow_table_second(table, entry->tag), clock, &begun);
-		if (!room && begun) {
+		if (!room && begun.entry) {
 			add64(&table->evicted, 1);
-			room = begun;
+			room = begun.entry;
 		}
 		if (!room)
 			continue;
@@ -213,16 +222,16 @@ struct sl_flow_entry *sl_flow_table_room(struct sl_flow_table *table,
 {
 	struct sl_flow_bucket *first = sl_flow_table_first(table, tag);
 	struct sl_flow_bucket *second = sl_flow_table_second(table, tag);
-	struct sl_flow_entry *begun = NULL;
+	struct oldest begun = {NULL, 0};
 	struct sl_flow_entry *room = room_in(first, clock, &begun);
 
 	if (!room)
 		room = room_in(second, clock, &begun);
 	if (room)
 		return room;
-	if (begun) {
+	if (begun.entry) {
 		add64(&table->evicted, 1);
-		return begun;
+		return begun.entry;
 	}
 	room = make_room(table, first, clock);
 	if (!room)

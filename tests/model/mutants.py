@@ -87,7 +87,7 @@ MUTANTS = {
         "slots.c", "(away && !is_old((uint64_t)away << SL_TICK_SHIFT, now_ms, idle_ms)) ||",
         "(false && away) ||"),
     "live_entries_make_room": (
-        "flow_table.c", "if (sl_flow_kind(entry->word) == SL_FLOW_BEGUN &&", "if (true &&"),
+        "flow_table.c", "sl_flow_kind(word) == SL_FLOW_BEGUN ? age + 1 : 0", "age + 1"),
     "closing_entries_live_no_longer_than_beginnings": (
         "flow_table.c", "ticks_of(SL_MIN(SL_FLOW_CLOSING_MS, longest));",
         "ticks_of(SL_MIN(SL_FLOW_BEGUN_MS, longest));"),
