@@ -107,5 +107,25 @@ def shared():
     true(received > 10000 and delivered > 0.8 * received, f"{delivered} of {received} packets delivered")
 
 
+@case("control, a receive core and two workers on one CPU, all polling: each gets on, and changes are made")
+def all_on_one():
+    cpu = daemon.CPUS[0]
+    with Busy(dataplane={"rx_cpus": [cpu], "worker_cpus": [cpu, cpu], "idle": "poll", "queue_full": "drop"},
+              nodes=[control.node("a"), control.node("b", worker=1)]) as busy:
+        before = busy.session.result("stats")
+        for number in range(20):
+            busy.session.result("node.set_weight", pool="web", node="a", weight=90 + number)
+            time.sleep(0.05)
+        after = busy.session.result("stats")
+    equal(after["generation"] - before["generation"], 20, "changes made")
+    received, delivered = (after["balance"][name] - before["balance"][name] for name in ("received", "delivered"))
+    each = {name: sum(sign * (stats["pools"]["web"]["nodes"][name]["packets"]
+                              - stats["pools"]["web"]["nodes"][name]["queue_dropped"])
+                      for sign, stats in ((1, after), (-1, before))) for name in "ab"}
+    print(f"# {received} received, {delivered} delivered, by node {each}")
+    true(all(count > 1000 for count in each.values()), f"a worker got little: {each}")
+    true(received > 10000 and delivered > 0.5 * received, f"{delivered} of {received} packets delivered")
+
+
 if __name__ == "__main__":
     run()
