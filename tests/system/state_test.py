@@ -97,7 +97,7 @@ def weight_of(generation):
 def killed_under_way():
     with daemon.Folder() as folder, Kept(folder) as kept:
         kept.start().__exit__()
-        last = 1
+        last, asides = 1, 0
         for turn in range(6):
             with socket.socket(socket.AF_UNIX) as client:
                 client.settimeout(20)
@@ -120,7 +120,9 @@ def killed_under_way():
             true(abs(nodes["a"]["home_slots"] - wanted) <= 1, f"slots: {nodes['a']}, wanted {wanted}")
             equal(session.result("history")["history"][-1]["generation"], got, "history")
             session.__exit__()
-            equal(kept.aside() and "its last record is cut short" not in kept.daemon.log(), [], "set aside")
+            true(len(kept.aside()) == asides or "its last record is cut short" in kept.daemon.log(),
+                 f"set aside: {kept.aside()}")
+            asides = len(kept.aside())
             last = got
 
 
