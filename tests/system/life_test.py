@@ -152,17 +152,19 @@ def with_capture(folder, plane):
 def overload():
     with daemon.Folder() as folder:
         traffic(folder)
-        cpu = daemon.CPUS[0]
-        plane = {"rx_cpus": [cpu], "worker_cpus": [cpu], "ring_size": 64, "queue_full": "drop"}
-        with daemon.Daemon(folder, conf(folder, endless=True, handlers=("sink",), dataplane=plane)) as one:
+        plane = {"ring_size": 64, "queue_full": "drop"}
+        slow = conf(folder, endless=True, handlers=("capture",), dataplane=plane)
+        slow["pools"][0]["nodes"][0]["file"] = "w0.pcapng"
+        with daemon.Daemon(folder, slow) as one:
             one.ready()
-            time.sleep(0.5)
+            time.sleep(0.3)
             equal(one.stop(), 0, f"status {one.log()}")
             report = one.report()
             daemon.balanced(report)
             true(report["dropped"]["queue_full"] > 0, f"nothing was dropped: {report['balance']}")
             node = report["pools"]["web"]["nodes"]["w0"]
             equal(node["queue_dropped"], report["dropped"]["queue_full"], "queue_dropped of the node")
+            print(f"# {node['queue_dropped']} of {report['balance']['received']}")
 
 
 @case("several receive CPUs on a device with one queue are served by one, and it is said")
