@@ -199,7 +199,7 @@ static inline void tick(struct sl_path_core *core, uint64_t tsc)
 		return;
 	core->tick_tsc = tsc;
 	__atomic_store_n(&core->stats->clock_ms, core->now_ms, __ATOMIC_RELEASE);
-	core->now_ms = sl_pace(&core->pace, sl_clock_ms());
+	core->now_ms = sl_clock_ms();
 }
 
 static inline void fetch(const struct sl_path_core *core, uint32_t quarter)
@@ -320,7 +320,6 @@ void sl_path_begin(struct sl_path_core *core)
 	core->last_tsc = rte_rdtsc();
 	core->tick_tsc = core->last_tsc;
 	core->now_ms = sl_clock_ms();
-	core->pace = (struct sl_pace){core->now_ms, core->now_ms};
 	sl_idle_init(&core->idle, core->spec.idle,
 		     only_captures(core) ? SL_IDLE_SLEEP_NS_CAPTURE : SL_IDLE_SLEEP_NS);
 	sl_path_watch(core);

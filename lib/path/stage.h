@@ -16,7 +16,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/clock.h"
 #include "io/watch.h"
 #include "path/core.h"
 #include "path/own.h"
@@ -69,7 +68,6 @@ struct sl_path_core {
 	uint32_t rounds;  /* since they were flushed */
 	uint32_t unswept; /* busy rounds since flow tables were swept */
 	uint64_t now_ms, tick_tsc, tick_cycles, last_tsc;
-	struct sl_pace pace; /* of now_ms */
 	struct sl_idle idle;
 	uint32_t queue_count;
 	struct sl_path_queue queues[SL_PATH_QUEUES_MAX];

@@ -6,7 +6,8 @@
  * Hundreds of thousands of flows are born, sleep, retransmit, close, come again with the same ports
  * and vanish, over three cores among which the device spreads them anew all the time, while slots
  * move back and forth, nodes drain, die and come back, a service is pointed at other pools, cores see
- * each snapshot a little late, SYNs are spoofed, random ones flood, strays and late ICMP errors come.
+ * each snapshot a little late and at times stand still while packets wait for them, SYNs are spoofed,
+ * random ones flood, strays and late ICMP errors come.
  * A flow is broken when a packet goes to another node than the one before, unless that node died or
  * the flow was silent for longer than the idle timeout.
  *
@@ -31,6 +32,7 @@
 #define WHEEL	       1024 /* steps; more than the longest silence */
 #define SPREAD_GROUPS  16
 #define STRANGER_FIRST 50000000u
+#define STALL_MS_MAX   6000u
 
 enum flow_state {
 	FLOW_FREE = 0,
@@ -47,6 +49,7 @@ struct flow {
 	uint32_t tuple;
 	uint8_t state, proto;
 	uint8_t retries, packets;
+	bool waits;   /* its last packet waits for a core that stands still */
 	bool lingers; /* its ports had a packet after the close: an entry may live */
 	uint32_t seq;
 	uint32_t node;
@@ -65,7 +68,16 @@ static bool takes[1 + WORLD_POOLS * POOL_NODES], keeps[1 + WORLD_POOLS * POOL_NO
 static uint32_t step, tuples, broken, births, packets;
 static uint32_t modes[WORLD_POOLS]; /* see track() */
 static uint32_t tcp_idle_ms;
-static bool expect_broken, quiet, mixed, restless;
+static bool expect_broken, quiet, mixed, restless, stalls;
+
+/* A core that stands still, what waits for it, and until which step. */
+static struct {
+	uint32_t until, count;
+	struct {
+		uint32_t index, tuple;
+		struct sl_pkt pkt;
+	} late[FLOWS];
+} stall[CORES];
 
 static uint32_t below(uint32_t bound)
 {
@@ -118,11 +130,39 @@ static struct sl_pkt packet_of(const struct flow *flow, uint8_t flags)
 	return pkt;
 }
 
+static bool stands(uint32_t core)
+{
+	return step < stall[core].until;
+}
+
+static void wait_for(uint32_t core, struct flow *flow, uint8_t flags)
+{
+	uint32_t at = stall[core].count++;
+
+	stall[core].late[at].index = (uint32_t)(flow - flows);
+	stall[core].late[at].tuple = flow->tuple;
+	stall[core].late[at].pkt = packet_of(flow, flags);
+	flow->waits = true;
+}
+
+static bool is_behind(void)
+{
+	for (uint32_t core = 0; core < CORES; core++)
+		if (stands(core) || world.behind_ms[core])
+			return true;
+	return false;
+}
+
 /* A packet of a flow that has a node: it must go there. */
 static void send_on(struct flow *flow, uint8_t flags)
 {
-	uint32_t node = send_by(core_of(flow->tuple), packet_of(flow, flags));
+	uint32_t core = core_of(flow->tuple), node;
 
+	if (stands(core)) {
+		wait_for(core, flow, flags);
+		return;
+	}
+	node = send_by(core, packet_of(flow, flags));
 	if (node != flow->node) {
 		report("a flow changed its node", flow, node);
 		flow->node = node;
@@ -137,7 +177,7 @@ static bool send_first(struct flow *flow)
 
 	births++;
 	flow->node = send_by(core, packet_of(flow, SL_TCP_SYN));
-	if (flow->proto != PROTO_UDP && !flow->lingers &&
+	if (flow->proto != PROTO_UDP && !flow->lingers && !stalls &&
 	    (!flow->syn_ms || world.now_ms > flow->syn_ms + SL_FLOW_BEGUN_MS + 1000) &&
 	    (!flow->spoofed_ms || world.now_ms > flow->spoofed_ms + SL_FLOW_BEGUN_MS + 1000) &&
 	    !(sl_snapshot_node_flags(world.seen[core], flow->node) & SL_NODE_TAKES))
@@ -160,12 +200,13 @@ static void schedule(uint32_t index, uint32_t after_ms)
 static uint32_t gap_of(const struct flow *flow)
 {
 	uint32_t idle = flow->proto == PROTO_TCP ? tcp_idle_ms : UDP_IDLE_MS;
+	uint32_t least = stalls ? STALL_MS_MAX + 400 : 200; /* what waits is silent, too */
 
 	if (below(10) < 7)
 		return 100 + below(3000);
 	if (below(3) < 2)
 		return 3000 + below(20000);
-	return idle / 2 + below(idle / 2 - 200);
+	return idle / 2 + below(idle / 2 - least);
 }
 
 static void be_born(uint32_t index)
@@ -249,6 +290,10 @@ static void live(uint32_t index)
 {
 	struct flow *flow = &flows[index];
 
+	if (flow->waits || (flow->state == FLOW_NEW && stands(core_of(flow->tuple)))) {
+		schedule(index, STEP_MS);
+		return;
+	}
 	switch ((enum flow_state)flow->state) {
 	case FLOW_FREE:
 		break;
@@ -451,11 +496,15 @@ static void change(void)
 static void spoof(void)
 {
 	struct flow *flow = &flows[below(FLOWS)];
+	uint32_t core;
 
-	if (flow->proto != PROTO_TCP || flow->state != FLOW_LIVE)
+	if (flow->proto != PROTO_TCP || flow->state != FLOW_LIVE || flow->waits)
+		return;
+	core = below(CORES);
+	if (stands(core))
 		return;
 	flow->spoofed_ms = world.now_ms;
-	send_by(below(CORES),
+	send_by(core,
 		world_tcp(flow->tuple, SL_TCP_SYN, flow->seq + 0x40000000u + below(0x80000000u)));
 }
 
@@ -468,7 +517,7 @@ static void err(void)
 	    (flow->spoofed_ms && world.now_ms < flow->spoofed_ms + 2 * SL_FLOW_BEGUN_MS))
 		return;
 	core = below(CORES);
-	if (world.seen[core] != world.snapshot)
+	if (world.seen[core] != world.snapshot || stands(core) || is_behind())
 		return; /* it may not know yet in whose tables to look */
 	node = send_by(core, world_error(packet_of(flow, 0)));
 	if (node != flow->node)
@@ -479,11 +528,13 @@ static void flood(uint32_t count)
 {
 	while (count--) {
 		uint32_t tuple = STRANGER_FIRST + below(1u << 30);
-		uint32_t kind = below(20);
+		uint32_t kind = below(20), core = below(CORES);
 
-		send_by(below(CORES), kind == 0	  ? world_udp(tuple)
-				      : kind == 1 ? world_tcp(tuple, SL_TCP_ACK, tuple)
-						  : world_tcp(tuple, SL_TCP_SYN, tuple));
+		if (stands(core))
+			continue;
+		send_by(core, kind == 0	  ? world_udp(tuple)
+			      : kind == 1 ? world_tcp(tuple, SL_TCP_ACK, tuple)
+					  : world_tcp(tuple, SL_TCP_SYN, tuple));
 	}
 }
 
@@ -499,8 +550,9 @@ static void harass(void)
 
 static void spread_anew(void)
 {
-	uint32_t *group = &spread[below(SPREAD_GROUPS)];
+	uint32_t *group;
 
+	group = &spread[below(SPREAD_GROUPS)];
 	*group = *group ? 0 : 1 + below(5);
 }
 
@@ -520,14 +572,55 @@ static void advance(void)
 	}
 }
 
+/* It goes on: first with what waited. */
+static void wake(uint32_t core)
+{
+	world_catch_up(&world, core);
+	for (uint32_t i = 0; i < stall[core].count; i++) {
+		struct flow *flow = &flows[stall[core].late[i].index];
+		uint32_t node = send_by(core, stall[core].late[i].pkt);
+
+		if (flow->tuple != stall[core].late[i].tuple || !flow->waits)
+			continue;
+		flow->waits = false;
+		/* it was the last of a connection: nobody begins anew on its ports meanwhile */
+		if (flow->state == FLOW_NEW) {
+			flow->tuple = tuples++;
+			flow->lingers = false;
+			flow->syn_ms = flow->spoofed_ms = 0;
+		}
+		if (flow->state == FLOW_NEW || node == flow->node)
+			continue;
+		report("a flow changed its node while a core stood still", flow, node);
+		flow->node = node;
+	}
+	stall[core].count = 0;
+}
+
+static void stand_still(void)
+{
+	uint32_t most = chance(4) ? STALL_MS_MAX : STALL_MS_MAX / 6;
+
+	if (!is_behind())
+		stall[below(CORES)].until = step + 1 + below(most / STEP_MS);
+}
+
 static void pass_step(void)
 {
 	step++;
 	world.now_ms += STEP_MS;
 	for (uint32_t core = 0; core < CORES; core++) {
+		if (stands(core)) {
+			world.behind_ms[core] += STEP_MS;
+			continue;
+		}
+		world.behind_ms[core] = 0;
+		if (stall[core].count)
+			wake(core);
 		if (world.seen[core] != world.snapshot && (chance(3) || step % 4 == 0))
 			world_catch_up(&world, core);
-		sl_decide_sweep(world.seen[core], &world.cores[core], world.now_ms, 256);
+		sl_decide_sweep(world.seen[core], &world.cores[core],
+				world.now_ms - world.behind_ms[core], 256);
 	}
 	advance();
 	if (step % 10 == 0)
@@ -541,6 +634,7 @@ static void set_up(uint64_t seed, uint32_t flow_entries)
 	prng.state = seed;
 	memset(wheel, 0, sizeof(wheel));
 	memset(spread, 0, sizeof(spread));
+	memset(stall, 0, sizeof(stall));
 	quiet = false;
 	step = 0;
 	tuples = 1;
@@ -633,15 +727,17 @@ static void fall_quiet(void)
 	check_forgotten();
 }
 
-enum tracking_is { TRACKING_TRANSITION, TRACKING_CHANGING, TRACKING_RESTLESS };
+enum tracking_is { TRACKING_TRANSITION, TRACKING_CHANGING, TRACKING_RESTLESS, TRACKING_STALLED };
 
 static void run(uint64_t seed, uint32_t flow_entries, enum tracking_is tracking)
 {
-	static const char *const names[] = {"transition", "changing", "restless"};
+	static const char *const names[] = {"transition", "changing", "restless",
+					    "changing, cores stand still"};
 	uint32_t before = broken;
 
 	mixed = tracking != TRACKING_TRANSITION;
 	restless = tracking == TRACKING_RESTLESS;
+	stalls = tracking == TRACKING_STALLED;
 	/* an open slot of a silent flow is what is wanted: none is shorter than the other */
 	tcp_idle_ms = restless ? UDP_IDLE_MS : 3 * UDP_IDLE_MS;
 	births = packets = 0;
@@ -655,6 +751,8 @@ static void run(uint64_t seed, uint32_t flow_entries, enum tracking_is tracking)
 			switch_over(below(WORLD_POOLS), below(3));
 		if (chance(12))
 			spread_anew();
+		if (stalls && chance(50))
+			stand_still();
 	}
 	check_counts();
 	fall_quiet();
@@ -767,6 +865,8 @@ int main(int argc, char **argv)
 		run(seed + n, 1 << 15, TRACKING_TRANSITION);
 		run(seed + n, 1 << 16, TRACKING_CHANGING);
 		run(seed + n, 1 << 16, TRACKING_RESTLESS);
+		run(seed + n, 1 << 16, TRACKING_STALLED);
+		stalls = false;
 	}
 	if (expect_broken)
 		printf("nothing is broken, though a rule is missing\n");

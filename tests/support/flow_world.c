@@ -343,14 +343,18 @@ void world_settle(struct world *world)
 {
 	struct sl_snapshot *copy = world_edit(world);
 	struct sl_core_stats *stats[WORLD_CORES];
+	uint64_t now_ms;
 
-	for (uint32_t i = 0; i < world->core_count; i++)
+	for (uint32_t i = 0; i < world->core_count; i++) {
 		stats[i] = world->cores[i].stats;
+		stats[i]->clock_ms = world->now_ms - world->behind_ms[i];
+	}
+	now_ms = sl_stats_clock(stats, world->core_count, world->now_ms);
 	for (uint32_t i = 0; i < copy->pool_count; i++) {
 		struct sl_pool_view *view = &copy->pools[i];
 		struct sl_slot_table *after;
 
-		must(sl_slots_settle(view->slots, view->memory, world->now_ms, view->idle_ms_tcp,
+		must(sl_slots_settle(view->slots, view->memory, now_ms, view->idle_ms_tcp,
 				     &after) == 0,
 		     "settle");
 		if (after)
@@ -360,7 +364,7 @@ void world_settle(struct world *world)
 	for (uint32_t i = 0; i < copy->service_count; i++)
 		if (copy->services[i].prior_pool != SL_SERVICE_NONE)
 			sl_service_view_settle(&copy->services[i], i, stats, world->core_count,
-					       world->now_ms, copy->pools[0].idle_ms_tcp);
+					       now_ms, copy->pools[0].idle_ms_tcp);
 	world_commit(world, copy);
 }
 
@@ -414,6 +418,7 @@ struct sl_pkt world_error(struct sl_pkt pkt)
 static uint32_t decide(struct world *world, uint32_t core, const struct sl_pkt *pkt, uint32_t *why,
 		       bool look)
 {
+	uint64_t now_ms = world->now_ms - world->behind_ms[core];
 	static struct sl_burst burst;
 	static uint32_t turn;
 
@@ -426,9 +431,9 @@ static uint32_t decide(struct world *world, uint32_t core, const struct sl_pkt *
 	sl_burst_note(&burst, 0);
 	burst.verdict[0] = SL_VERDICT_NODE;
 	if (look)
-		sl_decide_look(world->seen[core], &world->cores[core], &burst, world->now_ms);
+		sl_decide_look(world->seen[core], &world->cores[core], &burst, now_ms);
 	else
-		sl_decide(world->seen[core], &world->cores[core], &burst, world->now_ms);
+		sl_decide(world->seen[core], &world->cores[core], &burst, now_ms);
 	if (why)
 		*why = burst.why[0];
 	return burst.verdict[0] == SL_VERDICT_NODE ? burst.node[0] : SL_NODE_NOBODY;

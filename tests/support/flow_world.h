@@ -34,6 +34,7 @@ struct world {
 	/* With lags set, a core goes on with the snapshot it has until world_catch_up(). */
 	bool lags;
 	struct sl_snapshot *seen[WORLD_CORES];
+	uint64_t behind_ms[WORLD_CORES];	  /* the core's clock, after it stood still */
 	struct sl_snapshot *old[WORLD_CORES + 1]; /* those that some core still sees */
 	uint32_t old_count;
 };
