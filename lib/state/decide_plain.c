@@ -107,22 +107,22 @@ static inline bool is_one_target6(const struct sl_burst *burst)
 	return other == 0;
 }
 
-static inline bool is_one_target(const struct sl_burst *burst)
+/* How often an IPv4 packet is sent elsewhere than the one before it. */
+static inline uint32_t changes(const struct sl_burst *burst)
 {
-	uint64_t first = burst->target[0], other = 0;
+	uint64_t count = 0;
 
-	for (uint32_t i = 0; i < burst->count; i++)
-		other |= burst->target[i] ^ first;
-	return other == 0;
+	for (uint32_t i = 1; i < burst->count; i++)
+		count += burst->target[i] != burst->target[i - 1];
+	return (uint32_t)count;
 }
 
 /* After the last packet that is sent where the first one is. */
-static inline uint32_t find_end(const struct sl_burst *burst, uint32_t first)
+static inline uint32_t find_end(const struct sl_burst *burst, uint32_t first, bool one)
 {
 	uint32_t end = first + 1;
 
-	if (first == 0 &&
-	    ((burst->ipv4 && is_one_target(burst)) || (burst->ipv6 && is_one_target6(burst))))
+	if (one)
 		return burst->count;
 	if (burst->pkt[first].flags & SL_PKT_IPV6) {
 		while (end < burst->count && !differ6(&burst->pkt[first], &burst->pkt[end]))
@@ -185,14 +185,18 @@ static __attribute__((noinline)) void run_hash6(const struct sl_plain *plain,
 /* Services, hashes, and words of slots; or where tracked flows are. */
 static inline bool find(const struct sl_plain *plain, struct sl_burst *burst, struct way *way)
 {
+	const uint32_t turns = burst->ipv4 ? changes(burst) : 0;
+	const bool one = burst->ipv6 ? is_one_target6(burst) : burst->ipv4 && turns == 0;
 	uint32_t first = 0;
 
+	if (turns >= ROUTES_MAX)
+		return false;
 	for (way->run_count = 0; first < burst->count; way->run_count++) {
 		struct run *run = &way->runs[way->run_count];
 
 		if (way->run_count == ROUTES_MAX || !run_begin(plain, burst, first, run))
 			return false;
-		run->end = find_end(burst, first);
+		run->end = find_end(burst, first, one);
 		for (uint32_t i = first; i < run->end; i++)
 			burst->service[i] = run->service;
 		if (run->tracked)
