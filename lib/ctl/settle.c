@@ -152,7 +152,7 @@ static void settle_services(struct sl_model *model)
 static void look_at_slots(struct sl_model *model, uint32_t pool, bool clear)
 {
 	const struct sl_slot_table *slots = model->pools[pool].slots;
-	uint64_t now = model->options.now_ms();
+	uint64_t now = cores_now(model);
 
 	for (uint32_t i = 0; slots && i < slots->open_count; i++) {
 		const struct sl_open_slot *open = &slots->open[i];
