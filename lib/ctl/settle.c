@@ -151,7 +151,8 @@ static void settle_services(struct sl_model *model)
 
 static void look_at_slots(struct sl_model *model, uint32_t pool, bool clear)
 {
-	const struct sl_slot_table *slots = model->pools[pool].slots;
+	const struct sl_body_pool *body = &model->pools[pool];
+	const struct sl_slot_table *slots = body->slots;
 	uint64_t now = cores_now(model);
 
 	for (uint32_t i = 0; slots && i < slots->open_count; i++) {
@@ -159,7 +160,7 @@ static void look_at_slots(struct sl_model *model, uint32_t pool, bool clear)
 
 		model->seen[open->node] |= SEEN_UNSETTLED;
 		model->seen[open->prior] |= SEEN_UNSETTLED;
-		if (now < open->open_until_ms)
+		if (now < sl_slots_open_until(open, body->memory, slots->count, body->idle_ms))
 			model->seen[open->prior] |= SEEN_PRIOR;
 	}
 	for (uint32_t i = 0; clear && slots && i < slots->open_count; i++) {

@@ -42,9 +42,8 @@ static bool opens(const struct sl_slots_move *move, uint32_t node)
 	return move->open_ms && keeps(move, node);
 }
 
-/* Until when the slot is open, with the one idle timeout more that a refused flow is given. */
-static uint64_t open_until(const struct sl_open_slot *open, const struct sl_pool_memory *memory,
-			   uint32_t slot_count, uint64_t idle_ms)
+uint64_t sl_slots_open_until(const struct sl_open_slot *open, const struct sl_pool_memory *memory,
+			     uint32_t slot_count, uint64_t idle_ms)
 {
 	uint32_t stamp = memory ? open->slot >> sl_pool_memory_stamp_shift(memory, slot_count) : 0;
 	uint64_t until = open->open_until_ms;
@@ -131,8 +130,8 @@ static void next_state(const struct sl_slots_move *move, const struct scale *sca
 	*state = read_slot(move->before, slot >> scale->before_shift);
 	state->open.slot = slot;
 	if (state->unsettled)
-		state->open.open_until_ms =
-			open_until(&state->open, move->memory, scale->count, move->open_ms);
+		state->open.open_until_ms = sl_slots_open_until(&state->open, move->memory,
+								scale->count, move->open_ms);
 	if (state->open.node != (word & SL_SLOT_NODE))
 		move_slot(move, state, word);
 	else
@@ -250,7 +249,7 @@ static bool is_needed(const struct sl_open_slot *open, const struct sl_pool_memo
 {
 	uint32_t stamp = memory ? open->slot >> sl_pool_memory_stamp_shift(memory, slot_count) : 0;
 
-	if (now_ms < open_until(open, memory, slot_count, idle_ms) ||
+	if (now_ms < sl_slots_open_until(open, memory, slot_count, idle_ms) ||
 	    !is_old(open->moved_at_ms, now_ms, idle_ms))
 		return true;
 	for (uint32_t i = 0; memory && i < memory->core_count; i++) {

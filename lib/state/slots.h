@@ -78,6 +78,11 @@ int sl_slots_move(const struct sl_slots_move *move, struct sl_slot_table **after
 int sl_slots_settle(const struct sl_slot_table *before, const struct sl_pool_memory *memory,
 		    uint64_t now_ms, uint64_t idle_ms, struct sl_slot_table **after);
 
+/* Until when packets of flows that a slot of slot_count does not know go to its prior: with the one idle
+ * timeout more that a flow is given which found no room. */
+uint64_t sl_slots_open_until(const struct sl_open_slot *open, const struct sl_pool_memory *memory,
+			     uint32_t slot_count, uint64_t idle_ms);
+
 /* A table of `count` slots, like one that has more of them, all settled: *after; NULL when it has not,
  * or when slots that would be one differ. */
 int sl_slots_fit(const struct sl_slot_table *before, uint32_t count, struct sl_slot_table **after);

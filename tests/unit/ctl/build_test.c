@@ -192,6 +192,26 @@ static void test_a_node_is_not_drained_before_every_core_has_come_so_far(void **
 	fixture_close(&f);
 }
 
+static void test_a_node_is_not_drained_while_flows_without_room_go_to_it(void **state)
+{
+	const struct sl_image_node *node;
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f, TWO, NULL);
+	assert_int_equal(fixture_node(&f, SL_CHANGE_DRAIN, "web", "a"), 0);
+	pass(&f, IDLE_MS / 2);
+	for (uint32_t s = 0; s < 256; s++)
+		view(&f, 0)->memory->stamps[0][s].refused = sl_tick(fixture_now_ms);
+	pass(&f, IDLE_MS - 1000);
+	node = &sl_model_image(f.model)->pools[0]->nodes[0];
+	assert_int_equal(sl_image_node_state(node), SL_NODE_STATE_DRAINING);
+	pass(&f, 3000);
+	node = &sl_model_image(f.model)->pools[0]->nodes[0];
+	assert_int_equal(sl_image_node_state(node), SL_NODE_STATE_DRAINED);
+	fixture_close(&f);
+}
+
 static void test_at_the_deadline_the_rest_is_cut(void **state)
 {
 	struct sl_change change = {
@@ -400,6 +420,7 @@ int main(void)
 		cmocka_unit_test(test_without_tracking_nothing_opens),
 		cmocka_unit_test(test_a_drained_node_says_so_when_nothing_is_left),
 		cmocka_unit_test(test_a_node_is_not_drained_before_every_core_has_come_so_far),
+		cmocka_unit_test(test_a_node_is_not_drained_while_flows_without_room_go_to_it),
 		cmocka_unit_test(test_at_the_deadline_the_rest_is_cut),
 		cmocka_unit_test(test_a_removed_node_leaves_and_its_index_is_used_again_late),
 		cmocka_unit_test(test_a_live_flow_keeps_a_removed_node),
