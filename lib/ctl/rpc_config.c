@@ -156,7 +156,8 @@ static int take_text(struct sl_rpc_call *call, bool dry_run, bool sentences)
 	}
 	if (rc == 0)
 		rc = take_whole(call, staged, dry_run, sentences);
-	sl_staged_text_drop(staged);
+	if (staged->peer == call->peer)
+		sl_staged_text_drop(staged);
 	return rc;
 }
 

@@ -569,6 +569,9 @@ def large():
         equal(diff["changes"], [], "what was saved differs from what runs")
         refused(talk.session, -32003, "config.check", text="x", **{"from": 7})
         equal(talk.session.result("config.check", text="pools: ", more=True), {"staged": 7}, "staged")
+        with daemon.Session(talk.path) as other:
+            refused(other, -32003, "config.check", text="x", **{"from": 5})
+        equal(talk.session.result("config.check", text=" {}", more=True, **{"from": 7}), {"staged": 10}, "staged on")
         refused(talk.session, -32003, "config.check", text="x", **{"from": 8})
 
 
