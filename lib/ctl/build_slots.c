@@ -104,8 +104,9 @@ static int find_moves(const struct sl_model *model, const struct sl_image_pool *
 
 	*moved = (struct sl_table_moves){0};
 	if (!built || !model->snapshot || move->before->count != move->count ||
-	    move->rest != SL_SLOTS_REST || built->target != built->home ||
-	    pool->target != pool->home || lost_keeper(model, built, move->snapshot))
+	    built->target->count != move->count || move->rest != SL_SLOTS_REST ||
+	    built->target != built->home || pool->target != pool->home ||
+	    lost_keeper(model, built, move->snapshot))
 		return 0;
 	status = sl_table_compare(pool->target, built->target, moved);
 	if (status == 0 && moved->count == 0)

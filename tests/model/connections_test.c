@@ -847,6 +847,60 @@ static void run_deaths(uint64_t seed)
 	printf("seed %llu: deaths, %u broken\n", (unsigned long long)seed, broken - before);
 }
 
+/* ---- nodes that die and come back while flows are being learned ---------------------------------
+ */
+
+#define DEATH_STEPS 20 /* longer than new flows are entered after a slot closed */
+
+/* Flows of slots that have moved are known; those whose node dies go on elsewhere, and stay there when
+ * it is back. */
+static void run_returns(uint64_t seed)
+{
+	uint32_t before = broken;
+
+	tcp_idle_ms = 3 * UDP_IDLE_MS;
+	set_up(seed, 1024);
+	world.lags = false;
+	for (uint32_t core = 0; core < CORES; core++)
+		world_catch_up(&world, core);
+	quiet = true;
+	memset(wheel, 0, sizeof(wheel));
+	memset(flows, 0, sizeof(flows));
+	for (uint32_t node = 1; node <= POOL_NODES; node++) {
+		for (uint32_t i = 0; i < SMALL_FLOWS; i++) {
+			flows[i] = (struct flow){.tuple = tuples++,
+						 .proto = i % 2 ? PROTO_TCP : PROTO_UDP,
+						 .state = FLOW_LIVE};
+			send_first(&flows[i]);
+			send_on(&flows[i], SL_TCP_ACK);
+		}
+		for (uint32_t end = step + (SL_FLOW_BEGUN_MS + 2000) / STEP_MS; step < end;)
+			pass_step();
+		move(0, 2);
+		for (uint32_t i = 0; i < SMALL_FLOWS; i++)
+			send_on(&flows[i], SL_TCP_ACK);
+		pass_step();
+		set_node(0, node, false, false);
+		for (uint32_t end = step + DEATH_STEPS; step < end;)
+			pass_step();
+		for (uint32_t i = 0; i < SMALL_FLOWS; i++) {
+			struct sl_pkt pkt = packet_of(&flows[i], SL_TCP_ACK);
+
+			if (flows[i].node == node)
+				flows[i].node = send_by(core_of(flows[i].tuple), pkt);
+			else
+				send_on(&flows[i], SL_TCP_ACK);
+		}
+		pass_step();
+		set_node(0, node, true, true);
+		for (uint32_t i = 0; i < SMALL_FLOWS; i++)
+			send_on(&flows[i], SL_TCP_ACK);
+		pass_step();
+	}
+	world_fini(&world);
+	printf("seed %llu: returns, %u broken\n", (unsigned long long)seed, broken - before);
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t seed = 1, seeds = 4;
@@ -862,6 +916,7 @@ int main(int argc, char **argv)
 	for (uint64_t n = 0; n < seeds; n++) {
 		run_small(seed + n);
 		run_deaths(seed + n);
+		run_returns(seed + n);
 		run(seed + n, 1 << 15, TRACKING_TRANSITION);
 		run(seed + n, 1 << 16, TRACKING_CHANGING);
 		run(seed + n, 1 << 16, TRACKING_RESTLESS);
