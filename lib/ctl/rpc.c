@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #define NAMES_SIZE	256 /* list of a method's parameters in a sentence */
 #define QUOTED_MAX	64  /* characters of a user's word in a sentence */
 #define METHOD_NAME_MAX 128
+#define LOAD_FLAGS	(JSON_DECODE_ANY | JSON_ALLOW_NUL)
 
 void sl_rpc_add(struct sl_rpc *rpc, const struct sl_rpc_method *methods, uint32_t count,
 		void *context)
@@ -106,8 +108,9 @@ int sl_rpc_fail_err(struct sl_rpc_call *call)
 
 static const char *const type_names[] = {
 	[SL_RPC_STRING] = "a string",
+	[SL_RPC_TEXT] = "a string",
 	[SL_RPC_NUMBER] = "a number",
-	[SL_RPC_INTEGER] = "a whole number that is not negative",
+	[SL_RPC_INTEGER] = "a whole number",
 	[SL_RPC_BOOLEAN] = "true or false",
 	[SL_RPC_ARRAY] = "an array",
 	[SL_RPC_DURATION] = "a duration such as \"60s\", or a number of seconds",
@@ -119,18 +122,18 @@ static bool has_type(const json_t *value, enum sl_rpc_type type)
 {
 	switch (type) {
 	case SL_RPC_STRING:
+	case SL_RPC_TEXT:
 		return json_is_string(value);
 	case SL_RPC_NUMBER:
 		return json_is_number(value);
 	case SL_RPC_INTEGER:
-		return json_is_integer(value) && json_integer_value(value) >= 0;
+		return json_is_integer(value);
 	case SL_RPC_BOOLEAN:
 		return json_is_boolean(value);
 	case SL_RPC_ARRAY:
 		return json_is_array(value);
 	case SL_RPC_DURATION:
-		return json_is_string(value) ||
-		       (json_is_number(value) && json_number_value(value) >= 0);
+		return json_is_string(value) || json_is_number(value);
 	case SL_RPC_OBJECT:
 		return json_is_object(value);
 	case SL_RPC_SCALAR:
@@ -149,10 +152,9 @@ static const char *json_type_name(const json_t *value)
 	case JSON_STRING:
 		return "a string";
 	case JSON_INTEGER:
-		return json_integer_value(value) < 0 ? "a negative number" : "a whole number";
+		return "a whole number";
 	case JSON_REAL:
-		return json_real_value(value) < 0 ? "a negative number"
-						  : "a number with a fraction";
+		return "a number with a fraction";
 	case JSON_TRUE:
 	case JSON_FALSE:
 		return "a boolean";
@@ -186,6 +188,43 @@ static int unknown_parameter(struct sl_rpc_call *call, const struct sl_rpc_metho
 			   method->name, used ? names : "none");
 }
 
+/* Names and words end at their first NUL: one inside must not make another word of them. */
+static bool holds_nul(json_t *value)
+{
+	const char *key;
+	json_t *member;
+	size_t i;
+
+	if (json_is_string(value))
+		return strlen(json_string_value(value)) != json_string_length(value);
+	json_array_foreach(value, i, member)
+	{
+		if (holds_nul(member))
+			return true;
+	}
+	json_object_foreach(value, key, member)
+	{
+		if (holds_nul(member))
+			return true;
+	}
+	return false;
+}
+
+/* A value of the right type, and yet none. */
+static int check_value(struct sl_rpc_call *call, const struct sl_rpc_parameter *parameter,
+		       json_t *value)
+{
+	if (parameter->type != SL_RPC_TEXT && holds_nul(value))
+		return sl_rpc_fail(call, SL_RPC_INVALID_VALUE,
+				   "parameter \"%s\" has a NUL character (\\u0000) in it",
+				   parameter->name);
+	if ((parameter->type == SL_RPC_INTEGER || parameter->type == SL_RPC_DURATION) &&
+	    json_number_value(value) < 0)
+		return sl_rpc_fail(call, SL_RPC_INVALID_VALUE, "%s %g is negative", parameter->name,
+				   json_number_value(value));
+	return 0;
+}
+
 static int check_parameters(struct sl_rpc_call *call, const struct sl_rpc_method *method,
 			    json_t *params)
 {
@@ -202,6 +241,8 @@ static int check_parameters(struct sl_rpc_call *call, const struct sl_rpc_method
 			return sl_rpc_fail(call, SL_RPC_INVALID_PARAMETER,
 					   "parameter \"%s\" is %s, it must be %s", name,
 					   json_type_name(value), type_names[parameter->type]);
+		if (check_value(call, parameter, value))
+			return -1;
 	}
 	for (parameter = method->parameters; parameter->name; parameter++)
 		if (parameter->required && !json_object_get(params, parameter->name))
@@ -321,13 +362,14 @@ static int run(const struct sl_rpc *rpc, const char *name, json_t *params, struc
 static const char *request_fault(const json_t *request, const json_t *id)
 {
 	const char *version = json_string_value(json_object_get(request, "jsonrpc"));
+	json_t *method = json_object_get(request, "method");
 
 	if (id && !json_is_string(id) && !json_is_number(id) && !json_is_null(id))
 		return "id must be a string, a number or null";
 	if (!version || strcmp(version, "2.0") != 0)
 		return "jsonrpc must be \"2.0\"";
-	if (!json_is_string(json_object_get(request, "method")))
-		return "method must be a string";
+	if (!json_is_string(method) || holds_nul(method))
+		return "method must be a string without NUL characters";
 	return NULL;
 }
 
@@ -362,21 +404,35 @@ static void handle_object(const struct sl_rpc *rpc, const struct sl_peer *peer,
 	json_decref(call.data);
 }
 
-/* The text is no JSON, or has a member twice. */
+/* The text is no JSON, or is some that is not taken: then who asked is told. */
 static json_t *parse_fault(const char *line, size_t length, const json_error_t *error)
 {
+	enum json_error_code what = json_error_code(error);
+	int code = SL_RPC_PARSE_ERROR;
 	char sentence[SL_ERR_TEXT_SIZE];
-	json_t *request, *answer;
+	json_t *request, *answer, *id, *whole = NULL;
+	size_t flags = LOAD_FLAGS;
 
-	if (json_error_code(error) != json_error_duplicate_key) {
-		(void)snprintf(sentence, sizeof(sentence), "the line is no JSON: %s (octet %d)",
-			       error->text, error->position);
-		return sl_rpc_error(SL_RPC_PARSE_ERROR, sentence);
+	(void)snprintf(sentence, sizeof(sentence), "the line is no JSON: %s (octet %d)",
+		       error->text, error->position);
+	if (what == json_error_duplicate_key) {
+		code = SL_RPC_INVALID_REQUEST;
+		(void)snprintf(sentence, sizeof(sentence), "a member is given twice: %s",
+			       error->text);
+	} else if (what == json_error_numeric_overflow) {
+		code = SL_RPC_INVALID_VALUE;
+		flags |= JSON_DECODE_INT_AS_REAL;
+		(void)snprintf(sentence, sizeof(sentence), "a number is out of range (octet %d)",
+			       error->position);
 	}
-	(void)snprintf(sentence, sizeof(sentence), "a member is given twice: %s", error->text);
-	request = json_loadb(line, length, JSON_DECODE_ANY, NULL);
-	answer = error_message(usable_id(json_object_get(request, "id")), SL_RPC_INVALID_REQUEST,
-			       sentence, NULL);
+	request = code == SL_RPC_PARSE_ERROR ? NULL : json_loadb(line, length, flags, NULL);
+	id = usable_id(json_object_get(request, "id"));
+	/* read as all numbers of such a line are, but a whole one within what a double holds */
+	if (json_is_real(id) && fabs(json_real_value(id)) < 0x1p53 &&
+	    rint(json_real_value(id)) == json_real_value(id))
+		id = whole = json_integer((json_int_t)json_real_value(id));
+	answer = error_message(id, code, sentence, NULL);
+	json_decref(whole);
 	json_decref(request);
 	return answer;
 }
@@ -388,7 +444,7 @@ void sl_rpc_handle(const struct sl_rpc *rpc, const struct sl_peer *peer, const c
 	json_t *request;
 
 	*answer = (struct sl_rpc_answer){0};
-	request = json_loadb(line, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+	request = json_loadb(line, length, LOAD_FLAGS | JSON_REJECT_DUPLICATES, &error);
 	if (!request)
 		answer->message = parse_fault(line, length, &error);
 	else if (json_is_array(request))

@@ -39,12 +39,13 @@ struct json_t;
 enum sl_rpc_type {
 	SL_RPC_STRING = 0,
 	SL_RPC_NUMBER = 1,  /* integer or with a fraction */
-	SL_RPC_INTEGER = 2, /* not negative */
+	SL_RPC_INTEGER = 2, /* not negative: else it is an invalid value */
 	SL_RPC_BOOLEAN = 3,
 	SL_RPC_ARRAY = 4,
 	SL_RPC_DURATION = 5, /* "60s", or a number of seconds */
 	SL_RPC_OBJECT = 6,
 	SL_RPC_SCALAR = 7, /* a string, a number, true or false: a value of the configuration */
+	SL_RPC_TEXT = 8,   /* a string that may have NULs in it, which others must not */
 };
 
 struct sl_rpc_parameter {

@@ -195,7 +195,7 @@ static int method_rollback(struct sl_rpc_call *call)
 }
 
 #define TEXT                                                                                       \
-	{"text", SL_RPC_STRING, true}, {"from", SL_RPC_INTEGER, false},                            \
+	{"text", SL_RPC_TEXT, true}, {"from", SL_RPC_INTEGER, false},                              \
 		{"more", SL_RPC_BOOLEAN, false}, {"force", SL_RPC_BOOLEAN, false},                 \
 	{                                                                                          \
 		"if_generation", SL_RPC_INTEGER, false                                             \

@@ -43,6 +43,13 @@ static int fake_change(struct sl_rpc_call *call)
 	return 0;
 }
 
+static int fake_text(struct sl_rpc_call *call)
+{
+	call->result = json_pack("{s:i}", "length",
+				 (int)json_string_length(json_object_get(call->params, "text")));
+	return 0;
+}
+
 static int fake_refuse(struct sl_rpc_call *call)
 {
 	(void)sl_err_set(&call->err, -ESTALE, "the generation is 7, not 6");
@@ -60,6 +67,7 @@ static const struct sl_rpc_method methods[] = {
 	  {"force", SL_RPC_BOOLEAN, false},
 	  {"list", SL_RPC_ARRAY, false},
 	  {"deadline", SL_RPC_DURATION, false}}},
+	{"fake.text", fake_text, false, {{"text", SL_RPC_TEXT, true}}},
 	{"fake.refuse", fake_refuse, false, {{0}}},
 };
 
@@ -127,10 +135,8 @@ static void a_notification_is_executed_without_an_answer(void **state)
 
 static void what_is_no_json_is_a_parse_error(void **state)
 {
-	static const char *const lines[] = {"",	     " ",	 "{",
-					    "}",     "{\"a\":}", "hello",
-					    "{} {}", "\xff\xfe", "{\"a\":\"\\u0000\"}",
-					    "[1,"};
+	static const char *const lines[] = {"",	     " ",     "{",	  "}",	"{\"a\":}",
+					    "hello", "{} {}", "\xff\xfe", "[1,"};
 
 	(void)state;
 	for (size_t i = 0; i < SL_ARRAY_COUNT(lines); i++)
@@ -160,7 +166,9 @@ static void an_invalid_request_says_what_is_wrong(void **state)
 	assert_string_equal(ask("{\"jsonrpc\":\"1.0\",\"id\":3,\"method\":\"fake.read\"}"),
 			    FAULT("3", "-32600", "jsonrpc must be \\\"2.0\\\""));
 	assert_string_equal(ask("{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":4}"),
-			    FAULT("3", "-32600", "method must be a string"));
+			    FAULT("3", "-32600", "method must be a string without NUL characters"));
+	assert_string_equal(ask(ASK("3", "fake.read\\u0000", "{}")),
+			    FAULT("3", "-32600", "method must be a string without NUL characters"));
 	assert_string_equal(ask("{\"jsonrpc\":\"2.0\",\"id\":{},\"method\":\"fake.read\"}"),
 			    FAULT("null", "-32600", "id must be a string, a number or null"));
 	assert_string_equal(ask("{\"jsonrpc\":\"2.0\",\"id\":true,\"method\":\"fake.read\"}"),
@@ -209,14 +217,48 @@ static void parameters_are_checked_by_name_and_type(void **state)
 		ask(ASK("1", "fake.change", "{\"weight\":\"5\"}")),
 		FAULT("1", "-32602", "parameter \\\"weight\\\" is a string, it must be a number"));
 	assert_string_equal(
-		ask(ASK("1", "fake.change", "{\"weight\":5,\"count\":-1}")),
+		ask(ASK("1", "fake.change", "{\"weight\":5,\"count\":1.5}")),
 		FAULT("1", "-32602",
-		      "parameter \\\"count\\\" is a negative number, it must be a whole "
-		      "number that is not negative"));
+		      "parameter \\\"count\\\" is a number with a fraction, it must be a whole "
+		      "number"));
 	assert_string_equal(ask(ASK("1", "fake.change", "{\"weight\":5,\"force\":1}")),
 			    FAULT("1", "-32602",
 				  "parameter \\\"force\\\" is a whole number, it must be true or "
 				  "false"));
+	assert_int_equal(fake.calls, 0);
+}
+
+static void what_no_value_can_be_is_an_invalid_value(void **state)
+{
+	(void)state;
+	assert_string_equal(ask(ASK("1", "fake.change", "{\"weight\":5,\"count\":-1}")),
+			    FAULT("1", "-32003", "count -1 is negative"));
+	assert_string_equal(ask(ASK("1", "fake.change", "{\"weight\":5,\"deadline\":-1.5}")),
+			    FAULT("1", "-32003", "deadline -1.5 is negative"));
+	assert_string_equal(ask(ASK("1", "fake.read", "{\"name\":\"w0\\u0000\"}")),
+			    FAULT("1", "-32003",
+				  "parameter \\\"name\\\" has a NUL character (\\\\u0000) in it"));
+	assert_string_equal(
+		ask(ASK("1", "fake.change", "{\"weight\":5,\"list\":[[\"w0\\u0000\"]]}")),
+		FAULT("1", "-32003",
+		      "parameter \\\"list\\\" has a NUL character (\\\\u0000) in it"));
+	assert_int_equal(fake.calls, 0);
+	assert_string_equal(ask(ASK("1", "fake.text", "{\"text\":\"a\\u0000b\"}")),
+			    "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"length\":3}}");
+}
+
+/* 64 bits hold no such number: JSON does. */
+static void a_number_out_of_range_is_told_to_who_sent_it(void **state)
+{
+	(void)state;
+	assert_string_equal(ask("{\"jsonrpc\":\"2.0\",\"id\":\"me\",\"method\":\"fake.change\","
+				"\"params\":{\"weight\":5,\"count\":18446744073709551616}}"),
+			    FAULT("\"me\"", "-32003", "a number is out of range (octet 99)"));
+	assert_string_equal(
+		ask(ASK("1", "fake.change", "{\"weight\":5,\"count\":18446744073709551616}")),
+		FAULT("1", "-32003", "a number is out of range (octet 96)"));
+	assert_string_equal(ask(ASK("1", "fake.change", "{\"weight\":1e999}")),
+			    FAULT("null", "-32003", "a number is out of range (octet 71)"));
 	assert_int_equal(fake.calls, 0);
 }
 
@@ -288,6 +330,8 @@ int main(void)
 		cmocka_unit_test(a_member_given_twice_is_an_invalid_request),
 		cmocka_unit_test(an_unknown_method_comes_with_a_guess),
 		cmocka_unit_test(parameters_are_checked_by_name_and_type),
+		cmocka_unit_test(what_no_value_can_be_is_an_invalid_value),
+		cmocka_unit_test(a_number_out_of_range_is_told_to_who_sent_it),
 		cmocka_unit_test(durations_are_words_or_seconds),
 		cmocka_unit_test(who_may_not_change_is_refused),
 		cmocka_unit_test(a_change_is_marked_to_be_held),
