@@ -80,7 +80,12 @@ static void reload(void *context)
 	before = sl_control_file_set(daemon->control, sl_conf_digest(conf));
 	if (sl_model_change(daemon->model, &change, false, &result, &err) < 0) {
 		(void)sl_control_file_set(daemon->control, before);
-		sl_log(SL_LOG_ERROR, "%s: not applied: %s", daemon->options.file, err.text);
+		for (uint32_t i = 0; i < result.refusal_count; i++)
+			sl_log(SL_LOG_ERROR, "%s:%u:%u: %s", daemon->options.file,
+			       result.refusals[i].line, result.refusals[i].column,
+			       result.refusals[i].message);
+		sl_log(SL_LOG_ERROR, "%s: not applied%s%s", daemon->options.file,
+		       result.refusal_count ? "" : ": ", result.refusal_count ? "" : err.text);
 	} else {
 		sl_log(SL_LOG_NOTICE, "%s: applied, generation %llu", daemon->options.file,
 		       (unsigned long long)result.generation);

@@ -411,61 +411,12 @@ static int keep_running_parts(struct sl_edit *edit, struct sl_conf *conf)
 	return 0;
 }
 
-static bool has_other_key(const struct sl_edit *edit, const struct sl_conf *wanted)
-{
-	return wanted->dataplane.hash_key_set &&
-	       memcmp(wanted->dataplane.hash_key, &edit->hash_key, sizeof(edit->hash_key)) != 0;
-}
-
-/* -EPERM when a pool's hash or the hash key differs: every flow may move. So may some with fewer
- * slots. */
-static int check_hash(struct sl_edit *edit, const struct sl_conf *wanted)
-{
-	const struct sl_conf *running = edit->before->conf;
-
-	if (has_other_key(edit, wanted))
-		return sl_err_set(edit->err, -EPERM,
-				  "another dataplane.hash_key moves flows: needs --force");
-	for (uint32_t p = 0; p < wanted->pool_count; p++) {
-		const struct sl_conf_pool *pool = &wanted->pools[p];
-		int old = sl_image_find_pool(edit->before, pool->name);
-		const struct sl_conf_pool *was = old < 0 ? pool : &running->pools[old];
-
-		if (pool->hash != was->hash || pool->symmetric != was->symmetric)
-			return sl_err_set(
-				edit->err, -EPERM, "pool %s: another %s moves flows: needs --force",
-				pool->name, pool->hash != was->hash ? "hash" : "symmetric");
-	}
-	return 0;
-}
-
-static int check(struct sl_edit *edit, const struct sl_conf *conf, bool rollback)
-{
-	char text[SL_CONF_RESTART_TEXT_SIZE];
-	const char *key;
-	int status = 0;
-
-	if (!edit->before)
-		return 0;
-	key = rollback ? NULL : sl_conf_restart_key(edit->before->conf, conf, text);
-	if (key)
-		return sl_err_set(edit->err, -EPERM,
-				  "%s cannot change while it runs: needs a restart", key);
-	if (!edit->change->force)
-		status = check_hash(edit, conf);
-	if (status == 0 && has_other_key(edit, conf)) {
-		sl_change_say(edit->result, "dataplane: hash_key changes, all flows may move");
-		memcpy(&edit->hash_key, conf->dataplane.hash_key, sizeof(edit->hash_key));
-	}
-	return status;
-}
-
 int sl_apply_make(struct sl_edit *edit, const struct sl_conf *wanted, const struct sl_image *from)
 {
 	uint32_t leaving = edit->before ? edit->before->pool_count : 0;
 	struct saying saying = {edit, "control", "", ""};
 	struct sl_conf *conf;
-	int status = check(edit, wanted, from != NULL);
+	int status = edit->before ? sl_refuse_check(edit, wanted, from != NULL) : 0;
 
 	if (status < 0)
 		return status;

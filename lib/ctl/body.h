@@ -150,6 +150,9 @@ void sl_edit_node_why(const struct sl_edit *edit, struct sl_image_node *node, co
 /* apply.c: the configuration as a whole. */
 int sl_apply_make(struct sl_edit *edit, const struct sl_conf *conf, const struct sl_image *from);
 
+/* refuse.c: -EPERM when a configuration asks for what needs a restart, or force. */
+int sl_refuse_check(struct sl_edit *edit, const struct sl_conf *wanted, bool rollback);
+
 /* build.c: the snapshot of the present image. 0 or -ENOMEM; then nothing changed. */
 int sl_build_snapshot(struct sl_model *model, struct sl_snapshot **snapshot);
 /* build_slots.c: the pool's slots when they differ from those in snapshot (the one before), else

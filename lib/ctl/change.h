@@ -99,7 +99,9 @@ struct sl_change_result {
 	uint32_t warning_count;
 	char **sentences; /* what changes, for people: config.diff's changes */
 	uint32_t sentence_count;
-	struct sl_change_left left; /* DRAIN, REMOVE_NODE: over all nodes concerned */
+	struct sl_change_left left;	/* DRAIN, REMOVE_NODE: over all nodes concerned */
+	struct sl_conf_error *refusals; /* APPLY: of a valid configuration what cannot be */
+	uint32_t refusal_count;
 };
 
 /* Sentences and warnings are appended as they are found; -ENOMEM. */
@@ -107,6 +109,11 @@ int sl_change_warn(struct sl_change_result *result, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 int sl_change_say(struct sl_change_result *result, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* One more reason to refuse a configuration, with its place there; -ENOMEM. */
+int sl_change_refuse(struct sl_change_result *result, uint32_t line, uint32_t column,
+		     const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* All reasons in one sentence. Returns code; 0 when there is none. */
+int sl_change_refused(const struct sl_change_result *result, int code, struct sl_err *err);
 void sl_change_result_fini(struct sl_change_result *result);
 
 #endif

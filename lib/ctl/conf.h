@@ -81,6 +81,7 @@ struct sl_conf_dataplane {
 	uint8_t hash_key[SL_HASH_KEY_SIZE];
 	char **eal;
 	uint32_t eal_count;
+	uint32_t line, column; /* of the section, for messages; 0: it is not there */
 };
 
 struct sl_conf_address {
@@ -111,6 +112,7 @@ struct sl_conf_control {
 	char *group;   /* "" : none */
 	char *state;   /* "" : not kept */
 	char *metrics; /* "" : off */
+	uint32_t line, column;
 };
 
 struct sl_conf_health {
@@ -276,10 +278,11 @@ typedef void sl_conf_told(void *context, const char *key, const char *before, co
 int sl_conf_tell(enum sl_conf_part part, const struct sl_conf_side *before,
 		 const struct sl_conf_side *after, sl_conf_told *told, void *context);
 
-/* The first key that differs in what needs a restart ("dataplane.worker_cpus", "mtu of port p0"), or
- * NULL. text has SL_CONF_RESTART_TEXT_SIZE octets. */
-#define SL_CONF_RESTART_TEXT_SIZE 128
-const char *sl_conf_restart_key(const struct sl_conf *a, const struct sl_conf *b, char *text);
+/* Tells each key that differs in what needs a restart ("dataplane.worker_cpus", "mtu of port p0"),
+ * and where the entry stands that b has it in. */
+typedef void sl_conf_restart_told(void *context, uint32_t line, uint32_t column, const char *key);
+void sl_conf_restart_keys(const struct sl_conf *a, const struct sl_conf *b,
+			  sl_conf_restart_told *told, void *context);
 
 bool sl_conf_node_equal(const struct sl_conf_node *a, const struct sl_conf_node *b);
 bool sl_conf_pool_equal(const struct sl_conf_pool *a, const struct sl_conf_pool *b);

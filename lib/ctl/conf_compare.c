@@ -3,11 +3,14 @@
 /* What differs between two configurations. */
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ctl/conf_key.h"
+
+#define RESTART_TEXT_SIZE 128
 
 static bool texts_equal(const char *a, const char *b)
 {
@@ -74,37 +77,61 @@ uint32_t sl_conf_changes(const struct sl_conf *a, const struct sl_conf *b)
 	return changes;
 }
 
-static const char *port_differs(const struct sl_conf *a, const struct sl_conf *b, char *text)
-{
-	if (a->port_count != b->port_count) {
-		(void)snprintf(text, SL_CONF_RESTART_TEXT_SIZE, "ports");
-		return text;
-	}
-	for (uint32_t i = 0; i < a->port_count; i++) {
-		const struct sl_conf_key *key =
-			sl_conf_table_differs(&sl_conf_port_table, &a->ports[i], &b->ports[i]);
+/* Who is told of keys, and the place of the entry that has them. */
+struct restart {
+	sl_conf_restart_told *told;
+	void *context;
+	uint32_t line, column;
+};
 
-		if (key) {
-			(void)snprintf(text, SL_CONF_RESTART_TEXT_SIZE, "%s of port %s", key->name,
-				       a->ports[i].name);
-			return text;
-		}
-	}
-	return NULL;
+static void tell_restart(const struct restart *restart, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void tell_restart(const struct restart *restart, const char *format, ...)
+{
+	char text[RESTART_TEXT_SIZE];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	restart->told(restart->context, restart->line, restart->column, text);
 }
 
-const char *sl_conf_restart_key(const struct sl_conf *a, const struct sl_conf *b, char *text)
+static bool key_differs(const struct sl_conf_key *key, const void *a, const void *b)
 {
-	const struct sl_conf_key *key =
-		sl_conf_table_differs(&sl_conf_dataplane_table, &a->dataplane, &b->dataplane);
+	return !(key->flags & SL_KEY_APART) && !sl_conf_key_equal(key, a, b);
+}
 
-	if (key)
-		(void)snprintf(text, SL_CONF_RESTART_TEXT_SIZE, "dataplane.%s", key->name);
-	else if (!texts_equal(a->control.socket, b->control.socket))
-		(void)snprintf(text, SL_CONF_RESTART_TEXT_SIZE, "control.socket");
-	else
-		return port_differs(a, b, text);
-	return text;
+static void port_keys(const struct restart *restart, const struct sl_conf_port *a,
+		      const struct sl_conf_port *b)
+{
+	const struct sl_conf_table *table = &sl_conf_port_table;
+
+	for (uint32_t k = 0; k < table->key_count; k++)
+		if (key_differs(&table->keys[k], a, b))
+			tell_restart(restart, "%s of port %s", table->keys[k].name, a->name);
+}
+
+void sl_conf_restart_keys(const struct sl_conf *a, const struct sl_conf *b,
+			  sl_conf_restart_told *told, void *context)
+{
+	const struct sl_conf_table *table = &sl_conf_dataplane_table;
+	struct restart restart = {told, context, b->dataplane.line, b->dataplane.column};
+
+	for (uint32_t k = 0; k < table->key_count; k++)
+		if (key_differs(&table->keys[k], &a->dataplane, &b->dataplane))
+			tell_restart(&restart, "dataplane.%s", table->keys[k].name);
+	restart = (struct restart){told, context, b->control.line, b->control.column};
+	if (!texts_equal(a->control.socket, b->control.socket))
+		tell_restart(&restart, "control.socket");
+	for (uint32_t p = 0; p < b->port_count; p++) {
+		restart = (struct restart){told, context, b->ports[p].line, b->ports[p].column};
+		if (a->port_count == b->port_count)
+			port_keys(&restart, &a->ports[p], &b->ports[p]);
+		else if (p == 0)
+			tell_restart(&restart, "ports");
+	}
 }
 
 bool sl_conf_node_equal(const struct sl_conf_node *a, const struct sl_conf_node *b)

@@ -172,6 +172,7 @@ const struct sl_conf_table sl_conf_dataplane_table = {
 	.keys = dataplane_keys,
 	.key_count = sizeof(dataplane_keys) / sizeof(dataplane_keys[0]),
 	.size = sizeof(struct sl_conf_dataplane),
+	.place = D_AT(line),
 };
 
 /* ---- control ----------------------------------------------------------------------------------*/
@@ -191,4 +192,5 @@ const struct sl_conf_table sl_conf_control_table = {
 	.keys = control_keys,
 	.key_count = sizeof(control_keys) / sizeof(control_keys[0]),
 	.size = sizeof(struct sl_conf_control),
+	.place = offsetof(struct sl_conf_control, line),
 };

@@ -332,9 +332,11 @@ static const char *method_guess(const struct sl_rpc *rpc, const char *name)
 }
 
 /* Finds the method, checks who asks and with what, runs the handler. */
-static int run(const struct sl_rpc *rpc, const char *name, json_t *params, struct sl_rpc_call *call)
+static int run(const struct sl_rpc *rpc, json_t *word, json_t *params, struct sl_rpc_call *call)
 {
-	const struct sl_rpc_method *method = method_find(rpc, name, &call->context);
+	const char *name = json_string_value(word);
+	const struct sl_rpc_method *method =
+		holds_nul(word) ? NULL : method_find(rpc, name, &call->context);
 	const char *guess;
 
 	if (!method) {
@@ -362,14 +364,13 @@ static int run(const struct sl_rpc *rpc, const char *name, json_t *params, struc
 static const char *request_fault(const json_t *request, const json_t *id)
 {
 	const char *version = json_string_value(json_object_get(request, "jsonrpc"));
-	json_t *method = json_object_get(request, "method");
 
 	if (id && !json_is_string(id) && !json_is_number(id) && !json_is_null(id))
 		return "id must be a string, a number or null";
 	if (!version || strcmp(version, "2.0") != 0)
 		return "jsonrpc must be \"2.0\"";
-	if (!json_is_string(method) || holds_nul(method))
-		return "method must be a string without NUL characters";
+	if (!json_is_string(json_object_get(request, "method")))
+		return "method must be a string";
 	return NULL;
 }
 
@@ -389,8 +390,8 @@ static void handle_object(const struct sl_rpc *rpc, const struct sl_peer *peer,
 		answer->message = error_message(usable_id(id), SL_RPC_INVALID_REQUEST, fault, NULL);
 		return;
 	}
-	if (run(rpc, json_string_value(json_object_get(request, "method")),
-		json_object_get(request, "params"), &call)) {
+	if (run(rpc, json_object_get(request, "method"), json_object_get(request, "params"),
+		&call)) {
 		if (id)
 			answer->message = error_message(id, call.code, call.err.text, call.data);
 	} else {

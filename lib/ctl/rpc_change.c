@@ -57,6 +57,17 @@ static void warn_conf(struct sl_change_result *result, const struct sl_conf_erro
 				     warnings->warnings[i].message);
 }
 
+static json_t *errors_json(const struct sl_conf_error *errors, uint32_t count)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < count; i++)
+		(void)json_array_append_new(
+			list, json_pack("{s:i, s:i, s:s}", "line", (int)errors[i].line, "column",
+					(int)errors[i].column, "message", errors[i].message));
+	return json_pack("{s:o}", "errors", list);
+}
+
 int sl_rpc_change_make(struct sl_rpc_call *call, struct sl_change *change, bool dry_run,
 		       bool sentences, const struct sl_conf_errors *warnings)
 {
@@ -75,6 +86,8 @@ int sl_rpc_change_make(struct sl_rpc_call *call, struct sl_change *change, bool 
 		call->result = sl_report_change(change, &result, sentences);
 		call->held = !dry_run;
 	}
+	if (rc && change->kind == SL_CHANGE_APPLY && result.refusal_count > 0)
+		call->data = errors_json(result.refusals, result.refusal_count);
 	sl_change_result_fini(&result);
 	if (rc == 0)
 		return call->result ? 0 : sl_rpc_fail(call, SL_RPC_INTERNAL, "no memory");
@@ -87,14 +100,8 @@ int sl_rpc_change_make(struct sl_rpc_call *call, struct sl_change *change, bool 
 int sl_rpc_fail_conf(struct sl_rpc_call *call, const struct sl_conf_errors *errors)
 {
 	const struct sl_conf_error *first = &errors->list[0];
-	json_t *list = json_array();
 
-	for (uint32_t i = 0; i < errors->count; i++)
-		(void)json_array_append_new(list, json_pack("{s:i, s:i, s:s}", "line",
-							    (int)errors->list[i].line, "column",
-							    (int)errors->list[i].column, "message",
-							    errors->list[i].message));
-	call->data = json_pack("{s:o}", "errors", list);
+	call->data = errors_json(errors->list, errors->count);
 	if (errors->count == 0)
 		return sl_rpc_fail(call, SL_RPC_INTERNAL, "no memory for the configuration");
 	if (errors->count == 1)

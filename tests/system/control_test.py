@@ -109,7 +109,7 @@ def nasty_requests():
     for octets in (b"\xff", b"\xc3\x28", b"\xed\xa0\x80", b"\xf8\x88\x80\x80\x80", b"\xc0\xaf", b"\\ud800", b"\\u0000",
                    b"\x00", b"\x1b[2J"):
         yield head + b'"' + octets + b'"}', (-32700, -32601)
-        yield change.replace(b"web", octets) % b"1", (-32700, -32001)
+        yield change.replace(b"web", octets) % b"1", (-32700, -32001, -32003)
         yield head + b'"config.apply","params":{"text":"' + octets + b'"}}', (-32700, -32003)
     yield head + b'"node.set_weight","params":{"pool":"web","node":"a","weight":1,"weight":2}}', (-32600,)
     yield head + b'"node.set_weight","params":{"pool":"web","pool":"x","node":"a","weight":1}}', (-32600,)
@@ -118,7 +118,7 @@ def nasty_requests():
     yield head + b'"status"', (-32700,)
     yield b'{"jsonrpc":"2.0","id":{},"method":"status"}', (-32600,)
     yield b'{"jsonrpc":2.0,"id":1,"method":"status"}', (-32600,)
-    yield head + b'"history","params":{"limit":-1}}', (-32602,)
+    yield head + b'"history","params":{"limit":-1}}', (-32003,)
     yield head + b'"table.get","params":{"pool":"web","from":9223372036854775807}}', (-32003,)
     yield head + b'"node.drain","params":{"pool":"web","node":"a","deadline":1e300}}', (-32003,)
     yield head + b'"node.drain","params":{"pool":"web","node":"a","deadline":"99999999999999999999s"}}', (-32003,)
@@ -304,7 +304,7 @@ def wrong_values():
         refused(talk.session, -32602, "node.set_weight", pool="web", node="a")
         refused(talk.session, -32602, "node.set_weight", pool="web", node="a", weight=1, extra=1)
         refused(talk.session, -32003, "node.drain", pool="web", node="a", deadline="soon")
-        refused(talk.session, -32602, "node.drain", pool="web", node="a", deadline=-1)
+        refused(talk.session, -32003, "node.drain", pool="web", node="a", deadline=-1)
         refused(talk.session, -32003, "node.add", pool="web", node="a", worker=0)
         refused(talk.session, -32003, "node.add", pool="web", node="d", worker=9)
         refused(talk.session, -32003, "node.add", pool="web", node="d", keys={"wrker": 0})
@@ -421,6 +421,16 @@ def config_restart():
         error = refused(talk.session, -32003, "config.apply",
                         text=text.replace("packet_buffers: 8192", "packet_buffers: 16384"))
         true("packet_buffers" in error["message"] and "restart" in error["message"], error)
+        other = text.replace("packet_buffers: 8192", "packet_buffers: 16384").replace(
+            "arp: off", "mtu: 1400").replace("  - name: web\n", "  - name: web\n    hash: src\n")
+        for method in ("config.apply", "config.check", "config.diff"):
+            error = refused(talk.session, -32003, method, text=other)
+            equal([[entry["message"].split()[0 if "restart" in entry["message"] else -1], entry["line"] > 0]
+                   for entry in error["data"]["errors"]],
+                  [["dataplane.packet_buffers", True], ["mtu", True], ["arp", True], ["--force", True]],
+                  "what is refused")
+        said = control.ctl(talk.path, "apply", talk.folder.write("other.yaml", other), status=1).err
+        true("other.yaml:2:3: dataplane.packet_buffers cannot change" in said, said)
 
 
 @case("a change of what is hashed needs force")

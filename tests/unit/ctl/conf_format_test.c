@@ -296,6 +296,20 @@ static void defaults_are_left_out_and_names_are_quoted_where_needed(void **state
 	"pools: [{name: a, nodes: [{name: n, worker: 0, weight: 5}]}, {name: b}]\n"                \
 	"services: [{name: s, address: any, pool: b}]\n"
 
+/* Keys and their places, one behind the other. */
+struct told {
+	char text[512];
+};
+
+static void told_of(void *context, uint32_t line, uint32_t column, const char *key)
+{
+	struct told *told = context;
+	size_t used = strlen(told->text);
+
+	(void)snprintf(told->text + used, sizeof(told->text) - used, "%s%u:%u %s", used ? ", " : "",
+		       line, column, key);
+}
+
 static void each_difference_is_seen_where_it_is(void **state)
 {
 	static const struct {
@@ -306,16 +320,23 @@ static void each_difference_is_seen_where_it_is(void **state)
 		{HEAD PORTS CONTROL TAIL, 0, NULL},
 		{"dataplane: {worker_cpus: [1], hash_key: 00112233445566778899aabbccddeeff}\n" PORTS
 			 CONTROL TAIL,
-		 SL_CONF_DATAPLANE, "dataplane.worker_cpus"},
+		 SL_CONF_DATAPLANE, "1:12 dataplane.worker_cpus"},
 		{"dataplane: {worker_cpus: [0], hash_key: 10112233445566778899aabbccddeeff}\n" PORTS
 			 CONTROL TAIL,
 		 SL_CONF_HASH_KEY, NULL},
 		{"dataplane: {worker_cpus: [0]}\n" PORTS CONTROL TAIL, SL_CONF_HASH_KEY, NULL},
 		{HEAD "ports: [{name: p0, device: e}]\n" CONTROL TAIL, SL_CONF_PORTS,
-		 "device of port p0"},
+		 "2:9 device of port p0, 2:9 addresses of port p0, 2:9 gateway of port p0"},
 		{HEAD "ports: [{name: p0, device: d}, {name: p1, device: d}]\n" CONTROL TAIL,
-		 SL_CONF_PORTS, "ports"},
-		{HEAD PORTS "control: {socket: /t}\n" TAIL, SL_CONF_SOCKET, "control.socket"},
+		 SL_CONF_PORTS, "2:9 ports"},
+		{HEAD PORTS "control: {socket: /t}\n" TAIL, SL_CONF_SOCKET, "3:10 control.socket"},
+		{"dataplane: {worker_cpus: [0], burst: 8, hash_key: "
+		 "00112233445566778899aabbccddeeff}\n"
+		 "ports: [{name: p0, device: e, mtu: 1400}]\ncontrol: {socket: /t}\n" TAIL,
+		 SL_CONF_DATAPLANE | SL_CONF_PORTS | SL_CONF_SOCKET,
+		 "1:12 dataplane.burst, 3:10 control.socket, "
+		 "2:9 device of port p0, 2:9 mtu of port p0, "
+		 "2:9 addresses of port p0, 2:9 gateway of port p0"},
 		{HEAD PORTS "control: {socket: /s, mode: \"0600\"}\n" TAIL, SL_CONF_CONTROL, NULL},
 		{HEAD PORTS CONTROL "pools: [{name: a, nodes: [{name: n, worker: 0, weight: 6}]}, "
 				    "{name: b}]\nservices: [{name: s, address: any, pool: b}]\n",
@@ -340,13 +361,11 @@ static void each_difference_is_seen_where_it_is(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct sl_conf *other = conf_parse(cases[i].text);
-		char text[SL_CONF_RESTART_TEXT_SIZE];
-		const char *key = sl_conf_restart_key(base, other, text);
+		struct told told = {0};
 
+		sl_conf_restart_keys(base, other, told_of, &told);
 		assert_int_equal(sl_conf_changes(base, other), cases[i].changes);
-		assert_int_equal(key == NULL, cases[i].key == NULL);
-		if (key)
-			assert_string_equal(key, cases[i].key);
+		assert_string_equal(told.text, cases[i].key ? cases[i].key : "");
 		sl_conf_destroy(other);
 	}
 	sl_conf_destroy(base);

@@ -265,8 +265,50 @@ static void test_apply_refuses_what_needs_a_restart(void **state)
 	fixture_open(&f, THREE, NULL);
 	assert_int_equal(fixture_apply(&f, other), -EPERM);
 	assert_string_equal(f.err.text,
-			    "dataplane.worker_cpus cannot change while it runs: needs a restart");
+			    "dataplane.worker_cpus cannot change while it runs: needs a restart; "
+			    "gateway of port p0 cannot change while it runs: needs a restart");
 	assert_int_equal(sl_model_generation(f.model), 1);
+	fixture_close(&f);
+}
+
+static void test_apply_refuses_with_every_reason_and_its_place(void **state)
+{
+	static const char other[] =
+		"dataplane: {worker_cpus: [0], burst: 8, hash_key: "
+		"ff112233445566778899aabbccddeeff}\n"
+		"ports:\n  - {name: p0, device: e, mtu: 1400, addresses: [192.0.2.2/24]}\n"
+		"services: [{name: rest, address: any, pool: web}]\n"
+		"pools: [{name: web, hash: src-dst, symmetric: true}]\n";
+	static const struct {
+		uint32_t line, column;
+		const char *message;
+	} wanted[] = {
+		{1, 12, "dataplane.worker_cpus cannot change while it runs: needs a restart"},
+		{1, 12, "dataplane.burst cannot change while it runs: needs a restart"},
+		{3, 5, "device of port p0 cannot change while it runs: needs a restart"},
+		{3, 5, "mtu of port p0 cannot change while it runs: needs a restart"},
+		{3, 5, "gateway of port p0 cannot change while it runs: needs a restart"},
+		{1, 12, "another dataplane.hash_key moves flows: needs --force"},
+		{5, 9, "pool web: another hash moves flows: needs --force"},
+		{5, 9, "pool web: another symmetric moves flows: needs --force"},
+	};
+	struct sl_conf *conf = fixture_conf(other);
+	struct sl_change change = {.kind = SL_CHANGE_APPLY, .conf = conf};
+	struct sl_change_result result;
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f, THREE, NULL);
+	assert_int_equal(sl_model_change(f.model, &change, true, &result, &f.err), -EPERM);
+	assert_int_equal(result.refusal_count, SL_ARRAY_COUNT(wanted));
+	for (uint32_t i = 0; i < result.refusal_count; i++) {
+		assert_string_equal(result.refusals[i].message, wanted[i].message);
+		assert_int_equal(result.refusals[i].line, wanted[i].line);
+		assert_int_equal(result.refusals[i].column, wanted[i].column);
+		assert_non_null(strstr(f.err.text, wanted[i].message));
+	}
+	sl_change_result_fini(&result);
+	sl_conf_destroy(conf);
 	fixture_close(&f);
 }
 
@@ -452,6 +494,7 @@ int main(void)
 		cmocka_unit_test(test_apply_of_the_same_file_shares_everything),
 		cmocka_unit_test(test_apply_says_what_changes),
 		cmocka_unit_test(test_apply_refuses_what_needs_a_restart),
+		cmocka_unit_test(test_apply_refuses_with_every_reason_and_its_place),
 		cmocka_unit_test(test_another_hash_needs_force),
 		cmocka_unit_test(test_doubled_slots_move_nothing),
 		cmocka_unit_test(test_rollback_restores_slots_weights_and_hands),
