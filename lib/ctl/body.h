@@ -169,6 +169,7 @@ int sl_build_service(const struct sl_model *model, const struct sl_body_service 
 void sl_report_sample(struct sl_model *model);
 
 /* tell.c: listeners hear of the change and of nodes whose state it changed. */
+int sl_tell_prepare(const struct sl_edit *edit, bool dry_run);
 void sl_tell_change(const struct sl_edit *edit, struct sl_image *before);
 const struct sl_image_pool *sl_tell_pool(const struct sl_image *image, uint32_t index);
 

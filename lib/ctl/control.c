@@ -145,29 +145,6 @@ static void change_line(const struct sl_control *control, const struct sl_model_
 	say_what(change, event->result, line->what, sizeof(line->what));
 }
 
-/* Socket permissions and metrics follow the configuration at run time; the change is made, so that
- * what fails is a warning. */
-static void follow_control(struct sl_control *control, const struct sl_model_event *event)
-{
-	const struct sl_conf_control *old = &event->before->conf->control;
-	const struct sl_conf_control *new = &event->after->conf->control;
-	struct sl_server_options options = {
-		.path = new->socket, .mode = new->mode, .group = new->group};
-	struct sl_err err = {0};
-
-	if ((old->mode != new->mode || strcmp(old->group, new->group) != 0) &&
-	    sl_server_permit(control->server, &options, &err))
-		(void)sl_change_warn(event->result, "%s", err.text);
-	if (strcmp(old->metrics, new->metrics) != 0 &&
-	    sl_metrics_listen(control->metrics, new->metrics, &err))
-		(void)sl_change_warn(event->result, "%s", err.text);
-	if (strcmp(old->state, new->state) != 0)
-		(void)sl_change_warn(event->result,
-				     "control.state is read at the start: until then changes go on "
-				     "into \"%s\"",
-				     control->keep ? sl_keep_path(control->keep) : "");
-}
-
 static void on_change(struct sl_control *control, const struct sl_model_event *event)
 {
 	const struct sl_change *change = event->change;
@@ -179,7 +156,6 @@ static void on_change(struct sl_control *control, const struct sl_model_event *e
 	if (rc)
 		(void)sl_change_warn(event->result, "history has no memory for this change");
 	control->unsaved = true;
-	follow_control(control, event);
 	sl_log(SL_LOG_INFO, "generation %llu: %s by uid %u pid %d: %s",
 	       (unsigned long long)line.generation, line.verb, line.uid, line.pid, line.what);
 	if (sl_server_subscriber_count(control->server) > 0)
@@ -235,10 +211,22 @@ static void warn_held(struct sl_control *control, const char *sentence)
 	}
 }
 
+/* The last that a file gets which is left: whoever starts from it again goes on from there. */
+static void save_former(struct sl_control *control)
+{
+	struct sl_err err = {0};
+
+	if (control->former && sl_keep_sync(control->former, control->history, &err))
+		sl_log(SL_LOG_ERROR, "%s", err.text);
+	sl_keep_destroy(control->former);
+	control->former = NULL;
+}
+
 static void save(struct sl_control *control)
 {
 	struct sl_err err = {0};
 
+	save_former(control);
 	if (!control->keep) {
 		(void)sl_history_fold(control->history);
 		control->unsaved = false;
@@ -412,7 +400,8 @@ int sl_control_create(const struct sl_control_spec *spec, struct sl_restore *res
 		sl_control_destroy(control, false);
 		return rc;
 	}
-	control->listener = (struct sl_model_listener){.event = on_event, .context = control};
+	control->listener = (struct sl_model_listener){
+		.event = on_event, .prepare = sl_follow_prepare, .context = control};
 	sl_model_listen(control->model, &control->listener);
 	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
 	*out = control;
@@ -432,6 +421,7 @@ void sl_control_destroy(struct sl_control *control, bool in_good_order)
 	sl_staged_drop(&control->staged);
 	sl_staged_text_drop(&control->staged_text);
 	sl_keep_destroy(control->keep);
+	sl_keep_destroy(control->former);
 	sl_history_destroy(control->history);
 	free(control);
 }

@@ -52,6 +52,7 @@ struct sl_control {
 	struct sl_model *model;
 	struct sl_history *history;
 	struct sl_keep *keep;
+	struct sl_keep *former; /* until the change that left it is in it, too */
 	struct sl_server *server;
 	struct sl_metrics *metrics;
 	struct sl_rpc rpc;
@@ -83,6 +84,10 @@ int sl_rpc_find_pool(struct sl_rpc_call *call, const char *name);
 /* The snapshot of counters, with the nodes that parameters `from` and `count` ask for, and where the
  * next part begins; NULL after it was refused. */
 struct sl_model_report *sl_rpc_report(struct sl_rpc_call *call, uint64_t *next);
+
+/* follow.c: sl_model_listener's, for what is under `control`. */
+int sl_follow_prepare(void *control, const struct sl_model_event *event, bool dry_run,
+		      struct sl_err *err);
 
 void sl_staged_drop(struct sl_staged *staged);
 void sl_staged_text_drop(struct sl_staged_text *staged);

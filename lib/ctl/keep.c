@@ -186,7 +186,7 @@ static enum verdict take_records(struct sl_keep *keep, struct sl_history *histor
  */
 
 /* Moves the file aside, or (copy) gives it a second name, so that nothing of it is lost. */
-static void set_aside(const char *path, bool copy, char *aside, size_t size)
+static void set_aside(const char *path, const char *word, bool copy, char *aside, size_t size)
 {
 	char stamp[32];
 	time_t now = time(NULL);
@@ -195,9 +195,9 @@ static void set_aside(const char *path, bool copy, char *aside, size_t size)
 	if (!gmtime_r(&now, &parts) ||
 	    strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &parts) == 0)
 		stamp[0] = '\0';
-	(void)snprintf(aside, size, "%s.damaged-%s", path, stamp);
+	(void)snprintf(aside, size, "%s.%s-%s", path, word, stamp);
 	for (int i = 1; i < 100 && access(aside, F_OK) == 0; i++)
-		(void)snprintf(aside, size, "%s.damaged-%s-%d", path, stamp, i);
+		(void)snprintf(aside, size, "%s.%s-%s-%d", path, word, stamp, i);
 	if (copy ? link(path, aside) : rename(path, aside))
 		(void)snprintf(aside, size, "(nowhere: %s)", strerror(errno));
 }
@@ -222,7 +222,7 @@ static bool judge(struct sl_keep *keep, struct sl_history *history, enum verdict
 	}
 	if (verdict == RECORDS_WHOLE)
 		return true;
-	set_aside(keep->path, verdict == RECORDS_CUT, aside, sizeof(aside));
+	set_aside(keep->path, "damaged", verdict == RECORDS_CUT, aside, sizeof(aside));
 	keep->stale = true;
 	if (verdict == RECORDS_CUT) {
 		(void)snprintf(note, SL_KEEP_NOTE_SIZE,
@@ -279,22 +279,32 @@ static int load(struct sl_keep *keep, struct sl_history *history, bool *found, c
 	return 0;
 }
 
-int sl_keep_create(const char *path, struct sl_history *history, struct sl_keep **out, bool *found,
-		   char note[SL_KEEP_NOTE_SIZE], struct sl_err *err)
+static struct sl_keep *keep_new(const char *path, struct sl_err *err)
 {
 	struct sl_keep *keep = calloc(1, sizeof(*keep));
-	int rc = -ENOMEM;
 
-	note[0] = '\0';
-	*found = false;
 	if (keep)
 		keep->path = strdup(path);
 	if (!keep || !keep->path) {
 		free(keep);
-		return sl_err_set(err, rc, "no memory for control.state %s", path);
+		(void)sl_err_set(err, -ENOMEM, "no memory for control.state %s", path);
+		return NULL;
 	}
 	keep->fd = -1;
 	(void)signal(SIGXFSZ, SIG_IGN); /* a limit on files is an error of write(), no end */
+	return keep;
+}
+
+int sl_keep_create(const char *path, struct sl_history *history, struct sl_keep **out, bool *found,
+		   char note[SL_KEEP_NOTE_SIZE], struct sl_err *err)
+{
+	struct sl_keep *keep = keep_new(path, err);
+	int rc;
+
+	note[0] = '\0';
+	*found = false;
+	if (!keep)
+		return -ENOMEM;
 	rc = load(keep, history, found, note, err);
 	if (rc) {
 		sl_keep_destroy(keep);
@@ -304,6 +314,31 @@ int sl_keep_create(const char *path, struct sl_history *history, struct sl_keep 
 		keep->last = sl_history_record(history, sl_history_count(history) - 1)->generation;
 	*out = keep;
 	return 0;
+}
+
+int sl_keep_begin(const char *path, const struct sl_history *history, struct sl_keep **out,
+		  struct sl_err *err)
+{
+	struct sl_keep *keep = keep_new(path, err);
+	char aside[PATH_MAX] = "";
+	int rc;
+
+	if (!keep)
+		return -ENOMEM;
+	keep->fd = open_locked(path, err);
+	rc = keep->fd < 0 && keep->fd != -ENOENT ? keep->fd : 0;
+	if (rc == 0 && keep->fd >= 0 && lseek(keep->fd, 0, SEEK_END) > 0)
+		set_aside(path, "before", true, aside, sizeof(aside));
+	if (rc == 0)
+		rc = sl_keep_rewrite(keep, history, NULL, err);
+	if (rc == 0) {
+		*out = keep;
+		return 0;
+	}
+	if (aside[0] == '/')
+		(void)unlink(aside);
+	sl_keep_destroy(keep);
+	return rc;
 }
 
 void sl_keep_destroy(struct sl_keep *keep)

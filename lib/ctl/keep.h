@@ -32,6 +32,11 @@ int sl_keep_create(const char *path, struct sl_history *history, struct sl_keep 
 		   char note[SL_KEEP_NOTE_SIZE], struct sl_err *err);
 void sl_keep_destroy(struct sl_keep *keep);
 
+/* At run time: begins a state file with this history. What was there is FILE.before-TIME then; it stays where it
+ * is on failure. */
+int sl_keep_begin(const char *path, const struct sl_history *history, struct sl_keep **keep,
+		  struct sl_err *err);
+
 /* What was added after history's records by the end in good order before; NULL: nothing. */
 const struct sl_pack *sl_keep_rest(const struct sl_keep *keep);
 

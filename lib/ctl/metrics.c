@@ -219,37 +219,61 @@ static int split(const char *text, char *address, uint16_t *port)
 	return 0;
 }
 
+/* A server of its own for each place. */
+static int open_at(struct sl_metrics *metrics, const char *text, struct evhttp **out,
+		   struct sl_err *err)
+{
+	char address[ADDRESS_SIZE];
+	struct evhttp *http;
+	uint16_t port;
+	int code;
+
+	*out = NULL;
+	if (text[0] == '\0')
+		return 0;
+	if (split(text, address, &port))
+		return sl_err_set(err, -EINVAL,
+				  "control.metrics \"%s\": write ADDRESS:PORT, as in "
+				  "\"127.0.0.1:9464\"",
+				  text);
+	http = evhttp_new(metrics->control->spec.base);
+	if (!http)
+		return sl_err_set(err, -ENOMEM, "no memory for control.metrics");
+	evhttp_set_allowed_methods(http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
+	evhttp_set_max_headers_size(http, BODY_MAX);
+	evhttp_set_max_body_size(http, BODY_MAX);
+	evhttp_set_timeout(http, TIMEOUT_S);
+	(void)evhttp_set_cb(http, "/metrics", on_metrics, metrics);
+	evhttp_set_gencb(http, on_other, metrics);
+	if (evhttp_bind_socket(http, address, port)) {
+		code = errno ? -errno : -EADDRINUSE;
+		evhttp_free(http);
+		return sl_err_set(err, code,
+				  "control.metrics \"%s\": cannot listen there: %s; name another "
+				  "address or port",
+				  text, strerror(-code));
+	}
+	*out = http;
+	return 0;
+}
+
+int sl_metrics_check(struct sl_metrics *metrics, const char *text, struct sl_err *err)
+{
+	struct evhttp *http;
+	int rc = open_at(metrics, text, &http, err);
+
+	if (http)
+		evhttp_free(http);
+	return rc;
+}
+
 int sl_metrics_listen(struct sl_metrics *metrics, const char *text, struct sl_err *err)
 {
-	struct evhttp *http = NULL;
-	char address[ADDRESS_SIZE];
-	uint16_t port;
+	struct evhttp *http;
+	int rc = open_at(metrics, text, &http, err);
 
-	if (text[0] != '\0') {
-		if (split(text, address, &port))
-			return sl_err_set(err, -EINVAL,
-					  "control.metrics \"%s\": write ADDRESS:PORT, as in "
-					  "\"127.0.0.1:9464\"",
-					  text);
-		http = evhttp_new(metrics->control->spec.base);
-		if (!http)
-			return sl_err_set(err, -ENOMEM, "no memory for control.metrics");
-		evhttp_set_allowed_methods(http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
-		evhttp_set_max_headers_size(http, BODY_MAX);
-		evhttp_set_max_body_size(http, BODY_MAX);
-		evhttp_set_timeout(http, TIMEOUT_S);
-		(void)evhttp_set_cb(http, "/metrics", on_metrics, metrics);
-		evhttp_set_gencb(http, on_other, metrics);
-		if (evhttp_bind_socket(http, address, port)) {
-			int code = errno ? -errno : -EADDRINUSE;
-
-			evhttp_free(http);
-			return sl_err_set(err, code,
-					  "control.metrics \"%s\": cannot listen there: %s; name "
-					  "another address or port",
-					  text, strerror(-code));
-		}
-	}
+	if (rc)
+		return rc;
 	if (metrics->http)
 		evhttp_free(metrics->http);
 	metrics->http = http;

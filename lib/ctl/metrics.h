@@ -20,6 +20,9 @@ struct sl_metrics;
 int sl_metrics_create(struct sl_control *control, struct sl_metrics **metrics);
 void sl_metrics_destroy(struct sl_metrics *metrics);
 
+/* Whether it could listen there now, beside where it does. */
+int sl_metrics_check(struct sl_metrics *metrics, const char *address, struct sl_err *err);
+
 /* Listens at "ADDRESS:PORT" ("[::1]:9464"), "" nowhere; what it listened at before is closed when
  * the new place is open. */
 int sl_metrics_listen(struct sl_metrics *metrics, const char *address, struct sl_err *err);

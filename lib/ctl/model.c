@@ -231,6 +231,8 @@ static int carry_out(struct sl_edit *edit, bool dry_run, int (*make)(struct sl_e
 		status = sl_life_begin(edit);
 	if (status == 0 && !dry_run && sl_life_items(edit, &items) < 0)
 		status = sl_err_set(edit->err, -ENOMEM, "no memory");
+	if (status == 0)
+		status = sl_tell_prepare(edit, dry_run);
 	if (status == 0 && !dry_run)
 		commit(edit, items);
 	else

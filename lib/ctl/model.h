@@ -127,6 +127,11 @@ struct sl_model_event {
  * the order they came; before the change is answered, and after it was made. */
 struct sl_model_listener {
 	void (*event)(void *context, const struct sl_model_event *event);
+	/* Of one listener at most, else NULL: does what an operator's change asks of others than the
+	 * model, which nothing can undo afterwards, or (dry_run) says whether it could. The event is
+	 * the one that will come; reasons to refuse go to its result. 0 or negative errno. */
+	int (*prepare)(void *context, const struct sl_model_event *event, bool dry_run,
+		       struct sl_err *err);
 	void *context;
 	struct sl_model_listener *next; /* the model's */
 };

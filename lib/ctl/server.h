@@ -65,6 +65,9 @@ int sl_server_create(struct event_base *base, const struct sl_server_options *op
 		     const struct sl_server_calls *calls, struct sl_server **server,
 		     struct sl_err *err);
 
+/* Whether there is such a group. */
+int sl_server_check(const struct sl_server_options *options, struct sl_err *err);
+
 /* Changes mode and group of a socket in use. */
 int sl_server_permit(struct sl_server *server, const struct sl_server_options *options,
 		     struct sl_err *err);

@@ -119,16 +119,33 @@ static int group_find(const char *name, gid_t *gid)
 	return 0;
 }
 
+static int find_wanted_group(const struct sl_server_options *options, gid_t *gid,
+			     struct sl_err *err)
+{
+	*gid = getegid();
+	if (options->group[0] == '\0' || group_find(options->group, gid) == 0)
+		return 0;
+	return sl_err_set(err, -ENOENT,
+			  "control.group %s: this machine has no such group; add it with groupadd, "
+			  "or name another",
+			  options->group);
+}
+
+int sl_server_check(const struct sl_server_options *options, struct sl_err *err)
+{
+	gid_t gid;
+
+	return find_wanted_group(options, &gid, err);
+}
+
 int sl_socket_permit(struct sl_socket *sock, const struct sl_server_options *options,
 		     struct sl_err *err)
 {
-	gid_t gid = getegid();
+	gid_t gid;
+	int rc = find_wanted_group(options, &gid, err);
 
-	if (options->group[0] != '\0' && group_find(options->group, &gid))
-		return sl_err_set(err, -ENOENT,
-				  "control.group %s: this machine has no such group; add it with "
-				  "groupadd, or name another",
-				  options->group);
+	if (rc)
+		return rc;
 	if (chown(sock->path, (uid_t)-1, gid))
 		return sl_err_set(err, -errno, "control.group %s: %s: %s", options->group,
 				  sock->path, strerror(errno));

@@ -51,15 +51,33 @@ const struct sl_image_pool *sl_tell_pool(const struct sl_image *image, uint32_t 
 	return NULL;
 }
 
+static struct sl_model_event change_event(const struct sl_edit *edit, struct sl_image *before)
+{
+	return (struct sl_model_event){.kind = SL_EVENT_CHANGE,
+				       .change = edit->change,
+				       .result = edit->result,
+				       .before = before,
+				       .after = edit->image};
+}
+
+int sl_tell_prepare(const struct sl_edit *edit, bool dry_run)
+{
+	struct sl_model_event event = change_event(edit, edit->model->image);
+	int status = 0;
+
+	if (!sl_change_is_operators(edit->change->kind))
+		return 0;
+	for (struct sl_model_listener *l = edit->model->listeners; l && status == 0; l = l->next)
+		if (l->prepare)
+			status = l->prepare(l->context, &event, dry_run, edit->err);
+	return status;
+}
+
 void sl_tell_change(const struct sl_edit *edit, struct sl_image *before)
 {
 	struct sl_model *model = edit->model;
-	struct sl_model_event event = {.kind = SL_EVENT_CHANGE};
+	struct sl_model_event event = change_event(edit, before);
 
-	event.change = edit->change;
-	event.result = edit->result;
-	event.before = before;
-	event.after = edit->image;
 	if (sl_change_is_operators(edit->change->kind))
 		tell(model, &event);
 	for (uint32_t p = 0; p < edit->image->pool_count; p++) {
