@@ -92,10 +92,12 @@ def tables(session, pool="web"):
 
 
 def state(session):
-    """All that operators can change: weights, hands, tables, generation."""
+    """All that operators can change: weights, hands, tables, generation. Whether a draining node is
+    drained is time's doing."""
+    hand = {"drained": "draining"}
     nodes = session.result("nodes")["nodes"]
     return {"generation": session.result("status")["generation"],
             "config": session.result("config.get")["text"],
-            "hands": {pool: {name: value["state"] for name, value in members.items()
-                             if value["state"] != "leaving"} for pool, members in nodes.items()},
+            "hands": {pool: {name: hand.get(value["state"], value["state"])
+                             for name, value in members.items() if value["state"] != "leaving"} for pool, members in nodes.items()},
             "tables": {pool: tables(session, pool) for pool in nodes}}
