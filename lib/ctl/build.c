@@ -241,6 +241,7 @@ static int build_services(const struct sl_model *model, struct sl_snapshot *snap
 			return status;
 		view->flags = conf->any ? 0 : SL_SERVICE_NAMES_ADDRESS;
 		view->mss_clamp = conf->mss_clamp;
+		snapshot->clamps |= conf->mss_clamp != 0;
 		view->echo = echo_of[conf->echo];
 	}
 	if (snapshot->service_table != image->service_table)
@@ -348,7 +349,7 @@ int sl_build_snapshot(struct sl_model *model, struct sl_snapshot **snapshot)
 	made->generation = image->generation;
 	made->number = model->number + 1;
 	made->hash_key = model->options.hash_key;
-	made->tunnels = false;
+	made->tunnels = made->clamps = false;
 	build_ports(model, made);
 	clear_pools(model, made);
 	status = clear_nodes(model, made);

@@ -416,10 +416,9 @@ static bool take_flow(struct sl_flow_table *table, const struct sl_flow_clock *c
 	if (entry && sl_flow_age(clock, entry->word) <= sl_flow_age(clock, word))
 		return false;
 	if (!entry)
-		entry = sl_flow_table_room(table, clock, tag);
-	if (entry)
-		sl_flow_table_write(table, entry, tag, word);
-	return entry != NULL;
+		return sl_flow_table_enter(table, clock, tag, word);
+	sl_flow_table_write(table, entry, tag, word);
+	return true;
 }
 
 static int64_t read_flows(struct sl_unpack *unpack, const struct sl_model *model,

@@ -308,7 +308,7 @@ void sl_path_act(struct sl_path_core *core, const struct sl_snapshot *snapshot, 
 	const struct sl_burst *burst = &core->burst;
 	struct sl_tally tally = {0};
 
-	if (sl_unlikely(!burst->plain || burst->special))
+	if (sl_unlikely(snapshot->clamps))
 		clamp_all(core, snapshot);
 	for (uint32_t i = 0; i < burst->count;) {
 		uint32_t count = act_run(core, snapshot, i);

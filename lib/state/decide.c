@@ -5,6 +5,7 @@
 #include <rte_prefetch.h>
 
 #include "pkt/inner.h"
+#include "state/begin.h"
 #include "state/decide_plain.h"
 #include "state/flow_table.h"
 #include "state/follow.h"
@@ -89,45 +90,9 @@ static inline uint32_t hash_all(const struct sl_snapshot *snapshot, struct sl_bu
 	return count;
 }
 
-/* Without tracking the slot's node is all there is. */
-static inline void give_untracked(const struct step *step, struct sl_core *core,
-				  struct sl_burst *burst, const bool writes)
-{
-	uint32_t node = *step->word & SL_SLOT_NODE, lent = *step->word & SL_SLOT_LENT;
-
-	if (*step->word & SL_SLOT_OPEN) {
-		lent = step->pool->open[node].lent;
-		node = step->pool->open[node].node;
-	}
-	if (writes && step->beginning)
-		sl_stats_add(&core->stats->nodes[node].flows_started, 1);
-	give(step->pool, burst, step->i, node, lent ? SL_WHY_LENT : SL_WHY_SLOT);
-}
-
-/* What the slot does not decide alone: for the flow tables (true), or without any. */
-static inline __attribute__((always_inline)) bool take(const struct step *step,
-						       struct sl_core *core, struct sl_burst *burst,
-						       struct sl_follow_pkt *pkt, const bool writes)
-{
-	const struct sl_pool_view *pool = step->pool;
-
-	if (!pool->flow_tables || pool->tracking == SL_TRACKING_NONE) {
-		give_untracked(step, core, burst, writes);
-		return false;
-	}
-	pkt->pkt = &burst->pkt[step->i];
-	pkt->pool = pool;
-	pkt->hash = burst->hash[step->i];
-	pkt->service = burst->service[step->i];
-	pkt->i = step->i;
-	pkt->settled = !(*step->word & SL_SLOT_OPEN) && !step->pointed;
-	return true;
-}
-
-/* Gives away what slots decide alone; returns how many are left for the flow tables. */
-static inline __attribute__((always_inline)) uint32_t
-give_settled(const struct step *steps, uint32_t count, struct sl_core *core, struct sl_burst *burst,
-	     struct sl_follow_pkt *pkts, const bool writes)
+/* Gives away what slots decide alone; returns how many are left, in list. */
+static inline uint32_t give_settled(const struct step *steps, uint32_t count,
+				    struct sl_burst *burst, uint8_t *list)
 {
 	uint32_t left = 0;
 
@@ -140,12 +105,29 @@ give_settled(const struct step *steps, uint32_t count, struct sl_core *core, str
 			give(step->pool, burst, step->i, word & SL_SLOT_NODE,
 			     word & SL_SLOT_LENT ? SL_WHY_LENT : SL_WHY_SLOT);
 		else
-			left += take(step, core, burst, &pkts[left], writes);
+			list[left++] = step->i;
 	}
 	return left;
 }
 
-/* What sl_decide_plain() left: for the flow tables. */
+/* Without tracking the slot's node is all there is. */
+static inline void give_untracked(const struct sl_pool_view *pool, struct sl_core *core,
+				  struct sl_burst *burst, uint32_t i, const bool writes)
+{
+	uint32_t word = pool->words[burst->hash[i] >> pool->shift];
+	uint32_t node = word & SL_SLOT_NODE, lent = word & SL_SLOT_LENT;
+
+	if (word & SL_SLOT_OPEN) {
+		lent = pool->open[node].lent;
+		node = pool->open[node].node;
+	}
+	if (writes && sl_follow_begins(&burst->pkt[i]))
+		sl_stats_add(&core->stats->nodes[node].flows_started, 1);
+	give(pool, burst, i, node, lent ? SL_WHY_LENT : SL_WHY_SLOT);
+}
+
+/* What slots do not decide alone: for the flow tables, or without any. Returns how many are for the
+ * tables. */
 static inline __attribute__((always_inline)) uint32_t
 take_left(const struct sl_snapshot *snapshot, struct sl_core *core, struct sl_burst *burst,
 	  const uint8_t *list, uint32_t count, struct sl_follow_pkt *pkts, const bool writes)
@@ -153,13 +135,23 @@ take_left(const struct sl_snapshot *snapshot, struct sl_core *core, struct sl_bu
 	uint32_t left = 0;
 
 	for (uint32_t n = 0; n < count; n++) {
-		const struct sl_pool_view *pool = pool_of(snapshot, burst, list[n]);
-		struct step step = {.pool = pool,
-				    .word = &pool->words[burst->hash[list[n]] >> pool->shift],
-				    .i = list[n],
-				    .beginning = sl_follow_begins(&burst->pkt[list[n]])};
+		uint32_t i = list[n];
+		const struct sl_service_view *service = &snapshot->services[burst->service[i]];
+		const struct sl_pool_view *pool = &snapshot->pools[service->pool];
+		struct sl_follow_pkt *pkt = &pkts[left];
 
-		left += take(&step, core, burst, &pkts[left], writes);
+		if (!pool->flow_tables || pool->tracking == SL_TRACKING_NONE) {
+			give_untracked(pool, core, burst, i, writes);
+			continue;
+		}
+		pkt->pkt = &burst->pkt[i];
+		pkt->pool = pool;
+		pkt->hash = burst->hash[i];
+		pkt->service = burst->service[i];
+		pkt->i = (uint8_t)i;
+		pkt->settled = !(pool->words[pkt->hash >> pool->shift] & SL_SLOT_OPEN) &&
+			       service->prior_pool == SL_SERVICE_NONE;
+		left++;
 	}
 	return left;
 }
@@ -189,7 +181,6 @@ static inline __attribute__((always_inline)) void decide(const struct sl_snapsho
 	if (writes && (core->is_wide ? sl_decide_plain_wide(&plain, burst, list, &count)
 				     : sl_decide_plain(&plain, burst, list, &count))) {
 		burst->given = true;
-		count = take_left(snapshot, core, burst, list, count, pkts, writes);
 	} else {
 		burst->one_service = false;
 		sl_service_lookup(snapshot->service_table, burst->pkt, burst->count,
@@ -197,10 +188,15 @@ static inline __attribute__((always_inline)) void decide(const struct sl_snapsho
 		if (sl_unlikely(snapshot->tunnels))
 			look_inside(snapshot, burst);
 		count = hash_all(snapshot, burst, steps);
-		count = give_settled(steps, count, core, burst, pkts, writes);
+		count = give_settled(steps, count, burst, list);
 		burst->given = is_given(burst);
 	}
 	if (sl_likely(!count))
+		return;
+	if (writes)
+		count = sl_begin(snapshot, core, burst, now_ms, list, count);
+	count = take_left(snapshot, core, burst, list, count, pkts, writes);
+	if (!count)
 		return;
 	if (writes)
 		sl_follow(&follow, pkts, count);

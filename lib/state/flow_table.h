@@ -92,7 +92,8 @@ static inline uint32_t sl_flow_last(uint64_t word)
 /* A pool's times at one moment. */
 struct sl_flow_clock {
 	uint32_t now;	   /* tick, as words hold it */
-	uint32_t life[16]; /* ticks an entry counts after its last use, by kind and class */
+	uint32_t life[16]; /* ticks an entry counts after its last use, by kind and class; at most
+			      SL_FLOW_TICK_MASK */
 };
 
 /* Ticks that the entry of a live flow counts after its last use. */
@@ -209,11 +210,11 @@ static inline struct sl_flow_entry *sl_flow_table_find(const struct sl_flow_tabl
 	return entry ? entry : sl_flow_bucket_find(sl_flow_table_second(table, tag), tag);
 }
 
-/* Owner: room for a tag that has no entry: a free or expired entry, else the oldest begun one, else
- * that of a flow which finds such room in its second bucket and is moved there, else NULL, and the
- * refusal is counted. */
-struct sl_flow_entry *sl_flow_table_room(struct sl_flow_table *table,
-					 const struct sl_flow_clock *clock, uint64_t tag);
+/* Owner: enters a tag that has no entry: in place of none or of an expired one, else of the oldest
+ * begun one, else of one that finds such room in its second bucket and moves there. False: there is
+ * no room, and the refusal is counted. */
+bool sl_flow_table_enter(struct sl_flow_table *table, const struct sl_flow_clock *clock,
+			 uint64_t tag, uint64_t word);
 
 /* Owner: makes the entry this; keeps the counts. word 0 frees it. */
 void sl_flow_table_write(struct sl_flow_table *table, struct sl_flow_entry *entry, uint64_t tag,

@@ -8,9 +8,7 @@
 #include "state/place.h"
 #include "state/pool_memory.h"
 
-#define PROTOCOL_TCP 6
-#define PROTOCOL_UDP 17
-#define TCP_ENDS     (SL_TCP_FIN | SL_TCP_RST)
+#define TCP_ENDS (SL_TCP_FIN | SL_TCP_RST)
 
 #define TCP_HEADER_SIZE_MAX 60
 
@@ -54,16 +52,9 @@ struct known {
 	uint64_t word;		     /* the best that counts; 0: unknown */
 };
 
-static enum sl_flow_class class_of(const struct sl_pkt *pkt)
-{
-	if (pkt->key.protocol == PROTOCOL_TCP)
-		return SL_FLOW_TCP;
-	return pkt->key.protocol == PROTOCOL_UDP ? SL_FLOW_UDP : SL_FLOW_OTHER;
-}
-
 static bool is_tcp(const struct sl_pkt *pkt)
 {
-	return pkt->key.protocol == PROTOCOL_TCP;
+	return pkt->key.protocol == SL_PROTO_TCP;
 }
 
 /* A later fragment has no TCP header to go by. */
@@ -90,7 +81,7 @@ static enum sl_flow_kind kind_of(const struct sl_pkt *pkt)
 static uint64_t first_word(const struct sl_follow *follow, const struct sl_follow_pkt *pkt,
 			   uint32_t node)
 {
-	return sl_flow_word(node, class_of(pkt->pkt), kind_of(pkt->pkt),
+	return sl_flow_word(node, sl_follow_class(pkt->pkt), kind_of(pkt->pkt),
 			    (uint16_t)(pkt->pkt->seq >> 16), follow->clock.now);
 }
 
@@ -215,9 +206,7 @@ static bool enter(struct sl_follow *follow, const struct sl_follow_pkt *pkt,
 	if (sl_flow_node(word) == SL_NODE_NOBODY)
 		return false;
 	if (!entry)
-		entry = sl_flow_table_room(table, &follow->clock, known->tag);
-	if (!entry)
-		return false;
+		return sl_flow_table_enter(table, &follow->clock, known->tag, word);
 	sl_flow_table_write(table, entry, known->tag, word);
 	return true;
 }
@@ -398,28 +387,6 @@ static inline void prefetch_second(const struct sl_follow *follow, const struct 
 	rte_prefetch0(sl_flow_table_second(pkt->pool->flow_tables[follow->core->index], pkt->tag));
 }
 
-/* The first packet of a connection that nobody knows, in a settled slot of nodes that slots choose:
- * nearly every beginning. What follow_pkt() would say, without asking. */
-static inline bool follow_beginning(struct sl_follow *follow, struct sl_follow_pkt *pkt)
-{
-	const struct sl_pool_view *pool = pkt->pool;
-	struct sl_flow_table *table = pool->flow_tables[follow->core->index];
-	uint32_t word = pool->words[pkt->hash >> pool->shift], node = word & SL_SLOT_NODE;
-	struct sl_flow_entry *entry;
-
-	if (!pkt->settled || !sl_follow_begins(pkt->pkt) || (pool->flags & SL_POOL_PICKS) ||
-	    (pool->tracking == SL_TRACKING_FULL && pool->memory->table_count > 1) ||
-	    node == SL_NODE_NOBODY || sl_flow_table_find(table, pkt->tag))
-		return false;
-	pkt->node = node;
-	pkt->why = word & SL_SLOT_LENT ? SL_WHY_LENT : SL_WHY_SLOT;
-	entry = sl_flow_table_room(table, &follow->clock, pkt->tag);
-	if (entry)
-		sl_flow_table_write(table, entry, pkt->tag, first_word(follow, pkt, node));
-	count_beginning(follow, node);
-	return true;
-}
-
 /* Those of the packets that go the straight way are gone; returns the bits of the others. second:
  * which of their two buckets is looked at; after the first one, the second is under way. */
 static inline __attribute__((always_inline)) uint64_t follow_straight(struct sl_follow *follow,
@@ -479,8 +446,7 @@ follow_all(struct sl_follow *follow, struct sl_follow_pkt *pkts, uint32_t count,
 		struct sl_follow_pkt *pkt = &pkts[__builtin_ctzll(all)];
 
 		set_clock(follow, pkt->pool);
-		if (!writes || !follow_beginning(follow, pkt))
-			follow_pkt(follow, pkt, writes);
+		follow_pkt(follow, pkt, writes);
 	}
 }
 

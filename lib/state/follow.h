@@ -7,6 +7,7 @@
  *          which slots open and settle are in slots.h.
  * Shape:   passes over those packets of a burst: tags with their first buckets prefetched, the straight
  *          way (known.h) with the second buckets of the others prefetched, then packet by packet.
+ *          Beginnings nearly always go another way before (begin.h).
  *          Miss in an open slot: a beginning goes to the slot's node and is entered *begun*,
  *          anything else goes to the prior and is entered live. Miss in a slot that is unsettled but
  *          no more open, or settled: to the node; only beginnings are entered. Hit: to the entry's
@@ -67,6 +68,13 @@ static inline bool sl_follow_begins(const struct sl_pkt *pkt)
 		   SL_TCP_SYN;
 
 	return (syn || (pkt->flags & SL_PKT_QUIC_INITIAL)) && !(pkt->flags & SL_PKT_ICMP_ERROR);
+}
+
+static inline enum sl_flow_class sl_follow_class(const struct sl_pkt *pkt)
+{
+	if (pkt->key.protocol == SL_PROTO_TCP)
+		return SL_FLOW_TCP;
+	return pkt->key.protocol == SL_PROTO_UDP ? SL_FLOW_UDP : SL_FLOW_OTHER;
 }
 
 /* Finds node and why of each packet: one to SL_BURST_MAX. */

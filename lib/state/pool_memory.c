@@ -132,19 +132,18 @@ static void copy_entries(struct sl_flow_table *to, const struct sl_flow_table *f
 	uint32_t capacity = sl_flow_table_capacity(from);
 	struct sl_flow_entry entry;
 
-	memset(clock.life, 0xff, sizeof(clock.life));
+	for (uint32_t i = 0; i < SL_ARRAY_COUNT(clock.life); i++)
+		clock.life[i] = SL_FLOW_TICK_MASK;
 	for (uint32_t i = 0; i < capacity; i++) {
-		struct sl_flow_entry *room;
+		struct sl_flow_entry *there;
 
 		if (!sl_flow_table_at(from, i, &entry))
 			continue;
-		room = sl_flow_table_find(to, entry.tag);
-		if (room && !is_later(entry.word, room->word))
-			continue;
-		if (!room)
-			room = sl_flow_table_room(to, &clock, entry.tag);
-		if (room)
-			sl_flow_table_write(to, room, entry.tag, entry.word);
+		there = sl_flow_table_find(to, entry.tag);
+		if (!there)
+			(void)sl_flow_table_enter(to, &clock, entry.tag, entry.word);
+		else if (is_later(entry.word, there->word))
+			sl_flow_table_write(to, there, entry.tag, entry.word);
 	}
 	to->refused = to->evicted = 0; /* they are still read where they were */
 }

@@ -225,6 +225,7 @@ struct sl_snapshot {
 	struct sl_service_view *services; /* service_count; stable indices */
 	size_t size;			  /* of the allocation that holds all three */
 	bool tunnels; /* some pool hashes inside tunnels: bursts bring their frames */
+	bool clamps;  /* some service limits the segment size */
 	uint32_t pool_count;
 	uint32_t service_count;
 	uint32_t port_count;

@@ -12,8 +12,7 @@ import sys
 
 MUTANTS = {
     "beginnings_are_not_entered_in_settled_slots": (
-        "follow.c", "\tif (entry)\n\t\tsl_flow_table_write(table, entry, pkt->tag, first_word(follow, pkt, node));",
-        "\t(void)entry;"),
+        "begin.c", "(void)sl_flow_table_enter(entrant->table, &clock, entrant->tag,", "(void)(clock.now,"),
     "flows_of_dead_nodes_are_not_entered": (
         "follow.c", "\tpkt->orphan = true;", "\tpkt->orphan = false;"),
     "sequence_numbers_are_not_checked": (
@@ -87,7 +86,7 @@ MUTANTS = {
         "slots.c", "(away && !is_old((uint64_t)away << SL_TICK_SHIFT, now_ms, idle_ms)) ||",
         "(false && away) ||"),
     "live_entries_make_room": (
-        "flow_table.c", "sl_flow_kind(word) == SL_FLOW_BEGUN ? age + 1 : 0", "age + 1"),
+        "flow_table.c", "_mm_and_si128(begun, _mm_add_epi32(age, lanes(1)))", "_mm_add_epi32(age, lanes(1))"),
     "closing_entries_live_no_longer_than_beginnings": (
         "flow_table.c", "ticks_of(SL_MIN(SL_FLOW_CLOSING_MS, longest));",
         "ticks_of(SL_MIN(SL_FLOW_BEGUN_MS, longest));"),

@@ -260,6 +260,7 @@ static void both_send_the_same_octets_and_count_alike(void **state)
 			made[wide].core->core.is_wide = wide;
 			made[wide].core->spec.burst = round % 2 ? 32 : FRAMES_MAX;
 			made[wide].snapshot->services[0].mss_clamp = 1200;
+			made[wide].snapshot->clamps = true;
 			frames_give();
 			fixture_run(&made[wide]);
 			sent_take(&sent[wide]);

@@ -35,12 +35,8 @@ static uint64_t word_of(const struct sl_flow_clock *clock, uint32_t node, enum s
 static bool enter(struct sl_flow_table *table, const struct sl_flow_clock *clock, uint64_t tag,
 		  enum sl_flow_kind kind)
 {
-	struct sl_flow_entry *entry = sl_flow_table_room(table, clock, tag);
-
-	if (entry)
-		sl_flow_table_write(table, entry, tag,
-				    word_of(clock, 1 + (uint32_t)(tag % 5), kind));
-	return entry;
+	return sl_flow_table_enter(table, clock, tag,
+				   word_of(clock, 1 + (uint32_t)(tag % 5), kind));
 }
 
 static void a_word_gives_back_what_was_put_in(void **state)
@@ -135,6 +131,80 @@ live_flows_find_room_among_beginnings_though_both_buckets_are_full_of_live_ones(
 	sl_flow_table_put(table);
 }
 
+/* An entry of any kind and age, or none. */
+static struct sl_flow_entry any_entry(struct sl_prng *prng, const struct sl_flow_clock *clock)
+{
+	uint32_t kind = sl_prng_below(prng, 4), class = sl_prng_below(prng, 3), age;
+	uint32_t life = clock->life[kind << 2 | class];
+
+	if (kind == SL_FLOW_FREE)
+		return (struct sl_flow_entry){0, 0};
+	age = sl_prng_below(prng, 2) ? sl_prng_below(prng, life + 1)
+				     : life - 1 + sl_prng_below(prng, 4);
+	if (sl_prng_below(prng, 20) == 0)
+		age = UINT32_MAX; /* used a tick after our clock was read */
+	return (struct sl_flow_entry){
+		sl_prng_next(prng) | 1,
+		sl_flow_word(1 + sl_prng_below(prng, 5), (enum sl_flow_class) class,
+			     (enum sl_flow_kind)kind, (uint16_t)sl_prng_next(prng),
+			     (clock->now - age) & SL_FLOW_TICK_MASK)};
+}
+
+/* Whose place a tag is to take, looked for one by one; NULL: nobody's of these two buckets. */
+static struct sl_flow_entry *naive_room(struct sl_flow_bucket *const *buckets,
+					const struct sl_flow_clock *clock)
+{
+	struct sl_flow_entry *oldest = NULL;
+
+	for (uint32_t i = 0; i < 2 * SL_FLOW_WAYS; i++) {
+		struct sl_flow_entry *entry = &buckets[i / SL_FLOW_WAYS]->entry[i % SL_FLOW_WAYS];
+
+		if (!entry->word || !sl_flow_counts(clock, entry->word))
+			return entry;
+		if (sl_flow_kind(entry->word) == SL_FLOW_BEGUN &&
+		    (!oldest || sl_flow_age(clock, entry->word) > sl_flow_age(clock, oldest->word)))
+			oldest = entry;
+	}
+	return oldest;
+}
+
+static void room_is_where_a_naive_look_finds_it(void **state)
+{
+	struct sl_flow_clock clock = clock_at(NOW_MS);
+	struct sl_prng prng = {.state = 8};
+	struct sl_flow_table *table;
+	uint32_t free = 0, evicted = 0;
+
+	assert_int_equal(sl_flow_table_create(4096, &table), 0);
+	for (uint32_t i = 0; i < 20000; i++) {
+		uint64_t tag = sl_prng_next(&prng), before = table->evicted;
+		struct sl_flow_bucket *buckets[2] = {sl_flow_table_first(table, tag),
+						     sl_flow_table_second(table, tag)};
+		struct sl_flow_entry *room;
+
+		for (uint32_t k = 0; k < 2 * SL_FLOW_WAYS; k++) {
+			struct sl_flow_entry entry = any_entry(&prng, &clock);
+
+			if (i % 2 && !entry.word) /* buckets without a free entry, too */
+				entry = (struct sl_flow_entry){3, word_of(&clock, 1, SL_FLOW_LIVE)};
+			sl_flow_table_write(table,
+					    &buckets[k / SL_FLOW_WAYS]->entry[k % SL_FLOW_WAYS],
+					    entry.tag, entry.word);
+		}
+		room = naive_room(buckets, &clock);
+		if (!room)
+			continue;
+		evicted += sl_flow_counts(&clock, room->word) && room->word;
+		free += !room->word;
+		assert_true(enter(table, &clock, tag, SL_FLOW_BEGUN));
+		assert_int_equal(room->tag, tag);
+		assert_true(table->evicted - before <= 1);
+	}
+	assert_true(free > 1000 && evicted > 100);
+	assert_int_equal(table->evicted, evicted);
+	sl_flow_table_put(table);
+}
+
 static void expired_entries_make_room_and_are_swept(void **state)
 {
 	struct sl_flow_clock clock = clock_at(NOW_MS);
@@ -184,6 +254,7 @@ int main(void)
 		cmocka_unit_test(beginnings_make_room_and_live_flows_do_not),
 		cmocka_unit_test(
 			live_flows_find_room_among_beginnings_though_both_buckets_are_full_of_live_ones),
+		cmocka_unit_test(room_is_where_a_naive_look_finds_it),
 		cmocka_unit_test(expired_entries_make_room_and_are_swept),
 		cmocka_unit_test(one_entry_past_the_most_is_refused),
 	};

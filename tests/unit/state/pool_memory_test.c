@@ -43,8 +43,8 @@ static void enter(struct sl_pool_memory *memory, uint32_t core, uint64_t tag, ui
 
 	for (uint32_t i = 0; i < SL_ARRAY_COUNT(clock.life); i++)
 		clock.life[i] = 1000;
-	sl_flow_table_write(table, sl_flow_table_room(table, &clock, tag), tag,
-			    sl_flow_word(node, SL_FLOW_TCP, kind, 0, clock.now));
+	assert_true(sl_flow_table_enter(table, &clock, tag,
+					sl_flow_word(node, SL_FLOW_TCP, kind, 0, clock.now)));
 }
 
 static void every_core_has_a_table_and_stamps_of_its_own(void **state)
