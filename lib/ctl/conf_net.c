@@ -189,7 +189,9 @@ static void write_protocol(struct sl_conf_writer *writer, const struct sl_conf_k
 	int16_t protocol = (int16_t)sl_conf_load(key, object);
 	const char *name = sl_conf_protocol_name(protocol);
 
-	if (name)
+	if (protocol < 0)
+		(void)fputs("all", writer->out); /* to people: a file leaves it out */
+	else if (name)
 		(void)fputs(name, writer->out);
 	else
 		(void)fprintf(writer->out, "%d", protocol);

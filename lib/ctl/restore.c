@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -11,6 +13,8 @@
 #include "base/log.h"
 
 #define DIFFERENCES_MAX 20 /* that are said */
+#define SAID_SIZE	512
+#define VALUE_MAX	100 /* octets of a value that is said */
 
 uint64_t sl_conf_digest(const struct sl_conf *conf)
 {
@@ -26,11 +30,18 @@ uint64_t sl_conf_digest(const struct sl_conf *conf)
 /* ---- where the file and what was kept differ ----------------------------------------------------
  */
 
-static const struct sl_conf_node *find_node(const struct sl_conf_pool *pool, const char *name)
+/* From *cursor on and round: most are in the same order. */
+static const struct sl_conf_node *find_node(const struct sl_conf_pool *pool, const char *name,
+					    uint32_t *cursor)
 {
-	for (uint32_t n = 0; n < pool->node_count; n++)
-		if (strcmp(pool->nodes[n].name, name) == 0)
-			return &pool->nodes[n];
+	for (uint32_t i = 0; i < pool->node_count; i++) {
+		uint32_t n = (*cursor + i) % pool->node_count;
+
+		if (strcmp(pool->nodes[n].name, name) != 0)
+			continue;
+		*cursor = n + 1;
+		return &pool->nodes[n];
+	}
 	return NULL;
 }
 
@@ -42,56 +53,127 @@ static const struct sl_conf_pool *find_pool(const struct sl_conf *conf, const ch
 	return NULL;
 }
 
-static uint32_t say_pool(const struct sl_conf_pool *kept, const struct sl_conf_pool *file,
-			 uint32_t said)
+static const struct sl_conf_service *find_service(const struct sl_conf *conf, const char *name)
 {
-	for (uint32_t n = 0; n < kept->node_count && said < DIFFERENCES_MAX; n++) {
-		const struct sl_conf_node *old = &kept->nodes[n];
-		const struct sl_conf_node *new = find_node(file, old->name);
+	for (uint32_t s = 0; s < conf->service_count; s++)
+		if (strcmp(conf->services[s].name, name) == 0)
+			return &conf->services[s];
+	return NULL;
+}
 
-		if (!new)
-			sl_log(SL_LOG_NOTICE, "the file's word: pool %s has no node %s", file->name,
-			       old->name);
-		else if (!sl_conf_node_equal(old, new))
-			sl_log(SL_LOG_NOTICE,
-			       "the file's word: pool %s: node %s, weight %.15g (was %.15g)",
-			       file->name, old->name, (double)new->weight / SL_WEIGHT_UNIT,
-			       (double)old->weight / SL_WEIGHT_UNIT);
+struct differences {
+	const struct sl_conf *kept, *file;
+	char part[3 * SL_NAME_SIZE]; /* whose keys are being told */
+	uint32_t count;
+};
+
+__attribute__((format(printf, 2, 3))) static void say(struct differences *found, const char *format,
+						      ...)
+{
+	char text[SAID_SIZE];
+	va_list args;
+
+	if (found->count++ >= DIFFERENCES_MAX)
+		return;
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	sl_log(SL_LOG_NOTICE, "the file's word: %s", text);
+}
+
+static void say_key(void *context, const char *key, const char *kept, const char *file)
+{
+	struct differences *found = context;
+
+	say(found, "%s: %s %.*s (was %.*s)", found->part, key, VALUE_MAX, file, VALUE_MAX, kept);
+}
+
+static void say_keys(struct differences *found, enum sl_conf_part part, const void *kept,
+		     const void *file)
+{
+	const struct sl_conf_side before = {found->kept, kept}, after = {found->file, file};
+
+	(void)sl_conf_tell(part, &before, &after, say_key, found);
+}
+
+static void say_pool(struct differences *found, const struct sl_conf_pool *kept,
+		     const struct sl_conf_pool *file)
+{
+	uint32_t cursor = 0;
+
+	(void)snprintf(found->part, sizeof(found->part), "pool %s", file->name);
+	say_keys(found, SL_CONF_PART_POOL, kept, file);
+	for (uint32_t n = 0; n < kept->node_count; n++)
+		if (!find_node(file, kept->nodes[n].name, &cursor))
+			say(found, "pool %s has no node %s", file->name, kept->nodes[n].name);
+	cursor = 0;
+	for (uint32_t n = 0; n < file->node_count; n++) {
+		const struct sl_conf_node *new = &file->nodes[n];
+		const struct sl_conf_node *old = find_node(kept, new->name, &cursor);
+
+		(void)snprintf(found->part, sizeof(found->part), "pool %s: node %s", file->name,
+			       new->name);
+		if (!old || old->kind != new->kind)
+			say(found, "pool %s has %s node %s", file->name, old ? "another" : "a",
+			    new->name);
 		else
-			continue;
-		said++;
+			say_keys(found, SL_CONF_PART_NODE, old, new);
 	}
-	for (uint32_t n = 0; n < file->node_count && said < DIFFERENCES_MAX; n++)
-		if (!find_node(kept, file->nodes[n].name)) {
-			sl_log(SL_LOG_NOTICE, "the file's word: pool %s has node %s", file->name,
-			       file->nodes[n].name);
-			said++;
+}
+
+static void say_pools(struct differences *found)
+{
+	for (uint32_t p = 0; p < found->kept->pool_count; p++)
+		if (!find_pool(found->file, found->kept->pools[p].name))
+			say(found, "there is no pool %s", found->kept->pools[p].name);
+	for (uint32_t p = 0; p < found->file->pool_count; p++) {
+		const struct sl_conf_pool *new = &found->file->pools[p];
+		const struct sl_conf_pool *old = find_pool(found->kept, new->name);
+
+		if (old)
+			say_pool(found, old, new);
+		else
+			say(found, "there is a pool %s", new->name);
+	}
+}
+
+static void say_services(struct differences *found)
+{
+	for (uint32_t s = 0; s < found->kept->service_count; s++)
+		if (!find_service(found->file, found->kept->services[s].name))
+			say(found, "there is no service %s", found->kept->services[s].name);
+	for (uint32_t s = 0; s < found->file->service_count; s++) {
+		const struct sl_conf_service *new = &found->file->services[s];
+		const struct sl_conf_service *old = find_service(found->kept, new->name);
+		const char *pool = found->file->pools[new->pool].name;
+
+		(void)snprintf(found->part, sizeof(found->part), "service %s", new->name);
+		if (!old) {
+			say(found, "there is a service %s, of pool %s", new->name, pool);
+			continue;
 		}
-	return said;
+		if (strcmp(found->kept->pools[old->pool].name, pool) != 0)
+			say_key(found, "pool", found->kept->pools[old->pool].name, pool);
+		say_keys(found, SL_CONF_PART_SERVICE, old, new);
+	}
 }
 
 static void say_differences(const struct sl_conf *kept, const struct sl_conf *file)
 {
-	uint32_t said = 0;
+	struct differences found = {.kept = kept, .file = file, .part = "control"};
+	char text[SL_CONF_RESTART_TEXT_SIZE];
+	const char *keys = sl_conf_restart_keys(kept, file, text);
 
-	for (uint32_t p = 0; p < file->pool_count && said < DIFFERENCES_MAX; p++) {
-		const struct sl_conf_pool *old = find_pool(kept, file->pools[p].name);
-
-		if (old) {
-			said = say_pool(old, &file->pools[p], said);
-			continue;
-		}
-		sl_log(SL_LOG_NOTICE, "the file's word: there is a pool %s", file->pools[p].name);
-		said++;
-	}
-	for (uint32_t p = 0; p < kept->pool_count && said < DIFFERENCES_MAX; p++)
-		if (!find_pool(file, kept->pools[p].name)) {
-			sl_log(SL_LOG_NOTICE, "the file's word: there is no pool %s",
-			       kept->pools[p].name);
-			said++;
-		}
-	if (said == DIFFERENCES_MAX)
-		sl_log(SL_LOG_NOTICE, "the file's word: and more");
+	if (keys)
+		say(&found, "%s", keys);
+	if (file->dataplane.hash_key_set && (sl_conf_changes(kept, file) & SL_CONF_HASH_KEY))
+		say(&found, "dataplane.hash_key");
+	say_keys(&found, SL_CONF_PART_CONTROL, &kept->control, &file->control);
+	say_pools(&found);
+	say_services(&found);
+	if (found.count > DIFFERENCES_MAX)
+		sl_log(SL_LOG_NOTICE, "the file's word: %" PRIu32 " differences more",
+		       found.count - DIFFERENCES_MAX);
 }
 
 /* ---- opening ------------------------------------------------------------------------------------

@@ -348,11 +348,30 @@ def file_wins():
               {"a": (100, "up"), "b": (100, "disabled"), "c": (77, "up")}, "nodes")
         equal(session.result("status")["generation"], 5, "generation")
         log = kept.daemon.log()
-        true("changed since" in log and "node a" in log and "node d" in log, log)
+        true("changed since" in log and "node a: weight 100 (was 10)" in log and "node d" in log, log)
         kept.kill()
         session = kept.start()
         equal(session.result("status")["generation"], 5, "generation when the file is the same again")
         true("changed since" not in kept.daemon.log(), kept.daemon.log())
+@case("of a file that changed every difference is said, with both values")
+def file_differs():
+    with daemon.Folder() as folder, Kept(folder) as kept:
+        kept.start()
+        kept.kill()
+        conf = kept.conf
+        conf["dataplane"]["burst"] = 16
+        conf["control"]["mode"] = "0600"
+        conf["pools"][0].update(slots=8192, nodes=[*conf["pools"][0]["nodes"][:2], control.node("e")])
+        conf["pools"][0]["nodes"][0]["handler"] = "echo"
+        conf["services"][0]["protocol"] = "tcp"
+        conf["services"].append({"name": "more", "address": "any", "pool": "web"})
+        kept.start()
+        log = kept.daemon.log()
+        for word in ("dataplane.burst", "control: mode \"0600\" (was \"0660\")",
+                     "pool web: slots 8192 (was 4096)", "pool web has no node c", "pool web has a node e",
+                     "node a: handler echo (was sink)", "service all: protocol tcp (was all)",
+                     "there is a service more, of pool web"):
+            true("the file's word: " in log and word in log, f"{word} not in\n{log}")
 
 
 @case("comments and order of keys are no change of the file")
