@@ -37,7 +37,8 @@ struct daemon {
 	struct sl_loop *loop;
 	struct sl_control *control;
 	struct sl_model_listener listener;
-	bool reads_file; /* whose warnings were said with their places */
+	bool reads_file;	/* its warnings were said with their places */
+	uint32_t warnings_said; /* of the change that is being told: so many are the file's */
 	char *report;
 };
 
@@ -119,10 +120,17 @@ static bool is_idle(void *context)
 
 static void on_event(void *context, const struct sl_model_event *event)
 {
-	const struct daemon *daemon = context;
+	struct daemon *daemon = context;
 
-	if (event->kind == SL_EVENT_WARNING && !daemon->reads_file)
-		sl_log(SL_LOG_WARNING, "%s", event->text);
+	/* What other listeners add comes behind the file's own warnings. */
+	if (event->kind == SL_EVENT_CHANGE)
+		daemon->warnings_said = daemon->reads_file ? event->result->warning_count : 0;
+	if (event->kind == SL_EVENT_WARNING) {
+		if (daemon->warnings_said > 0)
+			daemon->warnings_said--;
+		else
+			sl_log(SL_LOG_WARNING, "%s", event->text);
+	}
 	if (event->kind == SL_EVENT_NODE)
 		sl_log(SL_LOG_NOTICE, "pool %s: node %s is %s: %s", event->pool, event->node,
 		       sl_node_state_name(event->state), event->why);

@@ -482,6 +482,21 @@ def config_apply():
 # ---- history, tables
 
 
+@case("what a reload cannot follow is said: a group that is not there, a place that is no place to listen")
+def reload_warns():
+    with Talk() as talk:
+        talk.conf["control"].update(group="nobody-knows", metrics="203.0.113.77:9464")
+        talk.conf["pools"][0]["nodes"][0]["weight"] = 0.001
+        talk.folder.write("sluiced.yaml", talk.conf)
+        talk.daemon.process.send_signal(signal.SIGHUP)
+        end = time.monotonic() + 5
+        while "applied" not in talk.daemon.log() and time.monotonic() < end:
+            time.sleep(0.02)
+        log = talk.daemon.log()
+        true("control.group nobody-knows" in log and "203.0.113.77:9464\": cannot listen" in log, log)
+        equal(log.count("less than one of"), 1, log)
+
+
 @case("history says who did what, when, and rollback restores tables, weights and hands exactly")
 def history():
     with Talk() as talk:
