@@ -107,6 +107,16 @@ static int set_weight(struct sl_edit *edit, uint32_t p, uint32_t n)
 	return 0;
 }
 
+/* One that was removed before: now the flows that it still has go elsewhere, too. */
+static int cut_leaving(const struct sl_edit *edit, struct sl_image_pool *pool, uint32_t n)
+{
+	pool->nodes[n].cut = true;
+	sl_edit_node_why(edit, &pool->nodes[n], "removed, flows cut");
+	sl_change_say(edit->result, "pool %s: node %s, which is leaving: flows cut", pool->name,
+		      pool->nodes[n].name);
+	return 0;
+}
+
 static int remove_node(struct sl_edit *edit, uint32_t p, uint32_t n)
 {
 	struct sl_conf_pool *conf = &edit->image->conf->pools[p];
@@ -114,6 +124,8 @@ static int remove_node(struct sl_edit *edit, uint32_t p, uint32_t n)
 	bool cut = edit->change->now || conf->tracking == SL_CONF_TRACKING_NONE;
 	int status;
 
+	if (pool->nodes[n].leaving)
+		return cut_leaving(edit, pool, n);
 	sl_change_say(edit->result, "pool %s: node %s removed", pool->name, pool->nodes[n].name);
 	status = sl_edit_node_leave(pool, n, &conf->nodes[n], cut, edit);
 	if (status < 0)
@@ -182,18 +194,35 @@ static int change_node(struct sl_edit *edit, uint32_t p, uint32_t n)
 	}
 }
 
+static int no_such_node(struct sl_edit *edit, bool leaves)
+{
+	const struct sl_change *change = edit->change;
+	const char *more = leaves ? "; one is leaving: remove-node --now cuts its flows" : "";
+
+	if (strcmp(change->pool, "*") == 0)
+		return sl_err_set(edit->err, -ENOENT, "no pool has a node '%s'%s", change->node,
+				  more);
+	return sl_err_set(edit->err, -ENOENT, "pool '%s' has no node '%s'%s", change->pool,
+			  change->node, more);
+}
+
 static int for_nodes(struct sl_edit *edit)
 {
 	const struct sl_change *change = edit->change;
-	bool all = strcmp(change->pool, "*") == 0, pool_found = all, found = false;
+	bool cuts = change->kind == SL_CHANGE_REMOVE_NODE && change->now;
+	bool all = strcmp(change->pool, "*") == 0, pool_found = all, found = false, leaves = false;
 
 	for (uint32_t p = 0; p < edit->image->conf->pool_count; p++) {
-		int n, status;
+		int n, gone, status;
 
 		if (!all && strcmp(edit->image->pools[p]->name, change->pool) != 0)
 			continue;
 		pool_found = true;
 		n = sl_image_find_node(edit->image->pools[p], change->node);
+		gone = n < 0 ? sl_image_find_leaving(edit->image->pools[p], change->node) : -1;
+		leaves |= gone >= 0;
+		if (cuts && n < 0)
+			n = gone;
 		if (n < 0)
 			continue;
 		found = true;
@@ -203,12 +232,7 @@ static int for_nodes(struct sl_edit *edit)
 	}
 	if (!pool_found)
 		return sl_err_set(edit->err, -ENOENT, "there is no pool '%s'", change->pool);
-	if (!found && all)
-		return sl_err_set(edit->err, -ENOENT, "no pool has a node '%s'", change->node);
-	if (!found)
-		return sl_err_set(edit->err, -ENOENT, "pool '%s' has no node '%s'", change->pool,
-				  change->node);
-	return 0;
+	return found ? 0 : no_such_node(edit, leaves);
 }
 
 /* ---- kinds that name a pool ---------------------------------------------------------------------

@@ -341,6 +341,15 @@ int sl_image_find_node(const struct sl_image_pool *pool, const char *name)
 	return -1;
 }
 
+int sl_image_find_leaving(const struct sl_image_pool *pool, const char *name)
+{
+	for (uint32_t n = 0; n < pool->node_count; n++)
+		if (pool->nodes[n].leaving && !pool->nodes[n].cut &&
+		    strcmp(pool->nodes[n].name, name) == 0)
+			return (int)n;
+	return -1;
+}
+
 int sl_image_find_next(const struct sl_image_pool *pool, const char *name, uint32_t *cursor)
 {
 	uint32_t n = *cursor;

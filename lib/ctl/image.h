@@ -137,6 +137,8 @@ const struct sl_conf_node *sl_image_node_conf(const struct sl_image *image, uint
 /* Places: -1 when there is none. Leaving pools and nodes are found by no name. */
 int sl_image_find_pool(const struct sl_image *image, const char *name);
 int sl_image_find_node(const struct sl_image_pool *pool, const char *name);
+/* A node that is leaving and still has its flows; -1: none. */
+int sl_image_find_leaving(const struct sl_image_pool *pool, const char *name);
 /* The same from *cursor on and round; *cursor goes behind what was found, so that names in the order
  * of another list are found at once. */
 int sl_image_find_next(const struct sl_image_pool *pool, const char *name, uint32_t *cursor);

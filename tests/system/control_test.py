@@ -497,6 +497,30 @@ def reload_warns():
         equal(log.count("less than one of"), 1, log)
 
 
+@case("of a node that is leaving the last flows are cut by remove-node --now, in one pool and in all")
+def cut_leaving():
+    idle = {"tcp": "60s", "udp": "60s", "other": "60s"}
+    with Talk(port="busy", pool={"tracking": "full", "idle_timeout": idle}) as talk:
+        call = talk.session.result
+        for pool, node in (("web", "a"), ("*", "b")):
+            time.sleep(0.5)
+            call("node.remove", pool=pool, node=node)
+            row = call("nodes", pool="web")["nodes"][node]
+            true(row["state"] == "leaving" and row["flows"] > 0, row)
+            for error in (refused(talk.session, -32001, "node.remove", pool=pool, node=node),
+                          refused(talk.session, -32001, "node.enable", pool=pool, node=node)):
+                true("leaving" in error["message"] and "--now" in error["message"], error)
+            before = call("status")["generation"]
+            call("node.remove", pool=pool, node=node, now=True, dry_run=True)
+            equal(call("nodes", pool="web")["nodes"][node]["state"], "leaving", "after a dry run")
+            answer = call("node.remove", pool=pool, node=node, now=True)
+            equal((answer["generation"], answer["moved_slots"]), (before + 1, {"web": 0}), "answer")
+            true(node not in call("nodes", pool="web")["nodes"], "it is still there")
+            refused(talk.session, -32001, "node.remove", pool=pool, node=node, now=True)
+        time.sleep(0.3)
+        equal({flow["node"] for flow in call("flows", limit=8000)["flows"]}, {"c"}, "nodes of flows")
+
+
 @case("history says who did what, when, and rollback restores tables, weights and hands exactly")
 def history():
     with Talk() as talk:
