@@ -180,7 +180,9 @@ const char *get_string(const json_t *object, const char *name)
 
 void show_json(const json_t *value)
 {
-	(void)json_dumpf(value, stdout, show_fancy() ? JSON_INDENT(2) : JSON_COMPACT);
+	size_t form = show_fancy() ? JSON_INDENT(2) : JSON_COMPACT;
+
+	(void)json_dumpf(value, stdout, form | JSON_REAL_PRECISION(15));
 	putchar('\n');
 	(void)fflush(stdout);
 }

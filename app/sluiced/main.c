@@ -210,7 +210,7 @@ static void make_report(struct daemon *daemon)
 	if (!daemon->options.report || sl_model_report_build(daemon->model, &report) < 0)
 		return;
 	json = sl_report_stats(report);
-	daemon->report = json ? json_dumps(json, JSON_INDENT(1)) : NULL;
+	daemon->report = json ? json_dumps(json, JSON_INDENT(1) | SL_REPORT_JSON) : NULL;
 	json_decref(json);
 	sl_model_report_destroy(report);
 }

@@ -15,6 +15,7 @@
 #include "ctl/carry.h"
 #include "ctl/control_body.h"
 #include "ctl/metrics.h"
+#include "ctl/report.h"
 
 /* Of this thread: on a CPU that it shares with a polling receive core it is to have the larger part
  * while there is something to do. A thousand changes in a pipeline, beside a core that never sleeps:
@@ -27,7 +28,7 @@
 /* No line is longer than those that are taken: what would be is refused with the remedy. */
 static void send_message(struct sl_client *client, const json_t *message)
 {
-	char *text = json_dumps(message, JSON_COMPACT);
+	char *text = json_dumps(message, JSON_COMPACT | SL_REPORT_JSON);
 	json_t *refusal;
 
 	if (text && strlen(text) > SL_SERVER_LINE_MAX) {
@@ -100,7 +101,7 @@ static void push_event(struct sl_control *control, json_t *params)
 {
 	json_t *message =
 		json_pack("{s:s, s:s, s:o}", "jsonrpc", "2.0", "method", "event", "params", params);
-	char *text = message ? json_dumps(message, JSON_COMPACT) : NULL;
+	char *text = message ? json_dumps(message, JSON_COMPACT | SL_REPORT_JSON) : NULL;
 
 	if (text)
 		sl_server_push(control->server, text, strlen(text));

@@ -11,6 +11,9 @@
 
 #include "ctl/model.h"
 
+/* Of json_dumps(): as many digits as every double keeps, so that 0.1 is 0.1. */
+#define SL_REPORT_JSON JSON_REAL_PRECISION(15)
+
 struct json_t; /* jansson's */
 
 /* The whole statistics object. */

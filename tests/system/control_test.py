@@ -521,6 +521,15 @@ def cut_leaving():
         equal({flow["node"] for flow in call("flows", limit=8000)["flows"]}, {"c"}, "nodes of flows")
 
 
+@case("numbers of the answer have the digits that somebody wrote")
+def digits():
+    with Talk() as talk:
+        talk.session.result("node.set_weight", pool="web", node="a", weight=0.1)
+        for words in (["nodes"], ["stats"]):
+            out = control.ctl(talk.path, "--json", *words).out
+            true('"weight":0.1,' in out, out)
+
+
 @case("history says who did what, when, and rollback restores tables, weights and hands exactly")
 def history():
     with Talk() as talk:
