@@ -141,6 +141,17 @@ static void write_cores(struct evbuffer *out, const struct sl_control *control)
 /* ---- HTTP ---------------------------------------------------------------------------------------
  */
 
+/* The head of what a GET would be answered, which the server sends with its body for HEAD, too. */
+static void keep_head_only(struct evhttp_request *request, struct evbuffer *body)
+{
+	size_t length = evbuffer_get_length(body);
+	char text[24];
+
+	(void)snprintf(text, sizeof(text), "%zu", length);
+	(void)evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Length", text);
+	(void)evbuffer_drain(body, length);
+}
+
 static void on_metrics(struct evhttp_request *request, void *context)
 {
 	struct sl_metrics *metrics = context;
@@ -165,6 +176,8 @@ static void on_metrics(struct evhttp_request *request, void *context)
 	sl_model_report_destroy(report);
 	(void)evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type",
 				"text/plain; version=0.0.4; charset=utf-8");
+	if (evhttp_request_get_command(request) == EVHTTP_REQ_HEAD)
+		keep_head_only(request, out);
 	evhttp_send_reply(request, HTTP_OK, "OK", NULL);
 }
 

@@ -727,6 +727,11 @@ def metrics():
             raise Failed("another path was answered")
         except urllib.error.HTTPError as error:
             equal(error.code, 404, "status")
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+            client.sendall(b"HEAD /metrics HTTP/1.0\r\n\r\n")
+            head, body = b"".join(iter(lambda: client.recv(65536), b"")).split(b"\r\n\r\n", 1)
+            true(b"200 OK" in head and b"Content-Length: " in head, head)
+            equal(body, b"", "body of an answer to HEAD")
 
 
 def telemetry_ask(talk, command):
