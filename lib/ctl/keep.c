@@ -242,11 +242,19 @@ static bool judge(struct sl_keep *keep, struct sl_history *history, enum verdict
 static int open_locked(const char *path, struct sl_err *err)
 {
 	int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	struct stat status;
 
 	if (fd < 0 && errno == ENOENT)
 		return -ENOENT;
 	if (fd < 0)
-		return sl_err_set(err, -errno, "control.state %s: %s", path, strerror(errno));
+		return sl_err_set(err, -errno,
+				  "control.state %s: %s; name a file that can be written", path,
+				  strerror(errno));
+	if (fstat(fd, &status) || !S_ISREG(status.st_mode)) {
+		(void)close(fd);
+		return sl_err_set(err, -ENOTSUP,
+				  "control.state %s: is no regular file; name another file", path);
+	}
 	if (flock(fd, LOCK_EX | LOCK_NB)) {
 		(void)close(fd);
 		return sl_err_set(err, -EBUSY,

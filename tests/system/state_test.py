@@ -320,6 +320,17 @@ def half_written():
     damaged(lambda o: o.rstrip(b"\0")[:-5] + bytes(5000), False, "cut short")
 
 
+@case("what is no file cannot hold the state: status 2, and the remedy")
+def no_file():
+    for make in (os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/null", path)):
+        with daemon.Folder() as folder, Kept(folder) as kept:
+            make(folder.file("state"))
+            with daemon.Daemon(folder, kept.conf) as started:
+                equal(started.wait(20), 2, "status")
+                log = started.log()
+                true("control.state" in log and "name a" in log, log)
+
+
 @case("a state file that another daemon holds is refused with status 2")
 def shared():
     with daemon.Folder() as folder, Kept(folder) as kept:
@@ -353,6 +364,8 @@ def file_wins():
         session = kept.start()
         equal(session.result("status")["generation"], 5, "generation when the file is the same again")
         true("changed since" not in kept.daemon.log(), kept.daemon.log())
+
+
 @case("of a file that changed every difference is said, with both values")
 def file_differs():
     with daemon.Folder() as folder, Kept(folder) as kept:
