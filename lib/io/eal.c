@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -90,6 +91,28 @@ static void words_open(bool debug)
 		setvbuf(stream, NULL, _IOLBF, 1024);
 	}
 	rte_openlog_stream(stream);
+}
+
+/* Of wrong arguments the EAL prints its usage on standard output, where only a report belongs. */
+static int init_silently(int count, char **argv)
+{
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	int output = null < 0 || fflush(stdout) ? -1 : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	int rc, error;
+
+	if (output >= 0)
+		(void)dup2(null, STDOUT_FILENO);
+	rc = rte_eal_init(count, argv);
+	error = rte_errno;
+	if (output >= 0) {
+		(void)fflush(stdout);
+		(void)dup2(output, STDOUT_FILENO);
+		(void)close(output);
+	}
+	if (null >= 0)
+		(void)close(null);
+	rte_errno = error;
+	return rc;
 }
 
 /* ---- the machine ----------------------------------------------------------------------------- */
@@ -325,10 +348,10 @@ int sl_eal_start(const struct sl_eal_spec *spec, struct sl_eal *eal, struct sl_e
 		goto out;
 	words_open(spec->debug);
 	memcpy(argv, args.list, sizeof(argv));
-	if (rte_eal_init(args.count, argv) < 0) {
+	if (init_silently(args.count, argv) < 0) {
 		rc = sl_err_set(err, rte_errno == 0 ? -EIO : -rte_errno,
-				"DPDK does not start: %s (%s)", strerror(rte_errno),
-				sl_eal_words());
+				"DPDK does not start: %s (%s)%s", strerror(rte_errno),
+				sl_eal_words(), spec->extra_count > 0 ? "; see dataplane.eal" : "");
 		goto out;
 	}
 	sl_eal_words_clear();

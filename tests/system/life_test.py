@@ -199,6 +199,18 @@ def report_on_output():
         equal(json.loads(done.stdout)["balance"]["received"], count, "received")
 
 
+@case("arguments that DPDK does not know are status 1, and leave standard output to the report")
+def unknown_eal_argument():
+    with daemon.Folder() as folder:
+        traffic(folder)
+        wrong = conf(folder, dataplane={"eal": ["--no-such-thing"]})
+        path = folder.write("wrong.yaml", wrong)
+        done = subprocess.run([daemon.binary(), "-c", path, "--report", "-"], capture_output=True, text=True,
+                              timeout=20, check=False)
+        equal((done.returncode, done.stdout), (1, ""), "status and output")
+        true("--no-such-thing" in done.stderr and "dataplane.eal" in done.stderr, done.stderr)
+
+
 @case("--exit-when-idle ends also when no packet ever comes")
 def never_a_packet():
     with daemon.Folder() as folder:
