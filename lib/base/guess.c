@@ -2,6 +2,8 @@
 
 #include "base/guess.h"
 
+#include <ctype.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -14,6 +16,12 @@ static uint32_t min3(uint32_t a, uint32_t b, uint32_t c)
 	uint32_t least = a < b ? a : b;
 
 	return least < c ? least : c;
+}
+
+/* Whoever writes TCP means tcp. */
+static bool same(char a, char b)
+{
+	return tolower((unsigned char)a) == tolower((unsigned char)b);
 }
 
 /* Optimal string alignment with three rows of the matrix. */
@@ -30,8 +38,8 @@ uint32_t sl_guess_distance(const char *a, const char *b)
 		row[0] = (uint32_t)i;
 		for (size_t j = 1; j <= b_length; j++) {
 			row[j] = min3(last[j] + 1, row[j - 1] + 1,
-				      last[j - 1] + (a[i - 1] != b[j - 1]));
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+				      last[j - 1] + !same(a[i - 1], b[j - 1]));
+			if (i > 1 && j > 1 && same(a[i - 1], b[j - 2]) && same(a[i - 2], b[j - 1]))
 				row[j] = SL_MIN(row[j], before[j - 2] + 1);
 		}
 		spare = before;

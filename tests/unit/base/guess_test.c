@@ -32,6 +32,7 @@ static void the_nearest_word_is_guessed(void **state)
 	assert_string_equal(sl_guess("drian", verbs, SL_ARRAY_COUNT(verbs)), "drain");
 	assert_string_equal(sl_guess("setweight", verbs, SL_ARRAY_COUNT(verbs)), "set-weight");
 	assert_string_equal(sl_guess("stat", verbs, SL_ARRAY_COUNT(verbs)), "stats");
+	assert_string_equal(sl_guess("DRAIN", verbs, SL_ARRAY_COUNT(verbs)), "drain");
 }
 
 static void the_only_beginning_is_guessed(void **state)
