@@ -131,7 +131,7 @@ static int unknown_option(const struct verb *verb, const char *word)
 	for (uint32_t i = 0; i < 3; i++)
 		names[count + i] = common_options[i].name;
 	guess = sl_guess(word + strspn(word, "-"), names, count + 3);
-	return complain("unknown option \"%s\"%s%s%s; sluicectl %s%s--help says more", word,
+	return complain("unknown option \"%s\"%s%s%s (sluicectl %s%s--help lists all)", word,
 			guess ? ", did you mean --" : "", guess ? guess : "", guess ? "?" : "",
 			verb ? verb->name : "", verb ? " " : "");
 }

@@ -2,6 +2,7 @@
 
 /* Where a packet goes, and why: one described by options, or a frame of a capture. */
 
+#include <errno.h>
 #include <pcap/pcap.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,10 +60,15 @@ static int read_next(pcap_t *capture, struct frame *frame)
 static pcap_t *open_capture(const char *path)
 {
 	char error[PCAP_ERRBUF_SIZE];
-	pcap_t *capture = pcap_open_offline(path, error);
+	FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+	pcap_t *capture = file ? pcap_fopen_offline(file, error) : NULL;
 
-	if (!capture)
-		(void)complain("%s", error);
+	if (!file)
+		(void)complain("--pcap \"%s\": %s", path, strerror(errno));
+	else if (!capture)
+		(void)complain("--pcap \"%s\": is no capture: %s", path, error);
+	if (file && !capture && file != stdin)
+		(void)fclose(file);
 	return capture;
 }
 
@@ -151,10 +157,22 @@ static json_t *frame_params(const char *path, long long wanted)
 /* ---- words --------------------------------------------------------------------------------------
  */
 
+/* The first option that describes a packet in words, or NULL. */
+static const char *word_given(const struct command *command)
+{
+	static const char *const words[] = {"src", "sport", "dst", "dport", "proto", "flags"};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (command_option(command, words[i]))
+			return words[i];
+	return NULL;
+}
+
 static json_t *tuple_params(const struct command *command)
 {
 	static const char *const texts[] = {"src", "dst", "proto", "flags"};
 	static const char *const ports[] = {"sport", "dport"};
+	static const char *const names[] = {"--sport", "--dport"};
 	json_t *params = json_object();
 	const char *value;
 	long long number;
@@ -166,7 +184,7 @@ static json_t *tuple_params(const struct command *command)
 	}
 	for (size_t i = 0; i < 2; i++) {
 		value = command_option(command, ports[i]);
-		if (value && !parse_count(ports[i], value, &number)) {
+		if (value && !parse_count(names[i], value, &number)) {
 			json_decref(params);
 			return NULL;
 		}
@@ -233,6 +251,9 @@ int verb_explain(struct command *command)
 
 	if (frame && !capture)
 		return complain("explain: --frame needs --pcap FILE");
+	if (capture && word_given(command))
+		return complain("explain: --pcap FILE has the packet: leave --%s out",
+				word_given(command));
 	if (frame && !parse_count("--frame", frame, &number))
 		return EXIT_REFUSED;
 	if (!capture && (!command_option(command, "src") || !command_option(command, "dst")))

@@ -20,7 +20,7 @@ bool parse_count(const char *what, const char *text, long long *number)
 	errno = 0;
 	*number = strtoll(text, &end, 10);
 	if (errno || end == text || *end || *number < 0) {
-		(void)complain("%s %s is no whole number", what, text);
+		(void)complain("%s \"%s\" is no whole number", what, text);
 		return false;
 	}
 	return true;
@@ -188,6 +188,7 @@ int verb_disable(struct command *command)
 struct draining {
 	const char *pool, *node;
 	long long flows, nodes, others;
+	char why[64]; /* the last of them is drained */
 };
 
 static void look(struct draining *draining, json_t *pools)
@@ -204,6 +205,9 @@ static void look(struct draining *draining, json_t *pools)
 
 		draining->flows += get_integer(node, "flows");
 		draining->nodes += strcmp(state, "draining") == 0;
+		if (node)
+			(void)snprintf(draining->why, sizeof(draining->why), "%s",
+				       get_string(node, "why"));
 		draining->others +=
 			strcmp(state, "draining") != 0 && strcmp(state, "drained") != 0 && node;
 	}
@@ -265,7 +269,7 @@ int verb_drain(struct command *command)
 	if (rc == EXIT_DONE && command->json)
 		show_json(result);
 	else if (rc == EXIT_DONE)
-		printf("drained\n");
+		printf("drained: %s\n", draining.why);
 	json_decref(result);
 	return rc;
 }

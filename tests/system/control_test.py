@@ -699,6 +699,12 @@ def explain_pcap():
             equal(a, b, f"frame {number}")
         control.ctl(talk.path, "explain", "--pcap", talk.folder.file("f.pcap"), "--frame", "6",
                     status=1)
+        error = control.ctl(talk.path, "explain", "--pcap", talk.folder.file("f.pcap"), "--sport", "7",
+                            status=1).err
+        true("leave --sport out" in error, error)
+        talk.folder.write("no.pcap", "no capture")
+        error = control.ctl(talk.path, "explain", "--pcap", talk.folder.file("no.pcap"), status=1).err
+        true("no.pcap" in error and "no capture" in error, error)
 
 
 @case("metrics are Prometheus text that promtool finds no fault with, and agree with stats")
