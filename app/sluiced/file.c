@@ -42,8 +42,9 @@ static void say(const char *path, enum sl_log_level level, const struct sl_conf_
 		uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
-		sl_log(level, "%s:%" PRIu32 ":%" PRIu32 ": %s%s", path, list[i].line,
-		       list[i].column, level == SL_LOG_WARNING ? "warning: " : "", list[i].message);
+		sl_log_each(level, "%s:%" PRIu32 ":%" PRIu32 ": %s%s", path, list[i].line,
+			    list[i].column, level == SL_LOG_WARNING ? "warning: " : "",
+			    list[i].message);
 }
 
 int file_read(const char *path, struct sl_conf **conf)

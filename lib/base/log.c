@@ -115,9 +115,19 @@ void sl_log_tick(void)
 	}
 }
 
-void sl_log(enum sl_log_level level, const char *format, ...)
+static void say(enum sl_log_level level, const char *format, va_list args)
 {
 	char line[LINE_SIZE];
+
+	(void)vsnprintf(line, sizeof(line), format, args);
+	for (char *at = line; *at; at++)
+		if (*at == '\n' || *at == '\r')
+			*at = ' ';
+	log_sink(level, line, log_context);
+}
+
+void sl_log(enum sl_log_level level, const char *format, ...)
+{
 	uint32_t left_out;
 	va_list args;
 
@@ -125,10 +135,17 @@ void sl_log(enum sl_log_level level, const char *format, ...)
 		return;
 	say_left_out(level, left_out);
 	va_start(args, format);
-	(void)vsnprintf(line, sizeof(line), format, args);
+	say(level, format, args);
 	va_end(args);
-	for (char *at = line; *at; at++)
-		if (*at == '\n' || *at == '\r')
-			*at = ' ';
-	log_sink(level, line, log_context);
+}
+
+void sl_log_each(enum sl_log_level level, const char *format, ...)
+{
+	va_list args;
+
+	if (!log_sink || level > sl_log_level_get())
+		return;
+	va_start(args, format);
+	say(level, format, args);
+	va_end(args);
 }

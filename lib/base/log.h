@@ -41,6 +41,10 @@ int sl_log_level_parse(const char *name, enum sl_log_level *level);
  * the time is over. */
 void sl_log(enum sl_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Every line, however many there are: of lists that have an end. */
+void sl_log_each(enum sl_log_level level, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
 /* Once a second or so: tells how many lines were left out since. */
 void sl_log_tick(void);
 

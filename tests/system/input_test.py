@@ -174,6 +174,15 @@ services:
                  f"line {line}, {word}, is not in:\n{log}")
 
 
+@case("of a file with 900 errors each has its line")
+def many_errors():
+    with daemon.Folder() as folder:
+        nodes = [{"name": f"n{number}", "worker": 0, "wieght": 5} for number in range(900)]
+        path = folder.write("many.yaml", conf(folder, nodes=nodes))
+        done = command("-c", path, "--check")
+        equal((done.returncode, done.stderr.count("unknown key `wieght`")), (1, 900), "status and errors")
+
+
 @case("a file that is no YAML is refused with status 1 and the place")
 def no_yaml():
     with daemon.Folder() as folder:

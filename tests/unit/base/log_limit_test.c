@@ -76,11 +76,23 @@ static void what_was_left_out_is_told_without_another_line(void **state)
 	assert_int_equal(lines, 101);
 }
 
+static void lines_of_a_list_are_all_told(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 1000; i++)
+		sl_log_each(SL_LOG_ERROR, "entry %d", i);
+	assert_int_equal(lines, 1000);
+	assert_string_equal(last, "entry 999");
+	sl_log_each(SL_LOG_DEBUG, "below the level");
+	assert_int_equal(lines, 1000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(repeated_lines_are_limited_and_counted, setup),
 		cmocka_unit_test_setup(what_was_left_out_is_told_without_another_line, setup),
+		cmocka_unit_test_setup(lines_of_a_list_are_all_told, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
