@@ -2,15 +2,20 @@
 
 # bash completion of sluicectl: verbs and options from its own help, names from the daemon.
 
-_sluicectl_verbs()
+_sluicectl_verbs() # PROGRAM
 {
-	sluicectl --help | awk '/^verbs:/ { on = 1; next } /^$/ { on = 0 } on { print $1 }'
+	"$1" --help 2>/dev/null | awk '/^verbs:/ { on = 1; next } /^$/ { on = 0 } on { print $1 }'
+}
+
+_sluicectl_names() # VERB; what stands first in the lines of its table
+{
+	"$ctl" "${socket[@]}" "$1" 2>/dev/null | awk 'NR > 1 { print $1 }'
 }
 
 _sluicectl()
 {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-	local verb='' socket=() words='' i
+	local ctl=${COMP_WORDS[0]} verb='' socket=() words='' place=0 i
 
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
@@ -18,13 +23,24 @@ _sluicectl()
 			socket=(-s "${COMP_WORDS[i + 1]}")
 			((i++))
 			;;
+		--deadline | --if-generation | --limit | --interval | --count | --save | --export | --import | \
+			--src | --sport | --dst | --dport | --proto | --flags | --pcap | --frame)
+			((++i))
+			;;
 		-*) ;;
-		*) [ "$verb" ] || verb=${COMP_WORDS[i]} ;;
+		*)
+			[ -z "$verb" ] || ((++place))
+			[ "$verb" ] || verb=${COMP_WORDS[i]}
+			;;
 		esac
 	done
 	case $before in
 	-s | --socket | --save | --export | --import | --pcap)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return
+		;;
+	--deadline | --if-generation | --limit | --interval | --count | --src | --sport | --dst | --dport | --frame)
+		COMPREPLY=()
 		return
 		;;
 	--proto)
@@ -37,32 +53,39 @@ _sluicectl()
 	if [ "$words" ]; then
 		:
 	elif [ -z "$verb" ]; then
-		words="$(_sluicectl_verbs) --json --socket --help --version"
+		words="$(_sluicectl_verbs "$ctl") --json --socket --help --version"
 	elif [[ $word == -* ]]; then
-		words=$(sluicectl "$verb" --help | awk '/^  --/ { print $1 }')
+		words=$("$ctl" "$verb" --help | awk '/^  --/ { print $1 }')
 	else
-		case $verb in
-		set-weight | remove-node | drain | enable | disable | flows)
-			words=$(sluicectl "${socket[@]}" nodes 2>/dev/null | awk 'NR > 1 { print $1 }')
+		case $verb:$place in
+		set-weight:0 | remove-node:0 | drain:0 | enable:0 | disable:0)
+			words=$(_sluicectl_names nodes)
 			;;
-		nodes | table | add-node)
-			words=$(sluicectl "${socket[@]}" pools 2>/dev/null | awk 'NR > 1 { print $1 }')
+		flows:0)
+			words="$(_sluicectl_names pools) $(_sluicectl_names nodes)"
 			;;
-		rollback)
-			words=$(sluicectl "${socket[@]}" history 2>/dev/null | awk 'NR > 1 { print $1 }')
+		nodes:0 | table:0 | add-node:0)
+			words=$(_sluicectl_names pools)
 			;;
-		log-level)
+		add-node:*)
+			((place < 2)) || words='worker= handler= file= address= encap= port= output= weight= mac= gue_port= vni= outer_df='
+			;;
+		rollback:0)
+			words=$(_sluicectl_names history)
+			;;
+		log-level:0)
 			words='error warning notice info debug'
 			;;
-		apply | check | diff)
+		apply:0 | check:0 | diff:0)
 			mapfile -t COMPREPLY < <(compgen -f -- "$word")
 			return
 			;;
-		help)
-			words=$(_sluicectl_verbs)
+		help:0)
+			words=$(_sluicectl_verbs "$ctl")
 			;;
 		esac
 	fi
+	[[ $words != *= ]] || compopt -o nospace 2>/dev/null
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 }
 

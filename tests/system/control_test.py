@@ -19,7 +19,7 @@ import time
 import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from tap import Failed, Skip, case, equal, run, true  # noqa: E402
+from tap import TOP, Failed, Skip, case, equal, run, true  # noqa: E402
 import control  # noqa: E402
 import daemon  # noqa: E402
 from control import refused  # noqa: E402
@@ -960,6 +960,28 @@ def saving():
         text = control.ctl(talk.path, "config", "--save", "/dev/stdout").out
         equal(text, talk.session.result("config.get")["text"], "through a pipe")
         control.ctl(talk.path, "config", "--save", talk.folder.file("no/such/folder"), status=1)
+
+
+def completed(path, *words):
+    """What bash offers for the last word, also where sluicectl is in no folder of PATH."""
+    script = 'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _sluicectl; echo "${COMPREPLY[@]}"'
+    done = subprocess.run(["bash", "-c", script, "bash", os.path.join(TOP, "app/sluicectl/sluicectl.bash"),
+                           daemon.SLUICECTL, "-s", path, *words], capture_output=True, text=True, check=False)
+    equal(done.stderr, "", words)
+    return done.stdout.split()
+
+
+@case("bash completes verbs, options, pools and nodes, each where it belongs")
+def completion():
+    with Talk() as talk:
+        for words, wanted in [
+                (["set-w"], ["set-weight"]), (["set-weight", "web/"], ["web/a", "web/b", "web/c"]),
+                (["set-weight", "web/a", ""], []), (["drain", "web/a", "--de"], ["--deadline"]),
+                (["drain", "--deadline", "5s", "web/b"], ["web/b"]), (["drain", "--deadline", ""], []),
+                (["flows", "we"], ["web", "web/a", "web/b", "web/c"]), (["--json", "nodes", ""], ["web"]),
+                (["add-node", "web", ""], []), (["add-node", "web", "d", "wo"], ["worker="]),
+                (["rollback", ""], ["1"]), (["log-level", "d"], ["debug"]), (["help", "dr"], ["drain"])]:
+            equal(completed(talk.path, *words), wanted, words)
 
 
 @case("output that cannot be written is no success")
