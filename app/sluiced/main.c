@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -41,6 +42,19 @@ struct daemon {
 	uint32_t warnings_said; /* of the change that is being told: so many are the file's */
 	char *report;
 };
+
+/* Whether standard error is what systemd made for the journal: whoever we start inherits the
+ * variable, too. */
+static bool is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat status;
+
+	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+	       fstat(STDERR_FILENO, &status) == 0 && status.st_dev == device &&
+	       status.st_ino == inode;
+}
 
 static void log_line(enum sl_log_level level, const char *line, void *context)
 {
@@ -271,7 +285,7 @@ static int run(struct daemon *daemon)
 int main(int argc, char **argv)
 {
 	static struct daemon daemon;
-	bool journal = getenv("JOURNAL_STREAM") != NULL;
+	bool journal = is_journal();
 	int status;
 
 	signals(SIG_BLOCK);

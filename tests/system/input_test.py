@@ -206,6 +206,20 @@ def command_line():
         true(done.stderr.strip() != "", f"sluiced {' '.join(arguments)} says nothing")
 
 
+@case("lines have their priority for the journal, and for nobody else")
+def journal():
+    read, write = os.pipe()
+    place = os.fstat(write)
+    for stream, start in ((f"{place.st_dev}:{place.st_ino}", b"<3>/nowhere:"),
+                          (f"{place.st_dev}:{place.st_ino + 1}", b"/nowhere:"), ("", b"/nowhere:")):
+        subprocess.run([daemon.binary(), "-c", "/nowhere"], stderr=write, check=False,
+                       env={**os.environ, "JOURNAL_STREAM": stream})
+        said = os.read(read, 4096)
+        true(said.startswith(start), (stream, said))
+    os.close(read)
+    os.close(write)
+
+
 @case("--check validates completely and touches no device")
 def check_only():
     with daemon.Folder() as folder:
