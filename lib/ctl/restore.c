@@ -158,14 +158,18 @@ static void say_services(struct differences *found)
 	}
 }
 
+static void say_restart(void *found, uint32_t line, uint32_t column, const char *key)
+{
+	(void)line;
+	(void)column;
+	say(found, "%s", key);
+}
+
 static void say_differences(const struct sl_conf *kept, const struct sl_conf *file)
 {
 	struct differences found = {.kept = kept, .file = file, .part = "control"};
-	char text[SL_CONF_RESTART_TEXT_SIZE];
-	const char *keys = sl_conf_restart_keys(kept, file, text);
 
-	if (keys)
-		say(&found, "%s", keys);
+	sl_conf_restart_keys(kept, file, say_restart, &found);
 	if (file->dataplane.hash_key_set && (sl_conf_changes(kept, file) & SL_CONF_HASH_KEY))
 		say(&found, "dataplane.hash_key");
 	say_keys(&found, SL_CONF_PART_CONTROL, &kept->control, &file->control);
