@@ -16,7 +16,7 @@ void sl_path_parse(struct sl_path_core *core, uint32_t count, bool checksum)
 		if (i + AHEAD < count)
 			rte_prefetch0(rte_pktmbuf_mtod(packets[i + AHEAD], const void *));
 		sl_path_parse_one(core, i, checksum);
-		sl_path_parse_ahead(core, i);
+		sl_path_parse_ahead(core, i, i + 1);
 	}
 	sl_path_parse_end(core);
 }

@@ -40,10 +40,12 @@ static inline void sl_path_parse_end(struct sl_path_core *core)
 	burst->bytes = bytes;
 }
 
-/* Packet i's flow, if it is in a fully tracked pool. */
-static inline void sl_path_parse_ahead(struct sl_path_core *core, uint32_t i)
+/* The flows of packets first to end - 1, if they are in a fully tracked pool. */
+static inline void sl_path_parse_ahead(struct sl_path_core *core, uint32_t first, uint32_t end)
 {
-	if (sl_unlikely(core->burst.tagged))
+	if (sl_likely(!core->burst.tagged))
+		return;
+	for (uint32_t i = first; i < end; i++)
 		sl_known_ahead(&core->core.ahead, &core->burst, i);
 }
 

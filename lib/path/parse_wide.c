@@ -6,6 +6,11 @@
 /* Headers are fetched this many packets ahead of parsing: two turns. */
 #define AHEAD (2 * SL_PARSE_WIDE_COUNT)
 
+/* Buckets of flows are asked for eight at a time: what the CPU looks up to find where a line lies then goes on
+ * side by side. By fours, eights, sixteens, all of a burst: 1M flows 2.7, 2.5, 2.6, 2.9 x floor; 10M 3.8, 3.3,
+ * 3.5, 3.3 (one machine, busy). */
+#define TOGETHER (2 * SL_PARSE_WIDE_COUNT)
+
 /* Where frames nearly always start in buffers of our own pools; elsewhere a prefetch is in vain. */
 #define FRAME_OFF (sizeof(struct rte_mbuf) + RTE_PKTMBUF_HEADROOM)
 
@@ -100,13 +105,13 @@ void sl_path_parse_wide(struct sl_path_core *core, uint32_t count, bool checksum
 			for (uint32_t k = 0; k < SL_PARSE_WIDE_COUNT; k++)
 				rte_prefetch0((const uint8_t *)packets[i + AHEAD + k] + FRAME_OFF);
 		parse_four(core, i, checksum, &seen);
-		for (uint32_t k = 0; k < SL_PARSE_WIDE_COUNT; k++)
-			sl_path_parse_ahead(core, i + k);
+		if ((i + SL_PARSE_WIDE_COUNT) % TOGETHER == 0)
+			sl_path_parse_ahead(core, i + SL_PARSE_WIDE_COUNT - TOGETHER,
+					    i + SL_PARSE_WIDE_COUNT);
 	}
-	for (; i < count; i++) {
+	for (; i < count; i++)
 		sl_path_parse_one(core, i, checksum);
-		sl_path_parse_ahead(core, i);
-	}
+	sl_path_parse_ahead(core, count - count % TOGETHER, count);
 	sl_path_parse_end(core);
 	core->burst.special |= seen.special;
 	core->burst.ipv4 &= !seen.ipv6;

@@ -5,7 +5,7 @@
  *
  * Why:     the rules of follow.h have nothing to say about such a packet but that it goes to its
  *          slot's node and is entered; what they cost is not paid then, in a flood least of all.
- * Shape:   a pass that makes tags, with both their buckets under way, and a pass that enters.
+ * Shape:   one pass that makes tags, with both their buckets under way, and some packets later enters.
  *          Beginnings that a table knows already are for follow.c; nothing was written of them.
  * Threads: the core that owns the tables.
  * Errors:  none; a beginning that finds no room goes where its slot says all the same.

@@ -12,7 +12,7 @@ import sys
 
 MUTANTS = {
     "beginnings_are_not_entered_in_settled_slots": (
-        "begin.c", "(void)sl_flow_table_enter(entrant->table", "if (false)\n\t\t\t(void)sl_flow_table_enter(entrant->table"),
+        "begin.c", "(void)sl_flow_table_enter(entrant->table", "if (false)\n\t\t(void)sl_flow_table_enter(entrant->table"),
     "flows_of_dead_nodes_are_not_entered": (
         "follow.c", "\tpkt->orphan = true;", "\tpkt->orphan = false;"),
     "sequence_numbers_are_not_checked": (
