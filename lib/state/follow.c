@@ -20,7 +20,8 @@
 
 /* Whether the entry says where the flow is, for a flow that stands there. On a settled slot one that
  * names another node is left over from before; on an unsettled one what was used before is left over
- * from the time when it was settled, and packets did not touch entries. */
+ * from the time when it was settled, and packets did not touch entries: only a beginning at the node
+ * that the slot had then says something. */
 static bool is_told(const struct sl_follow *follow, const struct sl_place *place, uint64_t word)
 {
 	uint64_t elapsed_ms = follow->now_ms - SL_MIN(follow->now_ms, place->since_ms);
@@ -29,8 +30,9 @@ static bool is_told(const struct sl_follow *follow, const struct sl_place *place
 		return false;
 	if (place->since_ms == SL_PLACE_SETTLED)
 		return sl_flow_node(word) == place->node;
-	return sl_flow_kind(word) == SL_FLOW_BEGUN ||
-	       sl_flow_age(&follow->clock, word) <= (elapsed_ms >> SL_TICK_SHIFT) + 1;
+	if (sl_flow_age(&follow->clock, word) <= (elapsed_ms >> SL_TICK_SHIFT) + 1)
+		return true;
+	return sl_flow_kind(word) == SL_FLOW_BEGUN && sl_flow_node(word) == place->before;
 }
 
 /* And that node keeps its flows. */

@@ -24,7 +24,8 @@ void sl_place_find_slot(const struct sl_follow *follow, const struct sl_pool_vie
 	*place = (struct sl_place){.node = word & SL_SLOT_NODE,
 				   .lent = word & SL_SLOT_LENT,
 				   .stamp = slot >> pool->stamp_shift,
-				   .since_ms = SL_PLACE_SETTLED};
+				   .since_ms = SL_PLACE_SETTLED,
+				   .before = word & SL_SLOT_NODE};
 	if (word & SL_SLOT_OPEN) {
 		const struct sl_open_slot *open = &pool->open[word & SL_SLOT_NODE];
 
@@ -32,6 +33,7 @@ void sl_place_find_slot(const struct sl_follow *follow, const struct sl_pool_vie
 		place->lent = open->lent;
 		place->unsettled = true;
 		place->since_ms = open->since_ms;
+		place->before = open->prior;
 		place->closing = is_closing(follow, open->open_until_ms);
 		if (sl_place_keeps(follow, open->prior))
 			place->of_slot = (struct sl_prior){open->prior, open->open_until_ms};

@@ -30,8 +30,8 @@ struct sl_place {
 	uint32_t lent;	/* SL_SLOT_LENT or 0 */
 	uint32_t stamp; /* number of the slot's */
 	bool unsettled;
-	uint64_t since_ms; /* entries used since then count, and those of beginnings; SETTLED: those
-			      that name node */
+	uint64_t since_ms; /* entries used since then count; SETTLED: those that name node */
+	uint32_t before;   /* what settled packets used last: older beginnings that name it count */
 	struct sl_prior of_slot, of_service;
 	uint32_t prior; /* for unknown flows while open; else where they may have been before */
 	bool open;

@@ -112,7 +112,7 @@ _Static_assert(SL_NODE_INDEX_MAX <= SL_SLOT_NODE, "a node index fits a slot word
 struct sl_open_slot {
 	uint32_t node, prior; /* node indices */
 	uint64_t open_until_ms, moved_at_ms;
-	uint64_t since_ms; /* unsettled: of entries used before, only those of beginnings count */
+	uint64_t since_ms; /* unsettled: of entries used before only beginnings at prior count */
 	uint32_t slot;	   /* which slot this is, for the cores' stamps */
 	uint32_t lent;	   /* SL_SLOT_LENT or 0 */
 };

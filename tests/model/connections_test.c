@@ -852,11 +852,11 @@ static void run_deaths(uint64_t seed)
 
 #define DEATH_STEPS 20 /* longer than new flows are entered after a slot closed */
 
-/* Flows of slots that have moved are known; those whose node dies go on elsewhere, and stay there when
- * it is back. */
-static void run_returns(uint64_t seed)
+/* Flows of slots that have moved are known, and so are those that have just begun; those whose node
+ * dies go on elsewhere, and stay there when it is back. */
+static void run_returns(uint64_t seed, bool fresh)
 {
-	uint32_t before = broken;
+	uint32_t before = broken, home[SLOTS_MAX];
 
 	tcp_idle_ms = 3 * UDP_IDLE_MS;
 	set_up(seed, 1024);
@@ -874,12 +874,14 @@ static void run_returns(uint64_t seed)
 			send_first(&flows[i]);
 			send_on(&flows[i], SL_TCP_ACK);
 		}
-		for (uint32_t end = step + (SL_FLOW_BEGUN_MS + 2000) / STEP_MS; step < end;)
+		for (uint32_t end = step + (SL_FLOW_BEGUN_MS + 2000) / STEP_MS;
+		     !fresh && step < end;)
 			pass_step();
 		move(0, 2);
 		for (uint32_t i = 0; i < SMALL_FLOWS; i++)
 			send_on(&flows[i], SL_TCP_ACK);
 		pass_step();
+		memcpy(home, words[0], sizeof(home));
 		set_node(0, node, false, false);
 		for (uint32_t end = step + DEATH_STEPS; step < end;)
 			pass_step();
@@ -893,12 +895,15 @@ static void run_returns(uint64_t seed)
 		}
 		pass_step();
 		set_node(0, node, true, true);
+		memcpy(words[0], home, sizeof(home)); /* its slots were lent */
+		world_move(&world, 0, words[0]);
 		for (uint32_t i = 0; i < SMALL_FLOWS; i++)
 			send_on(&flows[i], SL_TCP_ACK);
 		pass_step();
 	}
 	world_fini(&world);
-	printf("seed %llu: returns, %u broken\n", (unsigned long long)seed, broken - before);
+	printf("seed %llu: returns%s, %u broken\n", (unsigned long long)seed,
+	       fresh ? " while beginnings are known" : "", broken - before);
 }
 
 int main(int argc, char **argv)
@@ -916,7 +921,8 @@ int main(int argc, char **argv)
 	for (uint64_t n = 0; n < seeds; n++) {
 		run_small(seed + n);
 		run_deaths(seed + n);
-		run_returns(seed + n);
+		run_returns(seed + n, false);
+		run_returns(seed + n, true);
 		run(seed + n, 1 << 15, TRACKING_TRANSITION);
 		run(seed + n, 1 << 16, TRACKING_CHANGING);
 		run(seed + n, 1 << 16, TRACKING_RESTLESS);

@@ -30,6 +30,11 @@ MUTANTS = {
     "entries_of_dead_nodes_count": (
         "follow.c", "\tif (sl_place_keeps(follow, sl_flow_node(word)))\n\t\treturn true;",
         "\tif (follow)\n\t\treturn true;"),
+    "beginnings_count_whatever_the_slot_had_before": (
+        "follow.c", "SL_FLOW_BEGUN && sl_flow_node(word) == place->before;", "SL_FLOW_BEGUN && place;"),
+    "beginnings_from_before_do_not_count": (
+        "follow.c", "return sl_flow_kind(word) == SL_FLOW_BEGUN && sl_flow_node(word) == place->before;",
+        "return false;"),
     "closed_ports_do_not_begin_anew": (
         "follow.c", "return sl_flow_kind(word) == SL_FLOW_CLOSING && is_tcp(pkt)",
         "return !word && is_tcp(pkt)"),
