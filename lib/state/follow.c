@@ -263,7 +263,7 @@ follow_open(struct sl_follow *follow, struct sl_follow_pkt *pkt, const struct sl
 	bool entered = !writes || enter(follow, pkt, known, first_word(follow, pkt, node));
 
 	pkt->node = node;
-	if (!begins || !entered) {
+	if (!begins || (!entered && node != SL_NODE_NOBODY)) {
 		pkt->node = place->prior;
 		pkt->why = SL_WHY_PRIOR;
 	}

@@ -95,6 +95,19 @@ static void a_beginning_in_an_open_slot_goes_to_the_new_node_and_stays(void **st
 	assert_int_equal(world.cores[0].stats->nodes[2].flows_started, 1);
 }
 
+static void a_beginning_in_a_slot_that_nobody_takes_goes_to_nobody(void **state)
+{
+	uint32_t why;
+
+	world_move_all(&world, 0, 0);
+	assert_int_equal(give(world_tcp(1, ACK, 5)), 1);
+	assert_int_equal(world_look(&world, 0, world_tcp(2, SYN, 1000), &why), 0);
+	assert_int_equal(give(world_tcp(2, SYN, 1000)), 0);
+	assert_int_equal(counts().begun, 0);
+	assert_int_equal(counts().refused, 0);
+	assert_int_equal(world.cores[0].stats->nodes[1].flows_started, 0);
+}
+
 static void a_handshake_that_straddles_a_change_ends_where_it_began(void **state)
 {
 	assert_int_equal(give(world_tcp(1, SYN, 1000)), 1);
@@ -404,6 +417,7 @@ int main(void)
 		CASE(settled_slots_enter_beginnings_alone),
 		CASE(an_unknown_flow_in_an_open_slot_goes_to_the_node_before_and_stays),
 		CASE(a_beginning_in_an_open_slot_goes_to_the_new_node_and_stays),
+		CASE(a_beginning_in_a_slot_that_nobody_takes_goes_to_nobody),
 		CASE(a_handshake_that_straddles_a_change_ends_where_it_began),
 		CASE(a_spoofed_syn_does_not_pull_a_live_connection_over),
 		CASE(sequence_numbers_up_to_2_17_ahead_are_the_connections),
