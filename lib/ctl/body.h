@@ -160,6 +160,8 @@ int sl_build_snapshot(struct sl_model *model, struct sl_snapshot **snapshot);
 int sl_build_slots(const struct sl_model *model, uint32_t place, const struct sl_snapshot *snapshot,
 		   struct sl_slot_table **slots);
 uint64_t sl_build_idle_ms(const struct sl_conf_pool *conf);
+/* By how much a pool's longest idle timeout is more than when its last snapshot was built. */
+int64_t sl_build_longer_ms(const struct sl_model *model, uint32_t place);
 enum sl_tracking sl_build_tracking(const struct sl_conf_pool *conf);
 /* Points the service at a pool in *view: 0 or -EBUSY. */
 int sl_build_service(const struct sl_model *model, const struct sl_body_service *service,

@@ -27,6 +27,16 @@ enum sl_tracking sl_build_tracking(const struct sl_conf_pool *conf)
 	return SL_TRACKING_TRANSITION;
 }
 
+int64_t sl_build_longer_ms(const struct sl_model *model, uint32_t place)
+{
+	const struct sl_body_pool *body = &model->pools[model->image->pools[place]->index];
+
+	if (!body->built)
+		return 0;
+	return (int64_t)sl_build_idle_ms(sl_image_pool_conf(model->image, place)) -
+	       (int64_t)body->idle_ms;
+}
+
 /* Whether some unsettled service goes by what the pool says. */
 static bool is_asked(const struct sl_model *model, uint32_t pool)
 {
@@ -105,8 +115,8 @@ static int find_moves(const struct sl_model *model, const struct sl_image_pool *
 	*moved = (struct sl_table_moves){0};
 	if (!built || !model->snapshot || move->before->count != move->count ||
 	    built->target->count != move->count || move->rest != SL_SLOTS_REST ||
-	    built->target != built->home || pool->target != pool->home ||
-	    lost_keeper(model, built, move->snapshot))
+	    (move->longer_ms && move->before->open_count) || built->target != built->home ||
+	    pool->target != pool->home || lost_keeper(model, built, move->snapshot))
 		return 0;
 	status = sl_table_compare(pool->target, built->target, moved);
 	if (status == 0 && moved->count == 0)
@@ -147,6 +157,7 @@ int sl_build_slots(const struct sl_model *model, uint32_t place, const struct sl
 		.count = pool->target->count,
 		.now_ms = model->options.now_ms(),
 		.open_ms = open_ms(model, conf, pool->index, model->options.now_ms()),
+		.longer_ms = sl_build_longer_ms(model, place),
 		.rest = rest_of(conf, body),
 		.since_ms = body->built && body->tracking == SL_TRACKING_FULL
 				    ? body->full_since_ms
@@ -172,6 +183,23 @@ int sl_build_slots(const struct sl_model *model, uint32_t place, const struct sl
 	return status;
 }
 
+/* The longest idle timeout of two pools, as it was when the last snapshot was built, or as it is. */
+static int64_t service_longer_ms(const struct sl_model *model, const struct sl_service_view *view)
+{
+	int64_t before = 0, after = 0;
+
+	for (uint32_t p = 0; p < model->image->pool_count; p++) {
+		uint32_t index = model->image->pools[p]->index;
+		int64_t idle_ms = (int64_t)sl_build_idle_ms(sl_image_pool_conf(model->image, p));
+
+		if (index != view->pool && index != view->prior_pool)
+			continue;
+		after = SL_MAX(after, idle_ms);
+		before = SL_MAX(before, idle_ms - sl_build_longer_ms(model, p));
+	}
+	return after - before;
+}
+
 int sl_build_service(const struct sl_model *model, const struct sl_body_service *service,
 		     uint32_t pool, uint64_t idle_ms, struct sl_service_view *view)
 {
@@ -180,6 +208,9 @@ int sl_build_service(const struct sl_model *model, const struct sl_body_service 
 		*view = (struct sl_service_view){.pool = pool, .prior_pool = SL_SERVICE_NONE};
 		return 0;
 	}
+	if (view->prior_pool != SL_SERVICE_NONE)
+		view->open_until_ms = sl_slots_prolong(view->open_until_ms, model->options.now_ms(),
+						       service_longer_ms(model, view));
 	if (view->pool == pool)
 		return 0;
 	return sl_service_view_point(view, pool, model->options.now_ms(),

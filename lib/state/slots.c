@@ -58,6 +58,15 @@ uint64_t sl_slots_open_until(const struct sl_open_slot *open, const struct sl_po
 	return until;
 }
 
+uint64_t sl_slots_prolong(uint64_t open_until_ms, uint64_t now_ms, int64_t longer_ms)
+{
+	int64_t left = (int64_t)(open_until_ms - now_ms) + longer_ms;
+
+	if (now_ms >= open_until_ms)
+		return open_until_ms;
+	return now_ms + (uint64_t)SL_MAX(left, 0);
+}
+
 /* The slot's node becomes another one. */
 static void move_slot(const struct sl_slots_move *move, struct state *state, uint32_t word)
 {
@@ -130,8 +139,10 @@ static void next_state(const struct sl_slots_move *move, const struct scale *sca
 	*state = read_slot(move->before, slot >> scale->before_shift);
 	state->open.slot = slot;
 	if (state->unsettled)
-		state->open.open_until_ms = sl_slots_open_until(&state->open, move->memory,
-								scale->count, move->open_ms);
+		state->open.open_until_ms =
+			sl_slots_prolong(sl_slots_open_until(&state->open, move->memory,
+							     scale->count, move->open_ms),
+					 move->now_ms, move->longer_ms);
 	if (state->open.node != (word & SL_SLOT_NODE))
 		move_slot(move, state, word);
 	else

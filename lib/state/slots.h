@@ -10,7 +10,7 @@
  *          opening when the node before does not keep its flows. Moved again while open: only node
  *          and the time change; back to prior: closed now (not with full tracking). Moved later:
  *          prior = the node before, open anew. A prior that does not keep its flows closes the slot
- *          now.
+ *          now. Another idle timeout is that of slots which are open already.
  *          A slot is of one prior, so slots are split at once when a pool is to have more of them,
  *          but made one only when all of the pool have settled.
  *          What settles is asked with the time that it is for every core (sl_stats_clock()): one that
@@ -62,6 +62,8 @@ struct sl_slots_move {
 	uint64_t
 		open_ms; /* the longest idle timeout concerned; 0: moves do not open (no tracking, or
 			     every flow is tracked) */
+	int64_t longer_ms; /* the longest idle timeout is so much more than before: so are slots open
+			    */
 	enum sl_slots_rest rest;
 	/* Flow table entries used since then are those of living flows: now_ms with transition
 	 * tracking, whose settled slots leave entries behind; with full tracking when it began, 0:
@@ -99,6 +101,9 @@ uint32_t sl_slots_node(const struct sl_slot_table *table, uint32_t slot);
  * until it has settled. */
 int sl_service_view_point(struct sl_service_view *view, uint32_t pool, uint64_t now_ms,
 			  uint64_t open_ms);
+
+/* A time until which something is open, when the idle timeout is longer_ms more than before. */
+uint64_t sl_slots_prolong(uint64_t open_until_ms, uint64_t now_ms, int64_t longer_ms);
 
 /* Settles the service when it may: whether it did. index: the service's; cores: all receive cores. */
 bool sl_service_view_settle(struct sl_service_view *view, uint32_t index,

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,6 +99,56 @@ static void test_slots_do_not_settle_before_every_core_has_come_so_far(void **st
 	f.core->clock_ms = fixture_now_ms;
 	pass(&f, 1000);
 	assert_int_equal(view(&f, 0)->slots->open_count, 0);
+	fixture_close(&f);
+}
+
+#define LONGER		 HEAD TO("web") "pools:\n" POOL("web", "idle_timeout: {tcp: 1h},", AB)
+#define SHORTER		 HEAD TO("web") "pools:\n" POOL("web", "idle_timeout: {tcp: 1m},", AB)
+#define HELD_MS(idle_ms) ((idle_ms) + SL_SETTLE_MARGIN_MS)
+
+static void test_open_slots_are_open_for_the_idle_timeout_that_is_now(void **state)
+{
+	struct fixture f;
+	uint64_t from;
+
+	(void)state;
+	fixture_open(&f, TWO, NULL);
+	assert_int_equal(fixture_node(&f, SL_CHANGE_DRAIN, "web", "a"), 0);
+	from = fixture_now_ms;
+	pass(&f, 1000);
+	assert_int_equal(fixture_apply(&f, LONGER), 0);
+	assert_int_equal(view(&f, 0)->slots->open_count, 128);
+	assert_int_equal(view(&f, 0)->open[0].open_until_ms, from + HELD_MS(3600000));
+	assert_int_equal(fixture_apply(&f, SHORTER), 0);
+	assert_int_equal(view(&f, 0)->open[0].open_until_ms, from + HELD_MS(60000));
+	pass(&f, 62000);
+	assert_int_equal(view(&f, 0)->slots->open_count, 0);
+	fixture_close(&f);
+}
+
+static void test_a_service_is_open_for_the_idle_timeouts_that_are_now(void **state)
+{
+	static const char pools[] = "pools:\n" POOL("web", "", AB) POOL("other", "", AB);
+	static const char longer[] =
+		HEAD TO("other") "pools:\n" POOL("web", "idle_timeout: {tcp: 1h},", AB)
+			POOL("other", "", AB);
+	char first[4096], second[4096];
+	struct fixture f;
+	uint64_t from;
+
+	(void)state;
+	snprintf(first, sizeof(first), "%s%s", HEAD TO("web"), pools);
+	snprintf(second, sizeof(second), "%s%s", HEAD TO("other"), pools);
+	fixture_open(&f, first, NULL);
+	assert_int_equal(fixture_apply(&f, second), 0);
+	from = fixture_now_ms;
+	pass(&f, 1000);
+	assert_int_equal(fixture_apply(&f, longer), 0);
+	assert_int_equal(sl_model_snapshot(f.model)->services[0].open_until_ms,
+			 from + HELD_MS(3600000));
+	assert_int_equal(fixture_apply(&f, second), 0);
+	assert_int_equal(sl_model_snapshot(f.model)->services[0].open_until_ms,
+			 from + HELD_MS(IDLE_MS));
 	fixture_close(&f);
 }
 
@@ -418,6 +469,8 @@ int main(void)
 		cmocka_unit_test(test_back_and_forth_closes_the_slots),
 		cmocka_unit_test(test_slots_close_when_the_node_they_had_before_dies),
 		cmocka_unit_test(test_without_tracking_nothing_opens),
+		cmocka_unit_test(test_open_slots_are_open_for_the_idle_timeout_that_is_now),
+		cmocka_unit_test(test_a_service_is_open_for_the_idle_timeouts_that_are_now),
 		cmocka_unit_test(test_a_drained_node_says_so_when_nothing_is_left),
 		cmocka_unit_test(test_a_node_is_not_drained_before_every_core_has_come_so_far),
 		cmocka_unit_test(test_a_node_is_not_drained_while_flows_without_room_go_to_it),

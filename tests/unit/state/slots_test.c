@@ -180,6 +180,23 @@ static void a_prior_that_dies_closes_the_slot(void **state)
 	assert_int_equal(slot()->open_until_ms, NOW_MS + 1000);
 }
 
+static void an_open_slot_is_open_for_the_idle_timeout_that_is_now(void **state)
+{
+	go(2);
+	move.now_ms += 1000;
+	move.longer_ms = 5000;
+	go(2);
+	assert_int_equal(slot()->open_until_ms, NOW_MS + IDLE_MS + 5000);
+	move.longer_ms = -IDLE_MS;
+	go(2);
+	assert_int_equal(slot()->open_until_ms, NOW_MS + 5000);
+	go(2);
+	assert_int_equal(slot()->open_until_ms, NOW_MS + 1000);
+	move.longer_ms = IDLE_MS;
+	go(2);
+	assert_int_equal(slot()->open_until_ms, NOW_MS + 1000);
+}
+
 static void lent_slots_say_so_settled_and_open(void **state)
 {
 	table->word[0] = 1;
@@ -388,6 +405,7 @@ int main(void)
 		CASE(with_full_tracking_a_slot_that_moves_back_stays_open),
 		CASE(an_unsettled_slot_that_is_no_more_open_opens_anew),
 		CASE(a_prior_that_dies_closes_the_slot),
+		CASE(an_open_slot_is_open_for_the_idle_timeout_that_is_now),
 		CASE(lent_slots_say_so_settled_and_open),
 		CASE(every_slot_is_unsettled_but_not_open_when_entries_left_behind_must_not_count),
 		CASE(every_slot_opens_for_a_scheduler_that_chooses_for_each_flow),
