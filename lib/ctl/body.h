@@ -160,6 +160,10 @@ int sl_build_snapshot(struct sl_model *model, struct sl_snapshot **snapshot);
 int sl_build_slots(const struct sl_model *model, uint32_t place, const struct sl_snapshot *snapshot,
 		   struct sl_slot_table **slots);
 uint64_t sl_build_idle_ms(const struct sl_conf_pool *conf);
+/* For how long slots that move are open. With full tracking they need not be, once every flow that is
+ * alive has sent since it began; but for the flows of a service that was pointed elsewhere. */
+uint64_t sl_build_open_ms(const struct sl_model *model, const struct sl_conf_pool *conf,
+			  uint32_t index, uint64_t now_ms);
 /* By how much a pool's longest idle timeout is more than when its last snapshot was built. */
 int64_t sl_build_longer_ms(const struct sl_model *model, uint32_t place);
 enum sl_tracking sl_build_tracking(const struct sl_conf_pool *conf);

@@ -53,10 +53,8 @@ static uint64_t open_for(uint64_t idle_ms)
 	return idle_ms + SL_SETTLE_MARGIN_MS;
 }
 
-/* For how long slots that move are open. With full tracking they need not be, once every flow that
- * is alive has sent since it began; but for the flows of a service that was pointed elsewhere. */
-static uint64_t open_ms(const struct sl_model *model, const struct sl_conf_pool *conf,
-			uint32_t index, uint64_t now_ms)
+uint64_t sl_build_open_ms(const struct sl_model *model, const struct sl_conf_pool *conf,
+			  uint32_t index, uint64_t now_ms)
 {
 	const struct sl_body_pool *body = &model->pools[index];
 	uint64_t idle_ms = SL_MAX(sl_build_idle_ms(conf), body->built ? body->idle_ms : 0);
@@ -156,7 +154,7 @@ int sl_build_slots(const struct sl_model *model, uint32_t place, const struct sl
 		.snapshot = snapshot,
 		.count = pool->target->count,
 		.now_ms = model->options.now_ms(),
-		.open_ms = open_ms(model, conf, pool->index, model->options.now_ms()),
+		.open_ms = sl_build_open_ms(model, conf, pool->index, model->options.now_ms()),
 		.longer_ms = sl_build_longer_ms(model, place),
 		.rest = rest_of(conf, body),
 		.since_ms = body->built && body->tracking == SL_TRACKING_FULL

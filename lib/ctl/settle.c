@@ -216,7 +216,7 @@ static enum verdict judge(struct sl_model *model, const struct sl_image_pool *po
 	if (node->deadline_ms && model->options.now_ms() >= node->deadline_ms && !node->drained)
 		return IS_CUT;
 	if (!node->drained &&
-	    (node->cut || (!(seen & SEEN_PRIOR) && sl_life_node_flows(model, node->index) == 0)))
+	    (node->cut || (!(seen & SEEN_PRIOR) && !is_named(model, node->index))))
 		return IS_DRAINED;
 	return STAYS;
 }
@@ -325,10 +325,10 @@ static void left_in(const struct sl_edit *edit, uint32_t place, struct sl_change
 {
 	const struct sl_image_pool *pool = edit->before->pools[place];
 	const struct sl_conf_pool *conf = &edit->before->conf->pools[place];
-	const struct sl_slot_table *slots = edit->model->pools[pool->index].slots;
-	bool opens = sl_sched_fills_slots(conf->scheduler) &&
-		     conf->tracking != SL_CONF_TRACKING_NONE &&
-		     conf->tracking != SL_CONF_TRACKING_FULL;
+	const struct sl_body_pool *body = &edit->model->pools[pool->index];
+	const struct sl_slot_table *slots = body->slots;
+	bool opens = sl_build_open_ms(edit->model, conf, pool->index, edit->now_ms) > 0;
+	uint64_t now = cores_now(edit->model);
 	int n = sl_image_find_node(pool, edit->change->node);
 	uint32_t index;
 
@@ -337,9 +337,10 @@ static void left_in(const struct sl_edit *edit, uint32_t place, struct sl_change
 	index = pool->nodes[n].index;
 	for (uint32_t s = 0; opens && s < pool->target->count; s++)
 		left->slots += pool->target->word[s] == index;
-	for (uint32_t i = 0; opens && slots && i < slots->open_count; i++)
+	for (uint32_t i = 0; slots && i < slots->open_count; i++)
 		left->slots += slots->open[i].prior == index &&
-			       edit->now_ms < slots->open[i].open_until_ms;
+			       now < sl_slots_open_until(&slots->open[i], body->memory,
+							 slots->count, body->idle_ms);
 	left->flows += sl_life_node_flows(edit->model, index);
 }
 

@@ -257,9 +257,55 @@ static void test_a_node_is_not_drained_while_flows_without_room_go_to_it(void **
 	pass(&f, IDLE_MS - 1000);
 	node = &sl_model_image(f.model)->pools[0]->nodes[0];
 	assert_int_equal(sl_image_node_state(node), SL_NODE_STATE_DRAINING);
+	assert_int_equal(fixture_node(&f, SL_CHANGE_DRAIN, "web", "a"), 0);
+	assert_int_equal(f.result.left.slots, 128);
+	assert_false(f.result.left.exact);
 	pass(&f, 3000);
 	node = &sl_model_image(f.model)->pools[0]->nodes[0];
 	assert_int_equal(sl_image_node_state(node), SL_NODE_STATE_DRAINED);
+	fixture_close(&f);
+}
+
+#define FULL HEAD TO("web") "pools:\n" POOL("web", "tracking: full,", AB)
+
+static void test_a_node_is_not_drained_while_connections_begin_there(void **state)
+{
+	const struct sl_image_node *node;
+	struct fixture f;
+	uint32_t *begun;
+
+	(void)state;
+	fixture_open(&f, FULL, NULL);
+	node = &sl_model_image(f.model)->pools[0]->nodes[0];
+	begun = &view(&f, 0)->memory->flow_tables[0]->node_load[node->index];
+	*begun = 1;
+	assert_int_equal(fixture_node(&f, SL_CHANGE_DRAIN, "web", "a"), 0);
+	assert_int_equal(f.result.left.slots, 0);
+	pass(&f, 2000);
+	node = &sl_model_image(f.model)->pools[0]->nodes[0];
+	assert_int_equal(sl_image_node_state(node), SL_NODE_STATE_DRAINING);
+	*begun = 0;
+	pass(&f, 1000);
+	node = &sl_model_image(f.model)->pools[0]->nodes[0];
+	assert_int_equal(sl_image_node_state(node), SL_NODE_STATE_DRAINED);
+	fixture_close(&f);
+}
+
+/* Flows that are older than full tracking are learned like those of any open slot. */
+static void test_what_is_left_is_not_exact_when_full_tracking_has_just_begun(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f, TWO, NULL);
+	assert_int_equal(fixture_apply(&f, FULL), 0);
+	assert_int_equal(fixture_node(&f, SL_CHANGE_DRAIN, "web", "a"), 0);
+	assert_int_equal(f.result.left.slots, 128);
+	assert_false(f.result.left.exact);
+	pass(&f, 2 * IDLE_MS);
+	assert_int_equal(fixture_node(&f, SL_CHANGE_DRAIN, "web", "b"), 0);
+	assert_int_equal(f.result.left.slots, 0);
+	assert_true(f.result.left.exact);
 	fixture_close(&f);
 }
 
@@ -472,6 +518,8 @@ int main(void)
 		cmocka_unit_test(test_open_slots_are_open_for_the_idle_timeout_that_is_now),
 		cmocka_unit_test(test_a_service_is_open_for_the_idle_timeouts_that_are_now),
 		cmocka_unit_test(test_a_drained_node_says_so_when_nothing_is_left),
+		cmocka_unit_test(test_a_node_is_not_drained_while_connections_begin_there),
+		cmocka_unit_test(test_what_is_left_is_not_exact_when_full_tracking_has_just_begun),
 		cmocka_unit_test(test_a_node_is_not_drained_before_every_core_has_come_so_far),
 		cmocka_unit_test(test_a_node_is_not_drained_while_flows_without_room_go_to_it),
 		cmocka_unit_test(test_at_the_deadline_the_rest_is_cut),
