@@ -77,10 +77,11 @@ struct sl_model {
 	struct sl_model_options options;
 	struct sl_image *image;
 	struct sl_snapshot *snapshot;
-	uint64_t number;     /* of the last snapshot */
-	uint64_t started_ms; /* by now_ms() */
-	bool dirty;	     /* the image is not what packets see */
-	bool touched;	     /* every node's view is to be built anew */
+	uint64_t number;      /* of the last snapshot */
+	uint64_t started_ms;  /* by now_ms() */
+	bool dirty;	      /* the image is not what packets see */
+	bool touched;	      /* every node's view is to be built anew */
+	uint64_t deadline_ms; /* the next drain deadline; 0: none */
 	struct sl_model_listener *listeners;
 	uint32_t window_place;		  /* where the next sample goes */
 	uint32_t window_filled;		  /* samples there are */
@@ -108,6 +109,13 @@ struct sl_edit {
 	uint32_t taken_count, taken_room;
 	struct sl_hash_key hash_key;
 };
+
+/* A drain has this deadline (0: none). */
+static inline void sl_model_note_deadline(struct sl_model *model, uint64_t deadline_ms)
+{
+	if (deadline_ms && (!model->deadline_ms || deadline_ms < model->deadline_ms))
+		model->deadline_ms = deadline_ms;
+}
 
 /* life.c: indices. take: 0 or -ENOSPC, -ENOMEM; given back when the edit fails or was a dry run. */
 int sl_life_node_take(struct sl_edit *edit, uint32_t *index);

@@ -158,6 +158,7 @@ static int set_hand(struct sl_edit *edit, uint32_t p, uint32_t n)
 	node->deadline_ms = 0;
 	if (hand == SL_HAND_DRAINING && edit->change->deadline_ms)
 		node->deadline_ms = edit->now_ms + edit->change->deadline_ms;
+	sl_model_note_deadline(edit->model, node->deadline_ms);
 	sl_change_say(edit->result, "pool %s: node %s %s", pool->name, node->name, done[hand]);
 	return 0;
 }

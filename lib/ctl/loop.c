@@ -12,6 +12,8 @@
 
 #include <event2/event.h>
 
+#include "base/bytes.h"
+#include "base/clock.h"
 #include "base/log.h"
 
 #define IDLE_INTERVAL_US 10000
@@ -20,7 +22,8 @@ struct sl_loop {
 	struct event_base *base;
 	struct sl_model *model;
 	struct sl_loop_hooks hooks;
-	struct event *terminate, *interrupt, *reload, *second, *idle, *asked;
+	struct event *terminate, *interrupt, *reload, *second, *deadline, *idle, *asked;
+	uint64_t deadline_ms; /* the model's that its event waits for; 0: none */
 	/* what another thread asks for; under the lock */
 	pthread_mutex_t lock;
 	pthread_cond_t answered;
@@ -60,6 +63,15 @@ static void on_second(evutil_socket_t fd, short what, void *context)
 	sl_model_tick(loop->model);
 	if (loop->hooks.second)
 		loop->hooks.second(loop->hooks.context);
+}
+
+static void on_deadline(evutil_socket_t fd, short what, void *context)
+{
+	struct sl_loop *loop = context;
+
+	(void)fd;
+	(void)what;
+	sl_model_settle(loop->model);
 }
 
 static void on_idle(evutil_socket_t fd, short what, void *context)
@@ -193,12 +205,13 @@ int sl_loop_create(struct sl_model *model, const struct sl_loop_hooks *hooks, st
 		made->interrupt = add_signal(made, SIGINT, on_end);
 		made->reload = add_signal(made, SIGHUP, on_reload);
 		made->second = add_timer(made, on_second, (struct timeval){.tv_sec = 1});
+		made->deadline = event_new(made->base, -1, 0, on_deadline, made);
 		if (hooks->idle)
 			made->idle = add_timer(made, on_idle,
 					       (struct timeval){.tv_usec = IDLE_INTERVAL_US});
 	}
 	if (!made->base || !made->terminate || !made->interrupt || !made->reload || !made->second ||
-	    (hooks->idle && !made->idle)) {
+	    !made->deadline || (hooks->idle && !made->idle)) {
 		sl_loop_destroy(made);
 		return -ENOMEM;
 	}
@@ -210,8 +223,8 @@ void sl_loop_destroy(struct sl_loop *loop)
 {
 	if (!loop)
 		return;
-	struct event *events[] = {loop->terminate, loop->interrupt, loop->reload,
-				  loop->second,	   loop->idle,	    loop->asked};
+	struct event *events[] = {loop->terminate, loop->interrupt, loop->reload, loop->second,
+				  loop->deadline,  loop->idle,	    loop->asked};
 
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
 		if (events[i])
@@ -228,6 +241,22 @@ struct event_base *sl_loop_base(struct sl_loop *loop)
 	return loop->base;
 }
 
+/* Drains are cut on time, not with the second that comes after. */
+static void wait_for_deadline(struct sl_loop *loop)
+{
+	uint64_t at = sl_model_deadline_ms(loop->model), now = sl_clock_ms(), wait;
+	struct timeval interval;
+
+	if (at == loop->deadline_ms)
+		return;
+	loop->deadline_ms = at;
+	wait = at - SL_MIN(at, now);
+	interval = (struct timeval){(time_t)(wait / 1000), (suseconds_t)(wait % 1000) * 1000};
+	(void)event_del(loop->deadline);
+	if (at)
+		(void)event_add(loop->deadline, &interval);
+}
+
 static void end_turn(struct sl_loop *loop)
 {
 	struct sl_err err = {0};
@@ -239,6 +268,7 @@ static void end_turn(struct sl_loop *loop)
 	} else {
 		loop->flush_failed = false;
 	}
+	wait_for_deadline(loop);
 	if (loop->hooks.turn_ended)
 		loop->hooks.turn_ended(loop->hooks.context);
 }

@@ -394,17 +394,27 @@ int sl_model_flush(struct sl_model *model, struct sl_err *err)
 	return 0;
 }
 
-void sl_model_tick(struct sl_model *model)
+void sl_model_settle(struct sl_model *model)
 {
 	struct sl_change change = {.kind = SL_CHANGE_SETTLE, .why = "time"};
 	struct sl_change_result result;
 
-	sl_publish_reclaim(model->options.publish);
 	/* what was changed in this turn has no open slots before it is built */
 	if (sl_model_flush(model, NULL) == 0 && sl_settle_tick(model)) {
 		sl_model_change(model, &change, false, &result, NULL);
 		sl_change_result_fini(&result);
 	}
+}
+
+uint64_t sl_model_deadline_ms(const struct sl_model *model)
+{
+	return model->deadline_ms;
+}
+
+void sl_model_tick(struct sl_model *model)
+{
+	sl_publish_reclaim(model->options.publish);
+	sl_model_settle(model);
 	sl_life_tick(model);
 	if (!model->dirty)
 		sl_life_published(model);

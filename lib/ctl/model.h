@@ -97,8 +97,15 @@ void sl_model_touch(struct sl_model *model);
  * one. On failure the old one stays, and the next call tries again. */
 int sl_model_flush(struct sl_model *model, struct sl_err *err);
 
-/* Once a second: drain deadlines, settling of slots, what may be freed or used again. */
+/* Once a second: all of sl_model_settle(), and what may be freed or used again. */
 void sl_model_tick(struct sl_model *model);
+
+/* What time alone changes: drain deadlines, slots that settle, nodes that are gone. */
+void sl_model_settle(struct sl_model *model);
+
+/* When the next drain deadline is, by now_ms(), for sl_model_settle(); 0: there is none. May be one that is no more
+ * wanted. */
+uint64_t sl_model_deadline_ms(const struct sl_model *model);
 
 /* ---- listening ----------------------------------------------------------------------------------
  */

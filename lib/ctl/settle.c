@@ -263,8 +263,10 @@ static int go_over_pool(struct sl_model *model, struct sl_edit *edit, const stru
 		enum verdict verdict = judge(model, pool, &pool->nodes[n], needed);
 		struct sl_image_pool *own;
 
-		if (verdict == STAYS)
+		if (verdict == STAYS) {
+			sl_model_note_deadline(model, pool->nodes[n].deadline_ms);
 			continue;
+		}
 		*found = true;
 		if (!edit)
 			continue;
@@ -311,6 +313,7 @@ bool sl_settle_tick(struct sl_model *model)
 {
 	bool found = false;
 
+	model->deadline_ms = 0;
 	settle_slots(model);
 	settle_services(model);
 	for (uint32_t p = 0; p < model->image->pool_count; p++)

@@ -319,10 +319,16 @@ static void test_at_the_deadline_the_rest_is_cut(void **state)
 	(void)state;
 	fixture_open(&f, TWO, NULL);
 	a = fixture_index(&f, "web", "a");
+	assert_int_equal(sl_model_deadline_ms(f.model), 0);
 	assert_int_equal(fixture_change(&f, &change, false), 0);
+	assert_int_equal(sl_model_deadline_ms(f.model), fixture_now_ms + 60000);
 	pass(&f, 59999);
+	assert_int_equal(sl_model_deadline_ms(f.model), fixture_now_ms + 1);
 	assert_int_equal(life_flags(sl_model_snapshot(f.model), a), SL_NODE_KEEPS);
-	pass(&f, 1);
+	fixture_now_ms += 1;
+	sl_model_settle(f.model);
+	assert_int_equal(sl_model_flush(f.model, NULL), 0);
+	assert_int_equal(sl_model_deadline_ms(f.model), 0);
 	assert_int_equal(life_flags(sl_model_snapshot(f.model), a), 0);
 	for (uint32_t i = 0; i < view(&f, 0)->slots->open_count; i++)
 		assert_true(view(&f, 0)->open[i].open_until_ms <= fixture_now_ms);
