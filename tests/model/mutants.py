@@ -35,6 +35,9 @@ MUTANTS = {
     "beginnings_from_before_do_not_count": (
         "follow.c", "return sl_flow_kind(word) == SL_FLOW_BEGUN && sl_flow_node(word) == place->before;",
         "return false;"),
+    "entries_left_behind_by_settled_times_count": (
+        "follow.c", "if (sl_flow_age(&follow->clock, word) <= (elapsed_ms >> SL_TICK_SHIFT) + 1)",
+        "if (elapsed_ms <= UINT64_MAX)"),
     "closed_ports_do_not_begin_anew": (
         "follow.c", "return sl_flow_kind(word) == SL_FLOW_CLOSING && is_tcp(pkt)",
         "return !word && is_tcp(pkt)"),
@@ -76,6 +79,12 @@ MUTANTS = {
     "slots_that_come_back_close_in_spite_of_full_tracking": (
         "slots.c", "} else if (open->node == open->prior && !move->full) {",
         "} else if (open->node == open->prior) {"),
+    "a_dead_prior_does_not_close_the_slot": (
+        "slots.c", "if (state->unsettled && !keeps(move, state->open.prior))", "if (false)"),
+    "slots_do_not_open_for_a_scheduler_that_chooses_for_each_flow": (
+        "slots.c", "(move->rest == SL_SLOTS_OPEN ? move->open_ms : 0)", "0"),
+    "slots_stay_settled_when_tracking_changes": (
+        "slots.c", "\tif (move->rest == SL_SLOTS_REST)\n\t\treturn;", "\tif (move->rest <= SL_SLOTS_OPEN)\n\t\treturn;"),
     "slots_settle_soon_after_they_moved": (
         "slots.c", "\t    !is_old(open->moved_at_ms, now_ms, idle_ms))\n\t\treturn true;",
         "\t    false)\n\t\treturn true;"),

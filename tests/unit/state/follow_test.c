@@ -183,6 +183,30 @@ static void icmp_errors_follow_the_flow_and_change_nothing(void **state)
 	assert_int_equal(give(world_error(world_tcp(1, 0, 0))), 2);
 }
 
+static void an_icmp_error_about_ports_of_two_connections_follows_the_one_used_last(void **state)
+{
+	world_move_all(&world, 0, 2);
+	assert_int_equal(give(world_tcp(1, SYN, 0x70000000)), 2);
+	world.now_ms += 200;
+	assert_int_equal(give(world_tcp(1, ACK, 5)), 1);
+	assert_int_equal(give(world_error(world_tcp(1, ACK, 5))), 1);
+	world.now_ms += 200;
+	assert_int_equal(give(world_tcp(1, SYN, 0x70000000)), 2);
+	assert_int_equal(give(world_error(world_tcp(1, ACK, 5))), 2);
+}
+
+/* Control may have moved the slot again before its time was over, which a core need not know yet. */
+static void for_a_second_after_a_slot_closed_new_flows_are_entered(void **state)
+{
+	world_move_all(&world, 0, 2);
+	world.now_ms = world.snapshot->pools[0].slots->open[0].open_until_ms;
+	assert_int_equal(give(world_udp(1)), 2);
+	assert_int_equal(counts().tracked, 1);
+	world.now_ms += SL_SETTLE_MARGIN_MS;
+	assert_int_equal(give(world_udp(2)), 2);
+	assert_int_equal(counts().tracked, 1);
+}
+
 static void a_flow_is_known_on_the_core_that_the_device_sends_it_to_next(void **state)
 {
 	world_move_all(&world, 0, 2);
@@ -424,6 +448,8 @@ int main(void)
 		CASE(a_closed_connections_ports_begin_anew_at_the_new_node),
 		CASE(data_after_a_fin_makes_a_connection_live_again),
 		CASE(icmp_errors_follow_the_flow_and_change_nothing),
+		CASE(an_icmp_error_about_ports_of_two_connections_follows_the_one_used_last),
+		CASE(for_a_second_after_a_slot_closed_new_flows_are_entered),
 		CASE(a_flow_is_known_on_the_core_that_the_device_sends_it_to_next),
 		CASE(an_entry_that_names_a_dead_node_does_not_count),
 		CASE(a_settled_slot_moves_away_from_a_dead_node_without_opening),
