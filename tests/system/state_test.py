@@ -155,13 +155,26 @@ def open_slots():
         equal(session.result("stats")["pools"]["web"]["open_slots"], 0, "open slots after kill -9")
 
 
+def replayed(session, folder):
+    """Connections that end in the capture begin anew with its next round, elsewhere: two rounds later
+    the others are left."""
+    def received():
+        return session.result("stats")["balance"]["received"]
+
+    until = received() + 2 * len(daemon.read_pcap(folder.file("in.pcap")))
+    end = time.monotonic() + 20
+    while received() < until and time.monotonic() < end:
+        time.sleep(0.02)
+
+
 @case("flows of a tracked pool keep their nodes over an end in good order")
 def tracked():
     with daemon.Folder() as folder:
         with Kept(folder, port=control.busy(folder), pool={"tracking": "full"}) as kept:
             session = kept.start()
-            time.sleep(0.7)
+            replayed(session, folder)
             session.result("node.set_weight", pool="web", node="a", weight=1)
+            replayed(session, folder)
             flows = {flow["key"]: flow["node"]
                      for flow in session.result("flows", limit=8000)["flows"] if flow["kind"] == "live"}
             true(len(flows) > 100, f"{len(flows)} flows")
@@ -173,18 +186,6 @@ def tracked():
             both = set(flows) & set(again)
             true(len(both) > 0.9 * len(flows), f"{len(both)} of {len(flows)} flows are there")
             equal({key: again[key] for key in both}, {key: flows[key] for key in both}, "nodes of flows")
-
-
-def replayed(session, folder):
-    """Connections that end in the capture begin anew with its next round, elsewhere: two rounds later
-    the others are left."""
-    def received():
-        return session.result("stats")["balance"]["received"]
-
-    until = received() + 2 * len(daemon.read_pcap(folder.file("in.pcap")))
-    end = time.monotonic() + 20
-    while received() < until and time.monotonic() < end:
-        time.sleep(0.02)
 
 
 @case("a removed node keeps its live flows over an end in good order, and goes when they have ended")
