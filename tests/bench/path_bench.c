@@ -9,7 +9,8 @@
  *           and transmits.
  * changes:  (--changes) what a new snapshot costs the core: turns with one published before them, its
  *           parts flushed from all caches as if another CPU had written them, beside turns without.
- * beginnings: (--beginnings) the path with a TCP SYN of a new connection in every packet.
+ * beginnings: (--beginnings) the path with a TCP SYN of a new connection in every packet, and a flow
+ *           table full of others (--entries N).
  * stages:   (--stages) the parts of the journey one by one, with a clock between them, and the
  *           floor's two halves.
  *
@@ -35,6 +36,7 @@
 #include "path/stage.h"
 #include "pkt/hdr.h"
 #include "state/decide.h"
+#include "state/flow_table.h"
 #include "state/pool_memory.h"
 #include "state/service.h"
 #include "support/scene.h"
@@ -48,7 +50,7 @@
 #define BEGINNINGS   2000000000u /* addresses and ports of connections: hardly any comes again */
 
 struct options {
-	uint32_t flows, nodes, services, encap, tracking, turns, workers;
+	uint32_t flows, nodes, services, encap, tracking, turns, workers, entries;
 	bool v6, stages, changes, beginnings;
 };
 
@@ -111,8 +113,8 @@ static struct sl_snapshot *snapshot_make(const struct options *options)
 
 		if (sl_pool_memory_create(1, snapshot->pools[0].slots->count,
 					  options->beginnings
-						  ? FLOW_ENTRIES
-						  : SL_MAX(FLOW_ENTRIES, 2 * options->flows),
+						  ? options->entries
+						  : SL_MAX(options->entries, 2 * options->flows),
 					  &memory) != 0)
 			exit(1);
 		sl_pool_view_set_memory(&snapshot->pools[0], memory);
@@ -214,7 +216,7 @@ static void print(const char *name, const char *unit, double *values, const stru
 static void warm_up(struct sl_path_core *core, const struct sl_port *port,
 		    const struct options *options)
 {
-	uint32_t flows = options->beginnings ? 4 * FLOW_ENTRIES : options->flows;
+	uint32_t flows = options->beginnings ? 4 * options->entries : options->flows;
 	uint64_t turns = flows / TURN_PACKETS + 1;
 
 	source_in_turn(true);
@@ -355,6 +357,7 @@ static struct options options_read(int argc, char **argv)
 		{"encap", required_argument, NULL, 'e'},
 		{"tracking", required_argument, NULL, 't'},
 		{"beginnings", no_argument, NULL, 'b'},
+		{"entries", required_argument, NULL, 'E'},
 		{"ipv6", no_argument, NULL, '6'},
 		{"workers", required_argument, NULL, 'w'},
 		{"changes", no_argument, NULL, 'c'},
@@ -365,7 +368,8 @@ static struct options options_read(int argc, char **argv)
 				  .nodes = 100,
 				  .services = 512,
 				  .encap = SL_ENCAP_IPIP,
-				  .turns = 401};
+				  .turns = 401,
+				  .entries = FLOW_ENTRIES};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -382,6 +386,8 @@ static struct options options_read(int argc, char **argv)
 				name_find(optarg, tracking_names, SL_ARRAY_COUNT(tracking_names));
 		else if (option == 'r')
 			options.turns = (uint32_t)strtoul(optarg, NULL, 10);
+		else if (option == 'E')
+			options.entries = (uint32_t)strtoul(optarg, NULL, 10);
 		else if (option == 'w')
 			options.workers = (uint32_t)strtoul(optarg, NULL, 10);
 		else if (option == 'c')
@@ -402,7 +408,8 @@ static struct options options_read(int argc, char **argv)
 	}
 	if (options.flows == 0 || (options.v6 && options.beginnings) || options.nodes == 0 ||
 	    options.nodes >= SL_NODE_INDEX_MAX || options.services > SL_SERVICES_MAX ||
-	    options.turns == 0 || options.turns > TURNS_MAX || options.workers > SL_WORKERS_MAX)
+	    options.entries == 0 || options.entries > SL_FLOW_ENTRIES_MAX || options.turns == 0 ||
+	    options.turns > TURNS_MAX || options.workers > SL_WORKERS_MAX)
 		exit(1);
 	return options;
 }
