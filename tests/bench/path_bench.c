@@ -313,7 +313,14 @@ static double publish_one(struct sl_path_core *core, const struct options *optio
 static void measure_changes(struct sl_path_core *core, const struct sl_port *port,
 			    const struct options *options)
 {
-	static double control[TURNS_MAX], cost[TURNS_MAX], share[TURNS_MAX], grace[TURNS_MAX];
+	static const struct {
+		const char *name;
+		double changes; /* a second */
+	} rates[] = {{"change: 1 a second", 1},
+		     {"change: 100 a second", 100},
+		     {"change: 1,000 a second", 1000}};
+	static double control[TURNS_MAX], cost[TURNS_MAX], grace[TURNS_MAX];
+	static double share[SL_ARRAY_COUNT(rates)][TURNS_MAX];
 
 	turn_path(core, port);
 	for (uint32_t i = 0; i < options->turns; i++) {
@@ -330,12 +337,14 @@ static void measure_changes(struct sl_path_core *core, const struct sl_port *por
 		with = turn_path(core, port);
 		sl_publish_reclaim(core->spec.publish);
 		cost[i] = (with - without) * TURN_PACKETS;
-		share[i] = 100 * 1000 * cost[i] / (double)rte_get_tsc_hz();
+		for (uint32_t r = 0; r < SL_ARRAY_COUNT(rates); r++)
+			share[r][i] = 100 * rates[r].changes * cost[i] / (double)rte_get_tsc_hz();
 	}
 	print("change: built and published by control", "ns", control, options);
 	print("change: seen by the core and freed", "ns", grace, options);
 	print("change: cost to the core", "cycles", cost, options);
-	print("change: 1,000 a second", "% of throughput", share, options);
+	for (uint32_t r = 0; r < SL_ARRAY_COUNT(rates); r++)
+		print(rates[r].name, "% of throughput", share[r], options);
 }
 
 static uint32_t name_find(const char *name, const char *const *names, uint32_t count)
