@@ -3,7 +3,8 @@
 /* What one operator's change costs control: the model's work, its snapshot, its record of history.
  *
  * A pool of equal nodes; each change gives a random node a random weight from half to the whole of what
- * it began with, and is published before the next one comes, as when one client changes and waits. Slots
+ * it began with, while all are up and while one in ten is drained; or drains a node and enables the one
+ * before. It is published before the next one comes, as when one client changes and waits. Slots
  * open as they do while packets flow. What the socket and the disk cost comes on top
  * (tests/system/control_load_test.py). One JSON object a line.
  *
@@ -83,15 +84,14 @@ static void on_event(void *context, const struct sl_model_event *event)
 	cost.history += now_us() - start;
 }
 
-static void change_one(struct sl_prng *prng, uint32_t nodes)
+static void change_one(enum sl_change_kind kind, uint32_t node, uint64_t weight)
 {
 	char name[SL_NAME_SIZE];
-	struct sl_change change = {.kind = SL_CHANGE_SET_WEIGHT, .pool = "web", .node = name};
+	struct sl_change change = {.kind = kind, .pool = "web", .node = name, .weight = weight};
 	struct sl_change_result result;
 	double before = cost.history, start, middle;
 
-	snprintf(name, sizeof(name), "n%u", sl_prng_below(prng, nodes));
-	change.weight = (FULL / 2 + sl_prng_below(prng, FULL / 2)) * SL_WEIGHT_UNIT;
+	snprintf(name, sizeof(name), "n%u", node);
 	fixture_now_ms += 10;
 	start = now_us();
 	must(sl_model_change(f.model, &change, false, &result, NULL) == 0, "change");
@@ -103,18 +103,39 @@ static void change_one(struct sl_prng *prng, uint32_t nodes)
 	sl_change_result_fini(&result);
 }
 
-static void report(uint32_t nodes, uint32_t changes)
+/* What is measured. */
+enum scene { ALL_UP, SOME_DRAINED, DRAINS, SCENES };
+
+static void change_any(enum scene scene, struct sl_prng *prng, uint32_t nodes)
 {
-	printf("{\"name\": \"change\", \"unit\": \"us\", \"value\": %.1f, \"nodes\": %u, "
+	static uint32_t drained;
+
+	if (scene != DRAINS) {
+		change_one(SL_CHANGE_SET_WEIGHT, sl_prng_below(prng, nodes),
+			   (FULL / 2 + sl_prng_below(prng, FULL / 2)) * SL_WEIGHT_UNIT);
+		return;
+	}
+	change_one(SL_CHANGE_ENABLE, drained, 0);
+	drained = sl_prng_below(prng, nodes);
+	change_one(SL_CHANGE_DRAIN, drained, 0);
+}
+
+static void report(enum scene scene, uint32_t nodes, uint32_t changes)
+{
+	static const char *const names[SCENES] = {"change",
+						  "change while one node in ten is drained",
+						  "drain one, enable the one before"};
+
+	printf("{\"name\": \"%s\", \"unit\": \"us\", \"value\": %.1f, \"nodes\": %u, "
 	       "\"slots\": %d, "
 	       "\"model\": %.1f, \"history\": %.1f, \"snapshot\": %.1f, \"moved_slots\": %.1f}\n",
-	       (cost.change + cost.history + cost.flush) / changes, nodes, SLOTS,
+	       names[scene], (cost.change + cost.history + cost.flush) / changes, nodes, SLOTS,
 	       cost.change / changes, cost.history / changes, cost.flush / changes,
 	       (double)cost.moved / changes);
 	fflush(stdout);
 }
 
-static void measure(uint32_t nodes, uint32_t changes)
+static void measure(enum scene scene, uint32_t nodes, uint32_t changes)
 {
 	struct sl_model_listener listener = {.event = on_event};
 	struct sl_history_line line = {.verb = "start"};
@@ -129,12 +150,14 @@ static void measure(uint32_t nodes, uint32_t changes)
 			      sl_model_hash_key(f.model)) == 0,
 	     "history");
 	sl_model_listen(f.model, &listener);
+	for (uint32_t i = 0; scene == SOME_DRAINED && i < nodes; i += 10)
+		change_one(SL_CHANGE_DRAIN, i, 0);
 	for (uint32_t i = 0; i < WARM_UP; i++)
-		change_one(&prng, nodes);
+		change_any(scene, &prng, nodes);
 	cost = (struct cost){0};
 	for (uint32_t i = 0; i < changes; i++)
-		change_one(&prng, nodes);
-	report(nodes, changes);
+		change_any(scene, &prng, nodes);
+	report(scene, nodes, scene == DRAINS ? 2 * changes : changes);
 	sl_history_destroy(history);
 	fixture_close(&f);
 }
@@ -146,6 +169,7 @@ int main(int argc, char **argv)
 
 	must(changes > 0, "usage: change_bench [changes]");
 	for (size_t i = 0; i < sizeof(nodes) / sizeof(*nodes); i++)
-		measure(nodes[i], changes);
+		for (uint32_t scene = ALL_UP; scene < SCENES; scene++)
+			measure((enum scene)scene, nodes[i], changes);
 	return 0;
 }
