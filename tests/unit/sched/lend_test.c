@@ -164,6 +164,37 @@ static void overlapping_outages_stay_near_the_least(void **state)
 	}
 }
 
+static void weights_that_change_meanwhile_move_little_more_than_they_must(void **state)
+{
+	static const uint32_t pools[] = {3, 5, 20, 100, 1000};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(pools) / sizeof(pools[0]); i++) {
+		struct house house;
+		uint32_t beyond = 0, least = 0;
+
+		house_init(&house, pools[i], SLOTS);
+		for (uint32_t k = 0; k < 1 + pools[i] / 10; k++)
+			house.absent[k] = true;
+		(void)lend(&house);
+		for (uint32_t step = 0; step < 25; step++) {
+			struct world *world = &house.world;
+			struct sl_sched_node *node =
+				&world->nodes[sl_prng_below(&world->prng, pools[i])];
+			uint32_t more;
+
+			node->weight = (50 + sl_prng_below(&world->prng, 100)) * WORLD_UNIT;
+			world_build(world, SL_SCHED_MINIMAL);
+			more = lend(&house);
+			beyond += more;
+			least += sl_sched_moved(house.last, house.lent, SLOTS) - more;
+			check_exact(&house);
+		}
+		assert_in_range(beyond, 0, least + 25 * SLOTS / 400);
+		house_fini(&house);
+	}
+}
+
 static void any_set_away_leaves_exact_shares_and_no_trace_of_the_way_there(void **state)
 {
 	struct house house;
@@ -282,6 +313,7 @@ int main(void)
 		cmocka_unit_test(a_single_outage_moves_the_least_and_gives_all_back),
 		cmocka_unit_test(a_rolling_outage_of_all_nodes_leaves_the_table_as_it_was),
 		cmocka_unit_test(overlapping_outages_stay_near_the_least),
+		cmocka_unit_test(weights_that_change_meanwhile_move_little_more_than_they_must),
 		cmocka_unit_test(any_set_away_leaves_exact_shares_and_no_trace_of_the_way_there),
 		cmocka_unit_test(two_dispatchers_agree_whatever_their_indices),
 		cmocka_unit_test(with_nobody_present_nobody_serves),
