@@ -101,6 +101,45 @@ static bool lost_keeper(const struct sl_model *model, const struct sl_image_pool
 	return false;
 }
 
+/* Adds to the slots of one list those of another; both are ascending. */
+static int join(struct sl_table_moves *moves, const struct sl_table_moves *more)
+{
+	uint32_t *all, count = 0, a = 0, b = 0;
+
+	if (more->count == 0)
+		return 0;
+	all = malloc((moves->count + more->count) * sizeof(*all));
+	if (!all)
+		return -ENOMEM;
+	while (a < moves->count || b < more->count) {
+		uint32_t of_a = a < moves->count ? moves->slots[a] : UINT32_MAX;
+		uint32_t of_b = b < more->count ? more->slots[b] : UINT32_MAX;
+
+		all[count++] = SL_MIN(of_a, of_b);
+		a += of_a <= of_b;
+		b += of_b <= of_a;
+	}
+	free(moves->own);
+	*moves = (struct sl_table_moves){.slots = all, .count = count, .own = all};
+	return 0;
+}
+
+/* The slots that packets see otherwise than in the pool that was built last: another node, or the same,
+ * lent or not lent any more. */
+static int compare(const struct sl_image_pool *pool, const struct sl_image_pool *built,
+		   struct sl_table_moves *moves)
+{
+	struct sl_table_moves home = {0};
+	int status = sl_table_compare(pool->target, built->target, moves);
+
+	if (status == 0 && (pool->target != pool->home || built->target != built->home))
+		status = sl_table_compare(pool->home, built->home, &home);
+	if (status == 0)
+		status = join(moves, &home);
+	free(home.own);
+	return status;
+}
+
 /* The slots that differ from those that were built last, when nothing else does; moved->slots is NULL
  * when more does. */
 static int find_moves(const struct sl_model *model, const struct sl_image_pool *pool,
@@ -111,12 +150,12 @@ static int find_moves(const struct sl_model *model, const struct sl_image_pool *
 	int status;
 
 	*moved = (struct sl_table_moves){0};
-	if (!built || !model->snapshot || move->before->count != move->count ||
-	    built->target->count != move->count || move->rest != SL_SLOTS_REST ||
-	    (move->longer_ms && move->before->open_count) || built->target != built->home ||
-	    pool->target != pool->home || lost_keeper(model, built, move->snapshot))
+	if (!built || !built->home || !model->snapshot || move->before->count != move->count ||
+	    built->target->count != move->count || built->home->count != move->count ||
+	    move->rest != SL_SLOTS_REST || (move->longer_ms && move->before->open_count) ||
+	    lost_keeper(model, built, move->snapshot))
 		return 0;
-	status = sl_table_compare(pool->target, built->target, moved);
+	status = compare(pool, built, moved);
 	if (status == 0 && moved->count == 0)
 		moved->slots = &none;
 	return status;
@@ -170,8 +209,10 @@ int sl_build_slots(const struct sl_model *model, uint32_t place, const struct sl
 		return 0;
 	}
 	status = find_moves(model, pool, &move, &moved);
-	if (status < 0)
+	if (status < 0) {
+		free(moved.own);
 		return status;
+	}
 	move.moved = moved.slots;
 	move.moved_count = moved.count;
 	move.words = words_of(pool, &own);

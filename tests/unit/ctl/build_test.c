@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "base/prng.h"
 #include "model_fixture.h"
 #include "sched/pick.h"
 #include "state/flow_table.h"
@@ -436,6 +437,62 @@ static void test_doubled_slots_keep_flow_tables_and_open_slots(void **state)
 	fixture_close(&f);
 }
 
+#define SIX_NODES                                                                                  \
+	AB "," NODE("c", "3", "2") "," NODE("d", "4", "1") "," NODE("e", "5",                      \
+								    "3") "," NODE("g", "6", "1")
+#define SIX HEAD TO("web") "pools:\n" POOL("web", "", SIX_NODES)
+
+/* Every slot's node is the one that the tables say, and lent where that is not at home. */
+static void assert_slots_are_the_tables(struct fixture *f)
+{
+	const struct sl_image_pool *pool = sl_model_image(f->model)->pools[0];
+	const struct sl_slot_table *slots = view(f, 0)->slots;
+
+	assert_int_equal(slots->count, pool->target->count);
+	for (uint32_t s = 0; s < slots->count; s++) {
+		uint32_t word = slots->word[s], lent = word & SL_SLOT_LENT;
+
+		if (word & SL_SLOT_OPEN) {
+			assert_int_equal(slots->open[word & SL_SLOT_NODE].slot, s);
+			lent = slots->open[word & SL_SLOT_NODE].lent;
+		}
+		assert_int_equal(sl_slots_node(slots, s), pool->target->word[s]);
+		assert_int_equal(lent != 0, pool->target->word[s] != pool->home->word[s]);
+	}
+}
+
+static void test_slots_follow_weights_and_nodes_that_are_away(void **state)
+{
+	static const char *const names[] = {"a", "b", "c", "d", "e", "g"};
+	struct sl_prng prng = {.state = 4};
+	struct fixture f;
+	uint32_t lent = 0;
+
+	(void)state;
+	fixture_open(&f, SIX, NULL);
+	for (uint32_t i = 0; i < 400; i++) {
+		const char *node = names[sl_prng_below(&prng, 6)];
+		uint32_t what = sl_prng_below(&prng, 5);
+
+		if (what < 2)
+			assert_int_equal(fixture_weight(&f, "web", node, sl_prng_below(&prng, 5)),
+					 0);
+		else
+			(void)fixture_node(&f,
+					   what == 2   ? SL_CHANGE_DRAIN
+					   : what == 3 ? SL_CHANGE_DISABLE
+						       : SL_CHANGE_ENABLE,
+					   "web", node);
+		if (sl_prng_below(&prng, 20) == 0)
+			pass(&f, 2 * IDLE_MS);
+		assert_slots_are_the_tables(&f);
+		lent += sl_model_image(f.model)->pools[0]->target !=
+			sl_model_image(f.model)->pools[0]->home;
+	}
+	assert_in_range(lent, 100, 399);
+	fixture_close(&f);
+}
+
 static void test_halved_slots_are_made_one_when_all_have_settled(void **state)
 {
 	static const char many[] = HEAD TO("web") "pools: [{name: web, slots: 512, flow_entries: "
@@ -534,6 +591,7 @@ int main(void)
 		cmocka_unit_test(test_a_service_at_another_pool_opens_and_the_old_pool_stays),
 		cmocka_unit_test(test_doubled_slots_keep_flow_tables_and_open_slots),
 		cmocka_unit_test(test_halved_slots_are_made_one_when_all_have_settled),
+		cmocka_unit_test(test_slots_follow_weights_and_nodes_that_are_away),
 		cmocka_unit_test(test_schedulers_that_choose_get_a_view_of_who_takes),
 		cmocka_unit_test(test_what_did_not_change_is_shared),
 	};
