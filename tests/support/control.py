@@ -99,5 +99,6 @@ def state(session):
     return {"generation": session.result("status")["generation"],
             "config": session.result("config.get")["text"],
             "hands": {pool: {name: hand.get(value["state"], value["state"])
-                             for name, value in members.items() if value["state"] != "leaving"} for pool, members in nodes.items()},
+                             for name, value in members.items() if value["state"] != "leaving"}
+                      for pool, members in nodes.items()},
             "tables": {pool: tables(session, pool) for pool in nodes}}
