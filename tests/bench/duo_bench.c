@@ -51,8 +51,8 @@
 #include "work/worker.h"
 
 #define BURST	     32
-#define TURN_PACKETS 16384u
-#define WARM_PACKETS 4096u /* before each turn's clock starts */
+#define TURN_PACKETS 65536u
+#define WARM_PACKETS 32768u /* before each turn's clock starts: caches are the peer's before */
 #define TURNS_MAX    2001
 #define RING_SIZE    2048
 #define SERVICES     512
@@ -504,7 +504,7 @@ int main(int argc, char **argv)
 	static const struct option known[] = {{"turns", required_argument, NULL, 't'},
 					      {"flows", required_argument, NULL, 'f'},
 					      {NULL, 0, NULL, 0}};
-	uint32_t flows = 100000, turns = 201;
+	uint32_t flows = 100000, turns = 101;
 	struct rte_mempool *pool;
 	struct sl_worker *worker;
 	pthread_t other;
