@@ -9,6 +9,7 @@
 #include <nmmintrin.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -287,12 +288,24 @@ static int load(struct sl_keep *keep, struct sl_history *history, bool *found, c
 	return 0;
 }
 
+/* A link stays one: what is replaced is the file that it leads to. */
+static char *file_of(const char *path)
+{
+	char *file = realpath(path, NULL);
+	struct stat at;
+
+	if (file && lstat(path, &at) == 0 && S_ISLNK(at.st_mode))
+		return file;
+	free(file);
+	return strdup(path);
+}
+
 static struct sl_keep *keep_new(const char *path, struct sl_err *err)
 {
 	struct sl_keep *keep = calloc(1, sizeof(*keep));
 
 	if (keep)
-		keep->path = strdup(path);
+		keep->path = file_of(path);
 	if (!keep || !keep->path) {
 		free(keep);
 		(void)sl_err_set(err, -ENOMEM, "no memory for control.state %s", path);
@@ -333,10 +346,10 @@ int sl_keep_begin(const char *path, const struct sl_history *history, struct sl_
 
 	if (!keep)
 		return -ENOMEM;
-	keep->fd = open_locked(path, err);
+	keep->fd = open_locked(keep->path, err);
 	rc = keep->fd < 0 && keep->fd != -ENOENT ? keep->fd : 0;
 	if (rc == 0 && keep->fd >= 0 && lseek(keep->fd, 0, SEEK_END) > 0)
-		set_aside(path, "before", true, aside, sizeof(aside));
+		set_aside(keep->path, "before", true, aside, sizeof(aside));
 	if (rc == 0)
 		rc = sl_keep_rewrite(keep, history, NULL, err);
 	if (rc == 0) {

@@ -16,7 +16,8 @@ static bool has_other_key(const struct sl_edit *edit, const struct sl_conf *want
 static int refuse_pool(struct sl_edit *edit, const struct sl_conf_pool *pool, const char *key)
 {
 	return sl_change_refuse(edit->result, pool->line, pool->column,
-				"pool %s: another %s moves flows: needs --force", pool->name, key);
+				"pool %s: another %s moves flows: needs apply --force", pool->name,
+				key);
 }
 
 /* A pool's hash or the hash key differs: every flow may move. So may some with fewer slots. */
@@ -26,9 +27,9 @@ static int refuse_hash(struct sl_edit *edit, const struct sl_conf *wanted)
 	int status = 0;
 
 	if (has_other_key(edit, wanted))
-		status = sl_change_refuse(edit->result, wanted->dataplane.line,
-					  wanted->dataplane.column,
-					  "another dataplane.hash_key moves flows: needs --force");
+		status = sl_change_refuse(
+			edit->result, wanted->dataplane.line, wanted->dataplane.column,
+			"another dataplane.hash_key moves flows: needs apply --force");
 	for (uint32_t p = 0; p < wanted->pool_count && status == 0; p++) {
 		const struct sl_conf_pool *pool = &wanted->pools[p];
 		int old = sl_image_find_pool(edit->before, pool->name);

@@ -167,6 +167,23 @@ def replayed(session, folder):
         time.sleep(0.02)
 
 
+@case("a state file that is a link stays one, and what it leads to is kept")
+def link():
+    with daemon.Folder() as folder, Kept(folder) as kept:
+        os.mkdir(folder.file("elsewhere"))
+        os.symlink("elsewhere/state", kept.file)
+        with open(folder.file("elsewhere/state"), "wb"):
+            pass
+        session = kept.start()
+        some_changes(session)
+        before = control.state(session)
+        kept.kill()
+        true(os.path.islink(kept.file), "the link is there")
+        true(os.path.getsize(folder.file("elsewhere/state")) > 0, "octets where it leads")
+        equal(control.state(kept.start()), before, "state after kill -9")
+        true(os.path.islink(kept.file), "the link is there after another start")
+
+
 @case("flows of a tracked pool keep their nodes over an end in good order")
 def tracked():
     with daemon.Folder() as folder:

@@ -288,9 +288,9 @@ static void test_apply_refuses_with_every_reason_and_its_place(void **state)
 		{3, 5, "device of port p0 cannot change while it runs: needs a restart"},
 		{3, 5, "mtu of port p0 cannot change while it runs: needs a restart"},
 		{3, 5, "gateway of port p0 cannot change while it runs: needs a restart"},
-		{1, 12, "another dataplane.hash_key moves flows: needs --force"},
-		{5, 9, "pool web: another hash moves flows: needs --force"},
-		{5, 9, "pool web: another symmetric moves flows: needs --force"},
+		{1, 12, "another dataplane.hash_key moves flows: needs apply --force"},
+		{5, 9, "pool web: another hash moves flows: needs apply --force"},
+		{5, 9, "pool web: another symmetric moves flows: needs apply --force"},
 	};
 	struct sl_conf *conf = fixture_conf(other);
 	struct sl_change change = {.kind = SL_CHANGE_APPLY, .conf = conf};
@@ -323,7 +323,7 @@ static void test_another_hash_needs_force(void **state)
 	(void)state;
 	fixture_open(&f, THREE, NULL);
 	assert_int_equal(fixture_change(&f, &change, false), -EPERM);
-	assert_string_equal(f.err.text, "pool web: another hash moves flows: needs --force");
+	assert_string_equal(f.err.text, "pool web: another hash moves flows: needs apply --force");
 	change.force = true;
 	assert_int_equal(fixture_change(&f, &change, false), 0);
 	sl_conf_destroy(conf);
