@@ -9,7 +9,6 @@
 #include <nmmintrin.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -275,10 +274,8 @@ static int load(struct sl_keep *keep, struct sl_history *history, bool *found, c
 	int rc;
 
 	keep->fd = open_locked(keep->path, err);
-	if (keep->fd == -ENOENT)
-		return 0;
 	if (keep->fd < 0)
-		return keep->fd;
+		return keep->fd == -ENOENT ? 0 : keep->fd;
 	rc = read_all(keep->fd, &octets, &size);
 	if (rc)
 		return sl_err_set(err, rc, "control.state %s: %s", keep->path, strerror(-rc));
@@ -291,13 +288,11 @@ static int load(struct sl_keep *keep, struct sl_history *history, bool *found, c
 /* A link stays one: what is replaced is the file that it leads to. */
 static char *file_of(const char *path)
 {
-	char *file = realpath(path, NULL);
 	struct stat at;
+	bool is_link = lstat(path, &at) == 0 && S_ISLNK(at.st_mode);
+	char *file = is_link ? realpath(path, NULL) : NULL;
 
-	if (file && lstat(path, &at) == 0 && S_ISLNK(at.st_mode))
-		return file;
-	free(file);
-	return strdup(path);
+	return file ? file : strdup(path);
 }
 
 static struct sl_keep *keep_new(const char *path, struct sl_err *err)
