@@ -26,7 +26,7 @@ SOURCES = os.path.join(TOP, "tests", "bench")
 BENCHES = {
     "floor": ("path_bench", (), "receive and transmit on net_null, headers written each packet"),
     "path": ("path_bench", (), "the whole path beside the floor; --flows N --nodes N --services N"
-                               " --encap ipip --tracking none --ipv6"),
+                               " --encap ipip --tracking none --ipv6 --beginnings"),
     "stages": ("path_bench", ("--stages",), "the path's stages one by one, with a clock between them"),
     "dispatch": ("path_bench", ("--workers", "4", "--nodes", "16"),
                  "to local workers by their rings, in one thread; --workers N"),
