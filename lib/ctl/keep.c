@@ -351,7 +351,7 @@ int sl_keep_begin(const char *path, const struct sl_history *history, struct sl_
 		*out = keep;
 		return 0;
 	}
-	if (aside[0] == '/')
+	if (aside[0] && aside[0] != '(')
 		(void)unlink(aside);
 	sl_keep_destroy(keep);
 	return rc;

@@ -71,6 +71,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
+	loop->deadline_ms = 0; /* what is still to come is waited for anew */
 	sl_model_settle(loop->model);
 }
 
@@ -250,7 +251,7 @@ static void wait_for_deadline(struct sl_loop *loop)
 	if (at == loop->deadline_ms)
 		return;
 	loop->deadline_ms = at;
-	wait = at - SL_MIN(at, now);
+	wait = SL_MAX(at - SL_MIN(at, now), 1u);
 	interval = (struct timeval){(time_t)(wait / 1000), (suseconds_t)(wait % 1000) * 1000};
 	(void)event_del(loop->deadline);
 	if (at)

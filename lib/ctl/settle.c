@@ -264,7 +264,8 @@ static int go_over_pool(struct sl_model *model, struct sl_edit *edit, const stru
 		struct sl_image_pool *own;
 
 		if (verdict == STAYS) {
-			sl_model_note_deadline(model, pool->nodes[n].deadline_ms);
+			if (!pool->nodes[n].leaving)
+				sl_model_note_deadline(model, pool->nodes[n].deadline_ms);
 			continue;
 		}
 		*found = true;

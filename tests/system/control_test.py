@@ -942,6 +942,25 @@ def drain_waits():
             true(sentence in control.ctl(talk.path, *words, status=1).err, words)
 
 
+@case("a drain is cut at its deadline, not in the second that comes after")
+def deadlines():
+    nodes = [{"name": f"n{n}", "worker": 0, "handler": "sink", "weight": 1} for n in range(10)]
+    with Talk(pool={"nodes": nodes}) as talk:
+        late = []
+        for node in nodes[1:]:
+            time.sleep(0.13)
+            start = time.monotonic()
+            talk.session.result("node.drain", pool="web", node=node["name"], deadline="200ms")
+            while (row := talk.session.result("nodes")["nodes"]["web"][node["name"]])["state"] == "draining":
+                true(time.monotonic() - start < 20, row)
+                time.sleep(0.005)
+            late.append(round(1e3 * (time.monotonic() - start) - 200))
+            true("deadline" in row["why"], row)
+        print(f"# milliseconds late: {late}")
+        # most of them, as the machine may stand still for one; looked at once a second few would be
+        true(sum(-20 < ms < 150 for ms in late) >= 5, f"milliseconds late: {late}")
+
+
 @case("a file is replaced whole, also behind a link; a device or a pipe is written to and stays one")
 def saving():
     with Talk() as talk:
