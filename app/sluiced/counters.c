@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "ctl/figure.h"
 #include "io/telemetry.h"
+#include "show/figure.h"
 
 #define TEXT_SIZE 48
 #define WAIT_MS	  1000 /* for the control thread */

@@ -8,7 +8,7 @@
 #ifndef SLUICED_FILE_H
 #define SLUICED_FILE_H
 
-#include "ctl/conf.h"
+#include "conf/conf.h"
 
 /* 0, or negative errno after every error was logged as FILE:LINE:COLUMN: message. */
 int file_read(const char *path, struct sl_conf **conf);

@@ -18,10 +18,10 @@
 #include "counters.h"
 #include "ctl/control.h"
 #include "ctl/loop.h"
-#include "ctl/report.h"
-#include "ctl/server.h"
 #include "file.h"
 #include "options.h"
+#include "rpc/server.h"
+#include "show/json.h"
 #include "wire.h"
 
 /* Exit status of the contract. */

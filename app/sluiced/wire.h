@@ -15,13 +15,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "ctl/conf.h"
+#include "conf/conf.h"
 #include "ctl/control.h"
-#include "ctl/model.h"
 #include "io/eal.h"
 #include "io/port.h"
 #include "io/txbuf.h"
 #include "io/worker_ring.h"
+#include "model/model.h"
 #include "path/core.h"
 #include "state/publish.h"
 #include "state/stats.h"

@@ -12,10 +12,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "ctl/carry.h"
-#include "ctl/control_body.h"
-#include "ctl/metrics.h"
-#include "ctl/report.h"
+#include "ctl/inside.h"
+#include "keep/carry.h"
+#include "show/json.h"
 
 /* Of this thread: on a CPU that it shares with a polling receive core it is to have the larger part
  * while there is something to do. A thousand changes in a pipeline, beside a core that never sleeps:
@@ -88,10 +87,7 @@ static void on_closed(struct sl_client *client, void *context)
 	STAILQ_FOREACH(held, &control->held, link)
 	if (held->client == client)
 		held->client = NULL;
-	if (control->staged.peer == sl_client_peer(client))
-		sl_staged_drop(&control->staged);
-	if (control->staged_text.peer == sl_client_peer(client))
-		sl_staged_text_drop(&control->staged_text);
+	sl_rpc_scope_forget(&control->scope, sl_client_peer(client));
 }
 
 /* ---- events -------------------------------------------------------------------------------------
@@ -139,7 +135,7 @@ static void change_line(const struct sl_control *control, const struct sl_model_
 		.wall_ms = event->wall_ms,
 		.uid = change->uid,
 		.pid = change->pid,
-		.file_digest = control->file_digest,
+		.file_digest = control->scope.file_digest,
 	};
 	(void)snprintf(line->verb, sizeof(line->verb), "%s",
 		       change->why ? change->why : sl_change_name(change->kind));
@@ -153,7 +149,8 @@ static void on_change(struct sl_control *control, const struct sl_model_event *e
 	int rc;
 
 	change_line(control, event, &line);
-	rc = sl_history_add(control->history, &line, event, sl_model_hash_key(control->model));
+	rc = sl_history_add(control->scope.history, &line, event,
+			    sl_model_hash_key(control->model));
 	if (rc)
 		(void)sl_change_warn(event->result, "history has no memory for this change");
 	control->unsaved = true;
@@ -217,7 +214,7 @@ static void save_former(struct sl_control *control)
 {
 	struct sl_err err = {0};
 
-	if (control->former && sl_keep_sync(control->former, control->history, &err))
+	if (control->former && sl_keep_sync(control->former, control->scope.history, &err))
 		sl_log(SL_LOG_ERROR, "%s", err.text);
 	sl_keep_destroy(control->former);
 	control->former = NULL;
@@ -229,11 +226,11 @@ static void save(struct sl_control *control)
 
 	save_former(control);
 	if (!control->keep) {
-		(void)sl_history_fold(control->history);
+		(void)sl_history_fold(control->scope.history);
 		control->unsaved = false;
 		return;
 	}
-	if (sl_keep_sync(control->keep, control->history, &err) == 0) {
+	if (sl_keep_sync(control->keep, control->scope.history, &err) == 0) {
 		if (control->failing)
 			sl_log(SL_LOG_NOTICE, "control.state %s: written again",
 			       sl_keep_path(control->keep));
@@ -275,10 +272,10 @@ void sl_control_second(struct sl_control *control)
 		uint64_t now_busy = __atomic_load_n(core->busy_cycles, __ATOMIC_RELAXED);
 		uint64_t now_all = __atomic_load_n(core->all_cycles, __ATOMIC_RELAXED);
 
-		busy->share = now_all > busy->all_before
-				      ? (double)(now_busy - busy->busy_before) /
-						(double)(now_all - busy->all_before)
-				      : 0;
+		control->cores[i].busy = now_all > busy->all_before
+						 ? (double)(now_busy - busy->busy_before) /
+							   (double)(now_all - busy->all_before)
+						 : 0;
 		busy->busy_before = now_busy;
 		busy->all_before = now_all;
 	}
@@ -287,9 +284,9 @@ void sl_control_second(struct sl_control *control)
 
 uint64_t sl_control_file_set(struct sl_control *control, uint64_t digest)
 {
-	uint64_t before = control->file_digest;
+	uint64_t before = control->scope.file_digest;
 
-	control->file_digest = digest;
+	control->scope.file_digest = digest;
 	return before;
 }
 
@@ -317,7 +314,8 @@ static void save_all(struct sl_control *control)
 	struct sl_err err = {0};
 
 	sl_carry_write(control->model, &rest);
-	if (sl_keep_rewrite(control->keep, control->history, rest.failed ? NULL : &rest, &err))
+	if (sl_keep_rewrite(control->keep, control->scope.history, rest.failed ? NULL : &rest,
+			    &err))
 		sl_log(SL_LOG_ERROR, "%s", err.text);
 	sl_pack_fini(&rest);
 }
@@ -345,13 +343,13 @@ static int begin_history(struct sl_control *control, const struct sl_restore *re
 	event.before = restore->past.image;
 	event.after = sl_model_image(control->model);
 	if (!restore->image)
-		rc = sl_history_begin(control->history, &line, image,
+		rc = sl_history_begin(control->scope.history, &line, image,
 				      sl_model_hash_key(control->model));
 	else if (restore->file_wins)
-		rc = sl_history_add(control->history, &line, &event,
+		rc = sl_history_add(control->scope.history, &line, &event,
 				    sl_model_hash_key(control->model));
 	if (rc == 0 && control->keep)
-		return sl_keep_rewrite(control->keep, control->history, NULL, err);
+		return sl_keep_rewrite(control->keep, control->scope.history, NULL, err);
 	return rc ? sl_err_set(err, rc, "no memory for history") : 0;
 }
 
@@ -366,10 +364,26 @@ static int open_server(struct sl_control *control, struct sl_err *err)
 
 	if (rc)
 		return rc;
-	rc = sl_metrics_create(control, &control->metrics);
+	rc = sl_http_create(control->spec.base, &control->scope, &control->http);
 	if (rc)
 		return sl_err_set(err, rc, "no memory for metrics");
-	return sl_metrics_listen(control->metrics, conf->metrics, err);
+	return sl_http_listen(control->http, conf->metrics, err);
+}
+
+/* What methods and metrics show of the daemon. */
+static void show_daemon(struct sl_control *control)
+{
+	struct sl_rpc_scope *scope = &control->scope;
+
+	for (uint32_t i = 0; i < control->spec.core_count; i++) {
+		control->cores[i].cpu = control->spec.cores[i].cpu;
+		memcpy(control->cores[i].name, control->spec.cores[i].name, SL_CORE_NAME_SIZE);
+	}
+	scope->model = control->model;
+	scope->file = control->spec.file;
+	scope->daemon = (struct sl_show_daemon){.version = control->spec.version,
+						.cores = control->cores,
+						.core_count = control->spec.core_count};
 }
 
 int sl_control_create(const struct sl_control_spec *spec, struct sl_restore *restore,
@@ -382,17 +396,14 @@ int sl_control_create(const struct sl_control_spec *spec, struct sl_restore *res
 		return sl_err_set(err, -ENOMEM, "no memory for control");
 	control->spec = *spec;
 	control->model = spec->model;
+	show_daemon(control);
 	STAILQ_INIT(&control->held);
-	control->file_digest = restore->file_digest;
-	control->history = restore->history;
+	control->scope.file_digest = restore->file_digest;
+	control->scope.history = restore->history;
 	control->keep = restore->keep;
 	restore->history = NULL;
 	restore->keep = NULL;
-	sl_rpc_read_add(control);
-	sl_rpc_change_add(control);
-	sl_rpc_config_add(control);
-	sl_rpc_table_add(control);
-	sl_rpc_flow_add(control);
+	sl_rpc_scope_add(&control->rpc, &control->scope);
 	take_up(control);
 	rc = begin_history(control, restore, err);
 	if (rc == 0)
@@ -402,7 +413,7 @@ int sl_control_create(const struct sl_control_spec *spec, struct sl_restore *res
 		return rc;
 	}
 	control->listener = (struct sl_model_listener){
-		.event = on_event, .prepare = sl_follow_prepare, .context = control};
+		.event = on_event, .prepare = sl_live_prepare, .context = control};
 	sl_model_listen(control->model, &control->listener);
 	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
 	*out = control;
@@ -415,14 +426,13 @@ void sl_control_destroy(struct sl_control *control, bool in_good_order)
 		return;
 	if (in_good_order)
 		sl_control_turn_ended(control);
-	sl_metrics_destroy(control->metrics);
+	sl_http_destroy(control->http);
 	sl_server_destroy(control->server);
 	if (in_good_order && control->keep)
 		save_all(control);
-	sl_staged_drop(&control->staged);
-	sl_staged_text_drop(&control->staged_text);
+	sl_rpc_scope_fini(&control->scope);
 	sl_keep_destroy(control->keep);
 	sl_keep_destroy(control->former);
-	sl_history_destroy(control->history);
+	sl_history_destroy(control->scope.history);
 	free(control);
 }

@@ -14,11 +14,11 @@
 #ifndef SL_CTL_CONTROL_H
 #define SL_CTL_CONTROL_H
 
-#include "ctl/model.h"
-#include "ctl/restore.h"
+#include "keep/start.h"
+#include "model/model.h"
+#include "show/prometheus.h"
 
 #define SL_CONTROL_CORES_MAX (SL_RX_CORES_MAX + SL_WORKERS_MAX)
-#define SL_CORE_NAME_SIZE    16
 
 struct event_base;
 struct sl_control;

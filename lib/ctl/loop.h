@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "ctl/model.h"
+#include "model/model.h"
 
 struct event_base;
 struct sl_loop;

@@ -16,8 +16,8 @@
 #include <time.h>
 
 #include "base/prng.h"
-#include "ctl/history.h"
-#include "model_fixture.h"
+#include "keep/history.h"
+#include "unit/model/fixture.h"
 
 #define SLOTS	      65536
 #define FULL	      100 /* of a node's weight */

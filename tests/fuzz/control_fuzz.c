@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "ctl/control_body.h"
-#include "model_fixture.h"
+#include "ctl/inside.h"
+#include "unit/model/fixture.h"
 
 #define LINES_MAX 64 /* of an input */
 

@@ -16,10 +16,10 @@
 #include <cmocka.h>
 
 #include "base/prng.h"
-#include "ctl/schedule.h"
-#include "model_fixture.h"
+#include "model/schedule.h"
 #include "state/flow_table.h"
 #include "state/pool_memory.h"
+#include "unit/model/fixture.h"
 
 #define POOLS	3
 #define NODES	12 /* names a pool may have */

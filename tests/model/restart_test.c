@@ -19,10 +19,10 @@
 #include <sys/random.h>
 
 #include "base/prng.h"
-#include "ctl/carry.h"
-#include "ctl/model.h"
-#include "ctl/past.h"
 #include "flow_world.h"
+#include "keep/carry.h"
+#include "keep/record.h"
+#include "model/model.h"
 
 #define CORES	    3
 #define STEP_MS	    100

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/conf.h"
+#include "conf/conf.h"
 
 #define CONF_HOLDS(claim)                                                                          \
 	do {                                                                                       \

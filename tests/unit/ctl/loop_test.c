@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "ctl/loop.h"
-#include "model_fixture.h"
+#include "unit/model/fixture.h"
 
 #define TEXT                                                                                       \
 	"dataplane: {worker_cpus: [0]}\nports: [{name: p0, device: d}]\n"                          \

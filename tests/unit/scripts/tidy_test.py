@@ -64,8 +64,8 @@ def upward():
 
 @case("an include on the same floor is found")
 def sideways():
-    one("path (floor 3) may not include ctl", lib__path__core_dot_c=SOURCE + '#include "ctl/loop.h"\n',
-        lib__ctl__loop_dot_h=header("CTL_LOOP"))
+    one("path (floor 3) may not include work", lib__path__core_dot_c=SOURCE + '#include "work/worker.h"\n',
+        lib__work__worker_dot_h=header("WORK_WORKER"))
 
 
 @case("app may include every wing and its own files")
@@ -91,7 +91,7 @@ def foreign():
 
 @case("a third-party header in a public header is found, DPDK's where the wing is built on it is not")
 def public():
-    one("in a public header", lib__ctl__conf_dot_h=header("CTL_CONF", "#include <yaml.h>"),
+    one("in a public header", lib__conf__conf_dot_h=header("CONF_CONF", "#include <yaml.h>"),
         lib__io__port_dot_h=header("IO_PORT", "#include <rte_mbuf.h>"))
 
 
@@ -107,12 +107,20 @@ def function_size():
     one("a function of 71 lines", lib__base__a_dot_c=SOURCE + "int a(void)\n{\n" + "\t;\n" * 71 + "}\n")
 
 
-@case("lib and app of 31,000 lines of code are found; comments and blank lines are free")
-def all_lines():
-    files = {f"lib__base__a{i}_dot_c": SOURCE + "int a;\n" * 400 + "\n/* */\n" * 40 for i in range(78)}
-    one("31200 lines of code in lib and app", **files)
+@case("a wing over its budget is found; comments and blank lines are free")
+def budget():
+    files = {f"lib__base__a{i}_dot_c": SOURCE + "int a;\n" * 400 + "\n/* */\n" * 40 for i in range(3)}
+    one("lib/base:0: 1200 lines of code: its budget is 1000", **files)
     files["lib__base__a0_dot_c"] = SOURCE + "\n" * 400
     equal(findings(**files), [])
+
+
+@case("the inside of a room is found elsewhere, but where it is said")
+def inside():
+    text = SOURCE + '#include "model/inside.h"\n'
+    room = header("MODEL_INSIDE")
+    equal(findings(lib__keep__carry_dot_c=text, lib__model__edit_dot_c=text, lib__model__inside_dot_h=room), [])
+    one("is the inside of model", lib__keep__start_dot_c=text, lib__model__inside_dot_h=room)
 
 
 @case("a file without its licence is found")

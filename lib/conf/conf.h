@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* The configuration file: what the operator asked, as plain data.
+ *
+ * Why:     a file is read whole, every error of it is reported with its place, and what comes out
+ *          is valid.
+ * Shape:   arrays in file order; names are resolved to indices (`pool`, `port`); absent keys have
+ *          their defaults.
+ * Threads: any; plain data of the caller.
+ * Memory:  sl_conf_parse() allocates, sl_conf_destroy() frees (takes NULL). Strings and arrays are
+ *          from malloc(), so that an owner may replace them.
+ * Errors:  0, -EINVAL with a list of errors, -ENOMEM.
+ */
+
+#ifndef SL_CONF_CONF_H
+#define SL_CONF_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/limit.h"
+#include "pkt/encap.h"
+#include "sched/sched.h"
+#include "state/service.h"
+#include "state/snapshot.h"
+
+enum sl_conf_auto { SL_AUTO = 0, SL_REQUIRE = 1, SL_OFF = 2 };
+enum sl_conf_idle { SL_IDLE_BACKOFF = 0, SL_IDLE_POLL = 1 };
+enum sl_conf_queue_full { SL_QUEUE_FULL_AUTO = 0, SL_QUEUE_FULL_DROP = 1, SL_QUEUE_FULL_WAIT = 2 };
+enum sl_conf_punt { SL_CONF_PUNT_DROP = 0, SL_CONF_PUNT_KERNEL = 1, SL_CONF_PUNT_PORT = 2 };
+enum sl_conf_arp { SL_ARP_SERVICES = 0, SL_ARP_ADDRESSES = 1, SL_ARP_OFF = 2 };
+enum sl_conf_echo { SL_ECHO_ANSWER = 0, SL_ECHO_FORWARD = 1, SL_ECHO_PUNT = 2 };
+enum sl_conf_tracking {
+	SL_CONF_TRACKING_AUTO = 0,
+	SL_CONF_TRACKING_NONE = 1,
+	SL_CONF_TRACKING_FULL = 2,
+	SL_CONF_TRACKING_TRANSITION = 3,
+};
+enum sl_conf_hash {
+	SL_CONF_HASH_5_TUPLE = 0,
+	SL_CONF_HASH_3_TUPLE = 1,
+	SL_CONF_HASH_SRC_DST = 2,
+	SL_CONF_HASH_SRC = 3,
+	SL_CONF_HASH_DST = 4,
+	SL_CONF_HASH_INNER_5_TUPLE = 5,
+};
+/* What becomes of packets without DF that are too big once encapsulated. */
+enum sl_conf_oversize { SL_OVERSIZE_DROP = 0, SL_OVERSIZE_FRAGMENT = 1 };
+/* The outer IPv4 header's don't-fragment bit. */
+enum sl_conf_outer_df {
+	SL_OUTER_DF_POOL = 0, /* of a node: as its pool says */
+	SL_OUTER_DF_COPY = 1, /* the inner packet's; set for IPv6 inside */
+	SL_OUTER_DF_SET = 2,
+	SL_OUTER_DF_CLEAR = 3,
+};
+enum sl_conf_health_type {
+	SL_HEALTH_NONE = 0,
+	SL_HEALTH_TCP = 1,
+	SL_HEALTH_HTTP = 2,
+	SL_HEALTH_UDP = 3,
+	SL_HEALTH_ICMP = 4
+};
+
+struct sl_conf_dataplane {
+	char instance[SL_NAME_SIZE];
+	int control_cpu; /* -1: first allowed */
+	int *rx_cpus;
+	uint32_t rx_cpu_count; /* 0: the control CPU */
+	int *worker_cpus;
+	uint32_t worker_cpu_count;
+	enum sl_conf_idle idle;
+	enum sl_conf_queue_full queue_full;
+	enum sl_conf_auto hugepages;
+	uint32_t memory_mb;
+	uint32_t packet_buffers;
+	uint32_t burst;
+	uint32_t ring_size;
+	bool hash_key_set;
+	uint8_t hash_key[SL_HASH_KEY_SIZE];
+	char **eal;
+	uint32_t eal_count;
+	uint32_t line, column; /* of the section, for messages; 0: it is not there */
+};
+
+struct sl_conf_address {
+	struct sl_addr addr;	 /* the host's own */
+	struct sl_prefix prefix; /* its network */
+};
+
+struct sl_conf_port {
+	char name[SL_NAME_SIZE];
+	char *device;
+	uint16_t mtu;
+	bool promiscuous;
+	struct sl_conf_address *addresses;
+	uint32_t address_count;
+	bool gateway_set;
+	struct sl_addr gateway; /* family NONE when only the MAC is given */
+	bool gateway_mac_set;
+	struct sl_mac gateway_mac;
+	enum sl_conf_punt punt;
+	uint32_t punt_port; /* index, for SL_CONF_PUNT_PORT */
+	enum sl_conf_arp arp;
+	uint32_t line, column; /* of the entry, for messages */
+};
+
+struct sl_conf_control {
+	char *socket; /* never NULL */
+	uint32_t mode;
+	char *group;   /* "" : none */
+	char *state;   /* "" : not kept */
+	char *metrics; /* "" : off */
+	uint32_t line, column;
+};
+
+struct sl_conf_health {
+	enum sl_conf_health_type type;
+	uint16_t port;
+	uint32_t interval_ms, timeout_ms;
+	uint32_t rise, fall;
+	char *path; /* http; else NULL */
+	char *host; /* http: the Host header, NULL: the node's address */
+};
+
+struct sl_conf_node {
+	char name[SL_NAME_SIZE];
+	enum sl_node_kind kind;
+	uint64_t weight; /* millionths */
+	/* worker */
+	uint32_t worker;
+	char *handler; /* "sink", "echo", "capture", ...; NULL: no worker */
+	char *file;    /* capture; else NULL */
+	/* remote */
+	struct sl_addr address;
+	enum sl_encap_type encap;
+	uint16_t gue_port;
+	uint32_t vni;
+	enum sl_conf_outer_df outer_df;
+	bool mac_set; /* as written; sl_conf_next_hop() knows where it follows from the port */
+	struct sl_mac mac;
+	/* remote, output */
+	uint32_t port; /* index */
+	uint32_t line, column;
+};
+
+struct sl_conf_pool {
+	char name[SL_NAME_SIZE];
+	enum sl_scheduler scheduler;
+	uint32_t slots;
+	enum sl_conf_tracking tracking;
+	enum sl_conf_hash hash;
+	bool symmetric;
+	enum sl_no_node no_node;
+	uint32_t idle_ms_tcp, idle_ms_udp, idle_ms_other;
+	uint32_t flow_entries;
+	enum sl_conf_outer_df outer_df; /* never SL_OUTER_DF_POOL */
+	enum sl_conf_oversize oversize;
+	struct sl_conf_health health;
+	struct sl_conf_node *nodes;
+	uint32_t node_count;
+	uint32_t line, column;
+};
+
+struct sl_conf_service {
+	char name[SL_NAME_SIZE];
+	bool any;
+	struct sl_prefix prefix;
+	int16_t protocol; /* -1: all */
+	struct sl_port_range *ports;
+	uint32_t port_count;
+	uint16_t vlan; /* 0: any */
+	enum sl_conf_echo echo;
+	uint16_t mss_clamp; /* 0: none */
+	uint32_t pool;	    /* index */
+	uint32_t line, column;
+};
+
+struct sl_conf {
+	struct sl_conf_dataplane dataplane;
+	struct sl_conf_port *ports;
+	uint32_t port_count;
+	struct sl_conf_control control;
+	struct sl_conf_pool *pools;
+	uint32_t pool_count;
+	struct sl_conf_service *services;
+	uint32_t service_count;
+};
+
+struct sl_conf_error {
+	uint32_t line, column; /* from 1 */
+	char *message;	       /* what is wrong, and what would be right */
+};
+
+struct sl_conf_errors {
+	struct sl_conf_error *list; /* in the order of the file */
+	uint32_t count;
+	struct sl_conf_error *warnings;
+	uint32_t warning_count;
+};
+
+#define SL_CONF_TEXT_MAX   (16u << 20) /* octets of a file */
+#define SL_CONF_ERRORS_MAX 1000u       /* errors, and warnings, that are listed */
+
+/* Reads YAML text of length octets. errors is initialised by the callee and freed with
+ * sl_conf_errors_fini() in every case; warnings may be there on success. */
+int sl_conf_parse(const char *text, size_t length, struct sl_conf **conf,
+		  struct sl_conf_errors *errors);
+void sl_conf_destroy(struct sl_conf *conf);
+void sl_conf_errors_fini(struct sl_conf_errors *errors);
+
+/* The handlers that worker nodes may name; names are borrowed for ever. Before the first parse and
+ * before there are threads; without it they are sink, echo and capture. */
+struct sl_conf_handler {
+	const char *name;
+	bool needs_file;
+};
+void sl_conf_handlers_set(const struct sl_conf_handler *handlers, uint32_t count);
+
+/* A node alone, from name=value pairs as in the file ("weight=5", "address=10.0.0.1"); for
+ * add-node. The names of ports are looked up in conf. The node's strings are freed with
+ * sl_conf_node_fini(). Places in errors: line 1, column the number of the pair. */
+int sl_conf_node_parse(const struct sl_conf *conf, const char *name, const char *const *pairs,
+		       uint32_t count, struct sl_conf_node *node, struct sl_conf_errors *errors);
+void sl_conf_node_fini(struct sl_conf_node *node);
+
+/* to becomes a node of its own with the same content. -ENOMEM: to is as before. */
+int sl_conf_node_copy(const struct sl_conf_node *from, struct sl_conf_node *to);
+
+/* A weight as in the file ("50.5") to millionths and back: 0 or -EINVAL (then why, if not NULL,
+ * gets the rest of a sentence that starts with the value). text has SL_CONF_WEIGHT_TEXT_SIZE
+ * octets. */
+#define SL_CONF_WEIGHT_TEXT_SIZE 24
+int sl_conf_weight_parse(const char *text, uint64_t *weight, const char **why);
+const char *sl_conf_weight_format(uint64_t weight, char *text);
+
+/* "500ms", "15m", "2h" to milliseconds: 0 or -EINVAL. */
+int sl_conf_duration_parse(const char *text, uint64_t *ms);
+
+/* The configuration as YAML that sl_conf_parse() takes and that gives an equal struct. Allocated;
+ * NULL: no memory. */
+char *sl_conf_format(const struct sl_conf *conf);
+
+/* Deep copy; NULL: no memory. */
+struct sl_conf *sl_conf_copy(const struct sl_conf *conf);
+
+/* ---- comparing ----------------------------------------------------------------------------------
+ */
+
+/* What differs between two configurations. Names are compared where indices may shift. */
+#define SL_CONF_DATAPLANE 0x01 /* all of it but hash_key; needs a restart */
+#define SL_CONF_HASH_KEY  0x02
+#define SL_CONF_PORTS	  0x04 /* needs a restart */
+#define SL_CONF_SOCKET	  0x08 /* control.socket; needs a restart */
+#define SL_CONF_CONTROL	  0x10 /* the rest of control */
+#define SL_CONF_POOLS	  0x20
+#define SL_CONF_SERVICES  0x40
+uint32_t sl_conf_changes(const struct sl_conf *a, const struct sl_conf *b);
+
+/* Parts of a configuration whose keys are told one by one where they differ. */
+enum sl_conf_part {
+	SL_CONF_PART_POOL = 0, /* without its nodes */
+	SL_CONF_PART_NODE = 1,
+	SL_CONF_PART_SERVICE = 2, /* without its pool */
+	SL_CONF_PART_CONTROL = 3,
+};
+
+/* A part, and the configuration that it is in. */
+struct sl_conf_side {
+	const struct sl_conf *conf;
+	const void *object;
+};
+
+typedef void sl_conf_told(void *context, const char *key, const char *before, const char *after);
+
+/* 0 or -ENOMEM. Values are as a file has them. */
+int sl_conf_tell(enum sl_conf_part part, const struct sl_conf_side *before,
+		 const struct sl_conf_side *after, sl_conf_told *told, void *context);
+
+/* Tells each key that differs in what needs a restart ("dataplane.worker_cpus", "mtu of port p0"),
+ * and where the entry stands that b has it in. */
+typedef void sl_conf_restart_told(void *context, uint32_t line, uint32_t column, const char *key);
+void sl_conf_restart_keys(const struct sl_conf *a, const struct sl_conf *b,
+			  sl_conf_restart_told *told, void *context);
+
+bool sl_conf_node_equal(const struct sl_conf_node *a, const struct sl_conf_node *b);
+bool sl_conf_pool_equal(const struct sl_conf_pool *a, const struct sl_conf_pool *b);
+/* Of two configurations: their pools are compared by name. */
+bool sl_conf_service_equal(const struct sl_conf *conf_a, const struct sl_conf_service *a,
+			   const struct sl_conf *conf_b, const struct sl_conf_service *b);
+
+/* ---- what follows from it -----------------------------------------------------------------------
+ */
+
+/* Where frames for a remote node go. True: *mac is known. False: it is to be learned by asking for
+ * *hop (the node itself, or its port's gateway). */
+bool sl_conf_next_hop(const struct sl_conf *conf, const struct sl_conf_node *node,
+		      struct sl_mac *mac, struct sl_addr *hop);
+
+/* The outer source address of what is encapsulated for a remote node; NULL: its port has none of
+ * that family (never so in a configuration that was parsed). */
+const struct sl_addr *sl_conf_outer_source(const struct sl_conf *conf,
+					   const struct sl_conf_node *node);
+
+/* What the outer IPv4 header's don't-fragment bit is for a node: its own word, else its pool's. */
+enum sl_encap_df sl_conf_outer_df(const struct sl_conf_pool *pool, const struct sl_conf_node *node);
+
+/* The least `slots` of which weight gets a whole one; 0: more than SL_SLOTS_MAX, or no weight. */
+uint32_t sl_conf_slots_least(uint64_t weight, uint64_t total);
+
+/* The socket when a configuration names none: /run/INSTANCE/control.sock for root, else under
+ * $XDG_RUNTIME_DIR or /run/user/UID. Allocated; NULL: no memory. */
+char *sl_conf_socket_default(const char *instance);
+
+/* Tells one configuration from another, whatever its text looks like. */
+uint64_t sl_conf_digest(const struct sl_conf *conf);
+
+#endif

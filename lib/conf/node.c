@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Nodes: their keys, what follows from their ports, and a node alone. */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/key.h"
+
+#define FILE_MAX 4096
+#define VNI_MAX	 0xffffff
+#define WORKER	 (1u << SL_NODE_WORKER)
+#define REMOTE	 (1u << SL_NODE_REMOTE)
+#define OUTPUT	 (1u << SL_NODE_OUTPUT)
+
+_Static_assert((WORKER | REMOTE | OUTPUT) < SL_KEY_REQUIRED, "kinds have bits of their own");
+
+#define N(member) SL_MEMBER(sl_conf_node, member)
+
+/* ---- handlers ---------------------------------------------------------------------------------*/
+
+static const struct sl_conf_handler own_handlers[] = {
+	{"sink", false}, {"echo", false}, {"capture", true}};
+static const struct sl_conf_handler *handlers = own_handlers;
+static uint32_t handler_count = sizeof(own_handlers) / sizeof(own_handlers[0]);
+
+#define HANDLER_DEFAULT "sink"
+#define NAMES_TEXT_SIZE 256
+
+void sl_conf_handlers_set(const struct sl_conf_handler *list, uint32_t count)
+{
+	handlers = list;
+	handler_count = count;
+}
+
+static const struct sl_conf_handler *find_handler(const char *name)
+{
+	for (uint32_t i = 0; i < handler_count; i++) {
+		if (strcmp(handlers[i].name, name) == 0)
+			return &handlers[i];
+	}
+	return NULL;
+}
+
+static void read_handler(struct sl_conf_reader *reader, const struct sl_conf_key *key,
+			 const struct sl_yaml_node *value, void *object)
+{
+	struct sl_conf_near near = {.word = value->text};
+	char shown[SL_CONF_SHOW_SIZE], ask[SL_CONF_SHOW_SIZE], names[NAMES_TEXT_SIZE] = "";
+
+	if (value->kind == SL_YAML_SCALAR && find_handler(value->text)) {
+		sl_conf_store_text(reader, key, object, value->text);
+		return;
+	}
+	for (uint32_t i = 0; i < handler_count; i++) {
+		size_t used = strlen(names);
+
+		(void)snprintf(names + used, sizeof(names) - used, "%s%s", i ? ", " : "",
+			       handlers[i].name);
+		sl_conf_near_try(&near, handlers[i].name);
+	}
+	sl_conf_error(reader, value, "`handler` takes one of %s, not %s%s", names,
+		      sl_conf_show(value, shown), sl_conf_near_ask(&near, ask));
+}
+
+static void write_handler(struct sl_conf_writer *writer, const struct sl_conf_key *key,
+			  const void *object)
+{
+	(void)key;
+	sl_conf_write_name(writer, ((const struct sl_conf_node *)object)->handler);
+}
+
+static const struct sl_conf_type handler = {SL_CONF_TEXT, read_handler, write_handler};
+
+/* ---- keys -------------------------------------------------------------------------------------*/
+
+static const struct sl_conf_word encaps[] = {{"none", SL_ENCAP_NONE},	{"ipip", SL_ENCAP_IPIP},
+					     {"gre", SL_ENCAP_GRE},	{"gue", SL_ENCAP_GUE},
+					     {"vxlan", SL_ENCAP_VXLAN}, {NULL, 0}};
+static const struct sl_conf_word outer_dfs[] = {{"copy", SL_OUTER_DF_COPY},
+						{"set", SL_OUTER_DF_SET},
+						{"clear", SL_OUTER_DF_CLEAR},
+						{NULL, 0}};
+
+static const struct sl_conf_key node_keys[] = {
+	SL_KEY("name", name, N(name), .flags = SL_KEY_REQUIRED),
+	SL_KEY_RANGE("worker", number, N(worker), 0, SL_WORKERS_MAX - 1, 0,
+		     .flags = WORKER | SL_KEY_ALWAYS),
+	{.name = "handler", .type = &handler, N(handler), .flags = WORKER | SL_KEY_ALWAYS},
+	SL_KEY_RANGE("file", text, N(file), 1, FILE_MAX, 0, .flags = WORKER),
+	SL_KEY("address", addr, N(address), .flags = REMOTE),
+	SL_KEY("encap", word, N(encap), .flags = REMOTE | SL_KEY_ALWAYS, .words = encaps),
+	SL_KEY("port", port_ref, N(port), .flags = REMOTE | SL_KEY_ALWAYS),
+	SL_KEY("output", port_ref, N(port), .flags = OUTPUT | SL_KEY_ALWAYS),
+	SL_KEY_RANGE("weight", weight, N(weight), 0, 0, SL_WEIGHT_UNIT, .flags = SL_KEY_ALWAYS),
+	SL_KEY("mac", mac, N(mac), .extra = offsetof(struct sl_conf_node, mac_set),
+	       .flags = REMOTE),
+	SL_KEY_RANGE("gue_port", number, N(gue_port), 1, UINT16_MAX, SL_GUE_PORT, .flags = REMOTE),
+	SL_KEY_RANGE("vni", number, N(vni), 0, VNI_MAX, 0, .flags = REMOTE),
+	SL_KEY("outer_df", word, N(outer_df), .flags = REMOTE, .words = outer_dfs),
+};
+
+static uint32_t node_kind(const void *object)
+{
+	return ((const struct sl_conf_node *)object)->kind;
+}
+
+/* ---- checks -----------------------------------------------------------------------------------*/
+
+static const char *const kind_keys[] = {
+	[SL_NODE_WORKER] = "worker", [SL_NODE_REMOTE] = "address", [SL_NODE_OUTPUT] = "output"};
+
+/* Which kind it is by the one key that says so. False: it is none, or several. */
+static bool find_kind(struct sl_conf_reader *reader, const struct sl_conf_found *found,
+		      struct sl_conf_node *node)
+{
+	for (uint32_t kind = SL_NODE_WORKER; kind <= SL_NODE_OUTPUT; kind++) {
+		const struct sl_yaml_node *at = sl_conf_found_value(found, kind_keys[kind]);
+
+		if (!at)
+			continue;
+		if (node->kind != SL_NODE_NONE) {
+			sl_conf_error(reader, at,
+				      "a node has one of `worker`, `address` and `output`, not "
+				      "both `%s` and `%s`",
+				      kind_keys[node->kind], kind_keys[kind]);
+			return false;
+		}
+		node->kind = kind;
+	}
+	if (node->kind != SL_NODE_NONE)
+		return true;
+	sl_conf_error(reader, found->node,
+		      "a node needs one of `worker` (a local one), `address` (a remote one) and "
+		      "`output` (a port)");
+	return false;
+}
+
+static void check_keys(struct sl_conf_reader *reader, const struct sl_conf_found *found,
+		       const struct sl_conf_node *node)
+{
+	static const char *const nouns[] = {[SL_NODE_WORKER] = "worker nodes",
+					    [SL_NODE_REMOTE] = "remote nodes (with `address`)",
+					    [SL_NODE_OUTPUT] = "nodes with `output`"};
+
+	for (uint32_t i = 0; i < found->table->key_count; i++) {
+		const struct sl_conf_key *key = &node_keys[i];
+		uint32_t kinds = key->flags & SL_KEY_KINDS;
+
+		if (found->value[i] && kinds && !(kinds & 1u << node->kind))
+			sl_conf_error(reader, found->value[i], "`%s` is for %s; this one has `%s`",
+				      key->name,
+				      nouns[kinds == WORKER   ? SL_NODE_WORKER
+					    : kinds == REMOTE ? SL_NODE_REMOTE
+							      : SL_NODE_OUTPUT],
+				      kind_keys[node->kind]);
+	}
+}
+
+static void check_worker(struct sl_conf_reader *reader, const struct sl_conf_found *found,
+			 struct sl_conf_node *node)
+{
+	const struct sl_yaml_node *file = sl_conf_found_value(found, "file");
+	uint32_t count = reader->conf->dataplane.worker_cpu_count;
+	const struct sl_conf_handler *named;
+
+	if (node->worker >= count)
+		sl_conf_error(
+			reader, sl_conf_found_value(found, "worker"),
+			"worker %u does not exist: `worker_cpus` of dataplane has %u entries%s",
+			node->worker, count,
+			count ? ", counted from 0" : "; give it a CPU for each worker");
+	if (!node->handler && !sl_conf_found_value(found, "handler")) {
+		node->handler = strdup(HANDLER_DEFAULT);
+		reader->no_memory |= !node->handler;
+	}
+	if (!node->handler)
+		return;
+	named = find_handler(node->handler);
+	if (named && named->needs_file && !file)
+		sl_conf_error(reader, found->node, "`file` is missing: handler %s needs it",
+			      node->handler);
+	if (named && !named->needs_file && file)
+		sl_conf_error(reader, file, "handler %s writes no `file`; leave it out",
+			      node->handler);
+}
+
+/* Octets of the longest of the port's networks that has the address, plus 1; 0: none. */
+static uint32_t nearness(const struct sl_conf_port *port, const struct sl_addr *addr)
+{
+	uint32_t best = 0;
+
+	for (uint32_t i = 0; i < port->address_count; i++) {
+		const struct sl_prefix *prefix = &port->addresses[i].prefix;
+
+		if (sl_prefix_contains(prefix, addr) && prefix->length + 1u > best)
+			best = prefix->length + 1u;
+	}
+	return best;
+}
+
+static bool gateway_serves(const struct sl_conf_port *port, uint8_t family)
+{
+	return port->gateway_set && (port->gateway_mac_set || port->gateway.family == family);
+}
+
+/* Where the node's port is left out: the one whose network has it, else the one with a gateway,
+ * else the only one. */
+static bool find_port(struct sl_conf_reader *reader, const struct sl_conf_found *found,
+		      struct sl_conf_node *node)
+{
+	const struct sl_conf *conf = reader->conf;
+	uint32_t best = 0, ties = 0, gateways = 0, gateway = 0;
+
+	for (uint32_t i = 0; i < conf->port_count; i++) {
+		uint32_t near = nearness(&conf->ports[i], &node->address);
+
+		ties = near > best ? 0 : ties + (near && near == best);
+		if (near > best) {
+			best = near;
+			node->port = i;
+		}
+		if (gateway_serves(&conf->ports[i], node->address.family)) {
+			gateways++;
+			gateway = i;
+		}
+	}
+	if (best && !ties)
+		return true;
+	if (!best && gateways == 1) {
+		node->port = gateway;
+		return true;
+	}
+	if (conf->port_count == 1)
+		return true;
+	if (conf->port_count)
+		sl_conf_error(reader, found->node,
+			      "`port` is missing: %s ports may lead to this node; say which",
+			      best || gateways ? "several" : "no network nor gateway tells which");
+	return false;
+}
+
+static void check_encap(struct sl_conf_reader *reader, const struct sl_conf_found *found,
+			struct sl_conf_node *node)
+{
+	const struct sl_yaml_node *gue_port = sl_conf_found_value(found, "gue_port");
+	const struct sl_yaml_node *vni = sl_conf_found_value(found, "vni");
+
+	if (gue_port && node->encap != SL_ENCAP_GUE)
+		sl_conf_error(reader, gue_port, "`gue_port` is for `encap: gue`");
+	if (vni && node->encap != SL_ENCAP_VXLAN)
+		sl_conf_error(reader, vni, "`vni` is for `encap: vxlan`");
+	if (!vni && node->encap == SL_ENCAP_VXLAN)
+		sl_conf_error(reader, found->node, "`vni` is missing: `encap: vxlan` needs it");
+	if (node->encap == SL_ENCAP_NONE && sl_conf_found_value(found, "outer_df"))
+		sl_conf_error(reader, sl_conf_found_value(found, "outer_df"),
+			      "`outer_df` is for nodes with an `encap` other than none");
+}
+
+static void check_hop(struct sl_conf_reader *reader, const struct sl_conf_found *found,
+		      const struct sl_conf_node *node)
+{
+	const struct sl_conf_port *port = &reader->conf->ports[node->port];
+	const struct sl_yaml_node *at = sl_conf_found_value(found, "address");
+	bool on_link = nearness(port, &node->address) > 0;
+	const char *version = node->address.family == SL_FAMILY_IPV4 ? "IPv4" : "IPv6";
+	struct sl_addr hop;
+	struct sl_mac mac;
+
+	if (node->encap != SL_ENCAP_NONE && !sl_conf_outer_source(reader->conf, node))
+		sl_conf_error(reader, at,
+			      "port `%s` has no %s address to send to this node from; add one to "
+			      "its `addresses`",
+			      port->name, version);
+	if (node->mac_set || sl_conf_found_value(found, "mac"))
+		return;
+	if (node->encap == SL_ENCAP_NONE && !on_link)
+		sl_conf_error(reader, at,
+			      "`encap: none` reaches neighbours only, and this node is on no "
+			      "network of port `%s`; give its `mac`, or another `encap`",
+			      port->name);
+	else if (!on_link && !gateway_serves(port, node->address.family))
+		sl_conf_error(reader, at,
+			      "port `%s` has neither this node's network nor a gateway for %s; "
+			      "give the node's `mac`, or the port a `gateway`",
+			      port->name, version);
+	else if (!sl_conf_next_hop(reader->conf, node, &mac, &hop))
+		sl_conf_warn_at(reader, at->line, at->column,
+				"node `%s` has no `mac`: until its next hop's MAC address is "
+				"learned, packets for it count as no_neighbor",
+				node->name);
+}
+
+static bool word_is(const struct sl_conf_word *words, const char *text, uint64_t value)
+{
+	for (; words->name; words++) {
+		if (words->value == value && strcmp(words->name, text) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What follows from an encap or a port that was refused would be noise. */
+static void check_remote(struct sl_conf_reader *reader, const struct sl_conf_found *found,
+			 struct sl_conf_node *node)
+{
+	const struct sl_yaml_node *port = sl_conf_found_value(found, "port");
+	const struct sl_yaml_node *encap = sl_conf_found_value(found, "encap");
+
+	if (encap && (encap->kind != SL_YAML_SCALAR || !word_is(encaps, encap->text, node->encap)))
+		return;
+	check_encap(reader, found, node);
+	if (node->address.family == SL_FAMILY_NONE)
+		return;
+	if (!port && !find_port(reader, found, node))
+		return;
+
+	if (port && (node->port >= reader->conf->port_count ||
+		     strcmp(reader->conf->ports[node->port].name, port->text) != 0))
+		return;
+	check_hop(reader, found, node);
+}
+
+static void check_node(struct sl_conf_reader *reader, const struct sl_conf_found *found,
+		       void *object)
+{
+	struct sl_conf_node *node = object;
+
+	if (!find_kind(reader, found, node))
+		return;
+	check_keys(reader, found, node);
+	if (node->kind == SL_NODE_WORKER)
+		check_worker(reader, found, node);
+	if (node->kind == SL_NODE_REMOTE)
+		check_remote(reader, found, node);
+}
+
+const struct sl_conf_table sl_conf_node_table = {
+	.noun = "a node",
+	.keys = node_keys,
+	.key_count = sizeof(node_keys) / sizeof(node_keys[0]),
+	.size = sizeof(struct sl_conf_node),
+	.place = offsetof(struct sl_conf_node, line),
+	.flow = true,
+	.check = check_node,
+	.kind = node_kind,
+};
+
+/* ---- what follows from the port ---------------------------------------------------------------*/
+
+bool sl_conf_next_hop(const struct sl_conf *conf, const struct sl_conf_node *node,
+		      struct sl_mac *mac, struct sl_addr *hop)
+{
+	const struct sl_conf_port *port = &conf->ports[node->port];
+	bool on_link = nearness(port, &node->address) > 0;
+
+	*hop = node->address;
+	if (node->mac_set) {
+		*mac = node->mac;
+		return true;
+	}
+	if (on_link || !gateway_serves(port, node->address.family))
+		return false;
+	if (port->gateway.family != SL_FAMILY_NONE)
+		*hop = port->gateway;
+	if (port->gateway_mac_set)
+		*mac = port->gateway_mac;
+	return port->gateway_mac_set;
+}
+
+const struct sl_addr *sl_conf_outer_source(const struct sl_conf *conf,
+					   const struct sl_conf_node *node)
+{
+	const struct sl_conf_port *port = &conf->ports[node->port];
+	const struct sl_addr *any = NULL;
+
+	for (uint32_t i = 0; i < port->address_count; i++) {
+		const struct sl_conf_address *one = &port->addresses[i];
+
+		if (sl_prefix_contains(&one->prefix, &node->address))
+			return &one->addr;
+		if (!any && one->addr.family == node->address.family)
+			any = &one->addr;
+	}
+	return any;
+}
+
+enum sl_encap_df sl_conf_outer_df(const struct sl_conf_pool *pool, const struct sl_conf_node *node)
+{
+	switch (node->outer_df == SL_OUTER_DF_POOL ? pool->outer_df : node->outer_df) {
+	case SL_OUTER_DF_SET:
+		return SL_ENCAP_DF_SET;
+	case SL_OUTER_DF_CLEAR:
+		return SL_ENCAP_DF_CLEAR;
+	default:
+		return SL_ENCAP_DF_COPY;
+	}
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* The section `pools`. */
+
+#include <string.h>
+
+#include "conf/key.h"
+
+#define IDLE_MS_MIN	 100u
+#define IDLE_MS_MAX	 (7u * 24 * 3600 * 1000)
+#define IDLE_MS_TCP	 (15u * 60 * 1000)
+#define IDLE_MS_OTHER	 (60u * 1000)
+#define FLOW_ENTRIES	 1048576u
+#define FLOW_ENTRIES_MIN 64u
+#define FLOW_ENTRIES_MAX (1u << 28)
+#define HEALTH_MS_MIN	 10u
+#define HEALTH_MS_MAX	 (3600u * 1000)
+#define HEALTH_COUNT_MAX 100
+#define HTTP_TEXT_MAX	 1024
+
+#define P(member)    SL_MEMBER(sl_conf_pool, member)
+#define P_AT(member) (uint32_t) offsetof(struct sl_conf_pool, member)
+#define H(member)    SL_MEMBER(sl_conf_health, member)
+
+/* ---- health -----------------------------------------------------------------------------------*/
+
+static const struct sl_conf_word health_types[] = {{"tcp", SL_HEALTH_TCP},
+						   {"http", SL_HEALTH_HTTP},
+						   {"udp", SL_HEALTH_UDP},
+						   {"icmp", SL_HEALTH_ICMP},
+						   {NULL, 0}};
+
+static const struct sl_conf_key health_keys[] = {
+	SL_KEY("type", word, H(type), .flags = SL_KEY_REQUIRED, .words = health_types),
+	SL_KEY_RANGE("port", number, H(port), 1, UINT16_MAX, 0),
+	SL_KEY_RANGE("interval", duration, H(interval_ms), HEALTH_MS_MIN, HEALTH_MS_MAX, 2000),
+	SL_KEY_RANGE("timeout", duration, H(timeout_ms), HEALTH_MS_MIN, HEALTH_MS_MAX, 1000),
+	SL_KEY_RANGE("rise", number, H(rise), 1, HEALTH_COUNT_MAX, 2),
+	SL_KEY_RANGE("fall", number, H(fall), 1, HEALTH_COUNT_MAX, 3),
+	SL_KEY_RANGE("path", text, H(path), 1, HTTP_TEXT_MAX, 0),
+	SL_KEY_RANGE("host", text, H(host), 1, HTTP_TEXT_MAX, 0),
+};
+
+static void check_health(struct sl_conf_reader *reader, const struct sl_conf_found *found,
+			 void *object)
+{
+	static const char *const http_keys[] = {"path", "host"};
+	struct sl_conf_health *health = object;
+	const struct sl_yaml_node *port = sl_conf_found_value(found, "port");
+	const struct sl_yaml_node *path = sl_conf_found_value(found, "path");
+
+	if (health->type == SL_HEALTH_NONE)
+		return;
+	if (health->type == SL_HEALTH_ICMP && port)
+		sl_conf_error(reader, port, "a health check of type icmp has no `port`");
+	if (health->type != SL_HEALTH_ICMP && !port)
+		sl_conf_error(reader, found->node,
+			      "`port` is missing: a health check of this type needs it");
+	for (size_t i = 0; health->type != SL_HEALTH_HTTP && i < 2; i++) {
+		const struct sl_yaml_node *at = sl_conf_found_value(found, http_keys[i]);
+
+		if (at)
+			sl_conf_error(reader, at, "`%s` is for health checks of type http",
+				      http_keys[i]);
+	}
+	if (path && health->path && health->path[0] != '/')
+		sl_conf_error(reader, path, "`path` starts with a slash");
+	if (reader->errors->count == 0)
+		sl_conf_warn_at(reader, found->node->line, found->node->column,
+				"this version runs no health checks: the nodes of the pool count "
+				"as healthy "
+				"until they are disabled by hand");
+}
+
+static const struct sl_conf_table health_table = {
+	.noun = "health",
+	.keys = health_keys,
+	.key_count = sizeof(health_keys) / sizeof(health_keys[0]),
+	.size = sizeof(struct sl_conf_health),
+	.flow = true,
+	.check = check_health,
+};
+
+/* ---- idle_timeout: members of the pool itself -------------------------------------------------*/
+
+#define IDLE(key, member, value)                                                                   \
+	{                                                                                          \
+		.name = (key), .type = &sl_conf_duration, P(member), .min = IDLE_MS_MIN,           \
+		.max = IDLE_MS_MAX, .fallback = (value)                                            \
+	}
+
+static const struct sl_conf_key idle_keys[] = {
+	IDLE("tcp", idle_ms_tcp, IDLE_MS_TCP),
+	IDLE("udp", idle_ms_udp, IDLE_MS_OTHER),
+	IDLE("other", idle_ms_other, IDLE_MS_OTHER),
+};
+
+static const struct sl_conf_table idle_table = {
+	.noun = "idle_timeout",
+	.keys = idle_keys,
+	.key_count = sizeof(idle_keys) / sizeof(idle_keys[0]),
+	.size = sizeof(struct sl_conf_pool),
+	.flow = true,
+};
+
+/* ---- pools ------------------------------------------------------------------------------------*/
+
+static const struct sl_conf_word schedulers[] = {
+#define X(id, name, value, fills) {name, value},
+	SL_SCHEDULERS(X)
+#undef X
+		{NULL, 0}};
+static const struct sl_conf_word trackings[] = {{"auto", SL_CONF_TRACKING_AUTO},
+						{"none", SL_CONF_TRACKING_NONE},
+						{"full", SL_CONF_TRACKING_FULL},
+						{"transition", SL_CONF_TRACKING_TRANSITION},
+						{NULL, 0}};
+static const struct sl_conf_word hashes[] = {{"5-tuple", SL_CONF_HASH_5_TUPLE},
+					     {"3-tuple", SL_CONF_HASH_3_TUPLE},
+					     {"src-dst", SL_CONF_HASH_SRC_DST},
+					     {"src", SL_CONF_HASH_SRC},
+					     {"dst", SL_CONF_HASH_DST},
+					     {"inner-5-tuple", SL_CONF_HASH_INNER_5_TUPLE},
+					     {NULL, 0}};
+static const struct sl_conf_word no_nodes[] = {
+	{"drop", SL_NO_NODE_DROP}, {"any", SL_NO_NODE_ANY}, {"punt", SL_NO_NODE_PUNT}, {NULL, 0}};
+static const struct sl_conf_word outer_dfs[] = {{"copy", SL_OUTER_DF_COPY},
+						{"set", SL_OUTER_DF_SET},
+						{"clear", SL_OUTER_DF_CLEAR},
+						{NULL, 0}};
+
+static const struct sl_conf_word oversizes[] = {
+	{"drop", SL_OVERSIZE_DROP}, {"fragment", SL_OVERSIZE_FRAGMENT}, {NULL, 0}};
+
+static const struct sl_conf_key node = {.name = "nodes",
+					.type = &sl_conf_mapping,
+					.size = sizeof(struct sl_conf_node),
+					.table = &sl_conf_node_table};
+
+static const struct sl_conf_key pool_keys[] = {
+	SL_KEY("name", name, P(name), .flags = SL_KEY_REQUIRED),
+	SL_KEY_RANGE("scheduler", word, P(scheduler), 0, 0, SL_SCHED_MINIMAL, .words = schedulers),
+	SL_KEY_RANGE("slots", power, P(slots), SL_SLOTS_MIN, SL_SLOTS_MAX, 65536),
+	SL_KEY("tracking", word, P(tracking), .words = trackings),
+	SL_KEY("hash", word, P(hash), .words = hashes),
+	SL_KEY("symmetric", bool, P(symmetric)),
+	SL_KEY("no_node", word, P(no_node), .words = no_nodes),
+	{.name = "idle_timeout", .type = &sl_conf_mapping, .table = &idle_table},
+	SL_KEY_RANGE("flow_entries", number, P(flow_entries), FLOW_ENTRIES_MIN, FLOW_ENTRIES_MAX,
+		     FLOW_ENTRIES),
+	SL_KEY_RANGE("outer_df", word, P(outer_df), 0, 0, SL_OUTER_DF_COPY, .words = outer_dfs),
+	SL_KEY("oversize", word, P(oversize), .words = oversizes),
+	SL_KEY("health", mapping, P(health), .table = &health_table),
+	SL_KEY_RANGE("nodes", list, P(nodes), 0, SL_NODES_MAX, 0, .extra = P_AT(node_count),
+		     .element = &node),
+};
+
+/* A hash of one end alone cannot be the same in both directions. */
+static void check_symmetric(struct sl_conf_reader *reader, const struct sl_conf_found *found,
+			    const struct sl_conf_pool *pool)
+{
+	if (pool->symmetric && (pool->hash == SL_CONF_HASH_SRC || pool->hash == SL_CONF_HASH_DST))
+		sl_conf_error(reader, sl_conf_found_value(found, "symmetric"),
+			      "`symmetric` needs both ends in `hash`; 5-tuple, 3-tuple or src-dst "
+			      "would be right");
+}
+
+static void check_tracking(struct sl_conf_reader *reader, const struct sl_conf_found *found,
+			   const struct sl_conf_pool *pool)
+{
+	const struct sl_yaml_node *at = sl_conf_found_value(found, "tracking");
+
+	if (sl_sched_fills_slots(pool->scheduler) || pool->tracking == SL_CONF_TRACKING_AUTO ||
+	    pool->tracking == SL_CONF_TRACKING_FULL)
+		return;
+	sl_conf_error(reader, at,
+		      "scheduler %s chooses for each new flow and tracks all of them; `tracking: "
+		      "full` would be right, or leave it out",
+		      sl_sched_name(pool->scheduler));
+}
+
+static void check_oversize(struct sl_conf_reader *reader, const struct sl_conf_found *found,
+			   const struct sl_conf_pool *pool)
+{
+	if (pool->oversize == SL_OVERSIZE_FRAGMENT && pool->outer_df == SL_OUTER_DF_SET)
+		sl_conf_error(
+			reader, sl_conf_found_value(found, "oversize"),
+			"`outer_df: set` forbids fragments; `oversize: drop` would be right, or "
+			"another `outer_df`");
+}
+
+static uint64_t total_weight(const struct sl_conf_pool *pool)
+{
+	uint64_t total = 0;
+
+	for (uint32_t i = 0; i < pool->node_count; i++)
+		total += pool->nodes[i].weight;
+	return total;
+}
+
+static void check_shares(struct sl_conf_reader *reader, const struct sl_conf_pool *pool)
+{
+	uint64_t total = total_weight(pool);
+
+	if (!sl_sched_fills_slots(pool->scheduler))
+		return;
+	for (uint32_t i = 0; i < pool->node_count; i++) {
+		const struct sl_conf_node *one = &pool->nodes[i];
+		uint32_t least = sl_conf_slots_least(one->weight, total);
+		char text[SL_CONF_WEIGHT_TEXT_SIZE];
+
+		/* without a kind it was refused */
+		if (!one->kind || !one->weight || (least && least <= pool->slots))
+			continue;
+		(void)sl_conf_weight_format(one->weight, text);
+		if (least)
+			sl_conf_warn_at(
+				reader, one->line, one->column,
+				"weight %s of node `%s` is less than one of the %u slots of pool "
+				"`%s`; `slots: %u` is the least that would serve it",
+				text, one->name, pool->slots, pool->name, least);
+		else
+			sl_conf_warn_at(reader, one->line, one->column,
+					"weight %s of node `%s` is less than one of the %u slots "
+					"of pool `%s`, and `slots` cannot be large enough for it",
+					text, one->name, pool->slots, pool->name);
+	}
+}
+
+static void check_pool(struct sl_conf_reader *reader, const struct sl_conf_found *found,
+		       void *object)
+{
+	const struct sl_yaml_node *nodes = sl_conf_found_value(found, "nodes");
+	const struct sl_conf_pool *pool = object;
+	uint32_t before = reader->node_total;
+
+	reader->node_total += pool->node_count;
+	if (nodes && before <= SL_NODES_MAX && reader->node_total > SL_NODES_MAX)
+		sl_conf_error(reader, nodes,
+			      "with these there are %u nodes in all pools; there may be at most %u",
+			      reader->node_total, SL_NODES_MAX);
+	check_symmetric(reader, found, pool);
+	check_tracking(reader, found, pool);
+	check_oversize(reader, found, pool);
+	check_shares(reader, pool);
+}
+
+const struct sl_conf_table sl_conf_pool_table = {
+	.noun = "a pool",
+	.keys = pool_keys,
+	.key_count = sizeof(pool_keys) / sizeof(pool_keys[0]),
+	.size = sizeof(struct sl_conf_pool),
+	.place = P_AT(line),
+	.check = check_pool,
+};
+
+uint32_t sl_conf_slots_least(uint64_t weight, uint64_t total)
+{
+	if (!weight)
+		return 0;
+	for (uint32_t slots = SL_SLOTS_MIN; slots <= SL_SLOTS_MAX; slots *= 2) {
+		if (weight * slots >= total)
+			return slots;
+	}
+	return 0;
+}
+
+_Static_assert(SL_WEIGHT_MAX <= UINT64_MAX / SL_SLOTS_MAX, "weight * slots fits");
+_Static_assert(SL_WEIGHT_MAX <= UINT64_MAX / SL_NODES_MAX, "sums of weights fit");

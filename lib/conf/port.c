@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* The section `ports`. */
+
+#include <string.h>
+
+#include "conf/key.h"
+
+#define DEVICE_MAX 4096
+#define MTU	   1500
+
+_Static_assert(offsetof(struct sl_conf_port, punt_port) ==
+		       offsetof(struct sl_conf_port, punt) + sizeof(enum sl_conf_punt),
+	       "the key `punt` fills both");
+#define PUNT_SIZE (sizeof(enum sl_conf_punt) + sizeof(uint32_t))
+
+static const struct sl_conf_word arps[] = {{"services", SL_ARP_SERVICES},
+					   {"addresses", SL_ARP_ADDRESSES},
+					   {"off", SL_ARP_OFF},
+					   {NULL, 0}};
+
+static const struct sl_conf_key address = {
+	.name = "addresses", .type = &sl_conf_host, .size = sizeof(struct sl_conf_address)};
+
+#define P(member)    SL_MEMBER(sl_conf_port, member)
+#define P_AT(member) (uint32_t) offsetof(struct sl_conf_port, member)
+
+/* ---- gateway: members of the port itself ------------------------------------------------------*/
+
+static const struct sl_conf_key gateway_keys[] = {
+	SL_KEY("address", addr, P(gateway)),
+	SL_KEY("mac", mac, P(gateway_mac), .extra = P_AT(gateway_mac_set)),
+};
+
+static void check_gateway(struct sl_conf_reader *reader, const struct sl_conf_found *found,
+			  void *object)
+{
+	(void)object;
+	if (!sl_conf_found_value(found, "address") && !sl_conf_found_value(found, "mac"))
+		sl_conf_error(reader, found->node,
+			      "a gateway needs `address`, `mac` or both; leave `gateway` out when "
+			      "there is none");
+}
+
+static const struct sl_conf_table gateway_table = {
+	.noun = "a gateway",
+	.keys = gateway_keys,
+	.key_count = sizeof(gateway_keys) / sizeof(gateway_keys[0]),
+	.size = sizeof(struct sl_conf_port),
+	.flow = true,
+	.check = check_gateway,
+};
+
+/* ---- ports ------------------------------------------------------------------------------------*/
+
+static const struct sl_conf_key port_keys[] = {
+	SL_KEY("name", name, P(name), .flags = SL_KEY_REQUIRED),
+	SL_KEY_RANGE("device", text, P(device), 1, DEVICE_MAX, 0, .flags = SL_KEY_REQUIRED),
+	SL_KEY_RANGE("mtu", number, P(mtu), SL_MTU_MIN, SL_MTU_MAX, MTU),
+	SL_KEY_RANGE("promiscuous", bool, P(promiscuous), 0, 0, true),
+	SL_KEY_RANGE("addresses", list, P(addresses), 0, SL_PORT_ADDRESSES_MAX, 0,
+		     .extra = P_AT(address_count), .element = &address),
+	{.name = "gateway",
+	 .type = &sl_conf_mapping,
+	 .extra = P_AT(gateway_set),
+	 .table = &gateway_table},
+	{.name = "punt", .type = &sl_conf_punt, .offset = P_AT(punt), .size = PUNT_SIZE},
+	SL_KEY("arp", word, P(arp), .words = arps),
+};
+
+static void check_name(struct sl_conf_reader *reader, const struct sl_conf_found *found,
+		       const struct sl_conf_port *port)
+{
+	if (strcmp(port->name, "drop") == 0 || strcmp(port->name, "kernel") == 0)
+		sl_conf_error(reader, sl_conf_found_value(found, "name"),
+			      "a port may not be named `%s`: the word has a meaning for `punt`",
+			      port->name);
+}
+
+static void check_gateway_place(struct sl_conf_reader *reader, const struct sl_conf_found *found,
+				const struct sl_conf_port *port)
+{
+	const struct sl_yaml_node *at = sl_conf_found_value(found, "gateway");
+	char text[SL_ADDR_TEXT_SIZE];
+	bool family = false;
+
+	if (!at || port->gateway.family == SL_FAMILY_NONE || port->gateway_mac_set)
+		return;
+	for (uint32_t i = 0; i < port->address_count; i++) {
+		if (sl_prefix_contains(&port->addresses[i].prefix, &port->gateway))
+			return;
+		family |= port->addresses[i].addr.family == port->gateway.family;
+	}
+	if (family)
+		sl_conf_warn_at(reader, at->line, at->column,
+				"gateway %s is on no network of port `%s`; give its `mac`, or an "
+				"address of its network",
+				sl_addr_format(&port->gateway, text), port->name);
+}
+
+static void check_port(struct sl_conf_reader *reader, const struct sl_conf_found *found,
+		       void *object)
+{
+	check_name(reader, found, object);
+	check_gateway_place(reader, found, object);
+}
+
+const struct sl_conf_table sl_conf_port_table = {
+	.noun = "a port",
+	.keys = port_keys,
+	.key_count = sizeof(port_keys) / sizeof(port_keys[0]),
+	.size = sizeof(struct sl_conf_port),
+	.place = P_AT(line),
+	.check = check_port,
+};
+
+/* ---- all ports --------------------------------------------------------------------------------*/
+
+static void check_address(struct sl_conf_reader *reader, const struct sl_conf_port *port,
+			  uint32_t index)
+{
+	const struct sl_conf *conf = reader->conf;
+	const struct sl_addr *addr = &port->addresses[index].addr;
+	char text[SL_ADDR_TEXT_SIZE];
+
+	for (const struct sl_conf_port *other = conf->ports; other <= port; other++) {
+		uint32_t count = other == port ? index : other->address_count;
+
+		for (uint32_t i = 0; i < count; i++) {
+			if (!sl_addr_equal(&other->addresses[i].addr, addr))
+				continue;
+			sl_conf_error_at(reader, port->line, port->column,
+					 "address %s of port `%s` is that of port `%s` of line %u, "
+					 "too; each has one place",
+					 sl_addr_format(addr, text), port->name, other->name,
+					 other->line);
+			return;
+		}
+	}
+}
+
+void sl_conf_check_addresses(struct sl_conf_reader *reader)
+{
+	const struct sl_conf *conf = reader->conf;
+
+	for (uint32_t i = 0; i < conf->port_count; i++) {
+		for (uint32_t j = 0; j < conf->ports[i].address_count; j++) {
+			if (conf->ports[i].addresses[j].addr.family != SL_FAMILY_NONE)
+				check_address(reader, &conf->ports[i], j);
+		}
+	}
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* The inside of control, for the files that make it up: control.c and live.c.
+ *
+ * Threads: control.
+ */
+
+#ifndef SL_CTL_INSIDE_H
+#define SL_CTL_INSIDE_H
+
+#include <sys/queue.h>
+
+#include "ctl/control.h"
+#include "rpc/http.h"
+#include "rpc/method.h"
+#include "rpc/rpc.h"
+#include "rpc/server.h"
+
+struct json_t;
+
+/* An answer that waits for the end of the turn. */
+struct sl_held {
+	STAILQ_ENTRY(sl_held) link;
+	struct sl_client *client; /* NULL: it went */
+	struct json_t *message;
+	bool change; /* and not an answer that only keeps its place in line */
+};
+
+/* What a core's cycles were a second ago. */
+struct sl_busy {
+	uint64_t busy_before, all_before;
+};
+
+struct sl_control {
+	struct sl_control_spec spec;
+	struct sl_model *model;
+	struct sl_keep *keep;
+	struct sl_keep *former; /* until the change that left it is in it, too */
+	struct sl_server *server;
+	struct sl_http *http;
+	struct sl_rpc rpc;
+	struct sl_rpc_scope scope;
+	struct sl_model_listener listener;
+	STAILQ_HEAD(, sl_held) held;
+	bool unsaved; /* something is to be written to the state file */
+	bool failing; /* the last write failed, and it was said */
+	struct sl_busy busy[SL_CONTROL_CORES_MAX];
+	struct sl_show_core cores[SL_CONTROL_CORES_MAX];
+};
+
+/* live.c: sl_model_listener's, for what is under `control`. */
+int sl_live_prepare(void *control, const struct sl_model_event *event, bool dry_run,
+		    struct sl_err *err);
+
+#endif

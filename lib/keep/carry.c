@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "keep/carry.h"
+
+#include "keep/carried.h"
+#include "keep/record_op.h"
+#include "state/flow_table.h"
+#include "state/pool_memory.h"
+
+/* Node index -> number, over all pools that are carried (a table may name nodes of other pools, which
+ * a service was at); 0: none of them. All zero between calls. */
+static uint32_t number_of[SL_NODE_INDEX_MAX];
+
+static bool is_carried(const struct sl_model *model, uint32_t place)
+{
+	uint32_t index = model->image->pools[place]->index;
+
+	return index < model->snapshot->pool_count && model->snapshot->pools[index].words &&
+	       model->snapshot->pools[index].memory;
+}
+
+static void number_nodes(const struct sl_model *model, bool begin)
+{
+	uint32_t number = 0;
+
+	for (uint32_t p = 0; p < model->image->pool_count; p++) {
+		const struct sl_image_pool *pool = model->image->pools[p];
+
+		for (uint32_t n = 0; is_carried(model, p) && n < pool->node_count; n++)
+			number_of[pool->nodes[n].index] = begin ? ++number : 0;
+	}
+}
+
+static uint64_t ago(uint64_t now_ms, uint64_t at_ms)
+{
+	return now_ms > at_ms ? now_ms - at_ms : 0;
+}
+
+/* 0: never; else 1 and how long ago. */
+static void write_past(struct sl_pack *pack, uint64_t now_ms, uint64_t at_ms)
+{
+	sl_pack_number(pack, at_ms ? 1 + ago(now_ms, at_ms) : 0);
+}
+
+/* ---- pools and nodes ----------------------------------------------------------------------------
+ */
+
+/* Of a worker that is leaving the strings are where its handler is. */
+static void write_conf(struct sl_pack *pack, const struct sl_model *model,
+		       const struct sl_image_node *node, const struct sl_conf_node *conf)
+{
+	struct sl_conf_node whole = *conf;
+
+	if (conf->kind == SL_NODE_WORKER && !whole.handler) {
+		whole.handler = model->nodes[node->index].handler_name;
+		whole.file = model->nodes[node->index].file;
+	}
+	if (conf->kind == SL_NODE_WORKER && !whole.handler)
+		sl_pack_number(pack, 0);
+	else
+		sl_past_write_node(pack, model->image->conf, &whole);
+}
+
+static void write_nodes(struct sl_pack *pack, const struct sl_model *model, uint32_t place)
+{
+	const struct sl_image_pool *pool = model->image->pools[place];
+
+	sl_pack_number(pack, pool->node_count);
+	for (uint32_t n = 0; n < pool->node_count; n++) {
+		const struct sl_image_node *node = &pool->nodes[n];
+
+		sl_pack_text(pack, node->name);
+		sl_pack_number(pack, node->leaving);
+		sl_pack_number(pack, node->cut || !sl_image_node_keeps(node));
+		sl_pack_number(pack, node->since_ms);
+		sl_pack_text(pack, node->why);
+		write_conf(pack, model, node, sl_image_node_conf(model->image, place, n));
+	}
+}
+
+static void write_pool_conf(struct sl_pack *pack, const struct sl_conf_pool *conf)
+{
+	sl_pack_number(pack, conf->scheduler);
+	sl_pack_number(pack, conf->slots);
+	sl_pack_number(pack, conf->tracking);
+	sl_pack_number(pack, conf->hash);
+	sl_pack_number(pack, conf->symmetric);
+	sl_pack_number(pack, conf->no_node);
+	sl_pack_number(pack, conf->idle_ms_tcp);
+	sl_pack_number(pack, conf->idle_ms_udp);
+	sl_pack_number(pack, conf->idle_ms_other);
+	sl_pack_number(pack, conf->flow_entries);
+	sl_pack_number(pack, conf->outer_df);
+	sl_pack_number(pack, conf->oversize);
+}
+
+/* ---- slots --------------------------------------------------------------------------------------
+ */
+
+/* When a core could not enter a flow last. */
+static uint64_t refused_ms(const struct sl_pool_view *view, uint32_t slot)
+{
+	uint32_t last = 0;
+
+	for (uint32_t c = 0; c < view->memory->core_count; c++)
+		last = SL_MAX(last, view->stamps[c][slot >> view->stamp_shift].refused);
+	return (uint64_t)last << SL_TICK_SHIFT;
+}
+
+static void write_open_slot(struct sl_pack *pack, const struct sl_pool_view *view,
+			    const struct sl_open_slot *open, uint64_t now_ms)
+{
+	sl_pack_number(pack, open->slot);
+	sl_pack_number(pack, number_of[open->prior]);
+	sl_pack_number(pack, ago(open->open_until_ms, now_ms));
+	sl_pack_number(pack, ago(now_ms, open->open_until_ms));
+	sl_pack_number(pack, ago(now_ms, open->moved_at_ms));
+	write_past(pack, now_ms, open->since_ms);
+	write_past(pack, now_ms, refused_ms(view, open->slot));
+}
+
+/* Open slots come in the order of slots. */
+static void write_slots(struct sl_pack *pack, const struct sl_pool_view *view, uint64_t now_ms)
+{
+	const struct sl_slot_table *slots = view->slots;
+
+	sl_pack_number(pack, slots->count);
+	for (uint32_t s = 0; s < slots->count; s++) {
+		uint32_t word = slots->word[s];
+
+		if (word & SL_SLOT_OPEN) {
+			const struct sl_open_slot *open = &slots->open[word & SL_SLOT_NODE];
+
+			word = open->node | open->lent;
+		}
+		sl_pack_number(pack, (uint64_t)number_of[word & SL_SLOT_NODE] * 2 +
+					     ((word & SL_SLOT_LENT) != 0));
+	}
+	sl_pack_number(pack, slots->open_count);
+	for (uint32_t s = 0; s < slots->count; s++)
+		if (slots->word[s] & SL_SLOT_OPEN)
+			write_open_slot(pack, view, &slots->open[slots->word[s] & SL_SLOT_NODE],
+					now_ms);
+}
+
+static void write_pool(struct sl_pack *pack, const struct sl_model *model, uint32_t place,
+		       uint64_t now_ms)
+{
+	const struct sl_image_pool *pool = model->image->pools[place];
+	const struct sl_body_pool *body = &model->pools[pool->index];
+	const struct sl_pool_view *view = &model->snapshot->pools[pool->index];
+	struct sl_flow_clock clock;
+
+	sl_pack_number(pack, 1);
+	sl_pack_text(pack, pool->name);
+	sl_pack_number(pack, pool->leaving);
+	write_pool_conf(pack, sl_image_pool_conf(model->image, place));
+	write_nodes(pack, model, place);
+	sl_pack_number(pack, body->tracking);
+	sl_pack_number(pack, body->picks);
+	sl_pack_number(pack, body->idle_ms);
+	write_past(pack, now_ms, body->full_since_ms);
+	write_past(pack, now_ms, view->entries_since_ms);
+	sl_flow_clock_init(&clock, view, now_ms);
+	for (uint32_t i = 0; i < SL_ARRAY_COUNT(clock.life); i++)
+		sl_pack_number(pack, clock.life[i]);
+	write_slots(pack, view, now_ms);
+}
+
+/* ---- services -----------------------------------------------------------------------------------
+ */
+
+/* 1 + the place among the pools that are carried; 0: none. */
+static uint32_t number_of_pool(const struct sl_model *model, uint32_t index)
+{
+	uint32_t number = 0;
+
+	for (uint32_t p = 0; p < model->image->pool_count; p++) {
+		number += is_carried(model, p);
+		if (model->image->pools[p]->index == index)
+			return is_carried(model, p) ? number : 0;
+	}
+	return 0;
+}
+
+static void write_service(struct sl_pack *pack, const struct sl_model *model, uint32_t s,
+			  uint64_t now_ms)
+{
+	uint32_t index = model->image->service_index[s], refused = 0;
+	const struct sl_service_view *view = &model->services[index].view;
+
+	sl_pack_number(pack, 1);
+	sl_pack_text(pack, model->image->conf->services[s].name);
+	sl_pack_number(pack, number_of_pool(model, view->pool));
+	if (view->prior_pool == SL_SERVICE_NONE) {
+		sl_pack_number(pack, 0);
+		return;
+	}
+	for (uint32_t c = 0; c < model->options.core_count; c++)
+		refused = SL_MAX(refused, model->options.cores[c]->service_stamps[index].refused);
+	sl_pack_number(pack, number_of_pool(model, view->prior_pool));
+	sl_pack_number(pack, ago(view->open_until_ms, now_ms));
+	sl_pack_number(pack, ago(now_ms, view->open_until_ms));
+	sl_pack_number(pack, ago(now_ms, view->moved_at_ms));
+	write_past(pack, now_ms, view->since_ms);
+	write_past(pack, now_ms, (uint64_t)refused << SL_TICK_SHIFT);
+	sl_pack_number(pack, view->via_count);
+	for (uint32_t v = 0; v < view->via_count; v++)
+		sl_pack_number(pack, number_of_pool(model, view->via[v]));
+}
+
+/* ---- flows --------------------------------------------------------------------------------------
+ */
+
+static void write_flows(struct sl_pack *pack, const struct sl_flow_table *table,
+			const struct sl_flow_clock *clock)
+{
+	uint32_t capacity = sl_flow_table_capacity(table);
+	struct sl_flow_entry entry;
+
+	for (uint32_t i = 0; i < capacity; i++) {
+		uint32_t node;
+
+		if (!sl_flow_table_at(table, i, &entry) || !sl_flow_counts(clock, entry.word))
+			continue;
+		node = number_of[sl_flow_node(entry.word)];
+		if (!node)
+			continue;
+		sl_pack_number(pack, node);
+		sl_pack_number(pack, entry.tag);
+		sl_pack_number(pack, sl_flow_class(entry.word));
+		sl_pack_number(pack, sl_flow_kind(entry.word));
+		sl_pack_number(pack, sl_flow_seq(entry.word));
+		sl_pack_number(pack, sl_flow_age(clock, entry.word));
+	}
+	sl_pack_number(pack, 0);
+}
+
+/* The cores' tables, and those before them that are still read. */
+static void write_tables(struct sl_pack *pack, const struct sl_pool_view *view, uint64_t now_ms)
+{
+	uint32_t count = view->flow_tables ? view->memory->table_count : 0;
+	struct sl_flow_clock clock;
+
+	sl_flow_clock_init(&clock, view, now_ms);
+	sl_pack_number(pack, count);
+	for (uint32_t t = 0; t < count; t++) {
+		sl_pack_number(pack, t % view->memory->core_count);
+		write_flows(pack, view->flow_tables[t], &clock);
+	}
+}
+
+void sl_carry_write(const struct sl_model *model, struct sl_pack *pack)
+{
+	const struct sl_snapshot *snapshot = model->snapshot;
+	const struct sl_image *image = model->image;
+	uint64_t now_ms = model->options.now_ms();
+
+	number_nodes(model, true);
+	sl_pack_number(pack, SL_CARRY_FORM);
+	sl_pack_number(pack, model->options.wall_ms());
+	sl_pack_block(pack, &snapshot->flow_key, sizeof(snapshot->flow_key));
+	for (uint32_t p = 0; p < image->pool_count; p++)
+		if (is_carried(model, p))
+			write_pool(pack, model, p, now_ms);
+	sl_pack_number(pack, 0);
+	for (uint32_t s = 0; s < image->service_count; s++)
+		if (model->services[image->service_index[s]].pointed)
+			write_service(pack, model, s, now_ms);
+	sl_pack_number(pack, 0);
+	for (uint32_t p = 0; p < image->pool_count; p++)
+		if (is_carried(model, p))
+			write_tables(pack, &snapshot->pools[image->pools[p]->index], now_ms);
+	number_nodes(model, false);
+}

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "keep/history.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+
+enum record_kind { RECORD_BASE = 1, RECORD_STEP = 2 };
+
+_Static_assert(SL_HISTORY_LEAST < SL_HISTORY_KEEP && SL_HISTORY_KEEP < SL_HISTORY_MAX,
+	       "folding leaves at least what is promised");
+
+struct sl_history {
+	struct sl_history_record *records; /* the base and its steps */
+	uint32_t count, room;
+	size_t size; /* octets of all records */
+};
+
+int sl_history_create(struct sl_history **out)
+{
+	struct sl_history *history = calloc(1, sizeof(*history));
+
+	if (!history)
+		return -ENOMEM;
+	*out = history;
+	return 0;
+}
+
+static void forget(struct sl_history *history)
+{
+	for (uint32_t i = 0; i < history->count; i++)
+		free(history->records[i].data);
+	history->count = 0;
+	history->size = 0;
+}
+
+void sl_history_destroy(struct sl_history *history)
+{
+	if (!history)
+		return;
+	forget(history);
+	free(history->records);
+	free(history);
+}
+
+static int append(struct sl_history *history, const struct sl_history_record *record)
+{
+	if (history->count == history->room) {
+		uint32_t room = history->room ? 2 * history->room : 64;
+		void *records = realloc(history->records, room * sizeof(*history->records));
+
+		if (!records)
+			return -ENOMEM;
+		history->records = records;
+		history->room = room;
+	}
+	history->records[history->count++] = *record;
+	history->size += record->size;
+	return 0;
+}
+
+static struct sl_past_clock clock_now(void)
+{
+	return (struct sl_past_clock){.now_ms = sl_clock_ms(), .wall_ms = sl_clock_wall_ms()};
+}
+
+/* ---- writing ------------------------------------------------------------------------------------
+ */
+
+static void write_line(struct sl_pack *pack, enum record_kind kind,
+		       const struct sl_history_line *line, const struct sl_change_result *result)
+{
+	sl_pack_number(pack, kind);
+	sl_pack_number(pack, line->generation);
+	sl_pack_number(pack, line->wall_ms);
+	sl_pack_number(pack, line->uid);
+	sl_pack_number(pack, (uint32_t)line->pid);
+	sl_pack_text(pack, line->verb);
+	sl_pack_text(pack, line->what);
+	sl_pack_number(pack, line->file_digest);
+	sl_pack_number(pack, result ? result->pool_count : 0);
+	for (uint32_t i = 0; result && i < result->pool_count; i++) {
+		sl_pack_text(pack, result->pools[i].name);
+		sl_pack_number(pack, result->pools[i].moved_slots);
+	}
+}
+
+/* Takes the octets over; on failure they are freed. */
+static int append_pack(struct sl_history *history, struct sl_pack *pack, uint64_t generation)
+{
+	struct sl_history_record record = {
+		.data = pack->data, .size = pack->size, .generation = generation};
+	uint8_t *tight;
+
+	if (pack->failed || append(history, &record)) {
+		sl_pack_fini(pack);
+		return -ENOMEM;
+	}
+	tight = realloc(pack->data, pack->size);
+	if (tight)
+		history->records[history->count - 1].data = tight;
+	return 0;
+}
+
+int sl_history_begin(struct sl_history *history, const struct sl_history_line *line,
+		     const struct sl_image *image, const struct sl_hash_key *key)
+{
+	struct sl_past_clock now = clock_now();
+	struct sl_pack pack = {0};
+
+	forget(history);
+	write_line(&pack, RECORD_BASE, line, NULL);
+	sl_past_write_state(&pack, image, key, &now);
+	return append_pack(history, &pack, line->generation);
+}
+
+int sl_history_add(struct sl_history *history, const struct sl_history_line *line,
+		   const struct sl_model_event *event, const struct sl_hash_key *key)
+{
+	struct sl_past_clock now = clock_now();
+	struct sl_pack pack = {0};
+
+	write_line(&pack, RECORD_STEP, line, event->result);
+	sl_past_write_step(&pack, event->change, event->before, event->after, key, &now);
+	return append_pack(history, &pack, line->generation);
+}
+
+/* ---- reading ------------------------------------------------------------------------------------
+ */
+
+/* Reads a line up to its pools; returns the kind of its record. */
+static uint64_t read_line(struct sl_unpack *unpack, struct sl_history_line *line)
+{
+	uint64_t kind = sl_unpack_number(unpack);
+
+	*line = (struct sl_history_line){.generation = sl_unpack_number(unpack)};
+	line->wall_ms = sl_unpack_number(unpack);
+	line->uid = (uint32_t)sl_unpack_number(unpack);
+	line->pid = (int32_t)(uint32_t)sl_unpack_number(unpack);
+	(void)snprintf(line->verb, sizeof(line->verb), "%s", sl_unpack_text(unpack));
+	(void)snprintf(line->what, sizeof(line->what), "%s", sl_unpack_text(unpack));
+	line->file_digest = sl_unpack_number(unpack);
+	return kind;
+}
+
+static void skip_pools(struct sl_unpack *unpack)
+{
+	uint64_t count = sl_unpack_number(unpack);
+
+	while (count-- > 0 && !unpack->failed) {
+		(void)sl_unpack_text(unpack);
+		(void)sl_unpack_number(unpack);
+	}
+}
+
+static struct sl_unpack open_record(const struct sl_history_record *record)
+{
+	return (struct sl_unpack){.at = record->data, .end = record->data + record->size};
+}
+
+int sl_history_take(struct sl_history *history, const uint8_t *data, size_t size)
+{
+	struct sl_unpack unpack = {.at = data, .end = data + size};
+	struct sl_history_line line;
+	struct sl_pack pack = {0};
+	uint64_t kind = read_line(&unpack, &line);
+	uint8_t *at;
+
+	skip_pools(&unpack);
+	if (unpack.failed || kind != (history->count == 0 ? RECORD_BASE : RECORD_STEP))
+		return -EINVAL;
+	if (history->count > 0 &&
+	    line.generation != history->records[history->count - 1].generation + 1)
+		return -EINVAL;
+	at = sl_pack_reserve(&pack, size);
+	if (at)
+		memcpy(at, data, size);
+	pack.size = size;
+	return append_pack(history, &pack, line.generation);
+}
+
+uint32_t sl_history_count(const struct sl_history *history)
+{
+	return history->count;
+}
+
+const struct sl_history_record *sl_history_record(const struct sl_history *history, uint32_t place)
+{
+	assert(place < history->count);
+	return &history->records[place];
+}
+
+void sl_history_line(const struct sl_history *history, uint32_t place, struct sl_history_line *line)
+{
+	struct sl_unpack unpack = open_record(&history->records[place]);
+
+	(void)read_line(&unpack, line);
+}
+
+/* The state after the record at a place. */
+static int read_state(const struct sl_history *history, uint32_t place, struct sl_past *past)
+{
+	struct sl_past_clock now = clock_now();
+	struct sl_history_line line;
+	int rc = 0;
+
+	for (uint32_t i = 0; i <= place && rc == 0; i++) {
+		struct sl_unpack unpack = open_record(&history->records[i]);
+
+		(void)read_line(&unpack, &line);
+		skip_pools(&unpack);
+		if (i == 0)
+			rc = sl_past_read_state(&unpack, &now, past);
+		else
+			rc = sl_past_read_step(&unpack, &now, past);
+		if (rc && i > 0)
+			sl_past_fini(past);
+	}
+	if (rc == 0)
+		past->image->generation = history->records[place].generation;
+	return rc;
+}
+
+/* Nodes that no hand had touched then are as they are for this reason. */
+static void say_why(struct sl_image *image)
+{
+	for (uint32_t p = 0; p < image->pool_count; p++)
+		for (uint32_t n = 0; n < image->pools[p]->node_count; n++)
+			if (!image->pools[p]->nodes[n].why[0])
+				memcpy(image->pools[p]->nodes[n].why, "rollback",
+				       sizeof("rollback"));
+}
+
+int sl_history_state(const struct sl_history *history, uint64_t generation, struct sl_past *past,
+		     struct sl_err *err)
+{
+	uint64_t first, last;
+	int rc;
+
+	if (history->count == 0)
+		return sl_err_set(err, -ENOENT, "there is no history");
+	first = history->records[0].generation;
+	last = history->records[history->count - 1].generation;
+	if (generation < first || generation > last)
+		return sl_err_set(err, -ENOENT,
+				  "generation %" PRIu64 " is not kept: %" PRIu64 " to %" PRIu64
+				  " are",
+				  generation, first, last);
+	rc = read_state(history, (uint32_t)(generation - first), past);
+	if (rc == 0)
+		say_why(past->image);
+	return rc ? sl_err_set(err, rc == -ENOMEM ? rc : -EIO,
+			       "generation %" PRIu64 " cannot be read back", generation)
+		  : 0;
+}
+
+/* ---- folding ------------------------------------------------------------------------------------
+ */
+
+/* The base becomes the state after the record at a place, whose line it takes. */
+static int fold_to(struct sl_history *history, uint32_t place)
+{
+	struct sl_past_clock now = clock_now();
+	struct sl_history_line line;
+	struct sl_pack pack = {0};
+	struct sl_past past;
+	int rc = read_state(history, place, &past);
+
+	if (rc)
+		return rc;
+	sl_history_line(history, place, &line);
+	write_line(&pack, RECORD_BASE, &line, NULL);
+	sl_past_write_state(&pack, past.image, &past.hash_key, &now);
+	sl_past_fini(&past);
+	if (pack.failed) {
+		sl_pack_fini(&pack);
+		return -ENOMEM;
+	}
+	for (uint32_t i = 0; i <= place; i++) {
+		history->size -= history->records[i].size;
+		free(history->records[i].data);
+	}
+	memmove(history->records, history->records + place,
+		(history->count - place) * sizeof(*history->records));
+	history->count -= place;
+	history->records[0] = (struct sl_history_record){
+		.data = pack.data, .size = pack.size, .generation = line.generation};
+	history->size += pack.size;
+	return 0;
+}
+
+bool sl_history_fold(struct sl_history *history)
+{
+	if (history->count > SL_HISTORY_MAX)
+		return fold_to(history, history->count - SL_HISTORY_KEEP) == 0;
+	/* A base may well be large; what counts here is what steps have added to it. */
+	if (history->count > 2 * SL_HISTORY_LEAST &&
+	    history->size - history->records[0].size > SL_HISTORY_SIZE)
+		return fold_to(history, history->count - SL_HISTORY_LEAST - 1) == 0;
+	return false;
+}
+
+void sl_history_moved(const struct sl_history *history, uint32_t place,
+		      void (*visit)(void *context, const char *pool, uint64_t slots), void *context)
+{
+	struct sl_unpack unpack = open_record(&history->records[place]);
+	struct sl_history_line line;
+	uint64_t count;
+
+	(void)read_line(&unpack, &line);
+	count = sl_unpack_number(&unpack);
+	while (count-- > 0 && !unpack.failed) {
+		const char *pool = sl_unpack_text(&unpack);
+
+		visit(context, pool, sl_unpack_number(&unpack));
+	}
+}

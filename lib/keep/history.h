@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* History: what was changed, when, by whom, and the way back to each of the last generations.
+ *
+ * Why:     rollback needs exact tables of hundreds of generations; images of them all would take
+ *          gigabytes.
+ * Shape:   a base record with a whole state, and after it one record a change with the step to the
+ *          next (past.h). The same records make up the state file (keep.h). When there are more
+ *          than SL_HISTORY_MAX, or more than SL_HISTORY_SIZE octets of them, the oldest are folded
+ *          into the base; at least SL_HISTORY_LEAST always stay.
+ * Threads: control.
+ * Memory:  create and destroy (takes NULL).
+ * Errors:  0 or negative errno.
+ */
+
+#ifndef SL_KEEP_HISTORY_H
+#define SL_KEEP_HISTORY_H
+
+#include "keep/record.h"
+#include "model/model.h"
+
+#define SL_HISTORY_KEEP	     512u
+#define SL_HISTORY_MAX	     1024u
+#define SL_HISTORY_LEAST     256u
+#define SL_HISTORY_SIZE	     (64u << 20)
+#define SL_HISTORY_WHAT_SIZE 256
+
+struct sl_history;
+
+/* Who did what: a line of history. */
+struct sl_history_line {
+	uint64_t generation, wall_ms;
+	uint32_t uid;
+	int32_t pid;
+	char verb[32];
+	char what[SL_HISTORY_WHAT_SIZE];
+	uint64_t file_digest; /* of the configuration file when it last had its say */
+};
+
+/* A record as it stands in the state file. */
+struct sl_history_record {
+	uint8_t *data;
+	size_t size;
+	uint64_t generation;
+};
+
+int sl_history_create(struct sl_history **history);
+void sl_history_destroy(struct sl_history *history);
+
+/* Forgets everything and begins with this state; result (may be NULL) has the slots moved. */
+int sl_history_begin(struct sl_history *history, const struct sl_history_line *line,
+		     const struct sl_image *image, const struct sl_hash_key *key);
+
+/* One more generation: event is a SL_EVENT_CHANGE. */
+int sl_history_add(struct sl_history *history, const struct sl_history_line *line,
+		   const struct sl_model_event *event, const struct sl_hash_key *key);
+
+/* Takes a copy of a record of a state file: first a base, then steps, each of the next generation.
+ * -EINVAL when it is none, or out of turn. */
+int sl_history_take(struct sl_history *history, const uint8_t *data, size_t size);
+
+/* Makes room when there is too much. Returns whether records changed. */
+bool sl_history_fold(struct sl_history *history);
+
+/* Record 0 is the base, the last is the present. */
+uint32_t sl_history_count(const struct sl_history *history);
+const struct sl_history_record *sl_history_record(const struct sl_history *history, uint32_t place);
+void sl_history_line(const struct sl_history *history, uint32_t place,
+		     struct sl_history_line *line);
+
+/* The state of a generation: -ENOENT with the range that there is. */
+int sl_history_state(const struct sl_history *history, uint64_t generation, struct sl_past *past,
+		     struct sl_err *err);
+
+/* Calls visit for each pool whose slots the record moved. */
+void sl_history_moved(const struct sl_history *history, uint32_t place,
+		      void (*visit)(void *context, const char *pool, uint64_t slots),
+		      void *context);
+
+#endif

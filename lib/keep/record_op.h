@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* The operations of a step, as octets, and nodes in them; for past_write.c, past_read.c and what is
+ * carried beside.
+ *
+ * Threads: control.
+ */
+
+#ifndef SL_KEEP_RECORD_OP_H
+#define SL_KEEP_RECORD_OP_H
+
+#include "conf/conf.h"
+#include "keep/pack.h"
+
+enum sl_past_op {
+	SL_PAST_END = 0,
+	SL_PAST_WEIGHT = 1, /* pool, node, millionths */
+	SL_PAST_ADD = 2,    /* pool, node, whether a leaving one came back, count, "key=value"... */
+	SL_PAST_REMOVE = 3, /* pool, node */
+	SL_PAST_HAND = 4,   /* pool, node, hand, cut, deadline, since, why */
+	SL_PAST_TEXT = 5,   /* configuration, hash key; states by hand begin anew */
+	SL_PAST_MOVE = 6,   /* pool, names, count, (slots since the last one, name)... */
+	SL_PAST_HOME = 7,   /* pool, names, count, name... */
+	SL_PAST_FORMER = 8, /* pool, names, count, name... */
+};
+
+/* The node's keys as add-node takes them: count, "key=value"... */
+void sl_past_write_node(struct sl_pack *pack, const struct sl_conf *conf,
+			const struct sl_conf_node *node);
+/* 0, -EINVAL (also where the configuration has no such port or worker), -ENOMEM; the node's strings
+ * are freed with sl_conf_node_fini(). */
+int sl_past_read_node(struct sl_unpack *unpack, const struct sl_conf *conf, const char *name,
+		      struct sl_conf_node *node);
+
+#endif

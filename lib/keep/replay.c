@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/bytes.h"
+#include "keep/record.h"
+#include "keep/record_op.h"
+
+#define PAIRS_MAX 32
+
+/* What is being read, and where it goes. */
+struct reader {
+	struct sl_unpack *unpack;
+	const struct sl_past_clock *clock;
+	struct sl_past *past;
+};
+
+/* ---- indices ------------------------------------------------------------------------------------
+ */
+
+static void gone_forget(struct sl_past *past)
+{
+	while (past->gone) {
+		struct sl_past_gone *next = past->gone->next;
+
+		free(past->gone);
+		past->gone = next;
+	}
+}
+
+static int gone_add(struct sl_past *past, const char *pool, const char *node, uint32_t index)
+{
+	struct sl_past_gone *gone = calloc(1, sizeof(*gone));
+
+	if (!gone)
+		return -ENOMEM;
+	memcpy(gone->pool, pool, strnlen(pool, SL_NAME_LENGTH_MAX));
+	memcpy(gone->node, node, strnlen(node, SL_NAME_LENGTH_MAX));
+	gone->index = index;
+	gone->next = past->gone;
+	past->gone = gone;
+	return 0;
+}
+
+/* The index of the last removed node of that name, which is gone no more; 0: none. */
+static uint32_t gone_take(struct sl_past *past, const char *pool, const char *node)
+{
+	for (struct sl_past_gone **at = &past->gone; *at; at = &(*at)->next) {
+		struct sl_past_gone *gone = *at;
+		uint32_t index = gone->index;
+
+		if (strcmp(gone->pool, pool) != 0 || strcmp(gone->node, node) != 0)
+			continue;
+		*at = gone->next;
+		free(gone);
+		return index;
+	}
+	return 0;
+}
+
+/* Nodes get the indices 1, 2, ... again when so many came and went that none are left. */
+static int renumber(struct sl_past *past)
+{
+	uint32_t *map = calloc(SL_NODE_INDEX_MAX, sizeof(*map));
+	uint32_t next = 0;
+
+	if (!map)
+		return -ENOMEM;
+	for (uint32_t p = 0; p < past->image->pool_count; p++)
+		for (uint32_t n = 0; n < past->image->pools[p]->node_count; n++) {
+			uint32_t *index = &past->image->pools[p]->nodes[n].index;
+
+			map[*index] = ++next;
+			*index = next;
+		}
+	for (uint32_t p = 0; p < past->image->pool_count; p++) {
+		struct sl_image_pool *pool = past->image->pools[p];
+
+		for (uint32_t s = 0; s < pool->home->count; s++) {
+			pool->home->word[s] = map[pool->home->word[s]];
+			pool->former->word[s] = map[pool->former->word[s]];
+		}
+	}
+	free(map);
+	gone_forget(past);
+	past->index_next = next + 1;
+	return 0;
+}
+
+static int index_take(struct sl_past *past, uint32_t *index)
+{
+	if (past->index_next >= SL_NODE_INDEX_MAX) {
+		int rc = renumber(past);
+
+		if (rc)
+			return rc;
+	}
+	*index = past->index_next++;
+	return 0;
+}
+
+/* ---- finding ------------------------------------------------------------------------------------
+ */
+
+static int read_pool(struct reader *reader)
+{
+	const char *name = sl_unpack_text(reader->unpack);
+
+	return reader->past->image ? sl_image_find_pool(reader->past->image, name) : -1;
+}
+
+static int read_place(struct reader *reader, int *pool, int *node)
+{
+	*pool = read_pool(reader);
+	if (*pool < 0)
+		return -EINVAL;
+	*node = sl_image_find_node(reader->past->image->pools[*pool],
+				   sl_unpack_text(reader->unpack));
+	return *node < 0 ? -EINVAL : 0;
+}
+
+/* ---- operations ---------------------------------------------------------------------------------
+ */
+
+static int read_weight(struct reader *reader)
+{
+	int p, n, rc = read_place(reader, &p, &n);
+
+	if (rc)
+		return rc;
+	reader->past->image->conf->pools[p].nodes[n].weight = sl_unpack_number(reader->unpack);
+	return 0;
+}
+
+static int read_remove(struct reader *reader)
+{
+	struct sl_image *image = reader->past->image;
+	struct sl_conf_pool *conf;
+	int p, n, rc = read_place(reader, &p, &n);
+
+	if (rc)
+		return rc;
+	conf = &image->conf->pools[p];
+	rc = gone_add(reader->past, conf->name, conf->nodes[n].name,
+		      image->pools[p]->nodes[n].index);
+	if (rc)
+		return rc;
+	sl_image_node_remove(image->pools[p], (uint32_t)n);
+	sl_conf_node_fini(&conf->nodes[n]);
+	conf->node_count--;
+	memmove(&conf->nodes[n], &conf->nodes[n + 1],
+		(conf->node_count - (uint32_t)n) * sizeof(*conf->nodes));
+	return 0;
+}
+
+static int insert_node(struct sl_past *past, uint32_t p, struct sl_conf_node *node, bool back)
+{
+	struct sl_conf_pool *conf = &past->image->conf->pools[p];
+	struct sl_conf_node *nodes =
+		realloc(conf->nodes, (conf->node_count + 1) * sizeof(*conf->nodes));
+	struct sl_image_node *entry;
+	uint32_t index = back ? gone_take(past, conf->name, node->name) : 0;
+
+	if (!nodes)
+		return -ENOMEM;
+	conf->nodes = nodes;
+	if (!index && index_take(past, &index))
+		return -ENOMEM;
+	entry = sl_image_node_insert(past->image->pools[p], conf->node_count, node->name);
+	if (!entry)
+		return -ENOMEM;
+	entry->index = index;
+	nodes[conf->node_count++] = *node;
+	return 0;
+}
+
+int sl_past_read_node(struct sl_unpack *unpack, const struct sl_conf *conf, const char *name,
+		      struct sl_conf_node *node)
+{
+	uint64_t count = sl_unpack_number(unpack);
+	const char *pairs[PAIRS_MAX];
+	struct sl_conf_errors errors;
+	int rc;
+
+	if (count > PAIRS_MAX)
+		unpack->failed = true;
+	for (uint64_t i = 0; i < count && !unpack->failed; i++)
+		pairs[i] = sl_unpack_text(unpack);
+	if (unpack->failed || count == 0)
+		return -EINVAL;
+	rc = sl_conf_node_parse(conf, name, pairs, (uint32_t)count, node, &errors);
+	sl_conf_errors_fini(&errors);
+	return rc;
+}
+
+static int read_add(struct reader *reader)
+{
+	struct sl_conf_node node;
+	int p = read_pool(reader), rc;
+	const char *name = sl_unpack_text(reader->unpack);
+	bool back = sl_unpack_number(reader->unpack);
+
+	if (p < 0)
+		return -EINVAL;
+	rc = sl_past_read_node(reader->unpack, reader->past->image->conf, name, &node);
+	if (rc)
+		return rc;
+	rc = insert_node(reader->past, (uint32_t)p, &node, back);
+	if (rc)
+		sl_conf_node_fini(&node);
+	return rc;
+}
+
+static int read_hand(struct reader *reader)
+{
+	struct sl_unpack *unpack = reader->unpack;
+	struct sl_image_node *node;
+	int p, n, rc = read_place(reader, &p, &n);
+	uint64_t deadline;
+
+	if (rc)
+		return rc;
+	node = &reader->past->image->pools[p]->nodes[n];
+	node->hand = (uint8_t)sl_unpack_number(unpack);
+	node->cut = sl_unpack_number(unpack) != 0;
+	deadline = sl_unpack_number(unpack);
+	node->since_ms = sl_unpack_number(unpack);
+	(void)snprintf(node->why, sizeof(node->why), "%s", sl_unpack_text(unpack));
+	node->deadline_ms = 0;
+	if (deadline)
+		node->deadline_ms =
+			reader->clock->now_ms + 1 +
+			(deadline > reader->clock->wall_ms ? deadline - reader->clock->wall_ms : 0);
+	return node->hand > SL_HAND_DISABLED ? -EINVAL : 0;
+}
+
+/* What stays of a pool when there is a new text: indices of nodes by name, tables by slots. */
+static int carry_pool(struct sl_past *past, struct sl_image_pool *old, struct sl_image_pool *pool)
+{
+	uint32_t cursor = 0;
+
+	for (uint32_t n = 0; n < old->node_count; n++) {
+		int place = sl_image_find_next(pool, old->nodes[n].name, &cursor);
+
+		if (place >= 0)
+			pool->nodes[place].index = old->nodes[n].index;
+		else if (gone_add(past, old->name, old->nodes[n].name, old->nodes[n].index))
+			return -ENOMEM;
+	}
+	if (old->home->count == pool->home->count) {
+		struct sl_table *home = pool->home, *former = pool->former;
+
+		pool->home = old->home;
+		pool->former = old->former;
+		old->home = home;
+		old->former = former;
+	}
+	return 0;
+}
+
+static int carry(struct sl_past *past, struct sl_image *image)
+{
+	struct sl_image *before = past->image;
+	int rc = 0;
+
+	for (uint32_t p = 0; p < image->pool_count; p++)
+		for (uint32_t n = 0; n < image->pools[p]->node_count; n++)
+			image->pools[p]->nodes[n].index = 0;
+	for (uint32_t p = 0; rc == 0 && p < image->pool_count; p++) {
+		int old = before ? sl_image_find_pool(before, image->pools[p]->name) : -1;
+
+		if (old >= 0)
+			rc = carry_pool(past, before->pools[old], image->pools[p]);
+	}
+	past->image = image;
+	sl_image_put(before);
+	for (uint32_t p = 0; rc == 0 && p < image->pool_count; p++)
+		for (uint32_t n = 0; rc == 0 && n < image->pools[p]->node_count; n++)
+			if (image->pools[p]->nodes[n].index == 0)
+				rc = index_take(past, &image->pools[p]->nodes[n].index);
+	return rc;
+}
+
+static int read_text(struct reader *reader)
+{
+	const char *text = sl_unpack_text(reader->unpack);
+	struct sl_conf_errors errors;
+	struct sl_image *image;
+	struct sl_conf *conf;
+	const uint8_t *key;
+	size_t key_size;
+	int rc;
+
+	key = sl_unpack_block(reader->unpack, &key_size);
+	if (!key || key_size != sizeof(reader->past->hash_key))
+		return -EINVAL;
+	memcpy(&reader->past->hash_key, key, key_size);
+	rc = sl_conf_parse(text, strlen(text), &conf, &errors);
+	sl_conf_errors_fini(&errors);
+	if (rc)
+		return rc;
+	image = sl_image_create(conf);
+	return image ? carry(reader->past, image) : -ENOMEM;
+}
+
+/* Names and the indices they have: 0 nobody, else 1 + place in the list. */
+static int read_names(struct reader *reader, const struct sl_image_pool *pool, uint64_t count,
+		      bool marked, uint32_t **indices)
+{
+	uint32_t *list, cursor = 0;
+
+	if (count > (uint64_t)(reader->unpack->end - reader->unpack->at))
+		return -EINVAL;
+	list = calloc(count + 1, sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	for (uint64_t i = 0; i < count; i++) {
+		const char *name = sl_unpack_text(reader->unpack);
+		bool leaving = marked && sl_unpack_number(reader->unpack);
+		int place = sl_image_find_next(pool, name, &cursor);
+
+		if (leaving) {
+			struct sl_past_gone *gone = reader->past->gone;
+
+			while (gone && (strcmp(gone->pool, pool->name) != 0 ||
+					strcmp(gone->node, name) != 0))
+				gone = gone->next;
+			list[i + 1] = gone ? gone->index : 0;
+			if (!gone && (index_take(reader->past, &list[i + 1]) ||
+				      gone_add(reader->past, pool->name, name, list[i + 1])))
+				reader->unpack->failed = true;
+		} else if (place >= 0) {
+			list[i + 1] = pool->nodes[place].index;
+		}
+	}
+	*indices = list;
+	return 0;
+}
+
+static int read_table(struct reader *reader, enum sl_past_op op)
+{
+	struct sl_unpack *unpack = reader->unpack;
+	int p = read_pool(reader), rc;
+	struct sl_table *table;
+	uint32_t *indices;
+	uint64_t names;
+
+	names = sl_unpack_number(unpack);
+	if (p < 0)
+		return -EINVAL;
+	rc = read_names(reader, reader->past->image->pools[p], names, true, &indices);
+	if (rc)
+		return rc;
+	table = op == SL_PAST_HOME ? reader->past->image->pools[p]->home
+				   : reader->past->image->pools[p]->former;
+	if (sl_unpack_number(unpack) != table->count)
+		unpack->failed = true;
+	for (uint32_t s = 0; s < table->count && !unpack->failed; s++) {
+		uint64_t number = sl_unpack_number(unpack);
+
+		if (number > names)
+			unpack->failed = true;
+		else
+			table->word[s] = indices[number];
+	}
+	free(indices);
+	return unpack->failed ? -EINVAL : 0;
+}
+
+static void move_slot(struct sl_image_pool *pool, uint64_t slot, uint32_t index)
+{
+	uint32_t old = pool->home->word[slot];
+
+	if (old && old != index)
+		pool->former->word[slot] = old;
+	pool->home->word[slot] = index;
+}
+
+static int read_moves(struct reader *reader)
+{
+	int p = read_pool(reader), rc;
+	uint64_t names = sl_unpack_number(reader->unpack), count, slot = 0;
+	const uint8_t *block;
+	struct sl_unpack moves;
+	struct sl_image_pool *pool;
+	uint32_t *indices;
+	size_t size;
+
+	if (p < 0)
+		return -EINVAL;
+	pool = reader->past->image->pools[p];
+	(void)sl_unpack_number(reader->unpack); /* size of the names */
+	rc = read_names(reader, pool, names, false, &indices);
+	if (rc)
+		return rc;
+	count = sl_unpack_number(reader->unpack);
+	block = sl_unpack_block(reader->unpack, &size);
+	moves = (struct sl_unpack){.at = block, .end = block + size, .failed = !block};
+	for (uint64_t i = 0; i < count && !moves.failed; i++) {
+		uint64_t number;
+
+		slot += sl_unpack_number(&moves);
+		number = sl_unpack_number(&moves);
+		if (slot >= pool->home->count || number > names)
+			moves.failed = true;
+		else
+			move_slot(pool, slot, indices[number]);
+	}
+	free(indices);
+	return moves.failed || moves.at != moves.end ? -EINVAL : 0;
+}
+
+static int read_op(struct reader *reader, uint64_t op)
+{
+	switch (op) {
+	case SL_PAST_WEIGHT:
+		return read_weight(reader);
+	case SL_PAST_ADD:
+		return read_add(reader);
+	case SL_PAST_REMOVE:
+		return read_remove(reader);
+	case SL_PAST_HAND:
+		return read_hand(reader);
+	case SL_PAST_TEXT:
+		return read_text(reader);
+	case SL_PAST_MOVE:
+		return read_moves(reader);
+	case SL_PAST_HOME:
+	case SL_PAST_FORMER:
+		return read_table(reader, (enum sl_past_op)op);
+	default:
+		return -EINVAL;
+	}
+}
+
+int sl_past_read_step(struct sl_unpack *unpack, const struct sl_past_clock *clock,
+		      struct sl_past *past)
+{
+	struct reader reader = {.unpack = unpack, .clock = clock, .past = past};
+	uint64_t op = sl_unpack_number(unpack);
+	int rc = 0;
+
+	while (rc == 0 && op != SL_PAST_END && !unpack->failed) {
+		rc = read_op(&reader, op);
+		op = sl_unpack_number(unpack);
+	}
+	return rc == 0 && unpack->failed ? -EINVAL : rc;
+}
+
+int sl_past_read_state(struct sl_unpack *unpack, const struct sl_past_clock *clock,
+		       struct sl_past *past)
+{
+	int rc;
+
+	*past = (struct sl_past){.index_next = 1};
+	rc = sl_past_read_step(unpack, clock, past);
+	if (rc == 0 && !past->image)
+		rc = -EINVAL;
+	if (rc)
+		sl_past_fini(past);
+	return rc;
+}
+
+void sl_past_fini(struct sl_past *past)
+{
+	sl_image_put(past->image);
+	gone_forget(past);
+	past->image = NULL;
+}

@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/inside.h"
+#include "model/schedule.h"
+
+#define VALUE_MAX 100 /* octets of a value in a sentence */
+
+/* A pool of the wanted configuration, and what there was of that name. */
+struct pair {
+	const struct sl_conf_pool *conf;
+	const struct sl_conf_pool *old_conf; /* NULL: a new pool */
+	const struct sl_image_pool *old;
+	struct sl_image_pool *pool; /* in the making */
+	uint8_t *stays;		    /* per node of old */
+};
+
+static int no_memory(struct sl_edit *edit)
+{
+	return sl_err_set(edit->err, -ENOMEM, "no memory");
+}
+
+/* The same node of the old pool; -1: none. */
+static int find_same(const struct pair *pair, uint32_t place, uint32_t *cursor)
+{
+	const struct sl_conf_node *node = &pair->conf->nodes[place];
+	int n;
+
+	if (!pair->old)
+		return -1;
+	n = sl_image_find_next(pair->old, node->name, cursor);
+	return n >= 0 && sl_edit_same_node(&pair->old_conf->nodes[n], node) ? n : -1;
+}
+
+static double shown(uint64_t weight)
+{
+	return (double)weight / SL_WEIGHT_UNIT;
+}
+
+/* What is told of a part, with its name before each sentence. */
+struct saying {
+	struct sl_edit *edit;
+	const char *what, *name, *more; /* "pool", "web", ": node r1" */
+};
+
+static void say_key(void *context, const char *key, const char *before, const char *after)
+{
+	const struct saying *saying = context;
+
+	sl_change_say(saying->edit->result, "%s%s%s: %s %.*s -> %.*s", saying->what, saying->name,
+		      saying->more, key, VALUE_MAX, before, VALUE_MAX, after);
+}
+
+static int say_part(struct saying *saying, enum sl_conf_part part, const void *was, const void *is,
+		    const struct sl_conf *conf)
+{
+	const struct sl_conf_side before = {saying->edit->before->conf, was};
+	const struct sl_conf_side after = {conf, is};
+
+	return sl_conf_tell(part, &before, &after, say_key, saying) < 0 ? no_memory(saying->edit)
+									: 0;
+}
+
+static int say_node(struct sl_edit *edit, const struct pair *pair, int old, uint32_t n)
+{
+	const struct sl_conf_node *node = &pair->conf->nodes[n];
+	char more[SL_NAME_SIZE + 16];
+	struct saying saying = {edit, "pool ", pair->conf->name, more};
+
+	(void)snprintf(more, sizeof(more), ": node %s", node->name);
+	return say_part(&saying, SL_CONF_PART_NODE, &pair->old_conf->nodes[old], node,
+			edit->image->conf);
+}
+
+static int say_pool(struct sl_edit *edit, const struct pair *pair)
+{
+	struct saying saying = {edit, "pool ", pair->conf->name, ""};
+
+	if (pair->old_conf)
+		return say_part(&saying, SL_CONF_PART_POOL, pair->old_conf, pair->conf,
+				edit->image->conf);
+	sl_change_say(edit->result, "pool %s added with %" PRIu32 " nodes", pair->conf->name,
+		      pair->conf->node_count);
+	return 0;
+}
+
+static int take_nodes(struct sl_edit *edit, struct pair *pair, bool *rebuild)
+{
+	struct sl_image_pool *pool = pair->pool;
+	uint32_t cursor = 0;
+
+	for (uint32_t n = 0; n < pair->conf->node_count; n++) {
+		const struct sl_conf_node *node = &pair->conf->nodes[n];
+		int same = find_same(pair, n, &cursor), status;
+
+		if (same < 0) {
+			*rebuild = true;
+			if (pair->old)
+				sl_change_say(edit->result,
+					      "pool %s: node %s added with weight %.15g",
+					      pool->name, node->name, shown(node->weight));
+			status = sl_edit_node_begin(edit, pool, pair->old, node, n);
+			if (status < 0)
+				return status;
+			continue;
+		}
+		pair->stays[same] = 1;
+		if (!sl_image_node_insert(pool, n, node->name))
+			return no_memory(edit);
+		pool->nodes[n] = pair->old->nodes[same];
+		*rebuild |= pair->old_conf->nodes[same].weight != node->weight;
+		status = say_node(edit, pair, same, n);
+		if (status < 0)
+			return status;
+	}
+	return 0;
+}
+
+static bool has_index(const struct sl_image_pool *pool, uint32_t index)
+{
+	for (uint32_t n = 0; n < pool->node_count; n++)
+		if (pool->nodes[n].index == index)
+			return true;
+	return false;
+}
+
+/* Those of the old pool that the new one has not leave; those that were leaving go on to. */
+static int leave_nodes(struct sl_edit *edit, struct pair *pair, bool *rebuild)
+{
+	struct sl_image_pool *pool = pair->pool;
+	bool cut = pair->conf->tracking == SL_CONF_TRACKING_NONE;
+
+	for (uint32_t n = 0; pair->old && n < pair->old->node_count; n++) {
+		const struct sl_image_node *node = &pair->old->nodes[n];
+
+		if (pair->stays[n] || (node->leaving && has_index(pool, node->index)))
+			continue;
+		if (!sl_image_node_insert(pool, pool->node_count, node->name))
+			return no_memory(edit);
+		pool->nodes[pool->node_count - 1] = *node;
+		if (node->leaving)
+			continue;
+		*rebuild = true;
+		sl_change_say(edit->result, "pool %s: node %s removed", pool->name, node->name);
+		if (sl_edit_node_leave(pool, pool->node_count - 1, &pair->old_conf->nodes[n], cut,
+				       edit) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* The slot table from another image, its words in this pool's indices; unknown ones are nobody. */
+static struct sl_table *translate(const struct sl_table *table, const uint32_t *map)
+{
+	struct sl_table *made = sl_table_create(table->count);
+
+	for (uint32_t s = 0; made && s < table->count; s++)
+		made->word[s] = map[table->word[s]];
+	return made;
+}
+
+static bool same_shares(const struct sl_conf_pool *a, const struct sl_conf_pool *b)
+{
+	if (a->slots != b->slots || a->node_count != b->node_count || a->scheduler != b->scheduler)
+		return false;
+	for (uint32_t n = 0; n < a->node_count; n++)
+		if (strcmp(a->nodes[n].name, b->nodes[n].name) != 0 ||
+		    a->nodes[n].weight != b->nodes[n].weight)
+			return false;
+	return true;
+}
+
+/* Tables and hand-set states of a pool as they were in another image. */
+static int take_kept(struct sl_edit *edit, struct sl_image_pool *pool,
+		     const struct sl_conf_pool *conf, const struct sl_image_pool *from,
+		     const struct sl_conf_pool *from_conf, bool *rebuild)
+{
+	uint32_t *map = calloc(SL_NODE_INDEX_MAX, sizeof(*map)), cursor = 0;
+	int status;
+
+	if (!map)
+		return no_memory(edit);
+	for (uint32_t n = 0; n < from_conf->node_count; n++) {
+		const struct sl_image_node *kept = &from->nodes[n];
+		int place = sl_image_find_next(pool, kept->name, &cursor);
+
+		if (place < 0)
+			continue;
+		map[kept->index] = pool->nodes[place].index;
+		if (pool->nodes[place].hand != kept->hand) {
+			pool->nodes[place].hand = kept->hand;
+			pool->nodes[place].cut = kept->cut;
+			pool->nodes[place].drained = false;
+			pool->nodes[place].deadline_ms = edit->before ? 0 : kept->deadline_ms;
+			sl_edit_node_why(edit, &pool->nodes[place], kept->why);
+			if (!edit->before)
+				pool->nodes[place].since_ms = kept->since_ms;
+		}
+	}
+	status =
+		sl_schedule_replace(pool, translate(from->home, map), translate(from->former, map));
+	free(map);
+	if (status == 0)
+		*rebuild = !same_shares(conf, from_conf);
+	return status < 0 ? no_memory(edit) : 0;
+}
+
+static int fill_pool(struct sl_edit *edit, struct pair *pair, const struct sl_image *from,
+		     uint32_t place)
+{
+	bool rebuild = !pair->old || pair->old_conf->scheduler != pair->conf->scheduler;
+	int kept = from ? sl_image_find_pool(from, pair->conf->name) : -1;
+	int status = take_nodes(edit, pair, &rebuild);
+
+	if (status == 0)
+		status = leave_nodes(edit, pair, &rebuild);
+	if (status == 0 && kept >= 0 && from->pools[kept]->home->count == pair->conf->slots)
+		status = take_kept(edit, pair->pool, pair->conf, from->pools[kept],
+				   &from->conf->pools[kept], &rebuild);
+	if (status == 0 && sl_schedule_resize(pair->conf, pair->pool) < 0)
+		status = no_memory(edit);
+	/* fewer slots: every second one is kept, and quotas differ */
+	if (pair->old && pair->old_conf->slots > pair->conf->slots)
+		rebuild = true;
+	edit->rebuild[place] = rebuild;
+	return status;
+}
+
+static int make_pool(struct sl_edit *edit, struct pair *pair, const struct sl_image *from,
+		     uint32_t place)
+{
+	uint32_t room = pair->conf->node_count + (pair->old ? pair->old->node_count : 0);
+	int status = 0;
+
+	pair->stays = calloc(room + 1, 1);
+	pair->pool = sl_image_pool_create(pair->conf->name, room);
+	if (!pair->stays || !pair->pool) {
+		sl_image_pool_put(pair->pool);
+		free(pair->stays);
+		return no_memory(edit);
+	}
+	edit->image->pools[place] = pair->pool;
+	status = say_pool(edit, pair);
+	if (pair->old) {
+		pair->pool->index = pair->old->index;
+		pair->pool->home = sl_table_get(pair->old->home);
+		pair->pool->former = sl_table_get(pair->old->former);
+		pair->pool->target = sl_table_get(pair->old->target);
+		pair->pool->counted_home = pair->old->counted_home;
+		pair->pool->counted_target = pair->old->counted_target;
+	} else if (status == 0) {
+		status = sl_life_pool_take(edit, &pair->pool->index);
+		if (status < 0)
+			status = sl_err_set(edit->err, status, "pool %s: no room for it",
+					    pair->conf->name);
+	}
+	if (status == 0)
+		status = fill_pool(edit, pair, from, place);
+	free(pair->stays);
+	return status;
+}
+
+/* A pool that is as it was stays shared, and is not built anew: whatever its configuration says (how
+ * flows are tracked, room for them, a node's MAC address) is in what is built. */
+static void share_equal(struct sl_edit *edit, const struct pair *pair, uint32_t place)
+{
+	struct sl_image_pool *pool = pair->pool;
+	int old = pair->old ? sl_image_find_pool(edit->before, pool->name) : -1;
+
+	if (old < 0 || edit->rebuild[place] || !sl_conf_pool_equal(pair->old_conf, pair->conf) ||
+	    pool->home != pair->old->home || pool->node_count != pair->old->node_count ||
+	    memcmp(pool->nodes, pair->old->nodes, pool->node_count * sizeof(*pool->nodes)) != 0)
+		return;
+	edit->image->pools[place] = edit->before->pools[old];
+	edit->image->pools[place]->references++;
+	sl_image_pool_put(pool);
+}
+
+static int make_pools(struct sl_edit *edit, const struct sl_conf *conf, const struct sl_image *from)
+{
+	const struct sl_image *before = edit->before;
+
+	for (uint32_t p = 0; p < conf->pool_count; p++) {
+		struct pair pair = {.conf = &conf->pools[p]};
+		int old = before ? sl_image_find_pool(before, pair.conf->name) : -1;
+		int status;
+
+		if (old >= 0) {
+			pair.old = before->pools[old];
+			pair.old_conf = &before->conf->pools[old];
+		}
+		status = make_pool(edit, &pair, from, p);
+		if (status < 0)
+			return status;
+		share_equal(edit, &pair, p);
+	}
+	return 0;
+}
+
+/* A pool that is removed stays as long as flows need its answer. */
+static int leave_pool(struct sl_edit *edit, uint32_t old, uint32_t place)
+{
+	const struct sl_conf_pool *conf = sl_image_pool_conf(edit->before, old);
+	struct sl_image_pool *pool;
+
+	edit->image->pools[place] = edit->before->pools[old];
+	edit->image->pools[place]->references++;
+	edit->image->pool_count = place + 1;
+	if (edit->before->pools[old]->leaving)
+		return 0;
+	sl_change_say(edit->result, "pool %s removed", conf->name);
+	pool = sl_image_pool_edit(edit->image, place);
+	if (!pool)
+		return no_memory(edit);
+	pool->leaving = true;
+	pool->gone = *conf;
+	pool->gone.nodes = NULL;
+	pool->gone.node_count = 0;
+	memset(&pool->gone.health, 0, sizeof(pool->gone.health));
+	for (uint32_t n = 0; n < conf->node_count; n++)
+		if (sl_edit_node_leave(pool, 0, &conf->nodes[n], false, edit) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+static int leave_pools(struct sl_edit *edit)
+{
+	uint32_t place = edit->image->conf->pool_count;
+
+	for (uint32_t p = 0; edit->before && p < edit->before->pool_count; p++) {
+		const struct sl_image_pool *pool = edit->before->pools[p];
+		int status;
+
+		if (!pool->leaving && sl_image_find_pool(edit->image, pool->name) >= 0)
+			continue;
+		status = leave_pool(edit, p, place++);
+		if (status < 0)
+			return status;
+	}
+	return 0;
+}
+
+static int find_service(const struct sl_image *image, const char *name)
+{
+	for (uint32_t s = 0; s < image->service_count; s++)
+		if (strcmp(image->conf->services[s].name, name) == 0)
+			return (int)s;
+	return -1;
+}
+
+static int make_services(struct sl_edit *edit)
+{
+	struct sl_image *image = edit->image;
+
+	for (uint32_t s = 0; s < image->service_count; s++) {
+		const struct sl_conf_service *service = &image->conf->services[s];
+		const char *pool = image->conf->pools[service->pool].name;
+		int old = edit->before ? find_service(edit->before, service->name) : -1;
+		struct saying saying = {edit, "service ", service->name, ""};
+		int status = 0;
+
+		if (old >= 0) {
+			const struct sl_conf *was = edit->before->conf;
+			const char *old_pool = was->pools[was->services[old].pool].name;
+
+			image->service_index[s] = edit->before->service_index[old];
+			if (strcmp(old_pool, pool) != 0)
+				sl_change_say(edit->result, "service %s: pool %s -> %s",
+					      service->name, old_pool, pool);
+			status = say_part(&saying, SL_CONF_PART_SERVICE, &was->services[old],
+					  service, image->conf);
+			if (status < 0)
+				return status;
+			continue;
+		}
+		sl_change_say(edit->result, "service %s added, to pool %s", service->name, pool);
+		status = sl_life_service_take(edit, &image->service_index[s]);
+		if (status < 0)
+			return sl_err_set(edit->err, status, "service %s: no room for it",
+					  service->name);
+	}
+	for (uint32_t s = 0; edit->before && s < edit->before->service_count; s++)
+		if (find_service(image, edit->before->conf->services[s].name) < 0)
+			sl_change_say(edit->result, "service %s removed",
+				      edit->before->conf->services[s].name);
+	return 0;
+}
+
+/* What needs a restart stays as it runs, in a configuration that was made earlier. */
+static int keep_running_parts(struct sl_edit *edit, struct sl_conf *conf)
+{
+	struct sl_conf *running = sl_conf_copy(edit->before->conf), swap;
+
+	if (!running)
+		return no_memory(edit);
+	swap = *conf;
+	conf->dataplane = running->dataplane;
+	conf->ports = running->ports;
+	conf->port_count = running->port_count;
+	conf->control = running->control;
+	running->dataplane = swap.dataplane;
+	running->ports = swap.ports;
+	running->port_count = swap.port_count;
+	running->control = swap.control;
+	sl_conf_destroy(running);
+	return 0;
+}
+
+int sl_apply_make(struct sl_edit *edit, const struct sl_conf *wanted, const struct sl_image *from)
+{
+	uint32_t leaving = edit->before ? edit->before->pool_count : 0;
+	struct saying saying = {edit, "control", "", ""};
+	struct sl_conf *conf;
+	int status = edit->before ? sl_refuse_check(edit, wanted, from != NULL) : 0;
+
+	if (status < 0)
+		return status;
+	conf = sl_conf_copy(wanted);
+	if (conf && edit->before && from)
+		status = keep_running_parts(edit, conf);
+	sl_image_put(edit->image);
+	edit->image = NULL;
+	if (!conf || status < 0) {
+		sl_conf_destroy(conf);
+		return no_memory(edit);
+	}
+	edit->image = sl_image_frame(conf, leaving);
+	if (!edit->image)
+		return no_memory(edit);
+	if (edit->before)
+		edit->image->generation = edit->before->generation;
+	if (edit->before && !from)
+		status = say_part(&saying, SL_CONF_PART_CONTROL, &edit->before->conf->control,
+				  &conf->control, conf);
+	if (status == 0)
+		status = make_pools(edit, conf, from);
+	if (status == 0)
+		status = leave_pools(edit);
+	return status < 0 ? status : make_services(edit);
+}

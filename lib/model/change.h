@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* A change of the model, and its answer: the one door for files, sockets, health and the cluster.
+ *
+ * Why:     every source asks in the same words, so that checking, dry runs, generations and
+ *          answers are written once.
+ * Shape:   plain data; a change borrows all that it points to for the length of the call.
+ * Threads: control.
+ * Memory:  sl_change_result_fini() frees what an answer owns.
+ * Errors:  0 or negative errno with a sentence: -ENOENT names something that is not there, -ESTALE
+ *          the generation is another one, -EINVAL a wrong value, -EPERM what may not change at run
+ *          time or without force, -EEXIST a name used twice, -ENOSPC a limit, -ENOMEM.
+ */
+
+#ifndef SL_MODEL_CHANGE_H
+#define SL_MODEL_CHANGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/limit.h"
+#include "conf/conf.h"
+
+struct sl_edit;
+struct sl_image;
+
+/* id, verb as history and logs show it, an operator's: it raises the generation */
+#define SL_CHANGES(X)                                                                              \
+	X(SET_WEIGHT, "set-weight", 0, true)                                                       \
+	X(ADD_NODE, "add-node", 1, true)                                                           \
+	X(REMOVE_NODE, "remove-node", 2, true)                                                     \
+	X(DRAIN, "drain", 3, true)                                                                 \
+	X(ENABLE, "enable", 4, true)                                                               \
+	X(DISABLE, "disable", 5, true)                                                             \
+	X(APPLY, "apply", 6, true)                                                                 \
+	X(TABLE_SET, "table", 7, true)                                                             \
+	X(ROLLBACK, "rollback", 8, true)                                                           \
+	X(HEALTH, "health", 9, false)                                                              \
+	X(SETTLE, "settle", 10, false)                                                             \
+	X(RETURN, "return", 11, false)
+
+enum sl_change_kind {
+#define X(id, name, value, operators) SL_CHANGE_##id = (value),
+	SL_CHANGES(X)
+#undef X
+};
+
+const char *sl_change_name(enum sl_change_kind kind);
+bool sl_change_is_operators(enum sl_change_kind kind);
+
+/* A slot table in names: word s is 1 + an index into names, 0: nobody. */
+struct sl_change_table {
+	const uint32_t *words;
+	uint32_t count;
+	const char *const *names;
+	uint32_t name_count;
+};
+
+struct sl_change {
+	enum sl_change_kind kind;
+	const char *pool; /* all but APPLY, ROLLBACK; "*": every pool that has the node */
+	const char *node; /* all but APPLY, ROLLBACK, TABLE_SET; ADD_NODE reads it from add */
+	uint64_t weight;  /* SET_WEIGHT: millionths */
+	const struct sl_conf_node *add; /* ADD_NODE; its port is an index of the running conf */
+	bool now;			/* REMOVE_NODE: cuts its live flows */
+	uint64_t deadline_ms;		/* DRAIN: from now; 0: none */
+	const struct sl_conf *conf;	/* APPLY */
+	bool force;			/* APPLY, ROLLBACK: a change of the hash is wanted */
+	const struct sl_change_table *table; /* TABLE_SET */
+	const struct sl_image *image;	     /* ROLLBACK: what to go back to */
+	int (*make)(struct sl_edit *edit);   /* RETURN: what makes it, outside the model */
+	void *made_from;		     /* RETURN: make's own */
+	bool healthy;			     /* HEALTH */
+	const char *why; /* HEALTH, and for history: a few words; NULL: the verb */
+	bool if_generation_set;
+	uint64_t if_generation; /* -ESTALE when the generation is another one */
+	/* who asks, for history */
+	uint32_t uid;
+	int32_t pid; /* 0: the daemon itself */
+};
+
+struct sl_change_pool {
+	char name[SL_NAME_SIZE];
+	uint32_t moved_slots, least_slots;
+};
+
+/* What of a drained node is left. */
+struct sl_change_left {
+	uint32_t slots; /* slots that still can send it flows they do not know */
+	uint64_t flows; /* entries that name it */
+	bool exact;	/* all its slots have settled: flows is all there is */
+};
+
+struct sl_change_result {
+	uint64_t generation;	      /* after it; of a dry run the present one */
+	struct sl_change_pool *pools; /* those that changed */
+	uint32_t pool_count;
+	char **warnings;
+	uint32_t warning_count;
+	char **sentences; /* what changes, for people: config.diff's changes */
+	uint32_t sentence_count;
+	struct sl_change_left left;	/* DRAIN, REMOVE_NODE: over all nodes concerned */
+	struct sl_conf_error *refusals; /* APPLY: of a valid configuration what cannot be */
+	uint32_t refusal_count;
+};
+
+/* Sentences and warnings are appended as they are found; -ENOMEM. */
+int sl_change_warn(struct sl_change_result *result, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+int sl_change_say(struct sl_change_result *result, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* One more reason to refuse a configuration, with its place there; -ENOMEM. */
+int sl_change_refuse(struct sl_change_result *result, uint32_t line, uint32_t column,
+		     const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* All reasons in one sentence. Returns code; 0 when there is none. */
+int sl_change_refused(const struct sl_change_result *result, int code, struct sl_err *err);
+void sl_change_result_fini(struct sl_change_result *result);
+
+#endif

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/inside.h"
+#include "model/schedule.h"
+#include "state/pool_memory.h"
+
+/* ---- nodes --------------------------------------------------------------------------------------
+ */
+
+/* Whether new flows go to a node; some go to ones that are down where nobody else is left. */
+static bool is_served(const struct sl_image_node *node, bool regardless)
+{
+	return sl_image_node_takes(node) ||
+	       (regardless && node->hand == SL_HAND_UP && !node->leaving);
+}
+
+static double expected_total(const struct sl_conf_pool *conf, const struct sl_image_pool *pool,
+			     bool regardless)
+{
+	double sum = 0;
+
+	for (uint32_t n = 0; n < conf->node_count; n++)
+		if (is_served(&pool->nodes[n], regardless))
+			sum += (double)conf->nodes[n].weight;
+	return sum;
+}
+
+static void report_node(const struct sl_model *model, uint32_t place, uint32_t n,
+			struct sl_node_report *row)
+{
+	const struct sl_image_pool *pool = model->image->pools[place];
+	const struct sl_image_node *node = &pool->nodes[n];
+	uint64_t now = model->options.now_ms();
+	struct sl_node_stats stats;
+
+	sl_life_node_stats(model, node->index, &stats);
+	row->name = node->name;
+	row->why = node->why;
+	row->conf = sl_image_node_conf(model->image, place, n);
+	row->index = node->index;
+	row->state = sl_image_node_state(node);
+	row->weight = node->leaving ? 0 : row->conf->weight;
+	row->since_ms = node->since_ms;
+	if (node->deadline_ms > now)
+		row->deadline_left_ms = node->deadline_ms - now;
+	row->slots = node->slots;
+	row->home_slots = node->home_slots;
+	if (sl_image_node_keeps(node))
+		row->flows = sl_life_node_flows(model, node->index);
+	row->packets = stats.packets;
+	row->bytes = stats.bytes;
+	row->flows_started = stats.flows_started;
+	row->queue_dropped = stats.queue_dropped;
+}
+
+static void measure_shares(const struct sl_model *model, struct sl_pool_report *row)
+{
+	double total = 0;
+
+	for (uint32_t n = 0; n < row->node_count; n++) {
+		struct sl_node_report *node = &row->nodes[n];
+
+		node->measured_share =
+			(double)(node->packets - model->nodes[node->index].share_base);
+		total += node->measured_share;
+	}
+	for (uint32_t n = 0; n < row->node_count; n++)
+		row->nodes[n].measured_share = total > 0 ? row->nodes[n].measured_share / total : 0;
+}
+
+/* ---- load ---------------------------------------------------------------------------------------
+ */
+
+static void add_load(struct sl_load *load, uint32_t *count, uint64_t packets, uint64_t weight)
+{
+	double per_unit = (double)packets * SL_WEIGHT_UNIT / (double)weight;
+
+	load->mean += per_unit;
+	load->max = SL_MAX(load->max, per_unit);
+	(*count)++;
+}
+
+static void end_load(struct sl_load *load, uint32_t count)
+{
+	if (count)
+		load->mean /= count;
+	load->factor = load->mean > 0 ? load->max / load->mean : 0;
+}
+
+static void measure_load(const struct sl_model *model, struct sl_pool_report *row)
+{
+	uint32_t all = 0, recent = 0, oldest = 0;
+
+	if (model->window_filled == SL_LOAD_WINDOW_S)
+		oldest = model->window_place;
+	for (uint32_t n = 0; n < row->node_count; n++) {
+		const struct sl_node_report *node = &row->nodes[n];
+
+		if (node->weight == 0)
+			continue;
+		add_load(&row->load, &all, node->packets, node->weight);
+		if (model->window_filled > 0)
+			add_load(&row->load_window, &recent,
+				 node->packets - model->nodes[node->index].window[oldest],
+				 node->weight);
+	}
+	end_load(&row->load, all);
+	end_load(&row->load_window, recent);
+}
+
+void sl_report_sample(struct sl_model *model)
+{
+	const struct sl_image *image = model->image;
+
+	for (uint32_t p = 0; p < image->pool_count; p++)
+		for (uint32_t n = 0; n < image->pools[p]->node_count; n++) {
+			uint32_t index = image->pools[p]->nodes[n].index;
+			struct sl_node_stats stats;
+
+			sl_life_node_stats(model, index, &stats);
+			model->nodes[index].window[model->window_place] = stats.packets;
+		}
+	model->window_place = (model->window_place + 1) % SL_LOAD_WINDOW_S;
+	if (model->window_filled < SL_LOAD_WINDOW_S)
+		model->window_filled++;
+}
+
+/* ---- pools --------------------------------------------------------------------------------------
+ */
+
+/* Unsettled slots, of those that the configuration has: the snapshot's may be finer while they settle. */
+static uint32_t unsettled_of(const struct sl_slot_table *slots, uint32_t count)
+{
+	uint32_t parts = slots->count / SL_MIN(slots->count, count), unsettled = 0;
+
+	if (parts == 1 || slots->open_count == 0)
+		return slots->open_count;
+	for (uint32_t slot = 0; slot < slots->count; slot += parts) {
+		bool any = false;
+
+		for (uint32_t part = 0; part < parts && !any; part++)
+			any = slots->word[slot + part] & SL_SLOT_OPEN;
+		unsettled += any;
+	}
+	return unsettled;
+}
+
+/* Unsettled slots by the node that flows they do not know go to. */
+static void count_open(const struct sl_model *model, struct sl_pool_report *row)
+{
+	const struct sl_slot_table *slots = model->pools[row->index].slots;
+	uint64_t now = model->options.now_ms();
+
+	if (!slots)
+		return;
+	row->open_slots = unsettled_of(slots, row->slots);
+	for (uint32_t i = 0; i < slots->open_count; i++)
+		if (now < slots->open[i].open_until_ms)
+			model->nodes[slots->open[i].prior].open_slots++;
+	for (uint32_t n = 0; n < row->node_count; n++)
+		row->nodes[n].open_slots = model->nodes[row->nodes[n].index].open_slots;
+	for (uint32_t i = 0; i < slots->open_count; i++)
+		model->nodes[slots->open[i].prior].open_slots = 0;
+}
+
+static int report_pool(struct sl_model *model, uint32_t place, struct sl_pool_report *row)
+{
+	const struct sl_image_pool *pool = model->image->pools[place];
+	const struct sl_conf_pool *conf = sl_image_pool_conf(model->image, place);
+	bool regardless = sl_schedule_regardless(conf, pool);
+	double total = expected_total(conf, pool, regardless);
+
+	row->nodes = calloc(pool->node_count + 1, sizeof(*row->nodes));
+	if (!row->nodes)
+		return -ENOMEM;
+	row->name = pool->name;
+	row->conf = conf;
+	row->index = pool->index;
+	row->slots = conf->slots;
+	if (model->pools[pool->index].memory) {
+		struct sl_flow_counts flows;
+
+		sl_pool_memory_count(model->pools[pool->index].memory, &flows);
+		row->tracked_flows = flows.tracked;
+		row->begun_flows = flows.begun;
+		row->refused_flows = flows.refused;
+	}
+	for (uint32_t n = 0; n < pool->node_count; n++) {
+		struct sl_node_report *node = &row->nodes[row->node_count];
+
+		/* cut and removed: only its index is still in use */
+		if (pool->nodes[n].leaving && pool->nodes[n].cut)
+			continue;
+		report_node(model, place, n, node);
+		if (total > 0 && is_served(&pool->nodes[n], regardless))
+			node->expected_share = (double)node->weight / total;
+		row->node_count++;
+	}
+	count_open(model, row);
+	measure_shares(model, row);
+	measure_load(model, row);
+	return 0;
+}
+
+static int report_pools(struct sl_model *model, struct sl_model_report *report)
+{
+	uint32_t count = model->image->conf->pool_count;
+
+	report->pools = calloc(count + 1, sizeof(*report->pools));
+	if (!report->pools)
+		return -ENOMEM;
+	for (; report->pool_count < count; report->pool_count++) {
+		int status =
+			report_pool(model, report->pool_count, &report->pools[report->pool_count]);
+
+		if (status < 0)
+			return status;
+	}
+	return 0;
+}
+
+/* ---- services, ports ----------------------------------------------------------------------------
+ */
+
+static int report_services(struct sl_model *model, struct sl_model_report *report)
+{
+	const struct sl_conf *conf = model->image->conf;
+
+	report->services = calloc(conf->service_count + 1, sizeof(*report->services));
+	if (!report->services)
+		return -ENOMEM;
+	report->service_count = conf->service_count;
+	for (uint32_t s = 0; s < conf->service_count; s++) {
+		struct sl_service_report *row = &report->services[s];
+		struct sl_service_stats stats;
+
+		sl_life_service_stats(model, model->image->service_index[s], &stats);
+		row->name = conf->services[s].name;
+		row->conf = &conf->services[s];
+		row->pool = conf->pools[conf->services[s].pool].name;
+		row->packets = stats.packets;
+		row->bytes = stats.bytes;
+	}
+	return 0;
+}
+
+static void add_port(struct sl_port_stats *sum, const struct sl_port_stats *one)
+{
+	sum->rx_packets += __atomic_load_n(&one->rx_packets, __ATOMIC_RELAXED);
+	sum->rx_bytes += __atomic_load_n(&one->rx_bytes, __ATOMIC_RELAXED);
+	sum->tx_packets += __atomic_load_n(&one->tx_packets, __ATOMIC_RELAXED);
+	sum->tx_bytes += __atomic_load_n(&one->tx_bytes, __ATOMIC_RELAXED);
+	sum->tx_failed += __atomic_load_n(&one->tx_failed, __ATOMIC_RELAXED);
+}
+
+static int report_ports(struct sl_model *model, struct sl_model_report *report)
+{
+	const struct sl_model_options *options = &model->options;
+	const struct sl_conf *conf = model->image->conf;
+
+	report->ports = calloc(conf->port_count + 1, sizeof(*report->ports));
+	if (!report->ports)
+		return -ENOMEM;
+	report->port_count = conf->port_count;
+	for (uint32_t p = 0; p < conf->port_count; p++) {
+		struct sl_port_report *row = &report->ports[p];
+		struct sl_model_port_device device = {0};
+
+		row->name = conf->ports[p].name;
+		for (uint32_t c = 0; c < options->core_count; c++)
+			add_port(&row->stats, &options->cores[c]->ports[p]);
+		for (uint32_t w = 0; w < options->worker_count; w++)
+			add_port(&row->stats, &options->workers[w]->ports[p]);
+		if (options->hooks.port_device)
+			options->hooks.port_device(options->hooks.context, p, &device);
+		row->rx_missed = device.rx_missed;
+	}
+	return 0;
+}
+
+/* ---- the whole ----------------------------------------------------------------------------------
+ */
+
+/* From the first packet that any core received to the last that a core or a worker had. */
+static double traffic_seconds(const struct sl_model_options *options)
+{
+	uint64_t first = UINT64_MAX, last = 0;
+
+	for (uint32_t c = 0; c < options->core_count; c++) {
+		if (options->cores[c]->first_packet_tsc != 0)
+			first = SL_MIN(first, options->cores[c]->first_packet_tsc);
+		last = SL_MAX(last, options->cores[c]->last_packet_tsc);
+	}
+	for (uint32_t w = 0; w < options->worker_count; w++)
+		last = SL_MAX(last, options->workers[w]->last_packet_tsc);
+	return first < last && options->tsc_hz ? (double)(last - first) / (double)options->tsc_hz
+					       : 0;
+}
+
+int sl_model_report_build(struct sl_model *model, struct sl_model_report **report)
+{
+	struct sl_model_report *made = calloc(1, sizeof(*made));
+	int status;
+
+	if (!made)
+		return -ENOMEM;
+	made->generation = model->image->generation;
+	made->snapshot = model->snapshot ? model->snapshot->number : 0;
+	made->uptime_s = (double)(model->options.now_ms() - model->started_ms) / 1000.0;
+	made->traffic_s = traffic_seconds(&model->options);
+	sl_stats_balance(model->options.cores, model->options.core_count, model->options.workers,
+			 model->options.worker_count, &made->balance);
+	status = report_ports(model, made);
+	if (status == 0)
+		status = report_services(model, made);
+	if (status == 0)
+		status = report_pools(model, made);
+	if (status < 0) {
+		sl_model_report_destroy(made);
+		return status;
+	}
+	*report = made;
+	return 0;
+}
+
+void sl_model_report_destroy(struct sl_model_report *report)
+{
+	if (!report)
+		return;
+	for (uint32_t p = 0; report->pools && p < report->pool_count; p++)
+		free(report->pools[p].nodes);
+	free(report->pools);
+	free(report->services);
+	free(report->ports);
+	free(report);
+}
+
+uint64_t sl_model_report_page(struct sl_model_report *report, const char *pool, uint64_t from,
+			      uint64_t count)
+{
+	uint64_t end = count < UINT64_MAX - from ? from + count : UINT64_MAX, number = 0;
+
+	for (uint32_t p = 0; p < report->pool_count; p++) {
+		struct sl_pool_report *row = &report->pools[p];
+		uint64_t first = number, last;
+
+		if (pool && strcmp(pool, row->name) != 0)
+			continue;
+		number += row->node_count;
+		last = SL_MAX(first, SL_MIN(end, number));
+		first = SL_MIN(SL_MAX(from, first), last);
+		row->paged = last - first < row->node_count;
+		memmove(row->nodes, row->nodes + (first - (number - row->node_count)),
+			(last - first) * sizeof(*row->nodes));
+		row->node_count = (uint32_t)(last - first);
+	}
+	return end < number ? end : 0;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* What the methods of the control socket work on, and what they share.
+ *
+ * Why:     methods need the model, history and a few facts of the daemon, not the daemon.
+ * Shape:   one scope, the context of all tables of methods; method_*.c has a table each.
+ * Threads: control.
+ * Memory:  the scope is the caller's; sl_rpc_scope_fini() frees what clients left in it.
+ * Errors:  a method answers 0, or -1 after sl_rpc_fail().
+ */
+
+#ifndef SL_RPC_METHOD_H
+#define SL_RPC_METHOD_H
+
+#include "keep/history.h"
+#include "rpc/rpc.h"
+#include "show/prometheus.h"
+
+struct json_t;
+
+/* A table that comes in parts. */
+struct sl_staged {
+	const struct sl_peer *peer; /* the client that sends it; NULL: nobody */
+	char pool[SL_NAME_SIZE];
+	uint32_t *words;
+	uint32_t count;
+	struct json_t *names;
+};
+
+/* A configuration that comes in parts. */
+struct sl_staged_text {
+	const struct sl_peer *peer;
+	char *text;
+	size_t size;
+};
+
+struct sl_rpc_scope {
+	struct sl_model *model;
+	struct sl_history *history;
+	const char *file;     /* the configuration file's path */
+	uint64_t file_digest; /* what it said when it last had its say */
+	struct sl_show_daemon daemon;
+	struct sl_staged staged;
+	struct sl_staged_text staged_text;
+};
+
+/* Adds the tables of method_read.c, method_node.c, method_config.c, method_table.c, method_flow.c. */
+void sl_rpc_scope_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope);
+void sl_rpc_read_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope);
+void sl_rpc_change_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope);
+void sl_rpc_config_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope);
+void sl_rpc_table_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope);
+void sl_rpc_flow_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope);
+
+/* Drops the parts that a client which goes had sent. */
+void sl_rpc_scope_forget(struct sl_rpc_scope *scope, const struct sl_peer *peer);
+void sl_rpc_scope_fini(struct sl_rpc_scope *scope);
+
+/* Asks the model for a change in the name of who calls, with dry_run and if_generation; the result
+ * object is the answer. sentences: with `changes`. */
+int sl_rpc_change_make(struct sl_rpc_call *call, struct sl_change *change, bool dry_run,
+		       bool sentences, const struct sl_conf_errors *warnings);
+/* Refuses with the errors of a configuration. */
+int sl_rpc_fail_conf(struct sl_rpc_call *call, const struct sl_conf_errors *errors);
+/* The pool's place in the present image, or -1 after it was refused with a guess. */
+int sl_rpc_find_pool(struct sl_rpc_call *call, const char *name);
+/* The snapshot of counters, with the nodes that parameters `from` and `count` ask for, and where the
+ * next part begins; NULL after it was refused. */
+struct sl_model_report *sl_rpc_report(struct sl_rpc_call *call, uint64_t *next);
+
+void sl_staged_drop(struct sl_staged *staged);
+void sl_staged_text_drop(struct sl_staged_text *staged);
+
+#endif

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Methods that change nodes, and what all changing methods share. */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/guess.h"
+#include "rpc/method.h"
+#include "show/json.h"
+
+#define PAIRS_MAX     24
+#define PAIR_TEXT_MAX 4200
+#define DECIMAL_LEAST 1e-15
+#define DECIMAL_SIZE  64 /* of more digits only the first count: they are too many */
+
+/* ---- shared -------------------------------------------------------------------------------------
+ */
+
+/* After -ENOENT: the pool or node that was meant, perhaps. */
+static void guess_name(struct sl_rpc_call *call, const struct sl_change *change)
+{
+	const struct sl_rpc_scope *scope = call->context;
+	const struct sl_image *image = sl_model_image(scope->model);
+	bool all = change->pool && strcmp(change->pool, "*") == 0;
+	uint32_t count = 0;
+	const char **names, *guess = NULL;
+	int place = change->pool && !all ? sl_image_find_pool(image, change->pool) : -1;
+	size_t used = strlen(call->err.text);
+
+	if (!change->pool || all)
+		return;
+	names = calloc(SL_NODES_MAX, sizeof(*names));
+	for (uint32_t p = 0; names && place < 0 && p < image->conf->pool_count; p++)
+		names[count++] = image->pools[p]->name;
+	for (uint32_t n = 0; names && place >= 0 && n < image->conf->pools[place].node_count; n++)
+		names[count++] = image->conf->pools[place].nodes[n].name;
+	if (names)
+		guess = sl_guess(place < 0 ? change->pool : change->node, names, count);
+	if (guess)
+		(void)snprintf(call->err.text + used, sizeof(call->err.text) - used,
+			       ", did you mean '%s'?", guess);
+	free(names);
+}
+
+static void warn_conf(struct sl_change_result *result, const struct sl_conf_errors *warnings)
+{
+	for (uint32_t i = 0; warnings && result->warning_count == 0 && i < warnings->warning_count;
+	     i++)
+		(void)sl_change_warn(result, "line %" PRIu32 ", column %" PRIu32 ": %s",
+				     warnings->warnings[i].line, warnings->warnings[i].column,
+				     warnings->warnings[i].message);
+}
+
+static json_t *errors_json(const struct sl_conf_error *errors, uint32_t count)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < count; i++)
+		(void)json_array_append_new(
+			list, json_pack("{s:i, s:i, s:s}", "line", (int)errors[i].line, "column",
+					(int)errors[i].column, "message", errors[i].message));
+	return json_pack("{s:o}", "errors", list);
+}
+
+int sl_rpc_change_make(struct sl_rpc_call *call, struct sl_change *change, bool dry_run,
+		       bool sentences, const struct sl_conf_errors *warnings)
+{
+	struct sl_rpc_scope *scope = call->context;
+	struct sl_change_result result;
+	int rc;
+
+	change->uid = call->peer->uid;
+	change->pid = call->peer->pid;
+	change->force = sl_rpc_boolean(call, "force");
+	change->if_generation_set = sl_rpc_has(call, "if_generation");
+	change->if_generation = sl_rpc_integer(call, "if_generation", 0);
+	rc = sl_model_change(scope->model, change, dry_run, &result, &call->err);
+	if (rc == 0) {
+		warn_conf(&result, warnings);
+		call->result = sl_report_change(change, &result, sentences);
+		call->held = !dry_run;
+	}
+	if (rc && change->kind == SL_CHANGE_APPLY && result.refusal_count > 0)
+		call->data = errors_json(result.refusals, result.refusal_count);
+	sl_change_result_fini(&result);
+	if (rc == 0)
+		return call->result ? 0 : sl_rpc_fail(call, SL_RPC_INTERNAL, "no memory");
+	call->err.code = rc;
+	if (rc == -ENOENT && change->kind != SL_CHANGE_TABLE_SET)
+		guess_name(call, change);
+	return sl_rpc_fail_err(call);
+}
+
+int sl_rpc_fail_conf(struct sl_rpc_call *call, const struct sl_conf_errors *errors)
+{
+	const struct sl_conf_error *first = &errors->list[0];
+
+	call->data = errors_json(errors->list, errors->count);
+	if (errors->count == 0)
+		return sl_rpc_fail(call, SL_RPC_INTERNAL, "no memory for the configuration");
+	if (errors->count == 1)
+		return sl_rpc_fail(call, SL_RPC_INVALID_VALUE,
+				   "line %" PRIu32 ", column %" PRIu32 ": %s", first->line,
+				   first->column, first->message);
+	return sl_rpc_fail(call, SL_RPC_INVALID_VALUE,
+			   "%" PRIu32 " errors, the first in line %" PRIu32 ", column %" PRIu32
+			   ": %s",
+			   errors->count, first->line, first->column, first->message);
+}
+
+/* ---- values of a configuration ------------------------------------------------------------------
+ */
+
+/* A number as digits and a point, as a configuration has it: JSON also writes 1e-05. What is too small
+ * for them does not become 0. */
+static const char *decimal_text(double number, char text[DECIMAL_SIZE])
+{
+	if (number > 0 && number < DECIMAL_LEAST)
+		number = DECIMAL_LEAST;
+	(void)snprintf(text, DECIMAL_SIZE, "%.15g", number);
+	if (strchr(text, 'e'))
+		(void)snprintf(text, DECIMAL_SIZE, "%.15f", number);
+	return text;
+}
+
+/* "key=value" as in the file; allocated. NULL: no memory, or a value that is none. */
+static char *pair_text(const char *key, const json_t *value)
+{
+	char *text = NULL, number[DECIMAL_SIZE];
+
+	if (json_is_string(value)) {
+		if (asprintf(&text, "%s=%s", key, json_string_value(value)) < 0)
+			return NULL;
+	} else if (json_is_integer(value)) {
+		if (asprintf(&text, "%s=%" JSON_INTEGER_FORMAT, key, json_integer_value(value)) < 0)
+			return NULL;
+	} else if (json_is_real(value)) {
+		if (asprintf(&text, "%s=%s", key, decimal_text(json_real_value(value), number)) < 0)
+			return NULL;
+	} else if (json_is_boolean(value)) {
+		if (asprintf(&text, "%s=%s", key, json_is_true(value) ? "true" : "false") < 0)
+			return NULL;
+	}
+	return text;
+}
+
+static const char *const node_keys[] = {"weight",   "worker", "handler", "file",
+					"address",  "encap",  "port",	 "output",
+					"gue_port", "vni",    "mac",	 "outer_df"};
+
+/* All pairs of the call: its own members, and those of "keys". Returns how many, or -1. */
+static int collect_pairs(struct sl_rpc_call *call, char **pairs)
+{
+	json_t *keys = json_object_get(call->params, "keys"), *value;
+	const char *key;
+	int count = 0;
+
+	for (size_t i = 0; i < SL_ARRAY_COUNT(node_keys); i++) {
+		value = json_object_get(call->params, node_keys[i]);
+		if (value && json_object_get(keys, node_keys[i]))
+			return sl_rpc_fail(call, SL_RPC_INVALID_VALUE, "key \"%s\" is given twice",
+					   node_keys[i]);
+		if (value)
+			pairs[count++] = pair_text(node_keys[i], value);
+	}
+	json_object_foreach(keys, key, value)
+	{
+		if (count == PAIRS_MAX)
+			return sl_rpc_fail(call, SL_RPC_INVALID_VALUE, "more than %d keys",
+					   PAIRS_MAX);
+		pairs[count] = pair_text(key, value);
+		if (!pairs[count++])
+			return sl_rpc_fail(call, SL_RPC_INVALID_VALUE,
+					   "the value of key \"%.64s\" must be a string, a number, "
+					   "true or false",
+					   key);
+	}
+	return count;
+}
+
+/* Errors of a node alone have no place of use: their sentences are joined. */
+static int fail_node(struct sl_rpc_call *call, const struct sl_conf_errors *errors)
+{
+	char text[SL_ERR_TEXT_SIZE] = "";
+	size_t used = 0;
+
+	(void)sl_rpc_fail_conf(call, errors);
+	for (uint32_t i = 0; i < errors->count && used + 1 < sizeof(text); i++)
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s", i ? "; " : "",
+					 errors->list[i].message);
+	return sl_rpc_fail(call, SL_RPC_INVALID_VALUE, "%s", text);
+}
+
+static int add_node(struct sl_rpc_call *call, char *const *pairs, uint32_t count)
+{
+	struct sl_rpc_scope *scope = call->context;
+	const char *name = sl_rpc_string(call, "node", "");
+	struct sl_change change = {.kind = SL_CHANGE_ADD_NODE,
+				   .pool = sl_rpc_string(call, "pool", "")};
+	struct sl_conf_errors errors;
+	struct sl_conf_node node;
+	int rc;
+
+	if (sl_rpc_find_pool(call, change.pool) < 0)
+		return -1;
+	rc = sl_conf_node_parse(sl_model_image(scope->model)->conf, name,
+				(const char *const *)pairs, count, &node, &errors);
+	if (rc == 0) {
+		change.add = &node;
+		change.node = name;
+		rc = sl_rpc_change_make(call, &change, sl_rpc_boolean(call, "dry_run"), false,
+					NULL);
+		sl_conf_node_fini(&node);
+	} else {
+		rc = fail_node(call, &errors);
+	}
+	sl_conf_errors_fini(&errors);
+	return rc;
+}
+
+static int method_add(struct sl_rpc_call *call)
+{
+	char *pairs[PAIRS_MAX + 1] = {0};
+	int count = collect_pairs(call, pairs);
+	int rc = count < 0 ? -1 : add_node(call, pairs, (uint32_t)count);
+
+	for (int i = 0; i <= PAIRS_MAX; i++)
+		free(pairs[i]);
+	return rc;
+}
+
+/* ---- the others ---------------------------------------------------------------------------------
+ */
+
+static int change_node(struct sl_rpc_call *call, struct sl_change *change)
+{
+	change->pool = sl_rpc_string(call, "pool", "");
+	change->node = sl_rpc_string(call, "node", "");
+	return sl_rpc_change_make(call, change, sl_rpc_boolean(call, "dry_run"), false, NULL);
+}
+
+static int method_set_weight(struct sl_rpc_call *call)
+{
+	struct sl_change change = {.kind = SL_CHANGE_SET_WEIGHT};
+	const char *why = "is no weight";
+	double weight = sl_rpc_number(call, "weight", 0);
+	char text[DECIMAL_SIZE];
+
+	if (sl_conf_weight_parse(decimal_text(weight, text), &change.weight, &why))
+		return sl_rpc_fail(call, SL_RPC_INVALID_VALUE, "weight %.15g %s", weight, why);
+	return change_node(call, &change);
+}
+
+static int method_remove(struct sl_rpc_call *call)
+{
+	struct sl_change change = {.kind = SL_CHANGE_REMOVE_NODE,
+				   .now = sl_rpc_boolean(call, "now")};
+
+	return change_node(call, &change);
+}
+
+static int method_drain(struct sl_rpc_call *call)
+{
+	struct sl_change change = {.kind = SL_CHANGE_DRAIN};
+
+	if (sl_rpc_duration(call, "deadline", &change.deadline_ms))
+		return -1;
+	return change_node(call, &change);
+}
+
+static int method_enable(struct sl_rpc_call *call)
+{
+	struct sl_change change = {.kind = SL_CHANGE_ENABLE};
+
+	return change_node(call, &change);
+}
+
+static int method_disable(struct sl_rpc_call *call)
+{
+	struct sl_change change = {.kind = SL_CHANGE_DISABLE};
+
+	return change_node(call, &change);
+}
+
+#define NODE                                                                                       \
+	{"pool", SL_RPC_STRING, true}, {"node", SL_RPC_STRING, true},                              \
+		{"dry_run", SL_RPC_BOOLEAN, false},                                                \
+	{                                                                                          \
+		"if_generation", SL_RPC_INTEGER, false                                             \
+	}
+
+static const struct sl_rpc_method methods[] = {
+	{"node.set_weight", method_set_weight, true, {NODE, {"weight", SL_RPC_NUMBER, true}}},
+	{"node.add",
+	 method_add,
+	 true,
+	 {NODE,
+	  {"keys", SL_RPC_OBJECT, false},
+	  {"weight", SL_RPC_SCALAR, false},
+	  {"worker", SL_RPC_SCALAR, false},
+	  {"handler", SL_RPC_SCALAR, false},
+	  {"file", SL_RPC_SCALAR, false},
+	  {"address", SL_RPC_SCALAR, false},
+	  {"encap", SL_RPC_SCALAR, false},
+	  {"port", SL_RPC_SCALAR, false},
+	  {"output", SL_RPC_SCALAR, false},
+	  {"gue_port", SL_RPC_SCALAR, false},
+	  {"vni", SL_RPC_SCALAR, false},
+	  {"mac", SL_RPC_SCALAR, false},
+	  {"outer_df", SL_RPC_SCALAR, false}}},
+	{"node.remove", method_remove, true, {NODE, {"now", SL_RPC_BOOLEAN, false}}},
+	{"node.drain", method_drain, true, {NODE, {"deadline", SL_RPC_DURATION, false}}},
+	{"node.enable", method_enable, true, {NODE}},
+	{"node.disable", method_disable, true, {NODE}},
+};
+
+void sl_rpc_change_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope)
+{
+	sl_rpc_add(rpc, methods, SL_ARRAY_COUNT(methods), scope);
+}

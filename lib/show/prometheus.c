@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "show/prometheus.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "show/figure.h"
+
+/* ---- text ---------------------------------------------------------------------------------------
+ */
+
+/* A family of samples: its head once, then the samples. Counters are those whose name says so. */
+static void head(FILE *out, const char *name, const char *help)
+{
+	size_t length = strlen(name), end = sizeof("_total") - 1;
+	bool counts = length > end && strcmp(name + length - end, "_total") == 0;
+
+	(void)fprintf(out, "# HELP sluice_%s %s\n# TYPE sluice_%s %s\n", name, help, name,
+		      counts ? "counter" : "gauge");
+}
+
+static void sample(FILE *out, const char *name, const char *labels, uint64_t value)
+{
+	(void)fprintf(out, "sluice_%s%s %" PRIu64 "\n", name, labels, value);
+}
+
+static void sample_real(FILE *out, const char *name, const char *labels, double value)
+{
+	(void)fprintf(out, "sluice_%s%s %.15g\n", name, labels, value);
+}
+
+static void sample_figure(FILE *out, const struct sl_figure *figure, const char *labels,
+			  const void *row)
+{
+	if (figure->type == SL_FIGURE_U32 || figure->type == SL_FIGURE_U64)
+		sample(out, figure->metric, labels, sl_figure_number(figure, row));
+	else
+		sample_real(out, figure->metric, labels, sl_figure_real(figure, row));
+}
+
+/* Names have no quotes, backslashes or newlines: the configuration sees to that. */
+#define LABELS_SIZE 256
+#define LABELS(format, ...)                                                                        \
+	char labels[LABELS_SIZE];                                                                  \
+	(void)snprintf(labels, sizeof(labels), format, __VA_ARGS__)
+
+/* ---- families -----------------------------------------------------------------------------------
+ */
+
+static void write_daemon(FILE *out, const struct sl_show_daemon *daemon,
+			 const struct sl_model_report *report)
+{
+	LABELS("{version=\"%s\"}", daemon->version);
+	head(out, "build_info", "Version of the daemon.");
+	sample(out, "build_info", labels, 1);
+	head(out, "uptime_seconds", "Time since the start.");
+	sample_real(out, "uptime_seconds", "", report->uptime_s);
+	head(out, "generation", "Changes that operators made.");
+	sample(out, "generation", "", report->generation);
+	head(out, "snapshot", "Snapshots that were published.");
+	sample(out, "snapshot", "", report->snapshot);
+}
+
+static void write_balance(FILE *out, const struct sl_balance *balance)
+{
+	for (uint32_t i = 0; i < sl_figures_balance.count; i++) {
+		const struct sl_figure *figure = &sl_figures_balance.list[i];
+
+		if (!figure->metric)
+			continue;
+		head(out, figure->metric, figure->help);
+		sample_figure(out, figure, "", balance);
+	}
+	head(out, "dropped_packets_total", "Packets dropped, by reason.");
+	for (uint32_t d = 0; d < SL_DROP_COUNT; d++) {
+		LABELS("{reason=\"%s\"}", sl_drop_name((enum sl_drop)d));
+		sample(out, "dropped_packets_total", labels, balance->drops[d]);
+	}
+}
+
+/* Rows begin with their name. */
+static void write_rows(FILE *out, const struct sl_figures *figures, const char *kind,
+		       const void *rows, size_t size, uint32_t count)
+{
+	for (uint32_t i = 0; i < figures->count; i++) {
+		head(out, figures->list[i].metric, figures->list[i].help);
+		for (uint32_t r = 0; r < count; r++) {
+			const char *row = (const char *)rows + r * size, *name;
+
+			memcpy(&name, row, sizeof(name));
+			LABELS("{%s=\"%s\"}", kind, name);
+			sample_figure(out, &figures->list[i], labels, row);
+		}
+	}
+}
+
+static void write_nodes(FILE *out, const struct sl_model_report *report)
+{
+	for (uint32_t i = 0; i < sl_figures_node.count; i++) {
+		const struct sl_figure *figure = &sl_figures_node.list[i];
+
+		head(out, figure->metric, figure->help);
+		for (uint32_t p = 0; p < report->pool_count; p++)
+			for (uint32_t n = 0; n < report->pools[p].node_count; n++) {
+				const struct sl_node_report *node = &report->pools[p].nodes[n];
+				LABELS("{pool=\"%s\",node=\"%s\",index=\"%" PRIu32 "\"}",
+				       report->pools[p].name, node->name, node->index);
+
+				sample_figure(out, figure, labels, node);
+			}
+	}
+}
+
+static void write_cores(FILE *out, const struct sl_show_daemon *daemon)
+{
+	head(out, "core_busy_ratio", "Share of a core's cycles in the last second that did work.");
+	for (uint32_t i = 0; i < daemon->core_count; i++) {
+		LABELS("{core=\"%s\",cpu=\"%d\"}", daemon->cores[i].name, daemon->cores[i].cpu);
+		sample_real(out, "core_busy_ratio", labels, daemon->cores[i].busy);
+	}
+}
+
+void sl_prometheus_write(FILE *out, const struct sl_show_daemon *daemon,
+			 const struct sl_model_report *report)
+{
+	write_daemon(out, daemon, report);
+	write_balance(out, &report->balance);
+	write_rows(out, &sl_figures_port, "port", report->ports, sizeof(*report->ports),
+		   report->port_count);
+	write_rows(out, &sl_figures_service, "service", report->services, sizeof(*report->services),
+		   report->service_count);
+	write_rows(out, &sl_figures_pool, "pool", report->pools, sizeof(*report->pools),
+		   report->pool_count);
+	write_nodes(out, report);
+	write_cores(out, daemon);
+}

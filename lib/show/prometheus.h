@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* The model's report as Prometheus text.
+ *
+ * Why:     the same counters as `stats`, for who watches many machines.
+ * Threads: control.
+ * Errors:  the stream's.
+ * Source:  Prometheus text exposition format 0.0.4.
+ */
+
+#ifndef SL_SHOW_PROMETHEUS_H
+#define SL_SHOW_PROMETHEUS_H
+
+#include <stdio.h>
+
+#include "model/model.h"
+
+#define SL_CORE_NAME_SIZE 16
+
+/* A thread of the data plane, as it is shown. */
+struct sl_show_core {
+	char name[SL_CORE_NAME_SIZE]; /* "rx0", "worker3" */
+	int cpu;
+	double busy; /* share of its cycles in the last second that did work */
+};
+
+/* What is shown of the daemon beside the model's report. */
+struct sl_show_daemon {
+	const char *version;
+	const struct sl_show_core *cores;
+	uint32_t core_count;
+};
+
+void sl_prometheus_write(FILE *out, const struct sl_show_daemon *daemon,
+			 const struct sl_model_report *report);
+
+#endif
