@@ -4,6 +4,8 @@
 
 #include <rte_prefetch.h>
 
+#include "pkt/extension.h"
+#include "pkt/hdr.h"
 #include "pkt/inner.h"
 #include "state/begin.h"
 #include "state/decide_plain.h"
@@ -220,15 +222,32 @@ void sl_decide_look(const struct sl_snapshot *snapshot, const struct sl_core *co
 	decide(snapshot, &eyes, burst, now_ms, false);
 }
 
+/* Whether the first fragment has a key with the later one's protocol: that of an ICMP error has the key
+ * of the flow that it quotes, and an extension header of IPv6 hides the transport. */
+static bool has_key_of_first(const struct sl_pkt *pkt)
+{
+	return pkt->protocol != SL_PROTO_ICMP && pkt->protocol != SL_PROTO_ICMPV6 &&
+	       !sl_extension_is(pkt->protocol);
+}
+
 bool sl_decide_ignores_ports(const struct sl_snapshot *snapshot, const struct sl_pkt *pkt)
 {
-	uint32_t service;
+	const struct sl_service_view *service;
+	const struct sl_pool_view *pool;
+	uint32_t index;
 
-	if (sl_service_asks_ports(snapshot->service_table, pkt))
+	if (!has_key_of_first(pkt) || sl_service_asks_ports(snapshot->service_table, pkt))
 		return false;
-	sl_service_lookup(snapshot->service_table, pkt, 1, &service);
-	return service == SL_SERVICE_NONE ||
-	       !(snapshot->pools[snapshot->services[service].pool].mask.misc & PORTS_MASK);
+	sl_service_lookup(snapshot->service_table, pkt, 1, &index);
+	if (index == SL_SERVICE_NONE)
+		return true;
+	service = &snapshot->services[index];
+	pool = &snapshot->pools[service->pool];
+	if ((pool->mask.misc & PORTS_MASK) || service->prior_pool != SL_SERVICE_NONE ||
+	    (pool->flags & SL_POOL_PICKS) || pool->tracking == SL_TRACKING_FULL)
+		return false;
+	return pool->tracking == SL_TRACKING_NONE ||
+	       !(pool->words[sl_hash_slot(snapshot, pool, pkt) >> pool->shift] & SL_SLOT_OPEN);
 }
 
 bool sl_decide_sweep(const struct sl_snapshot *snapshot, struct sl_core *core, uint64_t now_ms,

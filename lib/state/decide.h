@@ -33,8 +33,9 @@ void sl_decide(const struct sl_snapshot *snapshot, struct sl_core *core, struct 
 void sl_decide_look(const struct sl_snapshot *snapshot, const struct sl_core *core,
 		    struct sl_burst *burst, uint64_t now_ms);
 
-/* Whether the packet's node is the same whatever its ports are: a later fragment need not wait for
- * the first one. */
+/* Whether the packet's node is the same whatever its ports are, so that a later fragment need not wait for
+ * the first one: neither services nor the pool's hash ask for ports, and neither scheduler nor flow
+ * tables have a say, which go by whole flows. */
 bool sl_decide_ignores_ports(const struct sl_snapshot *snapshot, const struct sl_pkt *pkt);
 
 /* Ages one of the core's flow tables, the next pool's with each call: its next `buckets` buckets.

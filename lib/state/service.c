@@ -94,6 +94,17 @@ static const struct sl_service_group *find_group(const struct sl_service_table *
 	return low < place->group_count && group[low].key == key ? &group[low] : NULL;
 }
 
+/* The groups of a protocol in a place that speak for the packet: its VLAN's, and that of none. */
+static inline void find_groups(const struct sl_service_table *table, uint32_t place,
+			       uint32_t protocol, const struct sl_pkt *pkt,
+			       const struct sl_service_group *group[2])
+{
+	uint32_t key = protocol << 16;
+
+	group[0] = pkt->vlan ? find_group(table, &table->place[place], key | pkt->vlan) : NULL;
+	group[1] = find_group(table, &table->place[place], key);
+}
+
 /* Best of up to two groups that differ in their VLAN: one port, then a range, then all; the VLAN
  * decides last. A later fragment has no port: it follows the service of all ports, else the first
  * one. */
@@ -124,13 +135,10 @@ static uint32_t match_place(const struct sl_service_table *table, uint32_t place
 			    const struct sl_pkt *pkt)
 {
 	for (int named = 1; named >= 0; named--) {
-		uint32_t key = (named ? protocol : SL_SERVICE_PROTOCOL_NONE) << 16;
-		const struct sl_service_group *group[2] = {NULL, NULL};
+		const struct sl_service_group *group[2];
 		uint32_t service;
 
-		if (pkt->vlan)
-			group[0] = find_group(table, &table->place[place], key | pkt->vlan);
-		group[1] = find_group(table, &table->place[place], key);
+		find_groups(table, place, named ? protocol : SL_SERVICE_PROTOCOL_NONE, pkt, group);
 		service = match_groups(table, group, sl_be16(pkt->key.dport_be),
 				       pkt->flags & SL_PKT_NO_PORTS);
 		if (service != SL_SERVICE_NONE)
@@ -197,15 +205,19 @@ bool sl_service_asks_ports(const struct sl_service_table *table, const struct sl
 	uint32_t place = first_place(table, pkt);
 
 	for (; place != SL_SERVICE_PLACE_NONE; place = table->place[place].parent) {
-		for (uint32_t n = 0; n < 4; n++) { /* protocol named or not, VLAN named or not */
-			uint32_t protocol = n < 2 ? pkt->key.protocol : SL_SERVICE_PROTOCOL_NONE;
-			uint32_t vlan = n % 2 == 0 ? pkt->vlan : 0;
-			const struct sl_service_group *group =
-				find_group(table, &table->place[place], protocol << 16 | vlan);
+		for (int named = 1; named >= 0; named--) {
+			const struct sl_service_group *group[2];
+			bool whole = false;
 
-			if (group && (group->single_count || group->range_count))
-				return true;
-			if (group && group->whole != SL_SERVICE_NONE)
+			find_groups(table, place,
+				    named ? pkt->key.protocol : SL_SERVICE_PROTOCOL_NONE, pkt,
+				    group);
+			for (int g = 0; g < 2; g++) {
+				if (group[g] && (group[g]->single_count || group[g]->range_count))
+					return true;
+				whole |= group[g] && group[g]->whole != SL_SERVICE_NONE;
+			}
+			if (whole)
 				return false;
 		}
 	}

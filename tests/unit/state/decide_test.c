@@ -236,6 +236,49 @@ static void later_fragments_wait_only_where_ports_matter(void **state)
 	copy->pools[1].mask.misc = 0;
 	world_commit(&world, copy);
 	assert_true(sl_decide_ignores_ports(world.snapshot, &pkt));
+	pkt.protocol = pkt.key.protocol = 1; /* its first may be an error that quotes a flow */
+	assert_false(sl_decide_ignores_ports(world.snapshot, &pkt));
+}
+
+static void later_fragments_wait_where_whole_flows_decide(void **state)
+{
+	struct sl_pkt pkt = world_udp(1);
+	struct sl_snapshot *copy = world_edit(&world);
+
+	pkt.key.dst4 = sl_be32(0xc000020b);
+	copy->pools[1].mask.misc = 0;
+	copy->pools[1].tracking = SL_TRACKING_FULL;
+	world_commit(&world, copy);
+	assert_false(sl_decide_ignores_ports(world.snapshot, &pkt));
+	copy = world_edit(&world);
+	copy->pools[1].tracking = SL_TRACKING_TRANSITION;
+	copy->pools[1].flags |= SL_POOL_PICKS;
+	world_commit(&world, copy);
+	assert_false(sl_decide_ignores_ports(world.snapshot, &pkt));
+	copy = world_edit(&world);
+	copy->pools[1].flags &= (uint8_t)~SL_POOL_PICKS;
+	world_commit(&world, copy);
+	assert_true(sl_decide_ignores_ports(world.snapshot, &pkt));
+	world_move_all(&world, 1, 2);
+	assert_false(sl_decide_ignores_ports(world.snapshot, &pkt));
+	copy = world_edit(&world);
+	copy->pools[1].tracking = SL_TRACKING_NONE;
+	world_commit(&world, copy);
+	assert_true(sl_decide_ignores_ports(world.snapshot, &pkt));
+}
+
+static void later_fragments_wait_while_their_service_is_pointed_elsewhere(void **state)
+{
+	struct sl_pkt pkt = world_udp(1);
+	struct sl_snapshot *copy = world_edit(&world);
+
+	pkt.key.dst4 = sl_be32(0xc000020b);
+	for (uint32_t p = 0; p < 2; p++)
+		copy->pools[p].mask.misc = 0;
+	world_commit(&world, copy);
+	assert_true(sl_decide_ignores_ports(world.snapshot, &pkt));
+	world_point(&world, 1, 0);
+	assert_false(sl_decide_ignores_ports(world.snapshot, &pkt));
 }
 
 static void sweeps_go_from_pool_to_pool_and_free_what_is_expired(void **state)
@@ -272,6 +315,8 @@ int main(void)
 		CASE(a_look_says_the_same_and_writes_nothing),
 		CASE(both_directions_of_a_flow_go_to_one_node_where_the_pool_is_symmetric),
 		CASE(later_fragments_wait_only_where_ports_matter),
+		CASE(later_fragments_wait_where_whole_flows_decide),
+		CASE(later_fragments_wait_while_their_service_is_pointed_elsewhere),
 		CASE(sweeps_go_from_pool_to_pool_and_free_what_is_expired),
 	};
 

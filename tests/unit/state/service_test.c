@@ -209,6 +209,47 @@ static void a_vlan_decides_among_equals(void **state)
 	sl_service_table_put(table);
 }
 
+/* What asks for no ports has one service for all of them, and as a later fragment. Returns whether it
+ * asks. */
+static bool asks(const struct sl_service_table *table, struct sl_pkt pkt)
+{
+	struct sl_pkt later = pkt;
+	uint32_t service;
+
+	later.flags = SL_PKT_NO_PORTS | SL_PKT_FRAGMENT;
+	later.key.dport_be = 0;
+	if (sl_service_asks_ports(table, &later))
+		return true;
+	service = lookup(table, later);
+	for (uint16_t port = 0; port < 30; port++) {
+		pkt.key.dport_be = sl_be16(port);
+		assert_int_equal(lookup(table, pkt), service);
+	}
+	return false;
+}
+
+static void a_fragment_waits_when_another_vlans_service_is_of_ports(void **state)
+{
+	const struct sl_port_range dns[] = {{53, 53}};
+	struct sl_service_spec specs[] = {spec_of(0, "192.0.2.10", UDP, NULL, 0),
+					  spec_of(1, "192.0.2.10", UDP, dns, 1)};
+	struct sl_service_table *table;
+	struct sl_pkt pkt = pkt_of("192.0.2.10", UDP, 0);
+
+	specs[0].vlan = 5;
+	table = build(specs, 2);
+	pkt.vlan = 5;
+	assert_true(asks(table, pkt));
+	sl_service_table_put(table);
+	specs[0].vlan = 0;
+	specs[1].vlan = 5;
+	table = build(specs, 2);
+	assert_true(asks(table, pkt));
+	pkt.vlan = 0;
+	assert_false(asks(table, pkt));
+	sl_service_table_put(table);
+}
+
 static void packets_that_are_not_ip_find_no_service(void **state)
 {
 	const struct sl_service_spec specs[] = {spec_of(0, NULL, -1, NULL, 0)};
@@ -286,14 +327,16 @@ static bool naive_matches(const struct sl_service_spec *spec, const struct sl_pk
 		return false;
 	if (spec->protocol >= 0 && spec->protocol != pkt->key.protocol)
 		return false;
+	if (spec->vlan && spec->vlan != pkt->vlan)
+		return false;
 	for (uint32_t p = 0; p < spec->port_count; p++)
 		if (spec->ports[p].first <= port && port <= spec->ports[p].last)
 			class = SL_MAX(class,
 				       spec->ports[p].first == spec->ports[p].last ? 2u : 1u);
 	if (spec->port_count && !class)
 		return false;
-	*rank = (spec->any ? 0 : 1u + spec->prefix.length) * 100 +
-		(spec->protocol >= 0 ? 10u : 0u) + class;
+	*rank = (spec->any ? 0 : 1u + spec->prefix.length) * 1000 +
+		(spec->protocol >= 0 ? 100u : 0u) + class * 10 + (spec->vlan ? 1u : 0u);
 	return true;
 }
 
@@ -303,7 +346,7 @@ static void many_services_with_many_prefix_lengths_agree_with_a_search_of_all(vo
 	static struct sl_port_range ports[SL_SERVICES_MAX];
 	struct sl_prng prng = {.state = 7};
 	struct sl_service_table *table = NULL;
-	uint32_t count = 0, first, second;
+	uint32_t count = 0, asked = 0, first, second;
 
 	while (count < 600) {
 		struct sl_service_spec *spec = &specs[count];
@@ -320,6 +363,7 @@ static void many_services_with_many_prefix_lengths_agree_with_a_search_of_all(vo
 		for (uint32_t b = spec->prefix.length; b < bits; b++)
 			spec->prefix.addr.octets[b / 8] &= (uint8_t) ~(0x80 >> b % 8);
 		spec->any = sl_prng_below(&prng, 300) == 0;
+		spec->vlan = sl_prng_below(&prng, 3) ? 0 : (uint16_t)(1 + sl_prng_below(&prng, 2));
 		if (kind)
 			spec->protocol = sl_prng_below(&prng, 2) ? TCP : UDP;
 		ports[count].first = (uint16_t)sl_prng_below(&prng, 20);
@@ -343,6 +387,7 @@ static void many_services_with_many_prefix_lengths_agree_with_a_search_of_all(vo
 		addr.octets[sl_prng_below(&prng, 4)] ^= (uint8_t)(1u << sl_prng_below(&prng, 8));
 		pkt = pkt_of(sl_addr_format(&addr, text), sl_prng_below(&prng, 2) ? TCP : UDP,
 			     (uint16_t)sl_prng_below(&prng, 24));
+		pkt.vlan = (uint16_t)sl_prng_below(&prng, 4);
 		for (uint32_t i = 0; i < count; i++) {
 			if (!naive_matches(&specs[i], &pkt, &addr, &rank))
 				continue;
@@ -353,7 +398,9 @@ static void many_services_with_many_prefix_lengths_agree_with_a_search_of_all(vo
 			}
 		}
 		assert_int_equal(lookup(table, pkt), best);
+		asked += asks(table, pkt);
 	}
+	assert_in_range(asked, 500, 4500);
 	sl_service_table_put(table);
 }
 
@@ -391,6 +438,7 @@ int main(void)
 		cmocka_unit_test(an_icmp_error_follows_its_flow_and_a_strange_one_does_not),
 		cmocka_unit_test(a_later_fragment_follows_the_service_of_its_address_and_protocol),
 		cmocka_unit_test(a_vlan_decides_among_equals),
+		cmocka_unit_test(a_fragment_waits_when_another_vlans_service_is_of_ports),
 		cmocka_unit_test(packets_that_are_not_ip_find_no_service),
 		cmocka_unit_test(two_equal_services_are_refused),
 		cmocka_unit_test(an_address_is_owned_when_a_service_names_it),
