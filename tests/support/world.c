@@ -6,8 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_mbuf.h>
+
+#include "base/limit.h"
 
 #define THREADS_MAX 32
 
@@ -46,8 +49,9 @@ struct rte_mempool *world_start(const char *instance, uint32_t rx_count, uint32_
 				uint32_t memory_mb, uint32_t buffers)
 {
 	int cpus[THREADS_MAX];
+	char name[SL_NAME_SIZE];
 	struct sl_eal_spec spec = {
-		.instance = instance,
+		.instance = name,
 		.control_cpu = first_cpu(),
 		.rx_cpus = cpus,
 		.rx_cpu_count = rx_count,
@@ -60,6 +64,7 @@ struct rte_mempool *world_start(const char *instance, uint32_t rx_count, uint32_
 	struct sl_err err;
 	struct rte_mempool *pool;
 
+	snprintf(name, sizeof(name), "%s.%d", instance, (int)getpid());
 	for (uint32_t i = 0; i < THREADS_MAX; i++)
 		cpus[i] = first_cpu();
 	cpus[rx_count + worker_count - 1] = last_cpu();

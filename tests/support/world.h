@@ -19,7 +19,8 @@ struct rte_mbuf;
 struct rte_mempool;
 
 /* Starts the EAL with that many receive cores and workers, all on the first CPU this process may
- * use but the last thread, which gets the last CPU; and a pool of buffers. */
+ * use but the last thread, which gets the last CPU; and a pool of buffers. The process's number joins
+ * the instance's name, so that tests run beside each other. */
 struct rte_mempool *world_start(const char *instance, uint32_t rx_count, uint32_t worker_count,
 				uint32_t memory_mb, uint32_t buffers);
 

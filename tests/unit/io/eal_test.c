@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,11 +15,12 @@
 #include "io/eal.h"
 
 static int none[1];
+static char instance[32]; /* of this process, so that tests run beside each other */
 
 static struct sl_eal_spec spec_of(void)
 {
 	struct sl_eal_spec spec = {
-		.instance = "io_eal_test",
+		.instance = instance,
 		.control_cpu = -1,
 		.rx_cpus = none,
 		.hugepages = SL_EAL_HUGEPAGES_OFF,
@@ -136,5 +138,6 @@ int main(void)
 		cmocka_unit_test(after_refusals_it_starts_and_every_thread_has_its_lcore_and_cpu),
 	};
 
+	snprintf(instance, sizeof(instance), "io_eal_test.%d", (int)getpid());
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
