@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "model/inside.h"
 #include "model/schedule.h"
+#include "state/others.h"
 #include "state/pool_memory.h"
 #include "state/service.h"
 
@@ -239,7 +241,7 @@ static int build_services(const struct sl_model *model, struct sl_snapshot *snap
 
 		if (status < 0)
 			return status;
-		view->flags = conf->any ? 0 : SL_SERVICE_NAMES_ADDRESS;
+		view->flags = conf->any || conf->prefix.length == 0 ? 0 : SL_SERVICE_NAMES_ADDRESS;
 		view->mss_clamp = conf->mss_clamp;
 		snapshot->clamps |= conf->mss_clamp != 0;
 		view->echo = echo_of[conf->echo];
@@ -272,9 +274,52 @@ static void build_ports(const struct sl_model *model, struct sl_snapshot *snapsh
 		view->mtu = port->mtu;
 		view->mac = model->options.ports[p].mac;
 		view->address_count = SL_MIN(port->address_count, SL_PORT_ADDRESSES_MAX);
-		for (uint32_t a = 0; a < view->address_count; a++)
+		for (uint32_t a = 0; a < view->address_count; a++) {
 			view->addresses[a] = port->addresses[a].addr;
+			view->lengths[a] = port->addresses[a].prefix.length;
+		}
 	}
+}
+
+/* Gateways, and those nodes that a service names. */
+static uint32_t collect_others(const struct sl_model *model, struct sl_addr *list)
+{
+	const struct sl_image *image = model->image;
+	uint32_t count = 0;
+
+	for (uint32_t p = 0; p < image->conf->port_count; p++)
+		if (image->conf->ports[p].gateway.family != SL_FAMILY_NONE)
+			list[count++] = image->conf->ports[p].gateway;
+	for (uint32_t p = 0; p < image->pool_count; p++)
+		for (uint32_t n = 0; n < image->pools[p]->node_count; n++) {
+			const struct sl_conf_node *node = sl_image_node_conf(image, p, n);
+
+			if (node->kind == SL_NODE_REMOTE &&
+			    sl_service_table_owns(image->service_table, &node->address) !=
+				    SL_SERVICE_OWNED_NOT)
+				list[count++] = node->address;
+		}
+	return count;
+}
+
+static int build_others(const struct sl_model *model, struct sl_snapshot *snapshot)
+{
+	const struct sl_image *image = model->image;
+	size_t room = image->conf->port_count;
+	struct sl_others *others;
+	struct sl_addr *list;
+	int status;
+
+	for (uint32_t p = 0; p < image->pool_count; p++)
+		room += image->pools[p]->node_count;
+	list = calloc(room + 1, sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	status = sl_others_create(list, collect_others(model, list), &others);
+	free(list);
+	if (status == 0)
+		sl_snapshot_set_others(snapshot, others);
+	return status;
 }
 
 /* ---- the snapshot -------------------------------------------------------------------------------
@@ -360,6 +405,8 @@ int sl_build_snapshot(struct sl_model *model, struct sl_snapshot **snapshot)
 	}
 	if (status == 0)
 		status = build_services(model, made);
+	if (status == 0)
+		status = build_others(model, made);
 	if (status < 0) {
 		sl_snapshot_release(made);
 		return status;

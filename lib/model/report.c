@@ -255,6 +255,7 @@ static void add_port(struct sl_port_stats *sum, const struct sl_port_stats *one)
 	sum->tx_packets += __atomic_load_n(&one->tx_packets, __ATOMIC_RELAXED);
 	sum->tx_bytes += __atomic_load_n(&one->tx_bytes, __ATOMIC_RELAXED);
 	sum->tx_failed += __atomic_load_n(&one->tx_failed, __ATOMIC_RELAXED);
+	sum->tx_too_big += __atomic_load_n(&one->tx_too_big, __ATOMIC_RELAXED);
 }
 
 static int report_ports(struct sl_model *model, struct sl_model_report *report)

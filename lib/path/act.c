@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+#include <errno.h>
+
 #include <rte_mbuf.h>
 #include <rte_prefetch.h>
 
@@ -24,7 +26,7 @@ static inline struct sl_txbuf *out(struct sl_path_core *core, uint32_t port, enu
 }
 
 /* Frames of several buffers: one buffer where the device sends no others. */
-static bool is_sendable(const struct sl_path_core *core, uint32_t port, struct rte_mbuf *packet)
+bool sl_path_is_sendable(const struct sl_path_core *core, uint32_t port, struct rte_mbuf *packet)
 {
 	return packet->nb_segs == 1 || core->spec.ports[port].tx_segments ||
 	       rte_pktmbuf_linearize(packet) == 0;
@@ -63,6 +65,8 @@ static __attribute__((noinline, cold)) void refuse(struct sl_path_core *core,
 {
 	const struct sl_pkt *pkt = &core->burst.pkt[i];
 
+	if (pkt->flags & SL_PKT_IPV6)
+		mtu = SL_MAX(mtu, (uint32_t)SL_IP6_MTU_MIN);
 	if (reason == SL_DROP_TOO_BIG && (pkt->flags & SL_PKT_DF) && pkt->l3_size > mtu) {
 		sl_stats_add(&core->stats->dropped[reason], 1);
 		sl_path_tell(core, snapshot, port, i, SL_ICMP_ERROR_TOO_BIG, mtu);
@@ -88,6 +92,18 @@ static void rewrite(struct sl_path_core *core, const struct sl_node_view *view,
 	cut(packet, pkt->l3_size + view->encap.size);
 }
 
+/* True if a packet that is too big once encapsulated may go in fragments of the tunnel: as the pool
+ * says for what has no DF; and IPv6 packets that every link takes, of which no sender could make
+ * smaller ones (RFC 2473 section 7.1, RFC 4213 section 3.2.1). */
+static bool may_split(const struct sl_node_view *view, const struct sl_pkt *pkt)
+{
+	if (view->encap.type == SL_ENCAP_NONE)
+		return false;
+	if (pkt->flags & SL_PKT_IPV6)
+		return pkt->l3_size <= SL_IP6_MTU_MIN;
+	return (view->flags & SL_NODE_SPLITS) && !(pkt->flags & SL_PKT_DF);
+}
+
 /* What to_remote() cannot send as it is: some may go in fragments of the tunnel, the others are
  * dropped with the reason. Too big is also what has no room for more headers: frames that went
  * round a loop device gather them. True: it is sent. */
@@ -99,18 +115,21 @@ refuse_remote(struct sl_path_core *core, const struct sl_snapshot *snapshot, uin
 	const struct sl_pkt *pkt = &core->burst.pkt[i];
 	bool known = !(view->flags & SL_NODE_NO_NEIGHBOR);
 	bool room = packet->data_off + pkt->l3_off >= view->encap.size;
+	int status;
 
-	if (!known || !room || !(view->flags & SL_NODE_SPLITS) || (pkt->flags & SL_PKT_DF)) {
+	if (!known || !room || !may_split(view, pkt)) {
 		refuse(core, snapshot, port, i, known ? SL_DROP_TOO_BIG : SL_DROP_NO_NEIGHBOR,
 		       view->l3_size_max);
 		return false;
 	}
 	core->outer_id += (uint16_t)core->spec.core_count;
 	rewrite(core, view, packet, i);
-	if (!sl_path_split(core, packet, view->port, snapshot->ports[view->port].mtu,
-			   core->burst.hash[i]))
-		drop(core, packet, SL_DROP_TOO_BIG);
-	return true;
+	status = sl_path_split(core, packet, view->port,
+			       (uint32_t)view->l3_size_max + view->encap.overhead,
+			       core->burst.hash[i]);
+	if (status != 0)
+		drop(core, packet, status == -E2BIG ? SL_DROP_TOO_BIG : SL_DROP_TX_FAILED);
+	return status == 0;
 }
 
 /* Frames of several buffers, and nodes without encapsulation, for which the TTL is looked at. */
@@ -128,7 +147,7 @@ static __attribute__((noinline)) bool to_remote_odd(struct sl_path_core *core,
 		return false;
 	}
 	rewrite(core, view, packet, i);
-	if (!is_sendable(core, view->port, packet)) {
+	if (!sl_path_is_sendable(core, view->port, packet)) {
 		drop(core, packet, SL_DROP_TX_FAILED);
 		return false;
 	}
@@ -168,7 +187,7 @@ static bool to_output(struct sl_path_core *core, const struct sl_snapshot *snaps
 		refuse(core, snapshot, port, i, SL_DROP_TOO_BIG, mtu);
 		return false;
 	}
-	if (!is_sendable(core, view->port, packet)) {
+	if (!sl_path_is_sendable(core, view->port, packet)) {
 		drop(core, packet, SL_DROP_TX_FAILED);
 		return false;
 	}
@@ -194,7 +213,9 @@ static void to_punt(struct sl_path_core *core, const struct sl_snapshot *snapsho
 
 	if (to == SL_PUNT_DROP)
 		drop(core, packet, core->burst.reason[i]);
-	else if (!is_sendable(core, to, packet))
+	else if (packet->pkt_len > (uint32_t)core->spec.ports[to].mtu + core->burst.pkt[i].l3_off)
+		drop(core, packet, SL_DROP_TOO_BIG);
+	else if (!sl_path_is_sendable(core, to, packet))
 		drop(core, packet, SL_DROP_TX_FAILED);
 	else
 		sl_txbuf_add(out(core, to, SL_TX_PUNTED), packet, core->burst.frame_size[i]);

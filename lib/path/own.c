@@ -10,6 +10,7 @@
 #include "path/stage.h"
 #include "pkt/arp_nd.h"
 #include "pkt/hdr.h"
+#include "pkt/host.h"
 #include "state/claim.h"
 
 /* ---- the rate -------------------------------------------------------------------------------- */
@@ -82,19 +83,23 @@ static void answer_neighbor(struct sl_path_core *core, const struct sl_snapshot 
 
 /* ---- echo ------------------------------------------------------------------------------------ */
 
+/* Turns headers alone, which lie in the first buffer: a chain goes back as it came where the device
+ * sends chains. */
 static void answer_echo(struct sl_path_core *core, const struct sl_snapshot *snapshot,
 			uint32_t port, uint32_t i)
 {
 	struct rte_mbuf *packet = core->packets[i];
 	const struct sl_pkt *pkt = &core->burst.pkt[i];
+	uint8_t *frame = rte_pktmbuf_mtod(packet, uint8_t *), *l3 = frame + pkt->l3_off;
+	struct sl_addr asker = sl_host_source(l3);
 
-	if (!may_say(core, SL_OWN_ECHO) ||
-	    (packet->nb_segs > 1 && rte_pktmbuf_linearize(packet) != 0)) {
+	if (!sl_claim_may_send(snapshot, port, &asker, frame + SL_ETH_SRC) ||
+	    !may_say(core, SL_OWN_ECHO) || !sl_path_is_sendable(core, port, packet)) {
 		rte_pktmbuf_free(packet);
 		return;
 	}
-	sl_icmp_echo_turn(rte_pktmbuf_mtod_offset(packet, uint8_t *, pkt->l3_off), pkt);
-	turn_macs(rte_pktmbuf_mtod(packet, uint8_t *), &snapshot->ports[port].mac);
+	sl_icmp_echo_turn(l3, pkt);
+	turn_macs(frame, &snapshot->ports[port].mac);
 	send(core, port, packet);
 }
 
@@ -106,16 +111,21 @@ static bool take(struct sl_path_core *core, const struct sl_snapshot *snapshot, 
 {
 	const struct sl_pkt *pkt = &core->burst.pkt[i];
 	const struct rte_mbuf *packet = core->packets[i];
-	const uint8_t *l3 = rte_pktmbuf_mtod_offset(packet, const uint8_t *, pkt->l3_off);
 	struct sl_neigh neigh;
 
-	switch (sl_claim(snapshot, port, pkt, l3, packet->data_len - pkt->l3_off, &neigh)) {
+	switch (sl_claim(snapshot, port, pkt, rte_pktmbuf_mtod(packet, const uint8_t *),
+			 packet->data_len, &neigh)) {
 	case SL_CLAIM_NOTHING:
 		return false;
 	case SL_CLAIM_NEIGHBOR:
 		answer_neighbor(core, snapshot, port, i, &neigh);
 		return true;
 	case SL_CLAIM_ECHO:
+		if (pkt->l3_size > snapshot->ports[port].mtu) {
+			core->burst.verdict[i] = SL_VERDICT_DROP;
+			core->burst.reason[i] = SL_DROP_TOO_BIG;
+			return false;
+		}
 		answer_echo(core, snapshot, port, i);
 		return true;
 	case SL_CLAIM_PUNT:
@@ -140,42 +150,27 @@ void sl_path_own(struct sl_path_core *core, const struct sl_snapshot *snapshot, 
 
 /* ---- errors ---------------------------------------------------------------------------------- */
 
-/* Who says it: the address that the sender knows, or the port's where the service has none. */
-static struct sl_addr speaker(const struct sl_path_core *core, const struct sl_snapshot *snapshot,
-			      uint32_t port, uint32_t i)
-{
-	const struct sl_port_view *view = &snapshot->ports[port];
-	uint32_t service = core->burst.service[i];
-	const struct sl_pkt *pkt = &core->burst.pkt[i];
-	struct sl_addr target = sl_claim_target(
-		pkt, rte_pktmbuf_mtod_offset(core->packets[i], const uint8_t *, pkt->l3_off));
-
-	if (!(snapshot->services[service].flags & SL_SERVICE_NAMES_ADDRESS))
-		for (uint32_t a = 0; a < view->address_count; a++)
-			if (view->addresses[a].family == target.family)
-				return view->addresses[a];
-	return target;
-}
-
 void sl_path_tell(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t port,
 		  uint32_t i, enum sl_icmp_error error, uint32_t mtu)
 {
 	struct rte_mbuf *packet = core->packets[i];
 	const struct sl_pkt *pkt = &core->burst.pkt[i];
+	uint8_t *frame = rte_pktmbuf_mtod(packet, uint8_t *), *l3 = frame + pkt->l3_off;
 	struct sl_icmp_error_spec spec = {.error = error, .mtu = mtu};
+	struct sl_addr target = sl_host_target(l3), sender = sl_host_source(l3);
 	uint8_t message[SL_ICMP_ERROR_SIZE_MAX];
 	uint32_t size = 0;
 
-	spec.src = speaker(core, snapshot, port, i);
-	if (!(pkt->flags & (SL_PKT_GROUP | SL_PKT_ICMP_ERROR)) && may_say(core, SL_OWN_ERROR))
-		size = sl_icmp_error_build(&spec,
-					   rte_pktmbuf_mtod_offset(packet, uint8_t *, pkt->l3_off),
-					   packet->data_len - pkt->l3_off, pkt, message);
+	spec.src = sl_claim_speaker(snapshot, port, &target);
+	if (!(pkt->flags & (SL_PKT_GROUP | SL_PKT_ICMP_ERROR)) &&
+	    sl_claim_may_send(snapshot, port, &sender, frame + SL_ETH_SRC) &&
+	    may_say(core, SL_OWN_ERROR))
+		size = sl_icmp_error_build(&spec, l3, packet->data_len - pkt->l3_off, pkt, message);
 	if (size == 0 || !resize(packet, pkt->l3_off + size)) {
 		rte_pktmbuf_free(packet);
 		return;
 	}
-	memcpy(rte_pktmbuf_mtod_offset(packet, uint8_t *, pkt->l3_off), message, size);
-	turn_macs(rte_pktmbuf_mtod(packet, uint8_t *), &snapshot->ports[port].mac);
+	memcpy(l3, message, size);
+	turn_macs(frame, &snapshot->ports[port].mac);
 	send(core, port, packet);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+#include <errno.h>
 #include <string.h>
 
 #include <rte_mbuf.h>
@@ -31,9 +32,10 @@ static void copy(const struct rte_mbuf *from, uint32_t off, uint32_t size, uint8
 		memcpy(to, at, size);
 }
 
-static void write_ip4(uint8_t *ip, uint32_t size, uint32_t off, bool more)
+static void write_ip4(const struct cut *cut, uint8_t *ip, uint32_t size, uint32_t off, bool more)
 {
 	sl_store_be16(ip + SL_IP4_TOTAL, (uint16_t)size);
+	sl_store_be16(ip + SL_IP4_ID, (uint16_t)cut->id);
 	sl_store_be16(ip + SL_IP4_FRAGMENT, (uint16_t)(off / UNIT | (more ? SL_IP4_MF : 0)));
 	sl_store16(ip + SL_IP4_SUM, 0);
 	sl_store16(ip + SL_IP4_SUM, sl_csum(ip, SL_IP4_SIZE));
@@ -66,17 +68,18 @@ static void write_piece(const struct cut *cut, struct rte_mbuf *out, uint32_t of
 	if (cut->extra)
 		write_ip6(cut, frame + SL_ETH_SIZE, size - SL_ETH_SIZE, off, more);
 	else
-		write_ip4(frame + SL_ETH_SIZE, size - SL_ETH_SIZE, off, more);
+		write_ip4(cut, frame + SL_ETH_SIZE, size - SL_ETH_SIZE, off, more);
 }
 
-bool sl_path_split(struct sl_path_core *core, struct rte_mbuf *packet, uint32_t port, uint32_t mtu,
-		   uint64_t hash)
+int sl_path_split(struct sl_path_core *core, struct rte_mbuf *packet, uint32_t port, uint32_t mtu,
+		  uint64_t hash)
 {
 	bool v6 = rte_pktmbuf_mtod(packet, const uint8_t *)[SL_ETH_SIZE] >> 4 == 6;
 	struct cut cut = {.packet = packet,
 			  .head = SL_ETH_SIZE + (v6 ? SL_IP6_SIZE : SL_IP4_SIZE),
 			  .extra = v6 ? SL_IP6_FRAGMENT_SIZE : 0,
-			  .id = (uint32_t)hash ^ (uint32_t)core->outer_id << 16};
+			  .id = v6 ? (uint32_t)hash ^ (uint32_t)core->outer_id << 16
+				   : core->outer_id};
 	struct rte_mbuf *pieces[SL_PATH_PIECES_MAX];
 	uint32_t room = SL_MIN(mtu + SL_ETH_SIZE, rte_pktmbuf_data_room_size(packet->pool) -
 							  (uint32_t)RTE_PKTMBUF_HEADROOM);
@@ -85,9 +88,10 @@ bool sl_path_split(struct sl_path_core *core, struct rte_mbuf *packet, uint32_t 
 	cut.payload = packet->pkt_len - cut.head;
 	cut.piece = (room - cut.head - cut.extra) & ~(UNIT - 1);
 	count = (cut.payload + cut.piece - 1) / cut.piece;
-	if (count > SL_PATH_PIECES_MAX || cut.payload > SL_IP4_DATAGRAM_LIMIT - SL_IP4_SIZE ||
-	    rte_pktmbuf_alloc_bulk(packet->pool, pieces, count) != 0)
-		return false;
+	if (count > SL_PATH_PIECES_MAX || cut.payload > SL_IP4_DATAGRAM_LIMIT - SL_IP4_SIZE)
+		return -E2BIG;
+	if (rte_pktmbuf_alloc_bulk(packet->pool, pieces, count) != 0)
+		return -ENOBUFS;
 	for (uint32_t i = 0; i < count; i++) {
 		write_piece(&cut, pieces[i], i * cut.piece);
 		/* The packet is forwarded once, however many frames it took. */
@@ -96,5 +100,5 @@ bool sl_path_split(struct sl_path_core *core, struct rte_mbuf *packet, uint32_t 
 			     pieces[i], pieces[i]->pkt_len);
 	}
 	rte_pktmbuf_free(packet);
-	return true;
+	return 0;
 }

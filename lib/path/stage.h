@@ -151,11 +151,14 @@ void sl_path_show_frames(struct sl_path_core *core);
  * it came in by. */
 void sl_path_act(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t port);
 
-/* Sends the tunnel packet, whose outer header forbids no fragments, in fragments of at most mtu octets.
- * False: that many cannot be had; the packet is still the caller's. hash: for the identification of
- * IPv6. */
-bool sl_path_split(struct sl_path_core *core, struct rte_mbuf *packet, uint32_t port, uint32_t mtu,
-		   uint64_t hash);
+/* False for a chain of buffers that the port cannot send and one buffer cannot hold. */
+bool sl_path_is_sendable(const struct sl_path_core *core, uint32_t port, struct rte_mbuf *packet);
+
+/* Sends the tunnel packet in fragments of at most mtu octets, whatever its DF says. hash: for the
+ * identification of IPv6. -E2BIG: there would be too many; -ENOBUFS: not enough buffers; the packet
+ * is then still the caller's. */
+int sl_path_split(struct sl_path_core *core, struct rte_mbuf *packet, uint32_t port, uint32_t mtu,
+		  uint64_t hash);
 
 /* Encapsulates and sends packets of the burst from `from` on, as long as they are remote nodes' in
  * tunnels over IPv4 through one port, and counts them with their nodes. Returns how many: 0 when

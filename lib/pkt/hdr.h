@@ -50,6 +50,7 @@
 #define SL_IP6_HOPS    7
 #define SL_IP6_SRC     8
 #define SL_IP6_DST     24
+#define SL_IP6_MTU_MIN 1280 /* of every link: RFC 8200 section 5 */
 
 #define SL_PROTO_HOP_BY_HOP  0
 #define SL_PROTO_ICMP	     1

@@ -7,33 +7,19 @@
 #include "base/bytes.h"
 #include "pkt/csum.h"
 #include "pkt/hdr.h"
+#include "pkt/host.h"
 
-#define ERROR_SIZE_MAX_4    576
-#define ERROR_TOS_4	    0xc0 /* internetwork control, RFC 1812 section 4.3.2.5 */
-#define TTL		    64
-#define CLASS_D_FIRST_OCTET 224 /* multicast, reserved and broadcast from here on */
-#define LOOPBACK_OCTET	    127
-#define GROUP_OCTET_6	    0xff
+#define ERROR_SIZE_MAX_4 576
+#define ERROR_TOS_4	 0xc0 /* internetwork control, RFC 1812 section 4.3.2.5 */
+#define TTL		 64
 
-_Static_assert(SL_ICMP_ERROR_SIZE_MAX == 1280, "the least MTU of IPv6");
-
-static bool is_host4(const uint8_t *addr)
-{
-	return addr[0] != 0 && addr[0] != LOOPBACK_OCTET && addr[0] < CLASS_D_FIRST_OCTET;
-}
-
-static bool is_host6(const uint8_t *addr)
-{
-	uint64_t high = sl_load64(addr), low = sl_load64(addr + 8);
-
-	/* Neither a group, nor unspecified, nor the loopback address. */
-	return addr[0] != GROUP_OCTET_6 && (high || (low && low != sl_be64(1)));
-}
+_Static_assert(SL_ICMP_ERROR_SIZE_MAX == SL_IP6_MTU_MIN, "every link takes it whole");
 
 /* RFC 1122 section 3.2.2, RFC 4443 section 2.4 (e). */
 static bool may_answer(const struct sl_icmp_error_spec *spec, const uint8_t *l3,
 		       const struct sl_pkt *pkt)
 {
+	struct sl_addr source = sl_host_source(l3), target = sl_host_target(l3);
 	bool v6 = pkt->flags & SL_PKT_IPV6;
 
 	if (pkt->flags & (SL_PKT_ICMP_ERROR | SL_PKT_ICMP_STRANGE))
@@ -42,15 +28,11 @@ static bool may_answer(const struct sl_icmp_error_spec *spec, const uint8_t *l3,
 		return false;
 	if (spec->src.family != (v6 ? SL_FAMILY_IPV6 : SL_FAMILY_IPV4))
 		return false;
-	if (v6 && !is_host6(l3 + SL_IP6_SRC))
+	if (!sl_host_is_single(&source) || sl_addr_equal(&source, &target))
 		return false;
 	if (v6 && spec->error == SL_ICMP_ERROR_TOO_BIG)
 		return true; /* also to senders to groups, so that their path MTU is found */
-	if (pkt->flags & SL_PKT_GROUP)
-		return false;
-	if (v6)
-		return is_host6(l3 + SL_IP6_DST);
-	return is_host4(l3 + SL_IP4_SRC) && is_host4(l3 + SL_IP4_DST);
+	return !(pkt->flags & SL_PKT_GROUP) && sl_host_is_single(&target);
 }
 
 static void write_ipv4(const struct sl_icmp_error_spec *spec, const uint8_t *l3, uint32_t size,
@@ -85,7 +67,7 @@ static void write_icmp(const struct sl_icmp_error_spec *spec, bool v6, uint8_t *
 
 	if (v6) {
 		icmp[0] = big ? SL_ICMP6_TOO_BIG : SL_ICMP6_TIME;
-		sl_store_be32(icmp + 4, big ? spec->mtu : 0);
+		sl_store_be32(icmp + 4, big ? SL_MAX(spec->mtu, (uint32_t)SL_IP6_MTU_MIN) : 0);
 	} else {
 		icmp[0] = big ? SL_ICMP_UNREACHABLE : SL_ICMP_TIME;
 		icmp[1] = big ? SL_ICMP_CODE_FRAGMENTATION : 0;

@@ -32,7 +32,7 @@ enum sl_icmp_error {
 struct sl_icmp_error_spec {
 	enum sl_icmp_error error;
 	struct sl_addr src; /* who says it: of the packet's family */
-	uint32_t mtu;	    /* TOO_BIG: what would have fitted */
+	uint32_t mtu;	    /* TOO_BIG: what would have fitted; IPv6 is told 1280 at least */
 };
 
 /* Writes the error about the packet whose IP header is at l3 (readable octets there) to out, which

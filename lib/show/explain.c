@@ -312,8 +312,8 @@ static bool is_own(const struct question *question)
 
 	if (burst->verdict[0] == SL_VERDICT_DROP)
 		return false;
-	switch (sl_claim(question->snapshot, question->port, pkt, question->frame + pkt->l3_off,
-			 question->size - pkt->l3_off, &neigh)) {
+	switch (sl_claim(question->snapshot, question->port, pkt, question->frame, question->size,
+			 &neigh)) {
 	case SL_CLAIM_NOTHING:
 		return false;
 	case SL_CLAIM_NEIGHBOR:

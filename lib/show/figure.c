@@ -37,6 +37,8 @@ static const struct sl_figure port[] = {
 	 "Packets the device had no room for."},
 	{"tx_failed", AT(stats.tx_failed), "port_transmit_failed_total",
 	 "Packets the device did not take."},
+	{"tx_too_big", AT(stats.tx_too_big), "port_transmit_too_big_total",
+	 "Packets of handlers that were larger than the port's MTU."},
 };
 #undef AT
 FIGURES(port, port);

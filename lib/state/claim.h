@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* What of the packets that come in is ours to answer: ARP, neighbour discovery and echo.
+/* What of the packets that come in is ours to answer: ARP, neighbour discovery and echo; and whom
+ * anything of our own may be sent to.
  *
- * Why:     the packet path answers it, and `explain` must say the same of the same packet.
+ * Why:     the packet path answers it, and `explain` must say the same of the same packet. A service
+ *          that takes packets for an address need not have it: its prefix may hold the gateway,
+ *          nodes, a network's broadcast and whoever asks.
  * Threads: any; reads a snapshot.
  * Memory:  none.
  * Errors:  none.
@@ -22,12 +25,19 @@ enum sl_claim {
 	SL_CLAIM_PUNT = 3,     /* an echo request that the service wants punted */
 };
 
-/* The packet's own destination: its key may be that of a flow inside a tunnel. */
-struct sl_addr sl_claim_target(const struct sl_pkt *pkt, const uint8_t *l3);
-
-/* For a packet that was parsed without a fault or is no IP, and came in by port; readable octets
- * are at l3. neigh is written for SL_CLAIM_NEIGHBOR. */
+/* For a packet that was parsed without a fault or is no IP, and came in by port; frame has size
+ * readable octets. neigh is written for SL_CLAIM_NEIGHBOR. */
 enum sl_claim sl_claim(const struct sl_snapshot *snapshot, uint32_t port, const struct sl_pkt *pkt,
-		       const uint8_t *l3, uint32_t readable, struct sl_neigh *neigh);
+		       const uint8_t *frame, uint32_t size, struct sl_neigh *neigh);
+
+/* True if something of our own may go to this address at this MAC address by the port: a single host
+ * that is not ourselves. The one check for all that we send. */
+bool sl_claim_may_send(const struct sl_snapshot *snapshot, uint32_t port, const struct sl_addr *to,
+		       const uint8_t *mac);
+
+/* Our address in what we tell the sender of a packet to target: target where it is ours, else the
+ * port's; target without one. */
+struct sl_addr sl_claim_speaker(const struct sl_snapshot *snapshot, uint32_t port,
+				const struct sl_addr *target);
 
 #endif

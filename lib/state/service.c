@@ -224,7 +224,12 @@ bool sl_service_asks_ports(const struct sl_service_table *table, const struct sl
 	return false;
 }
 
-bool sl_service_table_owns(const struct sl_service_table *table, const struct sl_addr *addr)
+enum sl_service_owned sl_service_table_owns(const struct sl_service_table *table,
+					    const struct sl_addr *addr)
 {
-	return locate(table, addr->family, addr->octets) != SL_SERVICE_PLACE_ANY;
+	uint32_t length = table->place[locate(table, addr->family, addr->octets)].length;
+
+	if (length == 0)
+		return SL_SERVICE_OWNED_NOT;
+	return length == sl_addr_bits(addr) ? SL_SERVICE_OWNED_WHOLE : SL_SERVICE_OWNED_PREFIX;
 }

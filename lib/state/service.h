@@ -51,8 +51,15 @@ void sl_service_lookup(const struct sl_service_table *table, const struct sl_pkt
  * ports before one that takes all. */
 bool sl_service_asks_ports(const struct sl_service_table *table, const struct sl_pkt *pkt);
 
-/* Whether some service that names an address covers this one: ARP, ND and echo are answered for it.
- */
-bool sl_service_table_owns(const struct sl_service_table *table, const struct sl_addr *addr);
+/* How services name an address. */
+enum sl_service_owned {
+	SL_SERVICE_OWNED_NOT = 0, /* none does, or by a prefix of all addresses, which names none */
+	SL_SERVICE_OWNED_PREFIX = 1, /* by a prefix, in which others' addresses may be, too */
+	SL_SERVICE_OWNED_WHOLE = 2,  /* by itself */
+};
+
+/* ARP, ND and echo are answered for what services name (state/claim.h has the exceptions). */
+enum sl_service_owned sl_service_table_owns(const struct sl_service_table *table,
+					    const struct sl_addr *addr);
 
 #endif

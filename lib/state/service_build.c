@@ -114,6 +114,7 @@ static void build_intervals(struct build *build, uint32_t family)
 			build->place_of[span->spec] = build->place_of[chain[depth - 1]->spec];
 			continue;
 		}
+		table->place[table->place_count].length = build->specs[span->spec].prefix.length;
 		table->place[table->place_count].parent =
 			depth ? build->place_of[chain[depth - 1]->spec] : SL_SERVICE_PLACE_ANY;
 		build->place_of[span->spec] = table->place_count++;

@@ -70,6 +70,7 @@ struct sl_service_group {
 struct sl_service_place {
 	uint32_t parent;
 	uint32_t group_at, group_count; /* ordered by key */
+	uint32_t length;		/* bits of its prefix; 0: none, or one of all addresses */
 };
 
 /* Addresses from start up to the next interval's lie in place. */

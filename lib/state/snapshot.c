@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "sched/pick.h"
+#include "state/others.h"
 #include "state/pool_memory.h"
 #include "state/service.h"
 
@@ -165,6 +166,12 @@ void sl_snapshot_set_services(struct sl_snapshot *snapshot, struct sl_service_ta
 	snapshot->service_table = table;
 }
 
+void sl_snapshot_set_others(struct sl_snapshot *snapshot, struct sl_others *others)
+{
+	sl_others_put(snapshot->others);
+	snapshot->others = others;
+}
+
 static void share_parts(struct sl_snapshot *made, const struct sl_snapshot *base)
 {
 	made->generation = base->generation;
@@ -179,6 +186,7 @@ static void share_parts(struct sl_snapshot *made, const struct sl_snapshot *base
 	       sizeof(*made->pools) * SL_MIN(made->pool_count, base->pool_count));
 	if (base->service_table)
 		made->service_table = sl_service_table_get(base->service_table);
+	made->others = sl_others_get(base->others);
 	for (uint32_t i = 0; i < made->pool_count; i++) {
 		if (made->pools[i].slots)
 			sl_slot_table_get(made->pools[i].slots);
@@ -233,5 +241,6 @@ void sl_snapshot_release(void *snapshot)
 	for (uint32_t i = 0; i < SL_NODE_CHUNKS_MAX; i++)
 		chunk_put(old->chunks[i]);
 	sl_service_table_put(old->service_table);
+	sl_others_put(old->others);
 	sl_mem_free(old, old->size);
 }

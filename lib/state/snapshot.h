@@ -22,6 +22,7 @@
 #include "pkt/key.h"
 
 struct sl_flow_table;
+struct sl_others;
 struct sl_pick_view;
 struct sl_pool_memory;
 struct sl_pool_pick;
@@ -209,6 +210,7 @@ struct sl_port_view {
 	struct sl_mac mac;
 	uint32_t address_count;
 	struct sl_addr addresses[SL_PORT_ADDRESSES_MAX];
+	uint8_t lengths[SL_PORT_ADDRESSES_MAX]; /* bits of their networks */
 };
 
 /* ---- the snapshot -------------------------------------------------------------------------------
@@ -221,6 +223,7 @@ struct sl_snapshot {
 	struct sl_hash_key flow_key; /* identifies flows in flow tables; random, the same for ever
 				      */
 	struct sl_service_table *service_table; /* shared; see service.h */
+	struct sl_others *others;		/* shared; see others.h */
 	struct sl_pool_view *pools;	  /* pool_count; stable indices, holes have words NULL */
 	struct sl_service_view *services; /* service_count; stable indices */
 	size_t size;			  /* of the allocation that holds all three */
@@ -292,6 +295,10 @@ void sl_pool_view_clear(struct sl_pool_view *pool);
 
 /* Gives the snapshot this service table: takes over the caller's reference, puts the one before. */
 void sl_snapshot_set_services(struct sl_snapshot *snapshot, struct sl_service_table *table);
+
+/* Gives the snapshot these addresses of others: takes over the caller's reference, puts those before.
+ */
+void sl_snapshot_set_others(struct sl_snapshot *snapshot, struct sl_others *others);
 
 /* One allocation with its words and open slots, all zero, one reference; open_count is the room for
  * open slots, too. 0 or -ENOMEM. */

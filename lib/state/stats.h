@@ -70,6 +70,7 @@ struct sl_service_stats {
 
 struct sl_port_stats {
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, tx_failed;
+	uint64_t tx_too_big; /* what handlers sent above the MTU */
 };
 
 /* One core's notes on one unsettled slot or service: times in ticks, 0: never. Written: the core;

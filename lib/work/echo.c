@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* Source: RFC 792, 4443 (echo), 1122 (section 3.2.2.6: no answers to groups), 9260 (SCTP's CRC32c,
+/* Source: RFC 792, 4443 (echo), 9260 (SCTP's CRC32c,
  * which covers the ports; all other checksums do not mind an exchange). */
 
 #include <errno.h>
@@ -13,13 +13,12 @@
 #include "base/bytes.h"
 #include "pkt/csum.h"
 #include "pkt/hdr.h"
+#include "pkt/host.h"
 #include "pkt/parse.h"
 #include "work/builtin.h"
 #include "work/worker.h"
 
-#define REPLY_TTL  64	/* an answer starts a journey of its own */
-#define IP4_GROUPS 0xe0 /* first octets from here on are no single host's */
-#define IP6_GROUP  0xff
+#define REPLY_TTL  64 /* an answer to an echo request starts a journey of its own */
 #define SCTP_SUM   8
 #define CRC_INVERT 0xffffffffu
 
@@ -41,29 +40,37 @@ static void turn_ethernet(uint8_t *frame, const uint8_t *mac)
 		memcpy(frame + SL_ETH_SRC, mac, SL_MAC_SIZE);
 }
 
-static int turn_ip4(uint8_t *l3, bool fresh)
+/* What comes back has one TTL less: between two that send everything back it ends. Only replies to echo
+ * requests, which nobody answers, start anew. False: it has been round for long enough. */
+static bool turn_ttl(uint8_t *ttl, bool fresh)
 {
-	if (l3[SL_IP4_DST] >= IP4_GROUPS || l3[SL_IP4_SRC] >= IP4_GROUPS)
-		return -EINVAL;
-	exchange(l3 + SL_IP4_SRC, l3 + SL_IP4_DST, SL_ADDR4_SIZE);
-	if (fresh && l3[SL_IP4_TTL] < REPLY_TTL) {
-		uint16_t before = sl_load16(l3 + SL_IP4_TTL);
-
-		l3[SL_IP4_TTL] = REPLY_TTL;
-		sl_store16(l3 + SL_IP4_SUM, sl_csum_update16(sl_load16(l3 + SL_IP4_SUM), before,
-							     sl_load16(l3 + SL_IP4_TTL)));
-	}
-	return 0;
+	if (fresh)
+		*ttl = SL_MAX(*ttl, REPLY_TTL);
+	else if (*ttl <= 1)
+		return false;
+	else
+		--*ttl;
+	return true;
 }
 
-static int turn_ip6(uint8_t *l3, bool fresh)
+static bool turn_ip4(uint8_t *l3, bool fresh)
 {
-	if (l3[SL_IP6_DST] == IP6_GROUP || l3[SL_IP6_SRC] == IP6_GROUP)
-		return -EINVAL;
+	uint16_t before = sl_load16(l3 + SL_IP4_TTL);
+
+	if (!turn_ttl(&l3[SL_IP4_TTL], fresh))
+		return false;
+	exchange(l3 + SL_IP4_SRC, l3 + SL_IP4_DST, SL_ADDR4_SIZE);
+	sl_store16(l3 + SL_IP4_SUM, sl_csum_update16(sl_load16(l3 + SL_IP4_SUM), before,
+						     sl_load16(l3 + SL_IP4_TTL)));
+	return true;
+}
+
+static bool turn_ip6(uint8_t *l3, bool fresh)
+{
+	if (!turn_ttl(&l3[SL_IP6_HOPS], fresh))
+		return false;
 	exchange(l3 + SL_IP6_SRC, l3 + SL_IP6_DST, SL_ADDR6_SIZE);
-	if (fresh && l3[SL_IP6_HOPS] < REPLY_TTL)
-		l3[SL_IP6_HOPS] = REPLY_TTL;
-	return 0;
+	return true;
 }
 
 /* The CRC of a whole SCTP packet, with its field taken as zero. */
@@ -101,7 +108,7 @@ static bool has_l4(const struct sl_pkt *pkt)
 	return (pkt->fragment & SL_FRAGMENT_OFFSET) == 0;
 }
 
-/* The transport header; says whether the packet was a request whose answer is a new datagram. */
+/* The transport header; says whether the packet was an echo request. */
 static bool turn_l4(uint8_t *frame, uint32_t size, const struct sl_pkt *pkt)
 {
 	uint8_t *l4 = frame + pkt->l4_off;
@@ -114,7 +121,7 @@ static bool turn_l4(uint8_t *frame, uint32_t size, const struct sl_pkt *pkt)
 		if (pkt->protocol == SL_PROTO_SCTP && end <= size && pkt->fragment == 0 &&
 		    l4_off + SL_SCTP_SIZE <= end)
 			sctp_sum(l4, end - l4_off);
-		return pkt->protocol == SL_PROTO_UDP;
+		return false;
 	}
 	if (pkt->protocol == SL_PROTO_ICMP && !(pkt->flags & SL_PKT_IPV6))
 		return icmp_turn(l4, SL_ICMP_ECHO, SL_ICMP_ECHO_REPLY);
@@ -125,17 +132,22 @@ static bool turn_l4(uint8_t *frame, uint32_t size, const struct sl_pkt *pkt)
 
 int sl_echo_turn(uint8_t *frame, uint32_t size, uint32_t frame_size, const uint8_t *mac)
 {
+	struct sl_addr target;
 	struct sl_pkt pkt;
-	bool fresh;
+	bool fresh, turned;
+	uint8_t *l3;
 
 	sl_parse(frame, size, frame_size, 0, &pkt);
-	if (pkt.status != SL_PKT_OK || (frame[SL_ETH_SRC] & SL_ETH_GROUP_BIT) != 0)
+	if (pkt.status != SL_PKT_OK)
+		return -EINVAL;
+	l3 = frame + pkt.l3_off;
+	target = sl_host_target(l3);
+	if (!sl_host_may_answer(frame, l3) || !sl_host_is_single(&target))
 		return -EINVAL;
 	fresh = turn_l4(frame, size, &pkt);
+	turned = pkt.flags & SL_PKT_IPV6 ? turn_ip6(l3, fresh) : turn_ip4(l3, fresh);
 	turn_ethernet(frame, mac);
-	if (pkt.flags & SL_PKT_IPV6)
-		return turn_ip6(frame + pkt.l3_off, fresh);
-	return turn_ip4(frame + pkt.l3_off, fresh);
+	return turned ? 0 : -EINVAL;
 }
 
 static int echo_open(const struct sl_handler_args *args, void **state, struct sl_err *err)

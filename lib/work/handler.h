@@ -45,7 +45,8 @@ struct sl_handler_ops {
 	void (*close)(void *state); /* or NULL */
 };
 
-/* Sends a packet by the port it came in by; it is no longer the handler's. Only in burst(). */
+/* Sends a packet by the port it came in by; it is no longer the handler's. One that is larger than the
+ * port's MTU is freed and counted (tx_too_big). Only in burst(). */
 void sl_handler_send(const struct sl_handler_burst *burst, struct rte_mbuf *packet);
 void sl_handler_free(struct rte_mbuf *const *packets, uint32_t count);
 

@@ -10,6 +10,7 @@
 #include <rte_mbuf.h>
 
 #include "base/mem.h"
+#include "pkt/parse.h"
 #include "state/snapshot.h"
 #include "work/handler.h"
 
@@ -135,11 +136,28 @@ static uint32_t serve_node(struct sl_worker *worker, const struct sl_snapshot *s
 	return left;
 }
 
+/* Octets of the Ethernet header with its tags. */
+static uint32_t l3_off_of(const struct rte_mbuf *packet)
+{
+	struct sl_pkt pkt;
+
+	sl_parse(rte_pktmbuf_mtod(packet, const uint8_t *), packet->data_len, packet->pkt_len, 0,
+		 &pkt);
+	return pkt.l3_off;
+}
+
 void sl_handler_send(const struct sl_handler_burst *burst, struct rte_mbuf *packet)
 {
-	uint32_t port = burst->worker->port_of[packet->port];
+	struct sl_worker *worker = burst->worker;
+	uint32_t port = worker->port_of[packet->port], mtu = worker->spec.ports[port].mtu;
 
-	sl_txbuf_add(&burst->worker->out[port], packet, packet->pkt_len);
+	if (sl_unlikely(packet->pkt_len > mtu + SL_ETH_SIZE) &&
+	    packet->pkt_len > mtu + l3_off_of(packet)) {
+		sl_stats_add(&worker->spec.stats->ports[port].tx_too_big, 1);
+		rte_pktmbuf_free(packet);
+		return;
+	}
+	sl_txbuf_add(&worker->out[port], packet, packet->pkt_len);
 }
 
 const struct sl_mac *sl_worker_mac(const struct sl_worker *worker, const struct rte_mbuf *packet)

@@ -297,21 +297,29 @@ static void two_equal_services_are_refused(void **state)
 
 static void an_address_is_owned_when_a_service_names_it(void **state)
 {
-	const struct sl_service_spec specs[] = {spec_of(0, "192.0.2.10", TCP, NULL, 0),
-						spec_of(1, "2001:db8::/64", TCP, NULL, 0),
-						spec_of(2, NULL, -1, NULL, 0)};
-	struct sl_service_table *table = build(specs, 3);
-	struct sl_addr addr;
+	const struct sl_service_spec specs[] = {
+		spec_of(0, "192.0.2.10", TCP, NULL, 0), spec_of(1, "2001:db8::/64", TCP, NULL, 0),
+		spec_of(2, "0.0.0.0/0", TCP, NULL, 0), spec_of(3, "::/0", TCP, NULL, 0),
+		spec_of(4, NULL, -1, NULL, 0)};
+	static const struct {
+		const char *addr;
+		enum sl_service_owned wanted;
+	} cases[] = {{"192.0.2.10", SL_SERVICE_OWNED_WHOLE},
+		     {"192.0.2.11", SL_SERVICE_OWNED_NOT},
+		     {"2001:db8::ffff", SL_SERVICE_OWNED_PREFIX},
+		     {"2001:db8:0:1::", SL_SERVICE_OWNED_NOT}};
 
-	sl_addr_parse("192.0.2.10", &addr);
-	assert_true(sl_service_table_owns(table, &addr));
-	sl_addr_parse("192.0.2.11", &addr);
-	assert_false(sl_service_table_owns(table, &addr));
-	sl_addr_parse("2001:db8::ffff", &addr);
-	assert_true(sl_service_table_owns(table, &addr));
-	sl_addr_parse("2001:db8:0:1::", &addr);
-	assert_false(sl_service_table_owns(table, &addr));
-	sl_service_table_put(table);
+	for (uint32_t count = 2; count <= 5; count++) {
+		struct sl_service_table *table = build(specs, count);
+
+		for (uint32_t i = 0; i < 4; i++) {
+			struct sl_addr addr;
+
+			sl_addr_parse(cases[i].addr, &addr);
+			assert_int_equal(sl_service_table_owns(table, &addr), cases[i].wanted);
+		}
+		sl_service_table_put(table);
+	}
 }
 
 /* ---- against a naive twin -----------------------------------------------------------------------

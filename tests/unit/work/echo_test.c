@@ -42,7 +42,7 @@ static void start(struct packet *packet, bool back, bool v6, uint8_t protocol, u
 	packet_ip(packet, &ip);
 }
 
-static void udp_comes_back_with_ports_exchanged_and_a_fresh_ttl(void **state)
+static void udp_comes_back_with_ports_exchanged_and_one_ttl_less(void **state)
 {
 	struct packet packet, wanted;
 
@@ -52,7 +52,7 @@ static void udp_comes_back_with_ports_exchanged_and_a_fresh_ttl(void **state)
 		packet_udp(&packet, 1000, 7);
 		packet_pattern(&packet, 33);
 		packet_finish(&packet);
-		start(&wanted, true, v6, 17, 64);
+		start(&wanted, true, v6, 17, 2);
 		packet_udp(&wanted, 7, 1000);
 		packet_pattern(&wanted, 33);
 		packet_finish(&wanted);
@@ -78,7 +78,7 @@ static void an_echo_request_comes_back_as_a_reply(void **state)
 	}
 }
 
-static void tcp_comes_back_with_all_ends_exchanged_and_nothing_else(void **state)
+static void tcp_comes_back_with_all_ends_exchanged_and_one_ttl_less(void **state)
 {
 	const struct packet_tcp there = {.sport = 1000, .dport = 80, .seq = 7, .flags = 2};
 	const struct packet_tcp back = {.sport = 80, .dport = 1000, .seq = 7, .flags = 2};
@@ -89,7 +89,7 @@ static void tcp_comes_back_with_all_ends_exchanged_and_nothing_else(void **state
 		start(&packet, false, v6, 6, 3);
 		packet_tcp(&packet, &there);
 		packet_finish(&packet);
-		start(&wanted, true, v6, 6, 3);
+		start(&wanted, true, v6, 6, 2);
 		packet_tcp(&wanted, &back);
 		packet_finish(&wanted);
 		assert_turned(&packet, &wanted);
@@ -125,8 +125,11 @@ static void tags_stay_and_options_are_walked(void **state)
 {
 	const struct packet_ip there = {
 		.src = "10.0.0.1", .dst = "10.0.0.2", .protocol = 17, .options = "94040000"};
-	const struct packet_ip back = {
-		.src = "10.0.0.2", .dst = "10.0.0.1", .protocol = 17, .options = "94040000"};
+	const struct packet_ip back = {.src = "10.0.0.2",
+				       .dst = "10.0.0.1",
+				       .protocol = 17,
+				       .ttl = 63,
+				       .options = "94040000"};
 	struct packet packet, wanted;
 
 	(void)state;
@@ -151,7 +154,7 @@ static void a_later_fragment_has_no_ports_to_exchange(void **state)
 	const struct packet_ip there = {
 		.src = "10.0.0.1", .dst = "10.0.0.2", .protocol = 17, .fragment = 100};
 	const struct packet_ip back = {
-		.src = "10.0.0.2", .dst = "10.0.0.1", .protocol = 17, .fragment = 100};
+		.src = "10.0.0.2", .dst = "10.0.0.1", .protocol = 17, .ttl = 63, .fragment = 100};
 
 	(void)state;
 	packet_init(&packet);
@@ -181,11 +184,43 @@ static void a_frame_to_a_group_is_answered_from_the_port(void **state)
 	assert_memory_equal(packet.octets, "\x02\x00\x00\x00\x00\x01", 6);
 }
 
-static void what_cannot_be_answered_is_not(void **state)
+/* Two that send everything back, and what goes round between them. */
+static void nothing_goes_round_for_ever(void **state)
 {
+	static const uint8_t protocols[] = {17, 1, 58, 47};
 	struct packet packet;
 
 	(void)state;
+	for (uint32_t i = 0; i < sizeof(protocols); i++) {
+		uint32_t rounds = 0;
+
+		start(&packet, false, protocols[i] == 58, protocols[i], 255);
+		if (protocols[i] == 17)
+			packet_udp(&packet, 7, 7);
+		packet_pattern(&packet, 64);
+		packet_finish(&packet);
+		while (turn(&packet) == 0)
+			assert_true(++rounds < 256);
+		assert_int_equal(rounds, 254);
+	}
+}
+
+static void what_cannot_be_answered_is_not(void **state)
+{
+	static const char *const bad[] = {"0.0.0.0",	"127.0.0.1", "224.0.0.1", "255.255.255.255",
+					  "10.0.0.2",	"::",	     "::1",	  "ff02::1",
+					  "2001:db8::2"};
+	struct packet packet;
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		packet_make_udp(&packet, bad[i], 1,
+				strchr(bad[i], ':') ? "2001:db8::2" : "10.0.0.2", 2, 8);
+		assert_int_equal(turn(&packet), -EINVAL);
+	}
+	packet_make_udp(&packet, "10.0.0.1", 1, "10.0.0.2", 2, 8);
+	memset(packet.octets + 6, 0, 6);
+	assert_int_equal(turn(&packet), -EINVAL);
 	packet_make_udp(&packet, "10.0.0.1", 1, "224.0.0.1", 2, 8);
 	assert_int_equal(turn(&packet), -EINVAL);
 	packet_make_udp(&packet, "10.0.0.1", 1, "255.255.255.255", 2, 8);
@@ -204,13 +239,14 @@ static void what_cannot_be_answered_is_not(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(udp_comes_back_with_ports_exchanged_and_a_fresh_ttl),
+		cmocka_unit_test(udp_comes_back_with_ports_exchanged_and_one_ttl_less),
 		cmocka_unit_test(an_echo_request_comes_back_as_a_reply),
-		cmocka_unit_test(tcp_comes_back_with_all_ends_exchanged_and_nothing_else),
+		cmocka_unit_test(tcp_comes_back_with_all_ends_exchanged_and_one_ttl_less),
 		cmocka_unit_test(sctp_gets_a_checksum_over_its_new_ports),
 		cmocka_unit_test(tags_stay_and_options_are_walked),
 		cmocka_unit_test(a_later_fragment_has_no_ports_to_exchange),
 		cmocka_unit_test(a_frame_to_a_group_is_answered_from_the_port),
+		cmocka_unit_test(nothing_goes_round_for_ever),
 		cmocka_unit_test(what_cannot_be_answered_is_not),
 	};
 

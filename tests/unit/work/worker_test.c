@@ -195,7 +195,8 @@ static void an_echo_leaves_by_the_port_the_packet_came_in_by(void **state)
 	packet_init(&wanted);
 	packet_eth_macs(&wanted, "02:00:00:00:00:02", "02:00:00:00:00:01", 0x0800);
 	packet_ip(&wanted,
-		  &(struct packet_ip){.src = "10.0.0.2", .dst = "10.0.0.1", .protocol = 17});
+		  &(struct packet_ip){
+			  .src = "10.0.0.2", .dst = "10.0.0.1", .protocol = 17, .ttl = 63});
 	packet_udp(&wanted, 2, 1);
 	packet_octets(&wanted, packet.octets + packet.size - 8, 8);
 	packet_finish(&wanted);
