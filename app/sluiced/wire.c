@@ -173,6 +173,8 @@ static int open_cores(struct wire *wire)
 			.port_count = wire->port_count,
 			.plan = wire->plan,
 			.rings = wire->rings,
+			.fragments = wire->fragments,
+			.buffers = conf->packet_buffers,
 			.burst = conf->burst,
 			.idle = (enum sl_idle_mode)conf->idle,
 			.wait = wire->wait,
@@ -224,6 +226,9 @@ static int open_threads(struct wire *wire)
 	if (status == 0 && wire->eal.worker_count > 0)
 		status = sl_worker_rings_create(wire->eal.rx_count, wire->eal.worker_count,
 						conf->ring_size, &wire->rings);
+	if (status == 0)
+		status = sl_frag_tables_create(wire->eal.rx_count, SL_FRAG_ENTRIES,
+					       &wire->fragments);
 	if (status == 0)
 		status = open_cores(wire);
 	if (status == 0)
@@ -442,6 +447,7 @@ void wire_close(struct wire *wire)
 {
 	for (uint32_t c = 0; c < SL_RX_CORES_MAX; c++)
 		sl_path_core_destroy(wire->cores[c]);
+	sl_frag_tables_destroy(wire->fragments);
 	for (uint32_t w = 0; w < SL_WORKERS_MAX; w++)
 		sl_worker_destroy(wire->workers[w]);
 	sl_worker_rings_destroy(wire->rings);

@@ -41,6 +41,7 @@ struct wire {
 	struct sl_publish *publish;
 	struct sl_core_stats *core_stats[SL_RX_CORES_MAX];
 	struct sl_worker_stats *worker_stats[SL_WORKERS_MAX];
+	struct sl_frag_tables *fragments;
 	struct sl_path_core *cores[SL_RX_CORES_MAX];
 	struct sl_worker *workers[SL_WORKERS_MAX];
 	uint32_t launched_cores, launched_workers;

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include <rte_cpuflags.h>
 #include <rte_cycles.h>
@@ -85,16 +84,6 @@ static void buffers_init(struct sl_path_core *core)
 	sl_tx_owner_init(&core->owner, spec->plan, spec->core);
 }
 
-/* With a secret of its own: nobody outside may aim at a bucket of the table. */
-static int fragments_create(struct sl_path_core *core)
-{
-	struct sl_hash_key secret;
-
-	if (getrandom(&secret, sizeof(secret), 0) != sizeof(secret))
-		return -EIO;
-	return sl_frag_table_create(SL_FRAG_ENTRIES, &secret, &core->fragments);
-}
-
 /* Whether all that the core polls are captures: those that gave nothing have ended. */
 static bool only_captures(const struct sl_path_core *core)
 {
@@ -132,12 +121,11 @@ int sl_path_core_create(const struct sl_path_spec *spec, struct sl_path_core **c
 	made->stats = spec->stats;
 	made->core.index = spec->core;
 	made->core.is_wide = is_wide();
+	made->fragments = spec->fragments->core[spec->core];
+	made->hold.buffers_max = spec->buffers / (SL_PATH_HOLD_SHARE * spec->core_count);
 	made->outer_id = (uint16_t)spec->core;
 	made->core.stats = spec->stats;
 	rc = queues_find(made);
-	if (rc != 0)
-		goto free;
-	rc = fragments_create(made);
 	if (rc != 0)
 		goto free;
 	buffers_init(made);
@@ -149,7 +137,6 @@ int sl_path_core_create(const struct sl_path_spec *spec, struct sl_path_core **c
 	*core = made;
 	return 0;
 free:
-	sl_frag_table_destroy(made->fragments);
 	sl_mem_free(made, sizeof(*made));
 	return rc;
 }
@@ -159,7 +146,6 @@ void sl_path_core_destroy(struct sl_path_core *core)
 	if (core == NULL)
 		return;
 	sl_publish_reader_remove(core->spec.publish, core->spec.reader);
-	sl_frag_table_destroy(core->fragments);
 	sl_mem_free(core, sizeof(*core));
 }
 
@@ -238,8 +224,8 @@ static uint32_t receive_all(struct sl_path_core *core)
 		fetch(core, 1);
 		sl_path_act(core, snapshot, queue->port);
 		fetch(core, 2);
-		if (sl_unlikely(core->hold.learned))
-			sl_path_release_fragments(core, snapshot, queue->port);
+		if (sl_unlikely(core->hold.learned_count > 0))
+			sl_path_release_fragments(core, snapshot);
 		core->stats->bursts++;
 		core->held = true;
 		total += count;
@@ -300,7 +286,7 @@ uint32_t sl_path_round(struct sl_path_core *core, bool receives)
 	if (sl_likely(receives))
 		received = receive_all(core);
 	if (sl_unlikely(core->hold.count > 0))
-		sl_path_expire_fragments(core, !receives);
+		sl_path_retry_fragments(core, sl_publish_get(core->spec.publish), !receives);
 	work = received + sl_tx_drain(&core->owner, core->out);
 	core->held |= work > 0;
 	flush_due(core, work);

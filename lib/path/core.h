@@ -23,6 +23,7 @@
 #include "io/port.h"
 #include "io/txbuf.h"
 #include "io/worker_ring.h"
+#include "state/frag_table.h"
 #include "state/publish.h"
 #include "state/stats.h"
 
@@ -37,8 +38,10 @@ struct sl_path_spec {
 	const struct sl_port *ports; /* index as in snapshots; outlive the core */
 	uint32_t port_count;
 	const struct sl_tx_plan *plan;
-	struct sl_worker_rings *rings; /* NULL: no workers */
-	uint32_t burst;		       /* 1 .. SL_BURST_MAX */
+	struct sl_worker_rings *rings;		/* NULL: no workers */
+	const struct sl_frag_tables *fragments; /* of all cores */
+	uint32_t buffers; /* for packets, of all; some of them may hold early fragments */
+	uint32_t burst;	  /* 1 .. SL_BURST_MAX */
 	enum sl_idle_mode idle;
 	bool wait; /* a full ring is waited for (queue_full) */
 };

@@ -31,7 +31,9 @@ struct rte_mempool_cache;
 #define SL_PATH_HEAD_SIZE  512		/* octets of headers that are made contiguous */
 #define SL_PATH_PIECES_MAX 32		/* fragments of one tunnel packet */
 #define SL_PATH_HOLD_MAX   256		/* early fragments kept back */
-#define SL_PATH_HOLD_MS	   100		/* how long: the first one is on its way, or lost */
+#define SL_PATH_HOLD_MARKS 1024
+#define SL_PATH_HOLD_SHARE 8   /* one in so many packet buffers may be kept back, over all cores */
+#define SL_PATH_HOLD_MS	   100 /* how long: the first one is on its way, or lost */
 
 /* A receive queue that this core polls. */
 struct sl_path_queue {
@@ -46,15 +48,23 @@ struct sl_path_queue {
 /* A later fragment that came before its datagram's first. */
 struct sl_path_held {
 	struct rte_mbuf *packet;
-	uint64_t tag; /* sl_frag_tag() */
 	uint64_t since_ms;
-	uint32_t port; /* it came in by */
+	uint32_t wait_ms; /* after since_ms other cores are asked, or it goes */
+	uint32_t port;	  /* it came in by */
 };
 
+/* In the order they came; tags (sl_frag_tag()) are apart, since they are looked through. */
 struct sl_path_hold {
 	uint32_t count;
-	bool learned; /* this burst had a first fragment: some held ones may go on */
-	struct sl_path_held held[SL_PATH_HOLD_MAX]; /* count, in the order they came */
+	uint32_t buffers, buffers_max; /* their packets have, may have */
+	uint32_t learned_count;	       /* first fragments of this burst that held ones may be of */
+	uint64_t due_ms;	       /* not before is one to be looked at again */
+	uint64_t learned[SL_BURST_MAX];
+	uint64_t tag[SL_PATH_HOLD_MAX];
+	struct sl_path_held held[SL_PATH_HOLD_MAX];
+	/* How many have a tag with these lowest bits: of most first fragments nobody waits, and
+	 * nothing is looked through. */
+	uint16_t marks[SL_PATH_HOLD_MARKS];
 };
 
 enum sl_path_phase { SL_PATH_RUN = 0, SL_PATH_STOP = 1, SL_PATH_FINISH = 2 };
@@ -77,7 +87,7 @@ struct sl_path_core {
 	uint16_t outer_id; /* of the next outer IPv4 header without DF; cores share out numbers */
 	uint16_t burst_flags; /* SL_PKT_ flags of all its packets */
 	/* what is held back */
-	struct sl_frag_table *fragments;
+	struct sl_frag_table *fragments; /* its own, of spec.fragments */
 	struct sl_path_hold hold;
 	struct sl_worker_stages *stages;	 /* NULL: no workers */
 	const struct rte_mempool_cache *fetched; /* this core's stock of buffers */
@@ -132,13 +142,14 @@ void sl_path_parse_wide(struct sl_path_core *core, uint32_t count, bool checksum
 void sl_path_parse_odd(struct sl_path_core *core, uint32_t i, uint32_t options);
 
 /* Gives the burst's fragments the keys of their flows; early ones are kept back (verdict HELD).
- * After act, when hold.learned, release decides and acts on those whose first fragment came. expire
- * drops those that waited too long, or all. */
+ * After act, when hold.learned_count, release decides and acts on those whose first fragment came, by
+ * whichever port. retry, once a round when something is held: does so with those whose first one came
+ * to another core, and drops what waited too long, or (all) everything else. */
 void sl_path_follow_fragments(struct sl_path_core *core, const struct sl_snapshot *snapshot,
 			      uint32_t port);
-void sl_path_release_fragments(struct sl_path_core *core, const struct sl_snapshot *snapshot,
-			       uint32_t port);
-void sl_path_expire_fragments(struct sl_path_core *core, bool all);
+void sl_path_release_fragments(struct sl_path_core *core, const struct sl_snapshot *snapshot);
+void sl_path_retry_fragments(struct sl_path_core *core, const struct sl_snapshot *snapshot,
+			     bool all);
 
 /* Hands a burst of a bridged queue to the port it goes to; it is nothing to the balance. Returns the
  * number of packets. */

@@ -392,6 +392,7 @@ static struct sl_worker *sluice_make(void)
 				      .wait = true};
 	struct sl_worker_rings *rings;
 	struct sl_tx_plan *plan;
+	struct sl_frag_tables *fragments;
 	struct sl_worker *worker;
 	struct sl_err err;
 
@@ -399,12 +400,14 @@ static struct sl_worker *sluice_make(void)
 	    sl_handler_open("sender", &args, &handler, &err) != 0 ||
 	    sl_tx_plan_create(&port, 1, 1, 1, RING_SIZE, &plan) != 0 ||
 	    sl_publish_create(&spec.publish) != 0 || sl_core_stats_create(&spec.stats) != 0 ||
-	    sl_worker_rings_create(1, 1, RING_SIZE, &rings) != 0)
+	    sl_worker_rings_create(1, 1, RING_SIZE, &rings) != 0 ||
+	    sl_frag_tables_create(1, SL_FRAG_ENTRIES, &fragments) != 0)
 		return NULL;
 	node.handler = handler;
 	sl_publish_swap(spec.publish, scene_snapshot(&node, 1, SERVICES, 1));
 	spec.plan = work.plan = plan;
 	spec.rings = work.rings = rings;
+	spec.fragments = fragments;
 	work.publish = spec.publish;
 	if (sl_path_core_create(&spec, &core) != 0 || sl_worker_create(&work, &worker) != 0)
 		return NULL;

@@ -446,6 +446,7 @@ int main(int argc, char **argv)
 	struct rte_mempool *pool = world_start("path_bench", 1, 0, 128, 8192);
 	struct sl_path_spec spec = {
 		.core_count = 1, .port_count = 1, .burst = BURST, .idle = SL_IDLE_MODE_POLL};
+	struct sl_frag_tables *fragments;
 	struct sl_worker_rings *rings;
 	struct sl_tx_plan *plan;
 	struct sl_path_core *core;
@@ -464,8 +465,11 @@ int main(int argc, char **argv)
 			return 1;
 		spec.rings = rings;
 	}
+	if (sl_frag_tables_create(1, SL_FRAG_ENTRIES, &fragments) != 0)
+		return 1;
 	spec.ports = &port;
 	spec.plan = plan;
+	spec.fragments = fragments;
 	if (sl_path_core_create(&spec, &core) != 0)
 		return 1;
 	sl_path_begin(core);

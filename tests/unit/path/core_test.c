@@ -35,6 +35,7 @@ struct fixture {
 	struct sl_snapshot *snapshot;
 	struct sl_worker_rings *rings;
 	struct sl_tx_plan *plan;
+	struct sl_frag_tables *fragments;
 	struct sl_core_stats *stats[CORES];
 	struct sl_path_core *cores[CORES];
 	struct sl_worker_stats worker;
@@ -77,6 +78,7 @@ static void fixture_make(struct fixture *made, bool wait)
 	sl_publish_swap(made->publish, made->snapshot);
 	assert_int_equal(sl_worker_rings_create(CORES, 1, RING_SIZE, &made->rings), 0);
 	assert_int_equal(sl_tx_plan_create(ports, 2, CORES, 1, RING_SIZE, &made->plan), 0);
+	assert_int_equal(sl_frag_tables_create(CORES, SL_FRAG_ENTRIES_MIN, &made->fragments), 0);
 	for (uint32_t i = 0; i < CORES; i++) {
 		struct sl_path_spec spec = {
 			.core = i,
@@ -87,6 +89,7 @@ static void fixture_make(struct fixture *made, bool wait)
 			.port_count = 2,
 			.plan = made->plan,
 			.rings = made->rings,
+			.fragments = made->fragments,
 			.burst = 32,
 			.wait = wait,
 		};
@@ -140,6 +143,7 @@ static void fixture_end(struct fixture *made)
 	assert_int_equal(sl_worker_ring_count(sl_worker_rings_get(made->rings, 1, 0)), 0);
 	sl_worker_rings_destroy(made->rings);
 	sl_tx_plan_destroy(made->plan);
+	sl_frag_tables_destroy(made->fragments);
 	sl_publish_destroy(made->publish);
 	sl_snapshot_release(made->snapshot);
 	assert_int_equal(rte_mempool_in_use_count(pool), 0);

@@ -42,6 +42,9 @@ struct fixture fixture_make(const struct sl_node_view *nodes, uint32_t node_coun
 	spec.publish = made.publish;
 	spec.stats = made.stats;
 	spec.rings = made.rings;
+	assert_int_equal(sl_frag_tables_create(2, SL_FRAG_ENTRIES_MIN, &made.fragments), 0);
+	spec.fragments = made.fragments;
+	spec.buffers = FIXTURE_BUFFERS;
 	assert_int_equal(sl_path_core_create(&spec, &made.core), 0);
 	return made;
 }
@@ -49,6 +52,7 @@ struct fixture fixture_make(const struct sl_node_view *nodes, uint32_t node_coun
 void fixture_end(struct fixture *made)
 {
 	sl_path_core_destroy(made->core);
+	sl_frag_tables_destroy(made->fragments);
 	sl_worker_rings_destroy(made->rings);
 	sl_core_stats_destroy(made->stats);
 	sl_publish_destroy(made->publish);
@@ -72,9 +76,13 @@ void fixture_run(struct fixture *made)
 	const struct sl_path_queue *queue = &core->queues[0];
 
 	while (sl_path_receive(core, queue) > 0) {
-		sl_decide(made->snapshot, &core->core, &core->burst, 0);
+		if (core->burst_flags & SL_PKT_FRAGMENT)
+			sl_path_follow_fragments(core, made->snapshot, queue->port);
+		sl_decide(made->snapshot, &core->core, &core->burst, core->now_ms);
 		sl_path_act(core, made->snapshot, queue->port);
+		sl_path_release_fragments(core, made->snapshot);
 	}
+	sl_path_retry_fragments(core, made->snapshot, false);
 	sl_path_flush(core);
 }
 
@@ -115,7 +123,7 @@ struct sl_node_view fixture_remote(enum sl_encap_type type)
 
 void fixture_start(const char *name)
 {
-	fixture_pool = world_start(name, 1, 1, 64, 4096);
+	fixture_pool = world_start(name, 1, 1, 64, FIXTURE_BUFFERS);
 	world_port(fixture_pool, "p0", "net_ring0", 1, 1, &fixture_ports[0]);
 	world_port(fixture_pool, "p1", "net_ring1", 1, 1, &fixture_ports[1]);
 	if (sl_tx_plan_create(fixture_ports, 2, 1, FIXTURE_WORKERS, FIXTURE_RING_SIZE, &plan) != 0)

@@ -19,6 +19,7 @@
 
 #define FIXTURE_WORKERS	  16
 #define FIXTURE_RING_SIZE 64
+#define FIXTURE_BUFFERS	  4096
 
 extern struct rte_mempool *fixture_pool;
 extern struct sl_port fixture_ports[2];
@@ -29,6 +30,8 @@ struct fixture {
 	struct sl_publish *publish;
 	struct sl_core_stats *stats;
 	struct sl_worker_rings *rings;
+	struct sl_frag_tables
+		*fragments; /* its own and that of another core, which is the test's */
 };
 
 /* Once a program; fixture_stop() returns what the program does. */

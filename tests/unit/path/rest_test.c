@@ -43,6 +43,7 @@ static struct sl_publish *publish;
 static struct sl_snapshot *snapshot;
 static struct sl_tx_plan *plan;
 static struct sl_core_stats *stats;
+static struct sl_frag_tables *fragments;
 static struct sl_path_core *core;
 static struct packet frame;
 
@@ -60,6 +61,8 @@ static int setup(void **state)
 	spec.publish = publish;
 	spec.plan = plan;
 	spec.stats = stats;
+	assert_int_equal(sl_frag_tables_create(1, SL_FRAG_ENTRIES_MIN, &fragments), 0);
+	spec.fragments = fragments;
 	assert_int_equal(sl_path_core_create(&spec, &core), 0);
 	assert_int_equal(sl_eal_launch(RX_LCORE, sl_path_core_run, core), 0);
 	usleep(1000 * ASLEEP_MS);
@@ -78,6 +81,7 @@ static void end(void)
 static void destroy(void)
 {
 	sl_path_core_destroy(core);
+	sl_frag_tables_destroy(fragments);
 	sl_core_stats_destroy(stats);
 	sl_tx_plan_destroy(plan);
 	sl_publish_destroy(publish);

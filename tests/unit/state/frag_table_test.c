@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/bytes.h"
 #include "state/frag_table.h"
 #include "support/packet.h"
 
@@ -124,6 +125,89 @@ static void a_flood_costs_the_oldest_not_the_newest(void **state)
 	sl_frag_table_destroy(table);
 }
 
+static enum sl_frag_answer follow_of(struct sl_frag_table *table, uint16_t fragment,
+				     uint64_t now_ms)
+{
+	struct sl_pkt pkt = fragment_of("198.51.100.1", 7, fragment, 1111);
+
+	return follow(table, &pkt, now_ms);
+}
+
+/* 64 octets and a header of eight; 64 octets; 64 octets. */
+#define FIRST  MORE
+#define SECOND (MORE | 9)
+#define LAST   17
+
+static void after_a_whole_datagram_its_identification_is_another_ones(void **state)
+{
+	static const uint16_t orders[][4] = {{FIRST, SECOND, LAST, 0}, {FIRST, LAST, SECOND, 0}};
+
+	for (uint32_t i = 0; i < 2; i++) {
+		struct sl_frag_table *table = make(64);
+		struct sl_pkt pkt;
+
+		for (uint32_t n = 0; n < 3; n++)
+			assert_int_equal(follow_of(table, orders[i][n], 100), SL_FRAG_KNOWN);
+		assert_int_equal(follow_of(table, SECOND, 101), SL_FRAG_EARLY);
+		pkt = fragment_of("198.51.100.1", 7, FIRST, 2222);
+		assert_int_equal(follow(table, &pkt, 102), SL_FRAG_KNOWN);
+		pkt = fragment_of("198.51.100.1", 7, SECOND, 0);
+		assert_int_equal(follow(table, &pkt, 103), SL_FRAG_KNOWN);
+		assert_int_equal(pkt.key.sport_be, sl_be16(2222));
+		sl_frag_table_destroy(table);
+	}
+}
+
+static void a_fragment_that_was_sent_twice_makes_no_datagram_whole(void **state)
+{
+	struct sl_frag_table *table = make(64);
+
+	assert_int_equal(follow_of(table, FIRST, 100), SL_FRAG_KNOWN);
+	assert_int_equal(follow_of(table, LAST, 100), SL_FRAG_KNOWN);
+	assert_int_equal(follow_of(table, LAST, 100), SL_FRAG_KNOWN);
+	assert_int_equal(follow_of(table, SECOND, 100), SL_FRAG_KNOWN);
+	assert_int_equal(follow_of(table, SECOND, 100), SL_FRAG_KNOWN);
+	sl_frag_table_destroy(table);
+}
+
+static void others_are_told_what_a_table_knows(void **state)
+{
+	struct sl_frag_tables *tables = NULL;
+	struct sl_pkt first, later;
+	uint64_t tag;
+
+	assert_int_equal(sl_frag_tables_create(2, 64, &tables), 0);
+	assert_int_equal(tables->count, 2);
+	first = fragment_of("198.51.100.1", 7, FIRST, 1111);
+	assert_int_equal(follow(tables->core[0], &first, 100), SL_FRAG_KNOWN);
+	later = fragment_of("198.51.100.1", 7, SECOND, 0);
+	tag = sl_frag_tag(tables->core[1], packet.octets, &later);
+	assert_false(sl_frag_table_ask(tables->core[1], tag, &later, 100, false));
+	assert_true(later.flags & SL_PKT_NO_PORTS);
+	assert_true(
+		sl_frag_table_ask(tables->core[0], tag, &later, 99, false)); /* a clock behind */
+	assert_memory_equal(&later.key, &first.key, sizeof(first.key));
+	assert_false(later.flags & SL_PKT_NO_PORTS);
+	assert_false(sl_frag_table_ask(tables->core[0], tag, &later, 100 + SL_FRAG_LIFE_MS, true));
+	sl_frag_tables_destroy(tables);
+}
+
+static void others_are_told_of_a_whole_datagram_when_they_ask_for_it(void **state)
+{
+	struct sl_frag_table *table = make(64);
+	struct sl_pkt pkt;
+	uint64_t tag;
+
+	follow_of(table, FIRST, 100);
+	follow_of(table, SECOND, 100);
+	follow_of(table, LAST, 100);
+	pkt = fragment_of("198.51.100.1", 7, SECOND, 0);
+	tag = sl_frag_tag(table, packet.octets, &pkt);
+	assert_false(sl_frag_table_ask(table, tag, &pkt, 100, false));
+	assert_true(sl_frag_table_ask(table, tag, &pkt, 100, true));
+	sl_frag_table_destroy(table);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -131,6 +215,10 @@ int main(void)
 		cmocka_unit_test(another_datagram_or_sender_is_early),
 		cmocka_unit_test(a_datagram_is_forgotten_after_its_life),
 		cmocka_unit_test(a_second_beginning_with_other_ports_is_refused),
+		cmocka_unit_test(after_a_whole_datagram_its_identification_is_another_ones),
+		cmocka_unit_test(a_fragment_that_was_sent_twice_makes_no_datagram_whole),
+		cmocka_unit_test(others_are_told_what_a_table_knows),
+		cmocka_unit_test(others_are_told_of_a_whole_datagram_when_they_ask_for_it),
 		cmocka_unit_test(a_flood_costs_the_oldest_not_the_newest),
 	};
 
