@@ -122,7 +122,7 @@ refuse_remote(struct sl_path_core *core, const struct sl_snapshot *snapshot, uin
 		       view->l3_size_max);
 		return false;
 	}
-	core->outer_id += (uint16_t)core->spec.core_count;
+	core->outer_id += core->outer_step;
 	rewrite(core, view, packet, i);
 	status = sl_path_split(core, packet, view->port,
 			       (uint32_t)view->l3_size_max + view->encap.overhead,
@@ -166,7 +166,7 @@ static inline bool to_remote(struct sl_path_core *core, const struct sl_snapshot
 	if (sl_unlikely((view->flags & SL_NODE_NO_NEIGHBOR) || l3_size > view->l3_size_max ||
 			l3_off < headers))
 		return refuse_remote(core, snapshot, port, view, i);
-	core->outer_id += (uint16_t)core->spec.core_count;
+	core->outer_id += core->outer_step;
 	if (sl_unlikely(packet->nb_segs != 1 || view->encap.type == SL_ENCAP_NONE))
 		return to_remote_odd(core, snapshot, port, view, i);
 	sl_encap_write(&view->encap, (uint8_t *)packet->buf_addr + l3_off, pkt, core->burst.hash[i],

@@ -124,6 +124,7 @@ int sl_path_core_create(const struct sl_path_spec *spec, struct sl_path_core **c
 	made->fragments = spec->fragments->core[spec->core];
 	made->hold.buffers_max = spec->buffers / (SL_PATH_HOLD_SHARE * spec->core_count);
 	made->outer_id = (uint16_t)spec->core;
+	made->outer_step = sl_path_outer_step(spec->core_count);
 	made->core.stats = spec->stats;
 	rc = queues_find(made);
 	if (rc != 0)

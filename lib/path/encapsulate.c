@@ -70,7 +70,7 @@ static inline __attribute__((always_inline)) uint32_t run(struct sl_path_core *c
 							  const bool udp, const enum kind kind)
 {
 	const struct sl_burst *burst = &core->burst;
-	const uint32_t step = core->spec.core_count << 16, end = burst->count;
+	const uint32_t step = (uint32_t)core->outer_step << 16, end = burst->count;
 	uint32_t id = (uint32_t)core->outer_id << 16, bytes = 0, i;
 
 	for (i = from; i < end; i++) {

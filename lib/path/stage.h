@@ -84,7 +84,8 @@ struct sl_path_core {
 	/* a burst */
 	struct sl_burst burst;
 	struct rte_mbuf *packets[SL_BURST_MAX];
-	uint16_t outer_id; /* of the next outer IPv4 header without DF; cores share out numbers */
+	uint16_t outer_id;    /* of the next outer IPv4 header without DF */
+	uint16_t outer_step;  /* sl_path_outer_step() */
 	uint16_t burst_flags; /* SL_PKT_ flags of all its packets */
 	/* what is held back */
 	struct sl_frag_table *fragments; /* its own, of spec.fragments */
@@ -107,6 +108,13 @@ struct sl_path_core {
 	atomic_int phase;  /* written: control */
 	atomic_bool quiet; /* written: core; read: control */
 } __attribute__((aligned(SL_CACHE_LINE)));
+
+/* By how much identifications of a core go up, that starts at its own number: divides 65,536, so that
+ * no two cores ever use the same ones. */
+static inline uint16_t sl_path_outer_step(uint32_t core_count)
+{
+	return (uint16_t)(1u << (core_count > 1 ? 32 - __builtin_clz(core_count - 1) : 0));
+}
 
 /* What a core does before its first round, in its thread. */
 void sl_path_begin(struct sl_path_core *core);

@@ -230,8 +230,7 @@ static inline void sl_encap_write_plain(const struct sl_encap *encap, uint8_t *l
  * it are ours to overwrite. pkt describes the packet, hash is its flow's (UDP source port, IPv6
  * flow label). id becomes the identification of an outer IPv4 header without DF (with it, the
  * identification is 0: RFC 6864, atomic datagrams): a count of the caller's that goes on with every
- * packet and is shared out among the cores that send, so that no two of 65,536 packets have the
- * same. For NONE the TTL is decremented, too; the caller has seen that it is above 1. */
+ * packet, by numbers that no other core has. For NONE the TTL is decremented, too; the caller has seen that it is above 1. */
 static inline void sl_encap_write(const struct sl_encap *encap, uint8_t *l3,
 				  const struct sl_pkt *pkt, uint64_t hash, uint16_t id)
 {

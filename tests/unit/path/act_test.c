@@ -386,9 +386,53 @@ static void a_burst_over_many_workers_is_staged_until_the_flush(void **state)
 	fixture_end(&made);
 }
 
+static uint16_t taken_id(void)
+{
+	struct rte_mbuf *frame = fixture_taken();
+	uint16_t id;
+
+	assert_non_null(frame);
+	id = sl_load_be16(rte_pktmbuf_mtod_offset(frame, const uint8_t *, SL_ETH_SIZE + SL_IP4_ID));
+	rte_pktmbuf_free(frame);
+	return id;
+}
+
+static void identifications_of_outer_headers_are_never_another_cores(void **state)
+{
+	struct sl_node_view node = fixture_remote(SL_ENCAP_IPIP);
+	struct fixture made = fixture_make(&node, 1, 0, false);
+	struct packet packet;
+
+	(void)state;
+	for (uint32_t cores = 1; cores <= SL_RX_CORES_MAX; cores++) {
+		uint32_t step = sl_path_outer_step(cores);
+
+		assert_in_range(step, cores, 2 * cores - 1);
+		assert_int_equal(65536 % step, 0);
+	}
+	made.core->outer_id = 65530;
+	made.core->outer_step = sl_path_outer_step(3);
+	packet_init(&packet);
+	packet_eth(&packet, 0x0800);
+	packet_ip(&packet,
+		  &(struct packet_ip){.src = "10.0.0.1", .dst = "10.1.0.0", .protocol = 17});
+	packet_udp(&packet, 1000, 53);
+	packet_pattern(&packet, 200);
+	packet_finish(&packet);
+	for (uint32_t i = 0; i < 3; i++)
+		fixture_give(
+			world_frame(fixture_pool, packet.octets, packet.size, i == 1 ? 100 : 0));
+	fixture_run(&made);
+	assert_int_equal(taken_id(), 65534);
+	assert_int_equal(taken_id(), 2);
+	assert_int_equal(taken_id(), 6);
+	fixture_end(&made);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(identifications_of_outer_headers_are_never_another_cores),
 		cmocka_unit_test(a_worker_gets_the_frame_as_it_came_and_the_index_of_its_node),
 		cmocka_unit_test(
 			a_remote_node_gets_the_packet_without_tags_and_padding_in_new_headers),
