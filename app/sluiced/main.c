@@ -19,6 +19,7 @@
 #include "ctl/control.h"
 #include "ctl/loop.h"
 #include "file.h"
+#include "health/health.h"
 #include "options.h"
 #include "rpc/server.h"
 #include "show/json.h"
@@ -37,6 +38,7 @@ struct daemon {
 	struct sl_model *model;
 	struct sl_loop *loop;
 	struct sl_control *control;
+	struct sl_health *health;
 	struct sl_model_listener listener;
 	bool reads_file;	/* its warnings were said with their places */
 	uint32_t warnings_said; /* of the change that is being told: so many are the file's */
@@ -122,6 +124,7 @@ static void turn_ended(void *context)
 {
 	struct daemon *daemon = context;
 
+	sl_health_turn_ended(daemon->health);
 	sl_control_turn_ended(daemon->control);
 }
 
@@ -208,6 +211,11 @@ static int start(struct daemon *daemon, struct sl_err *err)
 		status = sl_loop_create(daemon->model, &hooks, &daemon->loop);
 	if (status == 0)
 		status = start_control(daemon, err);
+	if (status == 0)
+		status = sl_health_create(sl_loop_base(daemon->loop), daemon->model,
+					  &daemon->health, err);
+	if (status == 0)
+		sl_model_health_set(daemon->model, sl_health_show, daemon->health);
 	if (status == 0 && counters_offer(&daemon->wire, daemon->model, daemon->loop) < 0)
 		sl_log(SL_LOG_WARNING, "no /sluice commands in DPDK's telemetry");
 	if (status == 0)
@@ -271,6 +279,7 @@ static int run(struct daemon *daemon)
 	wire_drain(&daemon->wire);
 	if (daemon->model)
 		make_report(daemon);
+	sl_health_destroy(daemon->health);
 	sl_control_destroy(daemon->control, status == EXIT_FINE);
 	sl_loop_destroy(daemon->loop);
 	sl_model_destroy(daemon->model);

@@ -55,13 +55,25 @@ enum sl_conf_outer_df {
 	SL_OUTER_DF_SET = 2,
 	SL_OUTER_DF_CLEAR = 3,
 };
+/* id, name */
+#define SL_HEALTH_TYPES(X)                                                                         \
+	X(NONE, "none", 0)                                                                         \
+	X(TCP, "tcp", 1)                                                                           \
+	X(HTTP, "http", 2)                                                                         \
+	X(UDP, "udp", 3)                                                                           \
+	X(ICMP, "icmp", 4)                                                                         \
+	X(HTTPS, "https", 5)                                                                       \
+	X(AGENT, "agent", 6)                                                                       \
+	X(EXTERNAL, "external", 7)
+
 enum sl_conf_health_type {
-	SL_HEALTH_NONE = 0,
-	SL_HEALTH_TCP = 1,
-	SL_HEALTH_HTTP = 2,
-	SL_HEALTH_UDP = 3,
-	SL_HEALTH_ICMP = 4
+#define X(id, name, value) SL_HEALTH_TYPE_##id = (value),
+	SL_HEALTH_TYPES(X)
+#undef X
 };
+
+/* What becomes of the live flows of a node that is down. */
+enum sl_conf_on_down { SL_ON_DOWN_MOVE = 0, SL_ON_DOWN_KEEP = 1 };
 
 struct sl_conf_dataplane {
 	char instance[SL_NAME_SIZE];
@@ -119,9 +131,27 @@ struct sl_conf_health {
 	enum sl_conf_health_type type;
 	uint16_t port;
 	uint32_t interval_ms, timeout_ms;
+	uint32_t fast_ms; /* 0: a third of the interval */
 	uint32_t rise, fall;
-	char *path; /* http; else NULL */
-	char *host; /* http: the Host header, NULL: the node's address */
+	char *path;	     /* http; NULL: "/" */
+	char *host;	     /* http: the Host header and TLS name, NULL: the node's address */
+	char *send;	     /* tcp, udp, agent; NULL: nothing */
+	char *expect_status; /* http; NULL: "200-399" */
+	char *expect_body;   /* a POSIX extended regular expression, NULL: anything */
+	bool tls_verify;
+	char *ca;      /* a file of certificates; NULL: the system's */
+	char *command; /* external: a program and its arguments */
+	bool agent_set;
+	uint16_t agent_port; /* an agent beside the check */
+	uint32_t agent_interval_ms;
+	enum sl_conf_on_down on_down;
+};
+
+/* Statuses that are good, as ranges. */
+#define SL_CONF_STATUSES_MAX 16u
+struct sl_conf_statuses {
+	uint32_t count;
+	uint16_t first[SL_CONF_STATUSES_MAX], last[SL_CONF_STATUSES_MAX];
 };
 
 struct sl_conf_node {
@@ -217,6 +247,14 @@ struct sl_conf_handler {
 	bool needs_file;
 };
 void sl_conf_handlers_set(const struct sl_conf_handler *handlers, uint32_t count);
+
+/* "200-299, 304" (NULL: what is good by default): 0 or -EINVAL. */
+int sl_conf_statuses_parse(const char *text, struct sl_conf_statuses *statuses);
+
+/* A health check alone: a copy that owns its texts (-ENOMEM: to is empty), and whether two are equal. */
+int sl_conf_health_copy(const struct sl_conf_health *from, struct sl_conf_health *to);
+void sl_conf_health_fini(struct sl_conf_health *health);
+bool sl_conf_health_equal(const struct sl_conf_health *a, const struct sl_conf_health *b);
 
 /* A node alone, from name=value pairs as in the file ("weight=5", "address=10.0.0.1"); for
  * add-node. The names of ports are looked up in conf. The node's strings are freed with

@@ -226,6 +226,7 @@ extern const struct sl_conf_table sl_conf_control_table;   /* conf_dataplane.c *
 extern const struct sl_conf_table sl_conf_port_table;
 extern const struct sl_conf_table sl_conf_pool_table;
 extern const struct sl_conf_table sl_conf_node_table;
+extern const struct sl_conf_table sl_conf_health_table;
 extern const struct sl_conf_table sl_conf_service_table;
 
 #endif

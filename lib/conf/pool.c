@@ -13,73 +13,9 @@
 #define FLOW_ENTRIES	 1048576u
 #define FLOW_ENTRIES_MIN 64u
 #define FLOW_ENTRIES_MAX (1u << 28)
-#define HEALTH_MS_MIN	 10u
-#define HEALTH_MS_MAX	 (3600u * 1000)
-#define HEALTH_COUNT_MAX 100
-#define HTTP_TEXT_MAX	 1024
 
 #define P(member)    SL_MEMBER(sl_conf_pool, member)
 #define P_AT(member) (uint32_t) offsetof(struct sl_conf_pool, member)
-#define H(member)    SL_MEMBER(sl_conf_health, member)
-
-/* ---- health -----------------------------------------------------------------------------------*/
-
-static const struct sl_conf_word health_types[] = {{"tcp", SL_HEALTH_TCP},
-						   {"http", SL_HEALTH_HTTP},
-						   {"udp", SL_HEALTH_UDP},
-						   {"icmp", SL_HEALTH_ICMP},
-						   {NULL, 0}};
-
-static const struct sl_conf_key health_keys[] = {
-	SL_KEY("type", word, H(type), .flags = SL_KEY_REQUIRED, .words = health_types),
-	SL_KEY_RANGE("port", number, H(port), 1, UINT16_MAX, 0),
-	SL_KEY_RANGE("interval", duration, H(interval_ms), HEALTH_MS_MIN, HEALTH_MS_MAX, 2000),
-	SL_KEY_RANGE("timeout", duration, H(timeout_ms), HEALTH_MS_MIN, HEALTH_MS_MAX, 1000),
-	SL_KEY_RANGE("rise", number, H(rise), 1, HEALTH_COUNT_MAX, 2),
-	SL_KEY_RANGE("fall", number, H(fall), 1, HEALTH_COUNT_MAX, 3),
-	SL_KEY_RANGE("path", text, H(path), 1, HTTP_TEXT_MAX, 0),
-	SL_KEY_RANGE("host", text, H(host), 1, HTTP_TEXT_MAX, 0),
-};
-
-static void check_health(struct sl_conf_reader *reader, const struct sl_conf_found *found,
-			 void *object)
-{
-	static const char *const http_keys[] = {"path", "host"};
-	struct sl_conf_health *health = object;
-	const struct sl_yaml_node *port = sl_conf_found_value(found, "port");
-	const struct sl_yaml_node *path = sl_conf_found_value(found, "path");
-
-	if (health->type == SL_HEALTH_NONE)
-		return;
-	if (health->type == SL_HEALTH_ICMP && port)
-		sl_conf_error(reader, port, "a health check of type icmp has no `port`");
-	if (health->type != SL_HEALTH_ICMP && !port)
-		sl_conf_error(reader, found->node,
-			      "`port` is missing: a health check of this type needs it");
-	for (size_t i = 0; health->type != SL_HEALTH_HTTP && i < 2; i++) {
-		const struct sl_yaml_node *at = sl_conf_found_value(found, http_keys[i]);
-
-		if (at)
-			sl_conf_error(reader, at, "`%s` is for health checks of type http",
-				      http_keys[i]);
-	}
-	if (path && health->path && health->path[0] != '/')
-		sl_conf_error(reader, path, "`path` starts with a slash");
-	if (reader->errors->count == 0)
-		sl_conf_warn_at(reader, found->node->line, found->node->column,
-				"this version runs no health checks: the nodes of the pool count "
-				"as healthy "
-				"until they are disabled by hand");
-}
-
-static const struct sl_conf_table health_table = {
-	.noun = "health",
-	.keys = health_keys,
-	.key_count = sizeof(health_keys) / sizeof(health_keys[0]),
-	.size = sizeof(struct sl_conf_health),
-	.flow = true,
-	.check = check_health,
-};
 
 /* ---- idle_timeout: members of the pool itself -------------------------------------------------*/
 
@@ -150,7 +86,7 @@ static const struct sl_conf_key pool_keys[] = {
 		     FLOW_ENTRIES),
 	SL_KEY_RANGE("outer_df", word, P(outer_df), 0, 0, SL_OUTER_DF_COPY, .words = outer_dfs),
 	SL_KEY("oversize", word, P(oversize), .words = oversizes),
-	SL_KEY("health", mapping, P(health), .table = &health_table),
+	SL_KEY("health", mapping, P(health), .table = &sl_conf_health_table),
 	SL_KEY_RANGE("nodes", list, P(nodes), 0, SL_NODES_MAX, 0, .extra = P_AT(node_count),
 		     .element = &node),
 };

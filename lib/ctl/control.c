@@ -186,6 +186,14 @@ static void on_event(void *context, const struct sl_model_event *event)
 				     event->why, "text", text));
 		return;
 	}
+	if (event->kind == SL_EVENT_NOTE) {
+		push_event(control,
+			   json_pack("{s:s, s:I, s:I, s:s?, s:s?, s:s}", "kind", event->topic,
+				     "time_ms", (json_int_t)event->wall_ms, "generation",
+				     (json_int_t)event->generation, "pool", event->pool, "node",
+				     event->node, "text", event->text));
+		return;
+	}
 	push_event(control, json_pack("{s:s, s:I, s:I, s:s}", "kind", "warning", "time_ms",
 				      (json_int_t)event->wall_ms, "generation",
 				      (json_int_t)event->generation, "text", event->text));

@@ -44,7 +44,7 @@ static uint8_t flags_of(const struct sl_image_node *node, bool regardless)
 		flags |= SL_NODE_TAKES;
 	if (sl_image_node_keeps(node))
 		flags |= SL_NODE_KEEPS;
-	if (regardless && node->down && node->hand == SL_HAND_UP && !node->leaving)
+	if (regardless && node->down && sl_image_node_hand(node) == SL_HAND_UP && !node->leaving)
 		flags |= SL_NODE_TAKES | SL_NODE_KEEPS;
 	return flags;
 }

@@ -72,6 +72,8 @@ struct sl_change {
 	int (*make)(struct sl_edit *edit);   /* RETURN: what makes it, outside the model */
 	void *made_from;		     /* RETURN: make's own */
 	bool healthy;			     /* HEALTH */
+	bool stays;			     /* HEALTH: its live flows stay while it is down */
+	uint8_t asked;			     /* HEALTH: enum sl_hand, of the node's agent */
 	const char *why; /* HEALTH, and for history: a few words; NULL: the verb */
 	bool if_generation_set;
 	uint64_t if_generation; /* -ESTALE when the generation is another one */

@@ -166,11 +166,17 @@ static int set_hand(struct sl_edit *edit, uint32_t p, uint32_t n)
 static int set_health(struct sl_edit *edit, uint32_t p, uint32_t n)
 {
 	struct sl_image_node *node = &edit->image->pools[p]->nodes[n];
+	const struct sl_change *change = edit->change;
 
-	if (node->down == !edit->change->healthy)
+	if (node->down == !change->healthy && node->asked == change->asked &&
+	    node->stays == change->stays)
 		return 0;
-	node->down = !edit->change->healthy;
-	sl_edit_node_why(edit, node, edit->change->why ? edit->change->why : "health");
+	if (node->asked != change->asked)
+		node->drained = false;
+	node->down = !change->healthy;
+	node->stays = change->stays;
+	node->asked = change->asked;
+	sl_edit_node_why(edit, node, change->why ? change->why : "health");
 	return 0;
 }
 

@@ -369,11 +369,11 @@ enum sl_node_state sl_image_node_state(const struct sl_image_node *node)
 {
 	if (node->leaving)
 		return SL_NODE_STATE_LEAVING;
-	if (node->hand == SL_HAND_DISABLED)
+	if (sl_image_node_hand(node) == SL_HAND_DISABLED)
 		return SL_NODE_STATE_DISABLED;
 	if (node->down)
 		return SL_NODE_STATE_DOWN;
-	if (node->hand == SL_HAND_DRAINING)
+	if (sl_image_node_hand(node) == SL_HAND_DRAINING)
 		return node->drained ? SL_NODE_STATE_DRAINED : SL_NODE_STATE_DRAINING;
 	return SL_NODE_STATE_UP;
 }
@@ -385,7 +385,7 @@ bool sl_image_node_takes(const struct sl_image_node *node)
 
 bool sl_image_node_keeps(const struct sl_image_node *node)
 {
-	if (node->cut || node->down)
+	if (node->cut || (node->down && !node->stays))
 		return false;
 	return sl_image_node_state(node) != SL_NODE_STATE_DISABLED;
 }

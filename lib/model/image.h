@@ -60,7 +60,9 @@ struct sl_image_node {
 	char name[SL_NAME_SIZE];
 	uint32_t index;	      /* of the snapshot; what tables hold */
 	uint8_t hand;	      /* enum sl_hand */
+	uint8_t asked;	      /* enum sl_hand: what its agent asks for */
 	bool down;	      /* health */
+	bool stays;	      /* while it is down its live flows stay */
 	bool leaving;	      /* removed, its live flows stay; after the configuration's nodes */
 	bool cut;	      /* draining or leaving, and the rest of its flows are cut */
 	bool drained;	      /* draining, and nothing is left */
@@ -142,6 +144,12 @@ int sl_image_find_leaving(const struct sl_image_pool *pool, const char *name);
 /* The same from *cursor on and round; *cursor goes behind what was found, so that names in the order
  * of another list are found at once. */
 int sl_image_find_next(const struct sl_image_pool *pool, const char *name, uint32_t *cursor);
+
+/* What an operator's hand or the node's agent did, whichever takes more away. */
+static inline uint8_t sl_image_node_hand(const struct sl_image_node *node)
+{
+	return node->hand > node->asked ? node->hand : node->asked;
+}
 
 /* What `nodes` shows, and whether it takes new flows, and whether live ones stay. */
 enum sl_node_state sl_image_node_state(const struct sl_image_node *node);

@@ -83,6 +83,8 @@ struct sl_model {
 	bool touched;	      /* every node's view is to be built anew */
 	uint64_t deadline_ms; /* the next drain deadline; 0: none */
 	struct sl_model_listener *listeners;
+	sl_model_ask_health *ask_health; /* NULL: nobody knows */
+	void *ask_context;
 	uint32_t window_place;		  /* where the next sample goes */
 	uint32_t window_filled;		  /* samples there are */
 	uint32_t node_hint;		  /* no index below is free */

@@ -42,6 +42,16 @@ struct sl_model_port_device {
 	uint64_t rx_missed;
 };
 
+/* What a health check says of a node. */
+struct sl_model_health {
+	const char *state;  /* "up", "down", "unknown", "none" */
+	const char *result; /* of the last check: "ok", "timeout", ...; "" before the first */
+	const char *text;   /* the same in words */
+	double ms;	    /* how long it took */
+	uint64_t since_ms;  /* wall clock: when the state began */
+	uint64_t checks, failures;
+};
+
 struct sl_model_hooks {
 	void *context;
 	/* A worker node's handler instance. create may fail; destroy is called when no packet can
@@ -114,6 +124,7 @@ enum sl_model_event_kind {
 	SL_EVENT_CHANGE = 0,  /* an operator's change was made: change, result, before, after */
 	SL_EVENT_NODE = 1,    /* a node's state changed: pool, node, state, why */
 	SL_EVENT_WARNING = 2, /* text */
+	SL_EVENT_NOTE = 3,    /* what another room found: topic, text; pool and node, or NULL */
 };
 
 struct sl_model_event {
@@ -128,6 +139,7 @@ struct sl_model_event {
 	enum sl_node_state state;
 	const char *why;
 	const char *text;
+	const char *topic; /* "health", "link", ... */
 };
 
 /* The caller's memory, which stays where it is as long as the model lives. Listeners are called in
@@ -144,6 +156,15 @@ struct sl_model_listener {
 };
 
 void sl_model_listen(struct sl_model *model, struct sl_model_listener *listener);
+
+/* Who knows what checks say of nodes; before it is set they have none. ask: false: the node has none;
+ * texts are borrowed until the next turn. */
+typedef bool sl_model_ask_health(void *context, uint32_t node_index, struct sl_model_health *out);
+void sl_model_health_set(struct sl_model *model, sl_model_ask_health *ask, void *context);
+
+/* Tells listeners what another room found: a SL_EVENT_NOTE. pool and node may be NULL. */
+void sl_model_note(struct sl_model *model, const char *topic, const char *pool, const char *node,
+		   const char *text);
 
 /* ---- reading ------------------------------------------------------------------------------------
  */
@@ -169,6 +190,7 @@ struct sl_node_report {
 	uint32_t slots;	     /* that packets use now */
 	uint32_t home_slots; /* of the home table */
 	uint32_t open_slots; /* unsettled slots whose unknown flows still go to it */
+	struct sl_model_health health;
 };
 
 struct sl_load {

@@ -15,7 +15,7 @@
 static bool is_served(const struct sl_image_node *node, bool regardless)
 {
 	return sl_image_node_takes(node) ||
-	       (regardless && node->hand == SL_HAND_UP && !node->leaving);
+	       (regardless && sl_image_node_hand(node) == SL_HAND_UP && !node->leaving);
 }
 
 static double expected_total(const struct sl_conf_pool *conf, const struct sl_image_pool *pool,
@@ -40,6 +40,8 @@ static void report_node(const struct sl_model *model, uint32_t place, uint32_t n
 	sl_life_node_stats(model, node->index, &stats);
 	row->name = node->name;
 	row->why = node->why;
+	if (!model->ask_health || !model->ask_health(model->ask_context, node->index, &row->health))
+		row->health = (struct sl_model_health){.state = "none", .result = "", .text = ""};
 	row->conf = sl_image_node_conf(model->image, place, n);
 	row->index = node->index;
 	row->state = sl_image_node_state(node);
@@ -360,4 +362,10 @@ uint64_t sl_model_report_page(struct sl_model_report *report, const char *pool, 
 		row->node_count = (uint32_t)(last - first);
 	}
 	return end < number ? end : 0;
+}
+
+void sl_model_health_set(struct sl_model *model, sl_model_ask_health *ask, void *context)
+{
+	model->ask_health = ask;
+	model->ask_context = context;
 }

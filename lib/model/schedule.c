@@ -210,7 +210,7 @@ bool sl_schedule_regardless(const struct sl_conf_pool *conf, const struct sl_ima
 			continue;
 		if (sl_image_node_takes(&pool->nodes[n]))
 			return false;
-		down |= pool->nodes[n].down && pool->nodes[n].hand == SL_HAND_UP;
+		down |= pool->nodes[n].down && sl_image_node_hand(&pool->nodes[n]) == SL_HAND_UP;
 	}
 	return down;
 }
@@ -225,7 +225,8 @@ static uint32_t absence(const struct sl_conf_pool *conf, const struct sl_image_p
 	for (uint32_t n = 0; n < conf->node_count; n++) {
 		const struct sl_image_node *node = &pool->nodes[n];
 
-		absent[n] = regardless ? node->hand != SL_HAND_UP : !sl_image_node_takes(node);
+		absent[n] = regardless ? sl_image_node_hand(node) != SL_HAND_UP
+				       : !sl_image_node_takes(node);
 		count += absent[n];
 	}
 	return count;

@@ -211,7 +211,7 @@ static enum verdict judge(struct sl_model *model, const struct sl_image_pool *po
 
 		return has_passed(model, node->index, quiet) ? IS_GONE : STAYS;
 	}
-	if (node->hand != SL_HAND_DRAINING)
+	if (sl_image_node_hand(node) != SL_HAND_DRAINING)
 		return STAYS;
 	if (node->deadline_ms && model->options.now_ms() >= node->deadline_ms && !node->drained)
 		return IS_CUT;

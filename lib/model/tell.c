@@ -85,3 +85,12 @@ void sl_tell_change(const struct sl_edit *edit, struct sl_image *before)
 		tell(model, &event);
 	}
 }
+
+void sl_model_note(struct sl_model *model, const char *topic, const char *pool, const char *node,
+		   const char *text)
+{
+	struct sl_model_event event = {
+		.kind = SL_EVENT_NOTE, .topic = topic, .pool = pool, .node = node, .text = text};
+
+	tell(model, &event);
+}

@@ -66,9 +66,21 @@ static const char *const encap_names[] = {
 	[SL_ENCAP_GUE] = "gue",	  [SL_ENCAP_VXLAN] = "vxlan",
 };
 
+static json_t *health(const struct sl_model_health *row)
+{
+	return json_pack("{s:s, s:s, s:s, s:f, s:I, s:I, s:I}", "state", row->state, "result",
+			 row->result, "text", row->text, "ms", row->ms, "since",
+			 (json_int_t)row->since_ms, "checks", (json_int_t)row->checks, "failures",
+			 (json_int_t)row->failures);
+}
+
 static json_t *node(const struct sl_node_report *row)
 {
-	return figures(json_object(), &sl_figures_node, row);
+	json_t *object = figures(json_object(), &sl_figures_node, row);
+
+	if (object)
+		json_object_set_new(object, "health", health(&row->health));
+	return object;
 }
 
 static void add_destination(json_t *object, const struct sl_node_report *row)

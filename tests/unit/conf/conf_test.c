@@ -86,7 +86,7 @@ static void the_example_of_the_interface_is_read_as_it_stands(void **state)
 	assert_int_equal(conf->ports[1].arp, SL_ARP_OFF);
 	assert_int_equal(conf->control.mode, 0660);
 	assert_int_equal(web->idle_ms_tcp, 900000);
-	assert_int_equal(web->health.type, SL_HEALTH_TCP);
+	assert_int_equal(web->health.type, SL_HEALTH_TYPE_TCP);
 	assert_int_equal(web->health.interval_ms, 2000);
 	assert_int_equal(web->node_count, 3);
 	assert_int_equal(web->nodes[0].kind, SL_NODE_WORKER);
@@ -144,7 +144,7 @@ static void absent_keys_have_their_defaults(void **state)
 	assert_int_equal(web->idle_ms_other, 60000);
 	assert_int_equal(web->flow_entries, 1048576);
 	assert_int_equal(web->outer_df, SL_OUTER_DF_COPY);
-	assert_int_equal(web->health.type, SL_HEALTH_NONE);
+	assert_int_equal(web->health.type, SL_HEALTH_TYPE_NONE);
 	assert_int_equal(conf->services[0].echo, SL_ECHO_ANSWER);
 	free(socket);
 	sl_conf_destroy(conf);

@@ -153,20 +153,33 @@ static void random_node(struct sl_prng *prng, const struct sl_conf *conf, struct
 static void random_health(struct sl_prng *prng, struct sl_conf_health *health)
 {
 	health->type = below(prng, 5);
+	health->tls_verify = true;
+	health->agent_interval_ms = 2000;
 	health->interval_ms = 2000;
 	health->timeout_ms = 1000;
 	health->rise = 2;
 	health->fall = 3;
-	if (health->type == SL_HEALTH_NONE)
+	if (health->type == SL_HEALTH_TYPE_NONE)
 		return;
-	health->port = health->type == SL_HEALTH_ICMP ? 0 : (uint16_t)(1 + below(prng, UINT16_MAX));
+	health->port =
+		health->type == SL_HEALTH_TYPE_ICMP ? 0 : (uint16_t)(1 + below(prng, UINT16_MAX));
 	health->interval_ms = 10 + below(prng, 3600000 - 9);
 	health->timeout_ms = 10 + below(prng, 3600000 - 9);
 	health->rise = 1 + below(prng, 100);
 	health->fall = 1 + below(prng, 100);
-	if (health->type == SL_HEALTH_HTTP && below(prng, 2)) {
+	if (health->type == SL_HEALTH_TYPE_HTTP && below(prng, 2)) {
 		health->path = strdup("/health?a=\"b\"");
 		health->host = random_text(prng);
+	}
+	if (health->type == SL_HEALTH_TYPE_HTTP && below(prng, 2)) {
+		health->expect_status = strdup("200-299, 304");
+		health->expect_body = strdup("^\"ok\"$");
+		health->fast_ms = 10 + below(prng, 1000);
+	}
+	if (below(prng, 4) == 0) {
+		health->agent_set = true;
+		health->agent_port = (uint16_t)(1 + below(prng, UINT16_MAX));
+		health->on_down = SL_ON_DOWN_KEEP;
 	}
 }
 

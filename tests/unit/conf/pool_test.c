@@ -83,15 +83,15 @@ static void each_key_of_pools_has_its_range_and_its_sentence(void **state)
 		 "`outer_df`\n",
 		 ""},
 		{"pools: [{name: web, health: {type: tcp, port: 80}}]\n" DATAPLANE PORTS SERVICES,
-		 "",
-		 "1:29: this version runs no health checks: the nodes of the pool count as healthy "
-		 "until they are disabled by hand\n"},
+		 "", ""},
 		{"pools: [{name: web, health: {}}]\n" DATAPLANE PORTS SERVICES,
 		 "1:29: `type` is missing: health needs it\n", ""},
 		{"pools: [{name: web, health: {type: ping}}]\n" DATAPLANE PORTS SERVICES,
-		 "1:36: `type` takes tcp, http, udp or icmp, not `ping`\n", ""},
+		 "1:36: `type` takes none, tcp, http, udp, icmp, https, agent or external, not "
+		 "`ping`\n",
+		 ""},
 		{"pools: [{name: web, health: {type: tcp}}]\n" DATAPLANE PORTS SERVICES,
-		 "1:29: `port` is missing: a health check of this type needs it\n", ""},
+		 "1:29: `port` is missing: a health check of type tcp needs it\n", ""},
 		{"pools: [{name: web, health: {type: icmp, port: 5}}]\n" DATAPLANE PORTS SERVICES,
 		 "1:48: a health check of type icmp has no `port`\n", ""},
 		{"pools: [{name: web, health: {type: http, port: 80, path: x}}]\n" DATAPLANE PORTS
@@ -99,8 +99,8 @@ static void each_key_of_pools_has_its_range_and_its_sentence(void **state)
 		 "1:58: `path` starts with a slash\n", ""},
 		{"pools: [{name: web, health: {type: udp, port: 53, path: /x, host: "
 		 "a}}]\n" DATAPLANE PORTS SERVICES,
-		 "1:57: `path` is for health checks of type http\n"
-		 "1:67: `host` is for health checks of type http\n",
+		 "1:57: a health check of type udp has no `path`\n"
+		 "1:67: a health check of type udp has no `host`\n",
 		 ""},
 		{"pools: [{name: web, health: {type: http, port: 80, path: /x, host: a, interval: "
 		 "5ms, rise: 0, fall: 101}}]\n" DATAPLANE PORTS SERVICES,
@@ -109,6 +109,23 @@ static void each_key_of_pools_has_its_range_and_its_sentence(void **state)
 		 "1:92: `rise` takes a whole number from 1 to 100, not `0`\n"
 		 "1:101: `fall` takes a whole number from 1 to 100, not `101`\n",
 		 ""},
+		{"pools: [{name: web, health: {type: http, port: 80, expect: {status: \"200-\", "
+		 "body: "
+		 "\"a(\"}}}]\n" DATAPLANE PORTS SERVICES,
+		 "1:69: `status` takes numbers and ranges from 100 to 599, as in \"200-299, 304\"\n"
+		 "1:83: `body` is no extended regular expression: Unmatched ( or \\(\n",
+		 ""},
+		{"pools: [{name: web, health: {type: external, command: check}}]\n" DATAPLANE PORTS
+			 SERVICES,
+		 "1:55: `command` begins with the whole path of a program, as in "
+		 "/usr/local/bin/check; arguments follow behind spaces\n",
+		 ""},
+		{"pools: [{name: web, health: {type: external, command: /etc/passwd "
+		 "-x}}]\n" DATAPLANE PORTS SERVICES,
+		 "1:55: /etc/passwd cannot be executed: Permission denied\n", ""},
+		{"pools: [{name: web, health: {type: https, port: 443, ca: /none}}]\n" DATAPLANE
+			 PORTS SERVICES,
+		 "1:58: /none cannot be read: No such file or directory\n", ""},
 		{"pools: [{name: web, health: tcp}]\n" DATAPLANE PORTS SERVICES,
 		 "1:29: health is a mapping such as {type: ...}, not `tcp`\n", ""},
 		{"pools: [{name: web, nodes: {}}]\n" DATAPLANE PORTS SERVICES,

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "health/health.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "health/prober.h"
+
+#define WHY_SIZE 160
+
+/* A node that has a check. */
+struct entry {
+	struct sl_health_spec *spec;
+	struct sl_addr address;
+	uint16_t port;
+	bool agent; /* one beside the check */
+	char pool[SL_NAME_SIZE], node[SL_NAME_SIZE];
+	uint32_t serial;
+	uint64_t epoch;	   /* of the change that saw it last */
+	uint64_t since_ms; /* wall clock */
+	uint8_t asked;	   /* enum sl_hand, by its agent */
+	bool down;	   /* as the model was told */
+	enum sl_health_state state;
+	bool answered, blind;
+	struct sl_finding last;
+};
+
+struct sl_health {
+	struct sl_model *model;
+	struct sl_prober *prober;
+	struct sl_model_listener listener;
+	struct entry **entries; /* SL_NODE_INDEX_MAX */
+	uint64_t epoch;
+	uint32_t serial;
+	bool failing; /* no memory, and it was said */
+};
+
+/* ---- targets ------------------------------------------------------------------------------------
+ */
+
+static void complain(struct sl_health *health)
+{
+	if (!health->failing)
+		sl_log(SL_LOG_ERROR, "no memory for health checks: some nodes are not checked");
+	health->failing = true;
+}
+
+static void drop_entry(struct sl_health *health, uint32_t index)
+{
+	struct entry *entry = health->entries[index];
+
+	if (!entry)
+		return;
+	if (sl_prober_drop(health->prober, index, false) ||
+	    (entry->agent && sl_prober_drop(health->prober, index, true)))
+		complain(health);
+	sl_health_spec_put(entry->spec);
+	free(entry);
+	health->entries[index] = NULL;
+}
+
+static void set_targets(struct sl_health *health, uint32_t index, const struct entry *entry,
+			bool had_agent)
+{
+	struct sl_target target = {.id = index,
+				   .serial = entry->serial,
+				   .spec = entry->spec,
+				   .address = entry->address,
+				   .port = entry->port};
+	int rc;
+
+	memcpy(target.pool, entry->pool, SL_NAME_SIZE);
+	memcpy(target.node, entry->node, SL_NAME_SIZE);
+	rc = sl_prober_set(health->prober, &target);
+	target.is_agent = true;
+	target.port = entry->spec->conf.agent_port;
+	if (rc == 0 && entry->agent)
+		rc = sl_prober_set(health->prober, &target);
+	else if (rc == 0 && had_agent)
+		rc = sl_prober_drop(health->prober, index, true);
+	if (rc)
+		complain(health);
+}
+
+/* One spec for all nodes of a pool that are checked alike; *shared is the last one. */
+static struct sl_health_spec *spec_of(const struct sl_conf_health *conf,
+				      struct sl_health_spec **shared)
+{
+	struct sl_health_spec *spec;
+	struct sl_err err;
+
+	if (*shared && sl_conf_health_equal(&(*shared)->conf, conf))
+		return sl_health_spec_get(*shared);
+	if (sl_health_spec_create(conf, &spec, &err)) {
+		sl_log(SL_LOG_ERROR, "%s", err.text);
+		return NULL;
+	}
+	sl_health_spec_put(*shared);
+	*shared = sl_health_spec_get(spec);
+	return spec;
+}
+
+static bool is_checked(const struct sl_image_node *node, const struct sl_conf_node *conf,
+		       const struct sl_conf_health *check)
+{
+	return !node->leaving && check->type != SL_HEALTH_TYPE_NONE && conf->kind == SL_NODE_REMOTE;
+}
+
+/* The node as the image has it now: a new entry, one that differs, or the same as before. */
+static void refresh(struct sl_health *health, const struct sl_image_pool *pool,
+		    const struct sl_image_node *node, const struct sl_conf_node *conf,
+		    struct sl_health_spec *spec)
+{
+	struct entry *entry = health->entries[node->index];
+	bool fresh = !entry || !sl_addr_equal(&entry->address, &conf->address), had_agent = false;
+	bool same = !fresh && sl_conf_health_equal(&entry->spec->conf, &spec->conf);
+
+	if (!entry)
+		entry = calloc(1, sizeof(*entry));
+	if (!entry) {
+		sl_health_spec_put(spec);
+		complain(health);
+		return;
+	}
+	had_agent = entry->agent;
+	if (fresh) {
+		sl_health_spec_put(entry->spec);
+		*entry = (struct entry){.serial = ++health->serial,
+					.since_ms = sl_clock_wall_ms(),
+					.down = node->down,
+					.asked = node->asked};
+		memcpy(entry->node, node->name, SL_NAME_SIZE);
+	} else {
+		sl_health_spec_put(entry->spec);
+	}
+	memcpy(entry->pool, pool->name, SL_NAME_SIZE);
+	entry->spec = spec;
+	entry->address = conf->address;
+	entry->port = spec->conf.port;
+	entry->agent = spec->conf.agent_set;
+	entry->epoch = health->epoch;
+	health->entries[node->index] = entry;
+	if (!same)
+		set_targets(health, node->index, entry, had_agent);
+}
+
+static void refresh_pool(struct sl_health *health, const struct sl_image *image, uint32_t p)
+{
+	const struct sl_image_pool *pool = image->pools[p];
+	struct sl_health_spec *shared = NULL, *spec;
+
+	for (uint32_t n = 0; n < pool->node_count && !pool->leaving; n++) {
+		const struct sl_conf_node *conf = sl_image_node_conf(image, p, n);
+		const struct sl_conf_health *check = &sl_image_pool_conf(image, p)->health;
+
+		if (!is_checked(&pool->nodes[n], conf, check))
+			continue;
+		spec = spec_of(check, &shared);
+		if (spec)
+			refresh(health, pool, &pool->nodes[n], conf, spec);
+	}
+	sl_health_spec_put(shared);
+}
+
+/* The node has no check any more: nothing that was found counts. */
+static void release(struct sl_health *health, const struct entry *entry)
+{
+	struct sl_change change = {.kind = SL_CHANGE_HEALTH,
+				   .pool = entry->pool,
+				   .node = entry->node,
+				   .healthy = true,
+				   .why = "no longer checked"};
+	struct sl_change_result result;
+
+	if (!entry->down && entry->asked == SL_HAND_UP)
+		return;
+	(void)sl_model_change(health->model, &change, false, &result, NULL);
+	sl_change_result_fini(&result);
+}
+
+/* Pools are immutable: those that both images share have not changed. */
+static bool has_pool(const struct sl_image *image, const struct sl_image_pool *pool)
+{
+	for (uint32_t p = 0; image && p < image->pool_count; p++)
+		if (image->pools[p] == pool)
+			return true;
+	return false;
+}
+
+static void follow(struct sl_health *health, const struct sl_image *before,
+		   const struct sl_image *after)
+{
+	health->epoch++;
+	for (uint32_t p = 0; p < after->pool_count; p++)
+		if (!has_pool(before, after->pools[p]))
+			refresh_pool(health, after, p);
+	for (uint32_t p = 0; before && p < before->pool_count; p++) {
+		const struct sl_image_pool *pool = before->pools[p];
+
+		if (has_pool(after, pool))
+			continue;
+		for (uint32_t n = 0; n < pool->node_count; n++) {
+			struct entry *entry = health->entries[pool->nodes[n].index];
+
+			if (!entry || entry->epoch == health->epoch)
+				continue;
+			release(health, entry);
+			drop_entry(health, pool->nodes[n].index);
+		}
+	}
+}
+
+static void on_event(void *context, const struct sl_model_event *event)
+{
+	if (event->kind == SL_EVENT_CHANGE)
+		follow(context, event->before, event->after);
+}
+
+/* ---- findings -----------------------------------------------------------------------------------
+ */
+
+/* Nobody of the pool is left: what `no_node` says happens, and it is said loudly. */
+static void warn_of_nobody(struct sl_health *health, const char *name)
+{
+	static const char *const does[] = {
+		[SL_NO_NODE_DROP] = "packets are dropped (no_node: drop)",
+		[SL_NO_NODE_ANY] = "all nodes serve (no_node: any)",
+		[SL_NO_NODE_PUNT] = "packets are punted (no_node: punt)"};
+	const struct sl_image *image = sl_model_image(health->model);
+	int p = sl_image_find_pool(image, name);
+	char text[WHY_SIZE];
+
+	if (p < 0)
+		return;
+	for (uint32_t n = 0; n < image->pools[p]->node_count; n++)
+		if (sl_image_node_takes(&image->pools[p]->nodes[n]))
+			return;
+	(void)snprintf(text, sizeof(text), "pool %s: no node is up: %s", name,
+		       does[sl_image_pool_conf(image, (uint32_t)p)->no_node]);
+	sl_log(SL_LOG_ERROR, "%s", text);
+	sl_model_note(health->model, "health", name, NULL, text);
+}
+
+static uint8_t asked_by(const struct sl_agent_word *word, uint8_t before)
+{
+	if (word->maint)
+		return SL_HAND_DISABLED;
+	if (word->drain)
+		return SL_HAND_DRAINING;
+	return word->ready ? SL_HAND_UP : before;
+}
+
+/* The model's door. */
+static void tell_model(struct sl_health *health, struct entry *entry, bool down, uint8_t asked,
+		       const struct sl_finding *finding)
+{
+	struct sl_change change = {.kind = SL_CHANGE_HEALTH,
+				   .pool = entry->pool,
+				   .node = entry->node,
+				   .healthy = !down,
+				   .stays = entry->spec->conf.on_down == SL_ON_DOWN_KEEP,
+				   .asked = asked};
+	struct sl_change_result result;
+	char why[WHY_SIZE];
+	int rc;
+
+	(void)snprintf(why, sizeof(why), "%s: %s", sl_health_result_name(finding->result),
+		       finding->say);
+	if (finding->held_ms && down)
+		(void)snprintf(why, sizeof(why), "%s: flaps, held down for %u s",
+			       sl_health_result_name(finding->result),
+			       (finding->held_ms + 999) / 1000);
+	change.why = why;
+	rc = sl_model_change(health->model, &change, false, &result, NULL);
+	sl_change_result_fini(&result);
+	if (rc)
+		return;
+	entry->down = down;
+	entry->asked = asked;
+	sl_model_note(health->model, "health", entry->pool, entry->node, why);
+	if (down || asked != SL_HAND_UP)
+		warn_of_nobody(health, entry->pool);
+}
+
+static void on_agent(struct sl_health *health, struct entry *entry,
+		     const struct sl_finding *finding)
+{
+	uint8_t asked = asked_by(&finding->agent, entry->asked);
+
+	if (finding->result == SL_HEALTH_OK && asked != entry->asked)
+		tell_model(health, entry, entry->down, asked, finding);
+}
+
+static void on_found(void *context, const struct sl_finding *finding)
+{
+	struct sl_health *health = context;
+	struct entry *entry = health->entries[finding->id];
+	uint8_t asked;
+	bool down;
+
+	if (!entry || entry->serial != finding->serial)
+		return;
+	if (finding->is_agent) {
+		on_agent(health, entry, finding);
+		return;
+	}
+	if (finding->blind && !entry->blind)
+		sl_log(SL_LOG_WARNING, "pool %s: node %s cannot be checked: %s", entry->pool,
+		       entry->node, finding->say);
+	entry->last = *finding;
+	entry->answered = true;
+	entry->blind = finding->blind;
+	asked = entry->asked;
+	if (entry->spec->conf.type == SL_HEALTH_TYPE_AGENT && finding->result == SL_HEALTH_OK)
+		asked = asked_by(&finding->agent, entry->asked);
+	if (entry->state != finding->state)
+		entry->since_ms = sl_clock_wall_ms();
+	entry->state = finding->state;
+	down = finding->state == SL_HEALTH_DOWN;
+	if (down != entry->down || asked != entry->asked)
+		tell_model(health, entry, down, asked, finding);
+}
+
+bool sl_health_show(void *context, uint32_t index, struct sl_model_health *out)
+{
+	static const char *const states[] = {
+		[SL_HEALTH_UNKNOWN] = "unknown", [SL_HEALTH_UP] = "up", [SL_HEALTH_DOWN] = "down"};
+	const struct sl_health *health = context;
+	const struct entry *entry = health ? health->entries[index] : NULL;
+
+	if (!entry)
+		return false;
+	*out = (struct sl_model_health){
+		.state = states[entry->blind ? SL_HEALTH_UNKNOWN : entry->state],
+		.result = entry->answered ? sl_health_result_name(entry->last.result) : "",
+		.text = entry->last.say,
+		.ms = (double)entry->last.us / 1000,
+		.since_ms = entry->since_ms,
+		.checks = entry->last.checks,
+		.failures = entry->last.failures};
+	return true;
+}
+
+/* ---- life ---------------------------------------------------------------------------------------
+ */
+
+void sl_health_turn_ended(struct sl_health *health)
+{
+	sl_prober_ring(health->prober);
+}
+
+int sl_health_create(struct event_base *base, struct sl_model *model, struct sl_health **out,
+		     struct sl_err *err)
+{
+	struct sl_health *health = calloc(1, sizeof(*health));
+	struct sl_prober_calls calls = {.found = on_found, .context = health};
+	int rc;
+
+	if (!health)
+		return sl_err_set(err, -ENOMEM, "no memory for health checks");
+	health->model = model;
+	health->entries = calloc(SL_NODE_INDEX_MAX, sizeof(struct entry *));
+	rc = health->entries ? sl_prober_create(base, &calls, &health->prober, err)
+			     : sl_err_set(err, -ENOMEM, "no memory for health checks");
+	if (rc) {
+		sl_health_destroy(health);
+		return rc;
+	}
+	health->listener = (struct sl_model_listener){.event = on_event, .context = health};
+	sl_model_listen(model, &health->listener);
+	follow(health, NULL, sl_model_image(model));
+	sl_prober_ring(health->prober);
+	*out = health;
+	return 0;
+}
+
+void sl_health_destroy(struct sl_health *health)
+{
+	if (!health)
+		return;
+	sl_prober_destroy(health->prober);
+	for (uint32_t i = 0; health->entries && i < SL_NODE_INDEX_MAX; i++)
+		if (health->entries[i]) {
+			sl_health_spec_put(health->entries[i]->spec);
+			free(health->entries[i]);
+		}
+	free(health->entries);
+	free(health);
+}

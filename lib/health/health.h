@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Health of nodes: keeps the prober's targets as the configuration has them, and brings what it finds
+ * to the model.
+ *
+ * Why:     the model decides what a node that is down means; here is only who is asked, and what
+ *          the answers were.
+ * Shape:   an entry for each node that has a check, by its index; a change looks at the pools that
+ *          differ. What is found becomes a SL_CHANGE_HEALTH, which is no generation, and a note.
+ * Threads: control.
+ * Memory:  create and destroy (takes NULL).
+ * Errors:  0 or negative errno with a sentence.
+ */
+
+#ifndef SL_HEALTH_HEALTH_H
+#define SL_HEALTH_HEALTH_H
+
+#include "model/model.h"
+
+struct event_base;
+struct sl_health;
+
+/* Checks what the model's image has, and follows its changes from then on. */
+int sl_health_create(struct event_base *base, struct sl_model *model, struct sl_health **health,
+		     struct sl_err *err);
+void sl_health_destroy(struct sl_health *health);
+
+/* For sl_model_hooks.health; health may be NULL. */
+bool sl_health_show(void *health, uint32_t node_index, struct sl_model_health *out);
+
+/* After a turn of the loop: what was set in it reaches the prober. */
+void sl_health_turn_ended(struct sl_health *health);
+
+#endif

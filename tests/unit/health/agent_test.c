@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "health/agent.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/bytes.h"
+
+static bool same(const struct sl_agent_word *a, const struct sl_agent_word *b)
+{
+	return a->percent_set == b->percent_set && a->percent == b->percent &&
+	       a->ready == b->ready && a->drain == b->drain && a->maint == b->maint &&
+	       a->up == b->up && a->down == b->down;
+}
+
+static void words_are_what_the_manual_says(void **state)
+{
+	static const struct {
+		const char *line;
+		struct sl_agent_word word;
+	} cases[] = {
+		{"75%", {.percent_set = true, .percent = 75}},
+		{"0% up\n", {.percent_set = true, .percent = 0, .up = true}},
+		{"ready 100%", {.ready = true, .percent_set = true, .percent = 100}},
+		{"drain", {.drain = true}},
+		{"maint,up", {.maint = true, .up = true}},
+		{"down#out of disk", {.down = true}},
+		{"\tfailed # ready", {.down = true}},
+		{"stopped maxconn:30", {.down = true}},
+		{"drain ready", {.ready = true}},
+		{"256%", {.percent_set = true, .percent = 256}},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SL_ARRAY_COUNT(cases); i++) {
+		struct sl_agent_word word;
+
+		assert_int_equal(sl_agent_parse(cases[i].line, strlen(cases[i].line), &word), 0);
+		assert_true(same(&word, &cases[i].word));
+	}
+}
+
+static void what_is_no_word_is_refused(void **state)
+{
+	static const char *const lines[] = {"",	 "\n", "257%",	"-1%", "1e2%",
+					    "%", "UP", "hello", "#up", "1000%"};
+
+	(void)state;
+	for (size_t i = 0; i < SL_ARRAY_COUNT(lines); i++) {
+		struct sl_agent_word word = {.up = true}, before = word;
+
+		assert_int_equal(sl_agent_parse(lines[i], strlen(lines[i]), &word), -EINVAL);
+		assert_true(same(&word, &before));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(words_are_what_the_manual_says),
+		cmocka_unit_test(what_is_no_word_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
