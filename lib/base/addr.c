@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/number.h"
+
 int sl_addr_parse(const char *text, struct sl_addr *addr)
 {
 	struct sl_addr parsed = {0};
@@ -30,16 +32,9 @@ static void clear_host_bits(struct sl_prefix *prefix)
 
 static int parse_length(const char *text, uint8_t bits, uint8_t *length)
 {
-	uint32_t value = 0;
+	uint64_t value;
 
-	if (!*text || strlen(text) > 3)
-		return -EINVAL;
-	for (; *text; text++) {
-		if (!isdigit((unsigned char)*text))
-			return -EINVAL;
-		value = value * 10 + (uint32_t)(*text - '0');
-	}
-	if (value > bits)
+	if (sl_number_parse(text, &value) || value > bits)
 		return -EINVAL;
 	*length = (uint8_t)value;
 	return 0;
@@ -70,6 +65,31 @@ int sl_prefix_parse(const char *text, struct sl_prefix *prefix, struct sl_addr *
 	*prefix = parsed;
 	if (host)
 		*host = whole;
+	return 0;
+}
+
+int sl_endpoint_parse(const char *text, struct sl_addr *addr, uint16_t *port)
+{
+	const char *colon = strrchr(text, ':');
+	size_t length = colon ? (size_t)(colon - text) : 0;
+	bool brackets = length >= 2 && text[0] == '[' && text[length - 1] == ']';
+	char host[SL_ADDR_TEXT_SIZE];
+	struct sl_addr parsed;
+	uint64_t number;
+
+	if (brackets) {
+		text++;
+		length -= 2;
+	}
+	if (length == 0 || length >= sizeof(host) || sl_number_parse(colon + 1, &number) ||
+	    number == 0 || number > UINT16_MAX)
+		return -EINVAL;
+	memcpy(host, text, length);
+	host[length] = '\0';
+	if (sl_addr_parse(host, &parsed) || brackets != (parsed.family == SL_FAMILY_IPV6))
+		return -EINVAL;
+	*addr = parsed;
+	*port = (uint16_t)number;
 	return 0;
 }
 

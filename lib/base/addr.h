@@ -43,6 +43,9 @@ int sl_addr_parse(const char *text, struct sl_addr *addr);
  * host is not NULL, which gets the whole address (an interface's "192.0.2.2/24"). */
 int sl_prefix_parse(const char *text, struct sl_prefix *prefix, struct sl_addr *host);
 
+/* "ADDRESS:PORT", an IPv6 address in brackets; the port is not 0. */
+int sl_endpoint_parse(const char *text, struct sl_addr *addr, uint16_t *port);
+
 /* Six hexadecimal octets with colons. */
 int sl_mac_parse(const char *text, struct sl_mac *mac);
 

@@ -266,19 +266,11 @@ void sl_conf_node_fini(struct sl_conf_node *node);
 /* to becomes a node of its own with the same content. -ENOMEM: to is as before. */
 int sl_conf_node_copy(const struct sl_conf_node *from, struct sl_conf_node *to);
 
-/* A weight as in the file ("50.5") to millionths and back: 0 or -EINVAL (then why, if not NULL,
- * gets the rest of a sentence that starts with the value). text has SL_CONF_WEIGHT_TEXT_SIZE
- * octets. */
-#define SL_CONF_WEIGHT_TEXT_SIZE 24
-int sl_conf_weight_parse(const char *text, uint64_t *weight, const char **why);
-const char *sl_conf_weight_format(uint64_t weight, char *text);
-
-/* "500ms", "15m", "2h" to milliseconds: 0 or -EINVAL. */
-int sl_conf_duration_parse(const char *text, uint64_t *ms);
-
 /* The configuration as YAML that sl_conf_parse() takes and that gives an equal struct. Allocated;
  * NULL: no memory. */
 char *sl_conf_format(const struct sl_conf *conf);
+/* The same with "***" for what is secret. */
+char *sl_conf_format_public(const struct sl_conf *conf);
 
 /* Deep copy; NULL: no memory. */
 struct sl_conf *sl_conf_copy(const struct sl_conf *conf);

@@ -73,38 +73,16 @@ static void write_mode(struct sl_conf_writer *writer, const struct sl_conf_key *
 	(void)fprintf(writer->out, "\"%04o\"", (unsigned int)sl_conf_load(key, object));
 }
 
-/* "ADDRESS:PORT", an IPv6 address in brackets. */
-static bool is_endpoint(const char *text)
-{
-	const char *colon = strrchr(text, ':');
-	char host[SL_ADDR_TEXT_SIZE];
-	struct sl_addr addr;
-	uint64_t port;
-	size_t length;
-
-	if (!colon || sl_conf_number_parse(colon + 1, &port) || !port || port > UINT16_MAX)
-		return false;
-	length = (size_t)(colon - text);
-	if (length >= 2 && text[0] == '[' && colon[-1] == ']') {
-		text++;
-		length -= 2;
-	} else if (memchr(text, ':', length)) {
-		return false;
-	}
-	if (length >= sizeof(host))
-		return false;
-	memcpy(host, text, length);
-	host[length] = '\0';
-	return !sl_addr_parse(host, &addr);
-}
-
 static void read_endpoint(struct sl_conf_reader *reader, const struct sl_conf_key *key,
 			  const struct sl_yaml_node *value, void *object)
 {
 	char shown[SL_CONF_SHOW_SIZE];
+	struct sl_addr addr;
+	uint16_t port;
 
 	if (value->kind == SL_YAML_SCALAR && strlen(value->text) == value->length &&
-	    (sl_yaml_is_null(value) || !value->length || is_endpoint(value->text)))
+	    (sl_yaml_is_null(value) || !value->length ||
+	     sl_endpoint_parse(value->text, &addr, &port) == 0))
 		sl_conf_store_text(reader, key, object, sl_yaml_is_null(value) ? "" : value->text);
 	else
 		sl_conf_error(reader, value,
@@ -162,7 +140,7 @@ static const struct sl_conf_key dataplane_keys[] = {
 	 .type = &hash_key,
 	 D(hash_key),
 	 .extra = D_AT(hash_key_set),
-	 .flags = SL_KEY_APART},
+	 .flags = SL_KEY_APART | SL_KEY_SECRET},
 	SL_KEY_RANGE("eal", list, D(eal), 0, EAL_ARGUMENTS_MAX, 0, .extra = D_AT(eal_count),
 		     .element = &eal_argument),
 };

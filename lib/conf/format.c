@@ -109,6 +109,10 @@ void sl_conf_write_value(struct sl_conf_writer *writer, const struct sl_conf_key
 {
 	struct list list;
 
+	if (writer->hides && (key->flags & SL_KEY_SECRET)) {
+		(void)fputs("\"***\"", writer->out);
+		return;
+	}
 	if (key->type->class == SL_CONF_TABLE) {
 		write_flow_table(writer, key->table, sl_conf_member_const(key, object));
 		return;
@@ -180,9 +184,9 @@ static void write_block(struct sl_conf_writer *writer, const struct sl_conf_tabl
 	}
 }
 
-char *sl_conf_format(const struct sl_conf *conf)
+static char *format(const struct sl_conf *conf, bool hides)
 {
-	struct sl_conf_writer writer = {.conf = conf};
+	struct sl_conf_writer writer = {.conf = conf, .hides = hides};
 	char *text = NULL;
 	size_t size = 0;
 	int failed;
@@ -197,6 +201,16 @@ char *sl_conf_format(const struct sl_conf *conf)
 		return NULL;
 	}
 	return text;
+}
+
+char *sl_conf_format(const struct sl_conf *conf)
+{
+	return format(conf, false);
+}
+
+char *sl_conf_format_public(const struct sl_conf *conf)
+{
+	return format(conf, true);
 }
 
 uint64_t sl_conf_digest(const struct sl_conf *conf)

@@ -18,6 +18,7 @@
 
 #include <stdio.h>
 
+#include "base/number.h"
 #include "conf/conf.h"
 #include "conf/yaml.h"
 
@@ -28,12 +29,14 @@ struct sl_conf_reader {
 	struct sl_conf *conf; /* being filled; names are looked up in it */
 	struct sl_conf_errors *errors;
 	uint32_t node_total; /* of all pools */
+	uint64_t slot_total; /* of all pools */
 	bool no_memory;
 };
 
 struct sl_conf_writer {
 	FILE *out;
 	const struct sl_conf *conf;
+	bool hides; /* secrets */
 };
 
 /* What copying, comparing and freeing have to know of a member. */
@@ -64,8 +67,9 @@ struct sl_conf_word {
  */
 #define SL_KEY_KINDS	0x0f
 #define SL_KEY_REQUIRED 0x10
-#define SL_KEY_ALWAYS	0x40 /* written even when it has its default */
-#define SL_KEY_APART	0x20 /* sl_conf_table_differs() leaves it to its caller */
+#define SL_KEY_ALWAYS	0x40  /* written even when it has its default */
+#define SL_KEY_APART	0x20  /* sl_conf_table_differs() leaves it to its caller */
+#define SL_KEY_SECRET	0x100 /* only those who may change things see its value */
 
 struct sl_conf_key {
 	const char *name;
@@ -200,9 +204,6 @@ void sl_conf_store_text(struct sl_conf_reader *reader, const struct sl_conf_key 
 
 /* ---- texts: conf_text.c -----------------------------------------------------------------------*/
 
-/* Decimal digits without sign or leading zeros. */
-int sl_conf_number_parse(const char *text, uint64_t *value);
-const char *sl_conf_duration_format(uint64_t ms, char *text); /* SL_CONF_WEIGHT_TEXT_SIZE */
 bool sl_conf_name_valid(const char *name);
 /* "tcp" or "6" to 0..255: 0 or -EINVAL. */
 int sl_conf_protocol_parse(const char *text, int16_t *protocol);

@@ -201,7 +201,7 @@ static int parse_port(const char *text, uint16_t *port)
 {
 	uint64_t number;
 
-	if (sl_conf_number_parse(text, &number) || !number || number > UINT16_MAX)
+	if (sl_number_parse(text, &number) || !number || number > UINT16_MAX)
 		return -EINVAL;
 	*port = (uint16_t)number;
 	return 0;

@@ -143,12 +143,12 @@ static void check_shares(struct sl_conf_reader *reader, const struct sl_conf_poo
 	for (uint32_t i = 0; i < pool->node_count; i++) {
 		const struct sl_conf_node *one = &pool->nodes[i];
 		uint32_t least = sl_conf_slots_least(one->weight, total);
-		char text[SL_CONF_WEIGHT_TEXT_SIZE];
+		char text[SL_NUMBER_TEXT_SIZE];
 
 		/* without a kind it was refused */
 		if (!one->kind || !one->weight || (least && least <= pool->slots))
 			continue;
-		(void)sl_conf_weight_format(one->weight, text);
+		(void)sl_weight_format(one->weight, text);
 		if (least)
 			sl_conf_warn_at(
 				reader, one->line, one->column,
@@ -163,6 +163,21 @@ static void check_shares(struct sl_conf_reader *reader, const struct sl_conf_poo
 	}
 }
 
+/* Every slot costs memory, whoever asks for it. */
+static void check_slots(struct sl_conf_reader *reader, const struct sl_conf_found *found,
+			const struct sl_conf_pool *pool)
+{
+	const struct sl_yaml_node *slots = sl_conf_found_value(found, "slots");
+	uint64_t before = reader->slot_total;
+
+	reader->slot_total += pool->slots;
+	if (before <= SL_SLOTS_TOTAL_MAX && reader->slot_total > SL_SLOTS_TOTAL_MAX)
+		sl_conf_error(reader, slots ? slots : found->node,
+			      "with these there are %llu slots in all pools; there may be at most "
+			      "%u: give pools fewer `slots`",
+			      (unsigned long long)reader->slot_total, SL_SLOTS_TOTAL_MAX);
+}
+
 static void check_pool(struct sl_conf_reader *reader, const struct sl_conf_found *found,
 		       void *object)
 {
@@ -175,6 +190,7 @@ static void check_pool(struct sl_conf_reader *reader, const struct sl_conf_found
 		sl_conf_error(reader, nodes,
 			      "with these there are %u nodes in all pools; there may be at most %u",
 			      reader->node_total, SL_NODES_MAX);
+	check_slots(reader, found, pool);
 	check_symmetric(reader, found, pool);
 	check_tracking(reader, found, pool);
 	check_oversize(reader, found, pool);

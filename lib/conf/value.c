@@ -25,8 +25,7 @@ static bool get_number(struct sl_conf_reader *reader, const struct sl_conf_key *
 	const char *text = plain_text(value);
 	char shown[SL_CONF_SHOW_SIZE];
 
-	if (text && !sl_conf_number_parse(text, number) && *number >= key->min &&
-	    *number <= key->max)
+	if (text && !sl_number_parse(text, number) && *number >= key->min && *number <= key->max)
 		return true;
 	sl_conf_error(reader, value, "`%s` takes a whole number from %llu to %llu, not %s%s",
 		      key->name, (unsigned long long)key->min, (unsigned long long)key->max,
@@ -50,8 +49,8 @@ static void read_power(struct sl_conf_reader *reader, const struct sl_conf_key *
 	const char *text = plain_text(value);
 	char shown[SL_CONF_SHOW_SIZE], nearest[SL_CONF_SHOW_SIZE] = "";
 	uint64_t number, above = key->min;
-	bool fits = text && !sl_conf_number_parse(text, &number) && number >= key->min &&
-		    number <= key->max;
+	bool fits =
+		text && !sl_number_parse(text, &number) && number >= key->min && number <= key->max;
 
 	if (fits && !(number & (number - 1))) {
 		sl_conf_store(key, object, number);
@@ -146,11 +145,10 @@ static void write_bool(struct sl_conf_writer *writer, const struct sl_conf_key *
 static void read_duration(struct sl_conf_reader *reader, const struct sl_conf_key *key,
 			  const struct sl_yaml_node *value, void *object)
 {
-	char shown[SL_CONF_SHOW_SIZE], least[SL_CONF_WEIGHT_TEXT_SIZE],
-		most[SL_CONF_WEIGHT_TEXT_SIZE];
+	char shown[SL_CONF_SHOW_SIZE], least[SL_NUMBER_TEXT_SIZE], most[SL_NUMBER_TEXT_SIZE];
 	uint64_t ms;
 
-	if (value->kind == SL_YAML_SCALAR && !sl_conf_duration_parse(value->text, &ms) &&
+	if (value->kind == SL_YAML_SCALAR && !sl_duration_parse(value->text, &ms) &&
 	    ms >= key->min && ms <= key->max) {
 		sl_conf_store(key, object, ms);
 		return;
@@ -158,16 +156,16 @@ static void read_duration(struct sl_conf_reader *reader, const struct sl_conf_ke
 	sl_conf_error(reader, value,
 		      "`%s` takes a whole number with a unit (ms, s, m, h, d) such as 500ms or "
 		      "15m, from %s to %s, not %s",
-		      key->name, sl_conf_duration_format(key->min, least),
-		      sl_conf_duration_format(key->max, most), sl_conf_show(value, shown));
+		      key->name, sl_duration_format(key->min, least),
+		      sl_duration_format(key->max, most), sl_conf_show(value, shown));
 }
 
 static void write_duration(struct sl_conf_writer *writer, const struct sl_conf_key *key,
 			   const void *object)
 {
-	char text[SL_CONF_WEIGHT_TEXT_SIZE];
+	char text[SL_NUMBER_TEXT_SIZE];
 
-	(void)fputs(sl_conf_duration_format(sl_conf_load(key, object), text), writer->out);
+	(void)fputs(sl_duration_format(sl_conf_load(key, object), text), writer->out);
 }
 
 static void read_weight(struct sl_conf_reader *reader, const struct sl_conf_key *key,
@@ -182,7 +180,7 @@ static void read_weight(struct sl_conf_reader *reader, const struct sl_conf_key 
 		sl_conf_error(reader, value,
 			      "`%s` takes a decimal number from 0 to 1000000, not %s", key->name,
 			      sl_conf_show(value, shown));
-	} else if (!text || sl_conf_weight_parse(text, &weight, &why)) {
+	} else if (!text || sl_weight_parse(text, &weight, &why)) {
 		sl_conf_error(reader, value, "`%s`: %s %s", key->name, sl_conf_show(value, shown),
 			      why);
 	} else {
@@ -193,9 +191,9 @@ static void read_weight(struct sl_conf_reader *reader, const struct sl_conf_key 
 static void write_weight(struct sl_conf_writer *writer, const struct sl_conf_key *key,
 			 const void *object)
 {
-	char text[SL_CONF_WEIGHT_TEXT_SIZE];
+	char text[SL_NUMBER_TEXT_SIZE];
 
-	(void)fputs(sl_conf_weight_format(sl_conf_load(key, object), text), writer->out);
+	(void)fputs(sl_weight_format(sl_conf_load(key, object), text), writer->out);
 }
 
 /* ---- names and texts --------------------------------------------------------------------------*/

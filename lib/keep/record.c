@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/number.h"
 #include "keep/record.h"
 #include "keep/record_op.h"
 
@@ -75,11 +76,11 @@ static uint32_t write_remote(struct sl_pack *pack, const struct sl_conf *conf,
 void sl_past_write_node(struct sl_pack *pack, const struct sl_conf *conf,
 			const struct sl_conf_node *node)
 {
-	char weight[SL_CONF_WEIGHT_TEXT_SIZE];
+	char weight[SL_NUMBER_TEXT_SIZE];
 	struct sl_pack keys = {0};
 	uint32_t count = 1;
 
-	write_pair(&keys, "weight=%s", sl_conf_weight_format(node->weight, weight));
+	write_pair(&keys, "weight=%s", sl_weight_format(node->weight, weight));
 	if (node->kind == SL_NODE_WORKER) {
 		write_pair(&keys, "worker=%" PRIu32, node->worker);
 		write_pair(&keys, "handler=%s", node->handler);

@@ -160,6 +160,40 @@ static void no_address_is_written_as_none(void **state)
 	assert_string_equal(sl_addr_format(&none, text), "none");
 }
 
+static void a_prefix_length_is_a_number_like_others(void **state)
+{
+	static const char *const texts[] = {"192.0.2.0/032", "192.0.2.0/+24",  "192.0.2.0/ 24",
+					    "192.0.2.0/",    "2001:db8::/064", "192.0.2.0/33"};
+	struct sl_prefix prefix;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		assert_int_equal(sl_prefix_parse(texts[i], &prefix, NULL), -EINVAL);
+	assert_int_equal(sl_prefix_parse("0.0.0.0/0", &prefix, NULL), 0);
+}
+
+static void endpoints_are_an_address_and_a_port(void **state)
+{
+	static const char *const wrong[] = {
+		"",	 "127.0.0.1",	"127.0.0.1:",	 "127.0.0.1:0",	  "127.0.0.1:65536",
+		":9464", "::1:9464",	"[::1]",	 "[127.0.0.1]:1", "127.0.0.1: 1",
+		"[]:1",	 "localhost:1", "127.0.0.1:080", "127.0.0.010:1", "[::1]9464:"};
+	char text[SL_ADDR_TEXT_SIZE];
+	struct sl_addr addr;
+	uint16_t port = 7;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_int_equal(sl_endpoint_parse(wrong[i], &addr, &port), -EINVAL);
+	assert_int_equal(port, 7);
+	assert_int_equal(sl_endpoint_parse("127.0.0.1:9464", &addr, &port), 0);
+	assert_string_equal(sl_addr_format(&addr, text), "127.0.0.1");
+	assert_int_equal(port, 9464);
+	assert_int_equal(sl_endpoint_parse("[2001:db8::1]:65535", &addr, &port), 0);
+	assert_string_equal(sl_addr_format(&addr, text), "2001:db8::1");
+	assert_int_equal(port, 65535);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +206,8 @@ int main(void)
 		cmocka_unit_test(a_prefix_contains_what_begins_with_it),
 		cmocka_unit_test(mac_addresses_are_read_in_any_case_and_written_in_small),
 		cmocka_unit_test(no_address_is_written_as_none),
+		cmocka_unit_test(a_prefix_length_is_a_number_like_others),
+		cmocka_unit_test(endpoints_are_an_address_and_a_port),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -220,88 +220,6 @@ static void the_least_slots_give_a_weight_a_whole_one(void **state)
 
 /* ---- texts ------------------------------------------------------------------------------------*/
 
-static void weights_are_kept_exactly_in_millionths(void **state)
-{
-	static const struct {
-		const char *text;
-		int64_t weight; /* -1: refused */
-		const char *format;
-	} cases[] = {
-		{"0", 0, "0"},
-		{"50.5", 50500000, "50.5"},
-		{"0.1", 100000, "0.1"},
-		{".25", 250000, "0.25"},
-		{"3.", 3000000, "3"},
-		{"0.000001", 1, "0.000001"},
-		{"0.0000014", 1, "0.000001"},
-		{"0.0000015", 2, "0.000002"},
-		{"999999.9999995", 1000000000000, "1000000"},
-		{"123456.654321", 123456654321, "123456.654321"},
-		{"1000000.000000000", 1000000000000, "1000000"},
-		{"0.00000000000", 0, "0"},
-		{"1000000.0000001", -1, NULL},
-		{"1000001", -1, NULL},
-		{"0.0000004", -1, NULL},
-		{"", -1, NULL},
-		{".", -1, NULL},
-		{"-0", -1, NULL},
-		{"1e1", -1, NULL},
-		{"0x1", -1, NULL},
-		{"nan", -1, NULL},
-		{" 1", -1, NULL},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		char text[SL_CONF_WEIGHT_TEXT_SIZE];
-		uint64_t weight = 77;
-		const char *why = NULL;
-		int err = sl_conf_weight_parse(cases[i].text, &weight, &why);
-
-		assert_int_equal(err, cases[i].weight < 0 ? -EINVAL : 0);
-		assert_int_equal(weight, cases[i].weight < 0 ? 77 : cases[i].weight);
-		if (err)
-			assert_non_null(why);
-		else
-			assert_string_equal(sl_conf_weight_format(weight, text), cases[i].format);
-	}
-}
-
-static void durations_are_whole_numbers_with_a_unit(void **state)
-{
-	static const struct {
-		const char *text;
-		int64_t ms; /* -1: refused */
-	} cases[] = {
-		{"500ms", 500},
-		{"15m", 900000},
-		{"2h", 7200000},
-		{"60s", 60000},
-		{"7d", 604800000},
-		{"0s", 0},
-		{"5", -1},
-		{"s", -1},
-		{"1.5s", -1},
-		{"-1s", -1},
-		{"1 s", -1},
-		{"1S", -1},
-		{"01s", -1},
-		{"1m30s", -1},
-		{"", -1},
-		{"1w", -1},
-		{"1234567890123s", -1},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		uint64_t ms = 77;
-
-		assert_int_equal(sl_conf_duration_parse(cases[i].text, &ms),
-				 cases[i].ms < 0 ? -EINVAL : 0);
-		assert_int_equal(ms, cases[i].ms < 0 ? 77 : cases[i].ms);
-	}
-}
-
 /* ---- limits -----------------------------------------------------------------------------------*/
 
 struct large {
@@ -419,6 +337,26 @@ static void there_may_be_100_anchors(void **state)
 	free(large.text);
 }
 
+static void all_pools_together_have_a_bound_on_slots(void **state)
+{
+	struct large large = {0};
+
+	(void)state;
+	start(&large);
+	large.used = 0;
+	append(&large, "ports: [{name: p0, device: d}]\n"
+		       "services: [{name: all, address: any, pool: q0}]\npools:\n");
+	for (uint32_t p = 0; p < SL_SLOTS_TOTAL_MAX / SL_SLOTS_MAX; p++)
+		append(&large, "  - {name: q%u, slots: %d}\n", p, SL_SLOTS_MAX);
+	conf_expect(large.text, "", "");
+	append(&large, "  - {name: more, slots: 256}\n");
+	conf_expect(large.text,
+		    "68:25: with these there are 67109120 slots in all pools; there may be at most "
+		    "67108864: give pools fewer `slots`\n",
+		    "");
+	free(large.text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -429,9 +367,8 @@ int main(void)
 		cmocka_unit_test(next_hops_and_outer_sources_follow_from_the_port),
 		cmocka_unit_test(the_outer_df_of_a_node_is_its_own_or_its_pools),
 		cmocka_unit_test(the_least_slots_give_a_weight_a_whole_one),
-		cmocka_unit_test(weights_are_kept_exactly_in_millionths),
-		cmocka_unit_test(durations_are_whole_numbers_with_a_unit),
 		cmocka_unit_test(there_may_be_65536_nodes_in_all_pools),
+		cmocka_unit_test(all_pools_together_have_a_bound_on_slots),
 		cmocka_unit_test(there_may_be_1024_pools),
 		cmocka_unit_test(there_may_be_4096_services),
 		cmocka_unit_test(there_may_be_100_anchors),
