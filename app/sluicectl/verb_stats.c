@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "base/duration.h"
+#include "base/number.h"
 #include "show.h"
 #include "verbs.h"
 

@@ -25,13 +25,14 @@
  */
 
 /* No line is longer than those that are taken: what would be is refused with the remedy. */
-static void send_message(struct sl_client *client, const json_t *message)
+static void send_message(struct sl_client *client, const json_t *message,
+			 const struct sl_rpc_method *method)
 {
 	char *text = json_dumps(message, JSON_COMPACT | SL_REPORT_JSON);
 	json_t *refusal;
 
 	if (text && strlen(text) > SL_SERVER_LINE_MAX) {
-		refusal = sl_rpc_too_long(message, strlen(text));
+		refusal = sl_rpc_too_long(message, method, strlen(text));
 		free(text);
 		text = json_dumps(refusal, JSON_COMPACT);
 		json_decref(refusal);
@@ -55,12 +56,13 @@ static void on_line(struct sl_client *client, const char *line, size_t length, v
 		return;
 	held = answer.held || sl_client_is_held(client) ? calloc(1, sizeof(*held)) : NULL;
 	if (!held) {
-		send_message(client, answer.message);
+		send_message(client, answer.message, answer.method);
 		json_decref(answer.message);
 		return;
 	}
 	held->client = client;
 	held->message = answer.message;
+	held->method = answer.method;
 	held->change = answer.held;
 	sl_client_hold(client);
 	STAILQ_INSERT_TAIL(&control->held, held, link);
@@ -75,7 +77,7 @@ static void on_too_long(struct sl_client *client, void *context)
 	(void)snprintf(sentence, sizeof(sentence), "a line has at most %u octets",
 		       SL_SERVER_LINE_MAX);
 	message = sl_rpc_error(SL_RPC_INVALID_REQUEST, sentence);
-	send_message(client, message);
+	send_message(client, message, NULL);
 	json_decref(message);
 }
 
@@ -263,7 +265,7 @@ void sl_control_turn_ended(struct sl_control *control)
 	while ((held = STAILQ_FIRST(&control->held))) {
 		STAILQ_REMOVE_HEAD(&control->held, link);
 		if (held->client) {
-			send_message(held->client, held->message);
+			send_message(held->client, held->message, held->method);
 			sl_client_release(held->client);
 		}
 		json_decref(held->message);

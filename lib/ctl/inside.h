@@ -23,6 +23,7 @@ struct sl_held {
 	STAILQ_ENTRY(sl_held) link;
 	struct sl_client *client; /* NULL: it went */
 	struct json_t *message;
+	const struct sl_rpc_method *method;
 	bool change; /* and not an answer that only keeps its place in line */
 };
 

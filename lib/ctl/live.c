@@ -8,6 +8,7 @@
 #include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -18,6 +19,7 @@ struct live {
 	struct sl_control *control;
 	const struct sl_conf_control *old, *new;
 	bool permits, metrics, state;
+	bool guest; /* who asks is told nothing of the machine's files and ports */
 };
 
 static struct sl_server_options server_options(const struct sl_conf_control *conf)
@@ -26,8 +28,16 @@ static struct sl_server_options server_options(const struct sl_conf_control *con
 		.path = conf->socket, .mode = conf->mode, .group = conf->group};
 }
 
+/* Two spellings of one path: the file is in use already. */
+static bool is_same_file(const char *one, const char *other)
+{
+	char a[PATH_MAX], b[PATH_MAX];
+
+	return *one && *other && realpath(one, a) && realpath(other, b) && strcmp(a, b) == 0;
+}
+
 /* Whether a state file could be begun there, and whether something is there that would be set aside.
- * Opens nothing: whoever may only read may ask. */
+ * Opens nothing. */
 static int check_state(const char *path, bool *occupied, struct sl_err *err)
 {
 	char copy[PATH_MAX];
@@ -57,9 +67,9 @@ static int check(const struct live *live, struct sl_change_result *result, struc
 
 	if (live->permits)
 		(void)sl_server_check(&options, &reasons[0]);
-	if (live->state && new->state[0] != '\0')
+	if (live->state && !live->guest && new->state[0] != '\0')
 		(void)check_state(new->state, &occupied, &reasons[1]);
-	if (live->metrics)
+	if (live->metrics && !live->guest)
 		(void)sl_http_check(live->control->http, new->metrics, &reasons[2]);
 	for (int i = 0; i < 3 && rc == 0; i++)
 		if (reasons[i].code)
@@ -121,7 +131,9 @@ int sl_live_prepare(void *context, const struct sl_model_event *event, bool dry_
 	live.permits =
 		live.old->mode != live.new->mode || strcmp(live.old->group, live.new->group) != 0;
 	live.metrics = strcmp(live.old->metrics, live.new->metrics) != 0;
-	live.state = strcmp(live.old->state, live.new->state) != 0;
+	live.state = strcmp(live.old->state, live.new->state) != 0 &&
+		     !is_same_file(live.old->state, live.new->state);
+	live.guest = event->change->guest;
 	rc = check(&live, event->result, err);
 	if (rc || dry_run)
 		return rc;

@@ -58,6 +58,17 @@ int sl_change_warn(struct sl_change_result *result, const char *format, ...)
 	return status;
 }
 
+int sl_change_warn_conf(struct sl_change_result *result, const struct sl_conf_errors *warnings)
+{
+	int status = 0;
+
+	for (uint32_t i = 0; warnings && i < warnings->warning_count && status == 0; i++)
+		status =
+			sl_change_warn(result, "line %u, column %u: %s", warnings->warnings[i].line,
+				       warnings->warnings[i].column, warnings->warnings[i].message);
+	return status;
+}
+
 int sl_change_say(struct sl_change_result *result, const char *format, ...)
 {
 	va_list arguments;

@@ -80,7 +80,8 @@ static int finish_pool(struct sl_edit *edit, uint32_t place)
 		status = sl_schedule_target(conf, pool);
 	if (status == 0)
 		status = sl_schedule_measure(conf, old, pool, &row->moved_slots, &row->least_slots);
-	if (status == 0 && edit->rebuild[place] && sl_sched_fills_slots(conf->scheduler))
+	if (status == 0 && edit->rebuild[place] && !edit->change->conf_warnings &&
+	    sl_sched_fills_slots(conf->scheduler))
 		status = warn_starved(edit, place);
 	if (status < 0)
 		return sl_err_set(edit->err, status, "pool %s: cannot build its slots: %s",
@@ -258,6 +259,8 @@ int sl_model_change(struct sl_model *model, const struct sl_change *change, bool
 	if (change->if_generation_set && change->if_generation != model->image->generation)
 		return sl_err_set(err, -ESTALE, "the generation is %" PRIu64 ", not %" PRIu64,
 				  model->image->generation, change->if_generation);
+	if (sl_change_warn_conf(result, change->conf_warnings))
+		return sl_err_set(err, -ENOMEM, "no memory");
 	edit.image = sl_image_copy(model->image);
 	if (!edit.image)
 		return sl_err_set(err, -ENOMEM, "no memory");

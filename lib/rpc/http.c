@@ -2,190 +2,453 @@
 
 #include "rpc/http.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <event2/event.h>
-#include <event2/http.h>
+#include <event2/listener.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/queue.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
-#include "show/prometheus.h"
+#include "base/addr.h"
+#include "base/bytes.h"
+#include "rpc/page.h"
 
-#define BODY_MAX     4096 /* octets of a request that are read */
-#define TIMEOUT_S    10
-#define ADDRESS_SIZE 64
+#define HEAD_MAX	4096 /* octets of a request without its body, which is not read */
+#define TIMEOUT_S	10
+#define DISCARD_S	1      /* how long a client may take to go after its last answer */
+#define ACCEPT_RETRY_US 200000 /* pause of accepting when no descriptor is left */
+#define BACKLOG		128
+#define TEXT_SIZE	(SL_ADDR_TEXT_SIZE + 8)
+
+struct connection {
+	TAILQ_ENTRY(connection) link;
+	struct sl_http *http;
+	struct bufferevent *events;
+	bool last; /* closed after what it is being sent */
+	bool done; /* everything was sent: what comes is forgotten until it goes */
+};
 
 struct sl_http {
 	struct event_base *base;
 	const struct sl_rpc_scope *scope;
-	struct evhttp *server;
+	struct evconnlistener *listener; /* NULL: it listens nowhere */
+	char text[TEXT_SIZE];		 /* where */
+	struct event *accept_retry;
+	TAILQ_HEAD(, connection) connections; /* the oldest first */
+	uint32_t count, count_max;
 };
 
-/* The head of what a GET would be answered, which the server sends with its body for HEAD, too. */
-static void keep_head_only(struct evhttp_request *request, struct evbuffer *body)
-{
-	size_t length = evbuffer_get_length(body);
-	char text[24];
+/* ---- requests -----------------------------------------------------------------------------------
+ */
 
-	(void)snprintf(text, sizeof(text), "%zu", length);
-	(void)evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Length", text);
-	(void)evbuffer_drain(body, length);
+/* A request as far as it matters. */
+struct request {
+	bool head;  /* HEAD: the answer goes without its body */
+	bool close; /* nothing after it is read */
+	char *path;
+};
+
+/* The head of an answer; a body follows that is not HEAD's. */
+static void answer_head(struct evbuffer *out, const char *status, const char *type, size_t length,
+			bool close)
+{
+	(void)evbuffer_add_printf(out,
+				  "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
+				  "%s%s\r\n",
+				  status, type, length,
+				  strncmp(status, "405", 3) == 0 ? "Allow: GET, HEAD\r\n" : "",
+				  close ? "Connection: close\r\n" : "");
 }
 
-/* The text's memory goes with the buffer. */
-static void free_text(const void *data, size_t size, void *text)
+static void answer_error(struct connection *connection, const char *status, const char *sentence,
+			 bool head)
 {
-	(void)data;
-	(void)size;
-	free(text);
+	struct evbuffer *out = bufferevent_get_output(connection->events);
+
+	answer_head(out, status, "text/plain; charset=utf-8", strlen(sentence) + 1,
+		    connection->last);
+	if (!head)
+		(void)evbuffer_add_printf(out, "%s\n", sentence);
 }
 
-/* Prometheus text of the present moment in out: 0 or -ENOMEM. */
-static int add_metrics(const struct sl_rpc_scope *scope, struct evbuffer *out)
+static void answer_page(struct connection *connection, const struct sl_page *page, bool head)
 {
-	struct sl_model_report *report;
-	char *text = NULL;
-	size_t size = 0;
-	FILE *stream;
+	struct evbuffer *out = bufferevent_get_output(connection->events);
+	struct evbuffer *body = evbuffer_new();
 
-	if (sl_model_report_build(scope->model, &report) < 0)
-		return -ENOMEM;
-	stream = open_memstream(&text, &size);
-	if (stream)
-		sl_prometheus_write(stream, &scope->daemon, report);
-	sl_model_report_destroy(report);
-	if (!stream || fclose(stream) || evbuffer_add_reference(out, text, size, free_text, text)) {
-		free(text);
-		return -ENOMEM;
+	if (!body || page->write(connection->http->scope, body)) {
+		answer_error(connection, "503 Service Unavailable", "no memory", head);
+	} else {
+		answer_head(out, "200 OK", page->type, evbuffer_get_length(body), connection->last);
+		if (!head)
+			(void)evbuffer_add_buffer(out, body);
 	}
-	return 0;
+	if (body)
+		evbuffer_free(body);
 }
 
-static void on_metrics(struct evhttp_request *request, void *context)
+/* A field of the head: whether more is read after the request. What has a body has its say, and
+ * then is left. */
+static void read_field(struct request *request, char *line)
 {
-	struct sl_http *http = context;
-	struct evbuffer *out = evhttp_request_get_output_buffer(request);
+	char *value = strchr(line, ':');
 
-	if (add_metrics(http->scope, out)) {
-		evhttp_send_error(request, HTTP_SERVUNAVAIL, "no memory");
+	if (!value)
+		return;
+	*value++ = '\0';
+	value += strspn(value, " \t");
+	if (strcasecmp(line, "Connection") == 0) {
+		if (strcasestr(value, "close"))
+			request->close = true;
+		else if (strcasestr(value, "keep-alive"))
+			request->close = false;
+	}
+	if (strcasecmp(line, "Transfer-Encoding") == 0 ||
+	    (strcasecmp(line, "Content-Length") == 0 && strcmp(value, "0") != 0))
+		request->close = true;
+}
+
+/* Reads "METHOD TARGET HTTP/1.1" and the fields after it, in place. Returns what is wrong with it, a
+ * status, or NULL. */
+static const char *read_request(char *text, struct request *request)
+{
+	char *line = strsep(&text, "\n"), *method = strsep(&line, " ");
+	char *target = strsep(&line, " "), *version = line;
+
+	*request = (struct request){.close = true};
+	if (!target || !version || strncmp(version, "HTTP/1.", 7) != 0)
+		return "400 Bad Request";
+	request->close = version[7] == '0';
+	while ((line = strsep(&text, "\n"))) {
+		line[strcspn(line, "\r")] = '\0';
+		read_field(request, line);
+	}
+	request->head = strcmp(method, "HEAD") == 0;
+	if (!request->head && strcmp(method, "GET") != 0)
+		return "405 Method Not Allowed";
+	if (strncasecmp(target, "http://", 7) == 0)
+		target += 7 + strcspn(target + 7, "/");
+	target[strcspn(target, "?#")] = '\0';
+	request->path = target;
+	return NULL;
+}
+
+static void answer(struct connection *connection, char *text)
+{
+	struct request request;
+	const char *fault = read_request(text, &request);
+	const struct sl_page *page = fault ? NULL : sl_page_find(request.path);
+
+	connection->last = request.close || fault;
+	if (page)
+		answer_page(connection, page, request.head);
+	else if (fault)
+		answer_error(connection, fault, "GET /metrics is what there is", false);
+	else
+		answer_error(connection, "404 Not Found", "metrics are at /metrics", request.head);
+}
+
+/* ---- connections --------------------------------------------------------------------------------
+ */
+
+static void connection_free(struct connection *connection)
+{
+	TAILQ_REMOVE(&connection->http->connections, connection, link);
+	connection->http->count--;
+	bufferevent_free(connection->events);
+	free(connection);
+}
+
+/* Octets of the whole head that stands in the input, 0: not yet. */
+static size_t head_length(struct evbuffer *input)
+{
+	struct evbuffer_ptr end = evbuffer_search(input, "\r\n\r\n", 4, NULL);
+	struct evbuffer_ptr plain = evbuffer_search(input, "\n\n", 2, NULL);
+
+	if (plain.pos >= 0 && (end.pos < 0 || plain.pos < end.pos))
+		return (size_t)plain.pos + 2;
+	return end.pos >= 0 ? (size_t)end.pos + 4 : 0;
+}
+
+/* One request at a time: the next one is looked at when the answer is gone. */
+static void on_read(struct bufferevent *events, void *context)
+{
+	struct connection *connection = context;
+	struct evbuffer *input = bufferevent_get_input(events);
+	size_t length = connection->done ? 0 : head_length(input);
+	char text[HEAD_MAX + 1];
+
+	if (connection->done) {
+		(void)evbuffer_drain(input, evbuffer_get_length(input));
 		return;
 	}
-	(void)evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type",
-				"text/plain; version=0.0.4; charset=utf-8");
-	if (evhttp_request_get_command(request) == EVHTTP_REQ_HEAD)
-		keep_head_only(request, out);
-	evhttp_send_reply(request, HTTP_OK, "OK", NULL);
+	if (connection->last || evbuffer_get_length(bufferevent_get_output(events)) > 0)
+		return;
+	if (length == 0 && evbuffer_get_length(input) <= HEAD_MAX)
+		return;
+	if (length == 0 || length > HEAD_MAX) {
+		connection->last = true;
+		answer_error(connection, "431 Request Header Fields Too Large",
+			     "the head of a request has at most 4096 octets", false);
+		return;
+	}
+	(void)evbuffer_remove(input, text, length);
+	text[length] = '\0';
+	answer(connection, text);
 }
 
-static void on_other(struct evhttp_request *request, void *context)
+/* Everything was sent. A connection that is closed with octets unread would take the answer with it:
+ * so the client closes first, if it does so soon. */
+static void on_write(struct bufferevent *events, void *context)
 {
-	(void)context;
-	evhttp_send_error(request, HTTP_NOTFOUND, "metrics are at /metrics");
+	const struct timeval wait = {.tv_sec = DISCARD_S};
+	struct connection *connection = context;
+
+	if (connection->last && !connection->done) {
+		connection->done = true;
+		(void)shutdown(bufferevent_getfd(events), SHUT_WR);
+		(void)bufferevent_set_timeouts(events, &wait, &wait);
+	}
+	on_read(events, connection);
+}
+
+static void on_event(struct bufferevent *events, short what, void *context)
+{
+	(void)events;
+	(void)what;
+	connection_free(context);
+}
+
+/* The oldest connection makes room: who asks at once is answered, however many wait without asking. */
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *addr,
+		      int size, void *context)
+{
+	const struct timeval wait = {.tv_sec = TIMEOUT_S};
+	struct sl_http *http = context;
+	struct connection *connection = calloc(1, sizeof(*connection));
+
+	(void)listener;
+	(void)addr;
+	(void)size;
+	if (http->count == http->count_max)
+		connection_free(TAILQ_FIRST(&http->connections));
+	if (connection)
+		connection->events = bufferevent_socket_new(http->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	if (!connection || !connection->events) {
+		free(connection);
+		(void)close(fd);
+		return;
+	}
+	connection->http = http;
+	TAILQ_INSERT_TAIL(&http->connections, connection, link);
+	http->count++;
+	bufferevent_setcb(connection->events, on_read, on_write, on_event, connection);
+	bufferevent_setwatermark(connection->events, EV_READ, 0, HEAD_MAX + 1);
+	(void)bufferevent_set_timeouts(connection->events, &wait, &wait);
+	(void)bufferevent_enable(connection->events, EV_READ | EV_WRITE);
+}
+
+/* No descriptor or memory is left: the listener rests a while instead of spinning. */
+static void on_accept_error(struct evconnlistener *listener, void *context)
+{
+	const struct timeval rest = {.tv_usec = ACCEPT_RETRY_US};
+	struct sl_http *http = context;
+
+	(void)evconnlistener_disable(listener);
+	(void)event_add(http->accept_retry, &rest);
+}
+
+static void on_accept_retry(evutil_socket_t fd, short what, void *context)
+{
+	struct sl_http *http = context;
+
+	(void)fd;
+	(void)what;
+	if (http->listener)
+		(void)evconnlistener_enable(http->listener);
+}
+
+/* Of the descriptors that a process may have, a sixteenth. */
+static uint32_t connections_max(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return SL_HTTP_CONNECTIONS_MAX;
+	return (uint32_t)SL_MAX(SL_MIN((rlim_t)SL_HTTP_CONNECTIONS_MAX, limit.rlim_cur / 16),
+				(rlim_t)1);
 }
 
 int sl_http_create(struct event_base *base, const struct sl_rpc_scope *scope, struct sl_http **out)
 {
 	struct sl_http *http = calloc(1, sizeof(*http));
 
-	if (!http)
+	if (http)
+		http->accept_retry = evtimer_new(base, on_accept_retry, http);
+	if (!http || !http->accept_retry) {
+		free(http);
 		return -ENOMEM;
+	}
 	http->base = base;
 	http->scope = scope;
+	http->count_max = connections_max();
+	TAILQ_INIT(&http->connections);
 	*out = http;
 	return 0;
+}
+
+static void stop(struct sl_http *http)
+{
+	if (http->listener)
+		evconnlistener_free(http->listener);
+	http->listener = NULL;
 }
 
 void sl_http_destroy(struct sl_http *http)
 {
 	if (!http)
 		return;
-	if (http->server)
-		evhttp_free(http->server);
+	stop(http);
+	while (!TAILQ_EMPTY(&http->connections))
+		connection_free(TAILQ_FIRST(&http->connections));
+	event_free(http->accept_retry);
 	free(http);
 }
 
-/* "ADDRESS:PORT" or "[ADDRESS]:PORT" into its parts. */
-static int split(const char *text, char *address, uint16_t *port)
-{
-	const char *colon = strrchr(text, ':'), *start = text;
-	size_t length;
-	char *end;
-	unsigned long number;
+/* ---- places -------------------------------------------------------------------------------------
+ */
 
-	if (!colon)
-		return -EINVAL;
-	number = strtoul(colon + 1, &end, 10);
-	length = (size_t)(colon - text);
-	if (*start == '[' && length >= 2 && colon[-1] == ']') {
-		start++;
-		length -= 2;
+static socklen_t socket_address(const struct sl_addr *addr, uint16_t port,
+				struct sockaddr_storage *out)
+{
+	struct sockaddr_in *ip4 = (struct sockaddr_in *)out;
+	struct sockaddr_in6 *ip6 = (struct sockaddr_in6 *)out;
+
+	memset(out, 0, sizeof(*out));
+	if (addr->family == SL_FAMILY_IPV4) {
+		ip4->sin_family = AF_INET;
+		ip4->sin_port = htons(port);
+		memcpy(&ip4->sin_addr, addr->octets, SL_ADDR4_SIZE);
+		return sizeof(*ip4);
 	}
-	if (colon[1] < '0' || colon[1] > '9' || *end || number == 0 || number > UINT16_MAX ||
-	    length == 0 || length >= ADDRESS_SIZE)
-		return -EINVAL;
-	memcpy(address, start, length);
-	address[length] = '\0';
-	*port = (uint16_t)number;
-	return 0;
+	ip6->sin6_family = AF_INET6;
+	ip6->sin6_port = htons(port);
+	memcpy(&ip6->sin6_addr, addr->octets, SL_ADDR6_SIZE);
+	return sizeof(*ip6);
 }
 
-/* A server of its own for each place. */
-static int open_at(struct sl_http *http, const char *text, struct evhttp **out, struct sl_err *err)
+/* A socket that is bound there; negative errno. No resolver is asked. */
+static int bind_at(const struct sl_addr *addr, uint16_t port)
 {
-	char address[ADDRESS_SIZE];
-	struct evhttp *server;
-	uint16_t port;
-	int code;
+	struct sockaddr_storage address;
+	socklen_t size = socket_address(addr, port, &address);
+	int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int one = 1, rc;
 
-	*out = NULL;
-	if (text[0] == '\0')
-		return 0;
-	if (split(text, address, &port))
-		return sl_err_set(err, -EINVAL,
+	if (fd < 0)
+		return -errno;
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (bind(fd, (struct sockaddr *)&address, size) == 0)
+		return fd;
+	rc = -errno;
+	(void)close(fd);
+	return rc;
+}
+
+static int refuse(const char *text, int code, struct sl_err *err)
+{
+	if (code == -EINVAL)
+		return sl_err_set(err, code,
 				  "control.metrics \"%s\": write ADDRESS:PORT, as in "
 				  "\"127.0.0.1:9464\"",
 				  text);
-	server = evhttp_new(http->base);
-	if (!server)
-		return sl_err_set(err, -ENOMEM, "no memory for control.metrics");
-	evhttp_set_allowed_methods(server, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
-	evhttp_set_max_headers_size(server, BODY_MAX);
-	evhttp_set_max_body_size(server, BODY_MAX);
-	evhttp_set_timeout(server, TIMEOUT_S);
-	(void)evhttp_set_cb(server, "/metrics", on_metrics, http);
-	evhttp_set_gencb(server, on_other, http);
-	if (evhttp_bind_socket(server, address, port)) {
-		code = errno ? -errno : -EADDRINUSE;
-		evhttp_free(server);
-		return sl_err_set(err, code,
-				  "control.metrics \"%s\": cannot listen there: %s; name another "
-				  "address or port",
-				  text, strerror(-code));
-	}
-	*out = server;
-	return 0;
+	return sl_err_set(err, code,
+			  "control.metrics \"%s\": cannot listen there: %s; name another address "
+			  "or port",
+			  text, strerror(-code));
+}
+
+/* True if it listens at that port, whatever the address: then it may be in its own way. */
+static bool is_own_port(const struct sl_http *http, uint16_t port)
+{
+	struct sl_addr addr;
+	uint16_t own;
+
+	return http->listener && sl_endpoint_parse(http->text, &addr, &own) == 0 && own == port;
 }
 
 int sl_http_check(struct sl_http *http, const char *text, struct sl_err *err)
 {
-	struct evhttp *server;
-	int rc = open_at(http, text, &server, err);
+	struct sl_addr addr;
+	uint16_t port;
+	int fd;
 
-	if (server)
-		evhttp_free(server);
-	return rc;
+	if (text[0] == '\0')
+		return 0;
+	if (sl_endpoint_parse(text, &addr, &port))
+		return refuse(text, -EINVAL, err);
+	fd = bind_at(&addr, port);
+	if (fd >= 0)
+		(void)close(fd);
+	else if (fd != -EADDRINUSE || !is_own_port(http, port))
+		return refuse(text, fd, err);
+	return 0;
+}
+
+/* Listens at a place, beside where it does. */
+static int start(struct sl_http *http, const char *text, struct evconnlistener **out)
+{
+	struct evconnlistener *made;
+	struct sl_addr addr;
+	uint16_t port;
+	int fd, rc = -ENOMEM;
+
+	if (sl_endpoint_parse(text, &addr, &port))
+		return -EINVAL;
+	fd = bind_at(&addr, port);
+	if (fd == -EADDRINUSE && is_own_port(http, port)) {
+		stop(http);
+		fd = bind_at(&addr, port);
+	}
+	if (fd < 0)
+		return fd;
+	made = NULL;
+	if (listen(fd, BACKLOG))
+		rc = -errno;
+	else
+		made = evconnlistener_new(http->base, on_accept, http,
+					  LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+	if (!made) {
+		(void)close(fd);
+		return rc;
+	}
+	evconnlistener_set_error_cb(made, on_accept_error);
+	*out = made;
+	return 0;
 }
 
 int sl_http_listen(struct sl_http *http, const char *text, struct sl_err *err)
 {
-	struct evhttp *server;
-	int rc = open_at(http, text, &server, err);
+	struct evconnlistener *made = NULL;
+	bool listened = http->listener;
+	int rc = text[0] ? start(http, text, &made) : 0;
 
-	if (rc)
-		return rc;
-	if (http->server)
-		evhttp_free(http->server);
-	http->server = server;
+	if (rc) {
+		if (listened && !http->listener)
+			(void)start(http, http->text, &http->listener);
+		return refuse(text, rc, err);
+	}
+	stop(http);
+	http->listener = made;
+	(void)snprintf(http->text, sizeof(http->text), "%s", text);
 	return 0;
 }

@@ -18,20 +18,17 @@
 
 struct json_t;
 
-/* A table that comes in parts. */
-struct sl_staged {
-	const struct sl_peer *peer; /* the client that sends it; NULL: nobody */
+#define SL_STAGES_MAX 16u /* clients that send something in parts at one time */
+
+/* What one client sends in parts: a configuration, or a table. */
+struct sl_stage {
+	const struct sl_peer *peer; /* the client; NULL: nobody */
+	char *text;		    /* of a configuration */
+	size_t size;
 	char pool[SL_NAME_SIZE];
-	uint32_t *words;
+	uint32_t *words; /* of a table */
 	uint32_t count;
 	struct json_t *names;
-};
-
-/* A configuration that comes in parts. */
-struct sl_staged_text {
-	const struct sl_peer *peer;
-	char *text;
-	size_t size;
 };
 
 struct sl_rpc_scope {
@@ -40,8 +37,7 @@ struct sl_rpc_scope {
 	const char *file;     /* the configuration file's path */
 	uint64_t file_digest; /* what it said when it last had its say */
 	struct sl_show_daemon daemon;
-	struct sl_staged staged;
-	struct sl_staged_text staged_text;
+	struct sl_stage stages[SL_STAGES_MAX];
 };
 
 /* Adds the tables of method_read.c, method_node.c, method_config.c, method_table.c, method_flow.c. */
@@ -59,7 +55,7 @@ void sl_rpc_scope_fini(struct sl_rpc_scope *scope);
 /* Asks the model for a change in the name of who calls, with dry_run and if_generation; the result
  * object is the answer. sentences: with `changes`. */
 int sl_rpc_change_make(struct sl_rpc_call *call, struct sl_change *change, bool dry_run,
-		       bool sentences, const struct sl_conf_errors *warnings);
+		       bool sentences);
 /* Refuses with the errors of a configuration. */
 int sl_rpc_fail_conf(struct sl_rpc_call *call, const struct sl_conf_errors *errors);
 /* The pool's place in the present image, or -1 after it was refused with a guess. */
@@ -68,7 +64,9 @@ int sl_rpc_find_pool(struct sl_rpc_call *call, const char *name);
  * next part begins; NULL after it was refused. */
 struct sl_model_report *sl_rpc_report(struct sl_rpc_call *call, uint64_t *next);
 
-void sl_staged_drop(struct sl_staged *staged);
-void sl_staged_text_drop(struct sl_staged_text *staged);
+/* The caller's parts, begun anew where `from` is 0; NULL after it was refused: too many clients send
+ * parts, or none came before. */
+struct sl_stage *sl_stage_find(struct sl_rpc_call *call);
+void sl_stage_drop(struct sl_stage *stage);
 
 #endif

@@ -4,11 +4,14 @@
  * where they do not fit a line: config.apply with "more" keeps a part until the last one comes. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "rpc/method.h"
@@ -28,7 +31,8 @@ static size_t part_end(const char *text, size_t length, size_t from, uint64_t co
 static int method_get(struct sl_rpc_call *call)
 {
 	const struct sl_rpc_scope *scope = call->context;
-	char *text = sl_conf_format(sl_model_image(scope->model)->conf);
+	const struct sl_conf *conf = sl_model_image(scope->model)->conf;
+	char *text = call->peer->may_change ? sl_conf_format(conf) : sl_conf_format_public(conf);
 	size_t length = text ? strlen(text) : 0;
 	size_t from = (size_t)SL_MIN(sl_rpc_integer(call, "from", 0), (uint64_t)length);
 	size_t end = text ? part_end(text, length, from, sl_rpc_integer(call, "count", length)) : 0;
@@ -46,12 +50,31 @@ static int method_get(struct sl_rpc_call *call)
 				     "from %zu begins no part of the configuration's text", from);
 }
 
+/* The file as text, to be freed: what is no file is not waited for. */
+static char *file_text(const char *path, size_t *length)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
+	struct stat status;
+	char *text = NULL;
+
+	*length = 0;
+	if (file && fstat(fd, &status) == 0 && S_ISREG(status.st_mode))
+		text = malloc(FILE_SIZE_MAX);
+	if (text)
+		*length = fread(text, 1, FILE_SIZE_MAX, file);
+	if (file)
+		(void)fclose(file);
+	else if (fd >= 0)
+		(void)close(fd);
+	return text;
+}
+
 /* What the configuration file says now, or 0 when it cannot be read. */
 static uint64_t file_digest(const struct sl_rpc_scope *scope)
 {
-	FILE *file = fopen(scope->file, "re");
-	char *text = file ? malloc(FILE_SIZE_MAX) : NULL;
-	size_t length = text ? fread(text, 1, FILE_SIZE_MAX, file) : 0;
+	size_t length;
+	char *text = file_text(scope->file, &length);
 	struct sl_conf_errors errors;
 	struct sl_conf *conf;
 	uint64_t digest = 0;
@@ -64,33 +87,21 @@ static uint64_t file_digest(const struct sl_rpc_scope *scope)
 		sl_conf_errors_fini(&errors);
 	}
 	free(text);
-	if (file)
-		(void)fclose(file);
 	return digest;
 }
 
-void sl_staged_text_drop(struct sl_staged_text *staged)
-{
-	free(staged->text);
-	*staged = (struct sl_staged_text){0};
-}
-
 /* The part behind those that came before. */
-static int stage(struct sl_rpc_call *call, struct sl_staged_text *staged)
+static int stage(struct sl_rpc_call *call, struct sl_stage *staged)
 {
 	const json_t *part = json_object_get(call->params, "text");
 	uint64_t from = sl_rpc_integer(call, "from", 0);
 	size_t size = json_string_length(part);
 	char *text;
 
-	if (from == 0) {
-		sl_staged_text_drop(staged);
-		staged->peer = call->peer;
-	} else if (staged->peer != call->peer || staged->size != from) {
+	if (staged->size != from)
 		return sl_rpc_fail(call, SL_RPC_INVALID_VALUE,
 				   "from %" PRIu64 " does not go on where a part before it ended",
 				   from);
-	}
 	if (staged->size + size >= FILE_SIZE_MAX)
 		return sl_rpc_fail(call, SL_RPC_INVALID_VALUE,
 				   "a configuration has less than %u octets", FILE_SIZE_MAX);
@@ -103,9 +114,34 @@ static int stage(struct sl_rpc_call *call, struct sl_staged_text *staged)
 	return 0;
 }
 
+static uint64_t slots_of(const struct sl_conf *conf)
+{
+	uint64_t slots = 0;
+
+	for (uint32_t p = 0; p < conf->pool_count; p++)
+		slots += conf->pools[p].slots;
+	return slots;
+}
+
+/* A rehearsal costs control the time and memory of the change: who may not make it may not ask for
+ * much more than there is. */
+static int check_guest(struct sl_rpc_call *call, const struct sl_conf *conf)
+{
+	const struct sl_rpc_scope *scope = call->context;
+	uint64_t slots = slots_of(conf), here = slots_of(sl_model_image(scope->model)->conf);
+	uint64_t most = SL_MAX(here, (uint64_t)SL_SLOTS_REHEARSED_MAX);
+
+	if (call->peer->may_change || slots <= most)
+		return 0;
+	return sl_rpc_fail(call, SL_RPC_NOT_PERMITTED,
+			   "%" PRIu64 " slots in all pools: more than %" PRIu64
+			   " are tried only for those who may change things",
+			   slots, most);
+}
+
 /* Applies, or says what applying would do. When what is applied is what the configuration file
  * says, the file has had its say. */
-static int take_whole(struct sl_rpc_call *call, const struct sl_staged_text *staged, bool dry_run,
+static int take_whole(struct sl_rpc_call *call, const struct sl_stage *staged, bool dry_run,
 		      bool sentences)
 {
 	struct sl_rpc_scope *scope = call->context;
@@ -126,7 +162,10 @@ static int take_whole(struct sl_rpc_call *call, const struct sl_staged_text *sta
 			scope->file_digest = digest;
 	}
 	change.conf = conf;
-	rc = sl_rpc_change_make(call, &change, dry_run, sentences, &errors);
+	change.conf_warnings = &errors;
+	rc = check_guest(call, conf);
+	if (rc == 0)
+		rc = sl_rpc_change_make(call, &change, dry_run, sentences);
 	if (rc)
 		scope->file_digest = before;
 	sl_conf_destroy(conf);
@@ -136,11 +175,10 @@ static int take_whole(struct sl_rpc_call *call, const struct sl_staged_text *sta
 
 static int take_text(struct sl_rpc_call *call, bool dry_run, bool sentences)
 {
-	struct sl_rpc_scope *scope = call->context;
-	struct sl_staged_text *staged = &scope->staged_text;
 	const json_t *text = json_object_get(call->params, "text");
-	const struct sl_staged_text whole = {.text = (char *)(uintptr_t)json_string_value(text),
-					     .size = json_string_length(text)};
+	struct sl_stage *staged;
+	const struct sl_stage whole = {.text = (char *)(uintptr_t)json_string_value(text),
+				       .size = json_string_length(text)};
 	int rc;
 
 	if (!sl_rpc_boolean(call, "more") && sl_rpc_integer(call, "from", 0) == 0)
@@ -149,6 +187,9 @@ static int take_text(struct sl_rpc_call *call, bool dry_run, bool sentences)
 		return sl_rpc_fail(
 			call, SL_RPC_NOT_PERMITTED,
 			"a configuration in parts is taken from those who may change things");
+	staged = sl_stage_find(call);
+	if (!staged)
+		return -1;
 	rc = stage(call, staged);
 	if (rc == 0 && sl_rpc_boolean(call, "more")) {
 		call->result = json_pack("{s:I}", "staged", (json_int_t)staged->size);
@@ -156,8 +197,7 @@ static int take_text(struct sl_rpc_call *call, bool dry_run, bool sentences)
 	}
 	if (rc == 0)
 		rc = take_whole(call, staged, dry_run, sentences);
-	if (staged->peer == call->peer)
-		sl_staged_text_drop(staged);
+	sl_stage_drop(staged);
 	return rc;
 }
 
@@ -189,7 +229,7 @@ static int method_rollback(struct sl_rpc_call *call)
 			     &call->err))
 		return sl_rpc_fail_err(call);
 	change.image = past.image;
-	rc = sl_rpc_change_make(call, &change, sl_rpc_boolean(call, "dry_run"), false, NULL);
+	rc = sl_rpc_change_make(call, &change, sl_rpc_boolean(call, "dry_run"), false);
 	sl_past_fini(&past);
 	return rc;
 }
@@ -205,7 +245,7 @@ static const struct sl_rpc_method methods[] = {
 	{"config.get",
 	 method_get,
 	 false,
-	 {{"from", SL_RPC_INTEGER, false}, {"count", SL_RPC_INTEGER, false}}},
+	 {{"from", SL_RPC_INTEGER, false}, {"count", SL_RPC_COUNT, false}}},
 	{"config.apply", method_apply, true, {TEXT, {"dry_run", SL_RPC_BOOLEAN, false}}},
 	{"config.check", method_check, false, {TEXT, {"dry_run", SL_RPC_BOOLEAN, false}}},
 	{"config.diff", method_diff, false, {TEXT, {"dry_run", SL_RPC_BOOLEAN, false}}},

@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/guess.h"
+#include "base/number.h"
 #include "rpc/method.h"
 #include "show/json.h"
 
@@ -48,15 +49,6 @@ static void guess_name(struct sl_rpc_call *call, const struct sl_change *change)
 	free(names);
 }
 
-static void warn_conf(struct sl_change_result *result, const struct sl_conf_errors *warnings)
-{
-	for (uint32_t i = 0; warnings && result->warning_count == 0 && i < warnings->warning_count;
-	     i++)
-		(void)sl_change_warn(result, "line %" PRIu32 ", column %" PRIu32 ": %s",
-				     warnings->warnings[i].line, warnings->warnings[i].column,
-				     warnings->warnings[i].message);
-}
-
 static json_t *errors_json(const struct sl_conf_error *errors, uint32_t count)
 {
 	json_t *list = json_array();
@@ -69,7 +61,7 @@ static json_t *errors_json(const struct sl_conf_error *errors, uint32_t count)
 }
 
 int sl_rpc_change_make(struct sl_rpc_call *call, struct sl_change *change, bool dry_run,
-		       bool sentences, const struct sl_conf_errors *warnings)
+		       bool sentences)
 {
 	struct sl_rpc_scope *scope = call->context;
 	struct sl_change_result result;
@@ -77,12 +69,12 @@ int sl_rpc_change_make(struct sl_rpc_call *call, struct sl_change *change, bool 
 
 	change->uid = call->peer->uid;
 	change->pid = call->peer->pid;
+	change->guest = !call->peer->may_change;
 	change->force = sl_rpc_boolean(call, "force");
 	change->if_generation_set = sl_rpc_has(call, "if_generation");
 	change->if_generation = sl_rpc_integer(call, "if_generation", 0);
 	rc = sl_model_change(scope->model, change, dry_run, &result, &call->err);
 	if (rc == 0) {
-		warn_conf(&result, warnings);
 		call->result = sl_report_change(change, &result, sentences);
 		call->held = !dry_run;
 	}
@@ -214,8 +206,7 @@ static int add_node(struct sl_rpc_call *call, char *const *pairs, uint32_t count
 	if (rc == 0) {
 		change.add = &node;
 		change.node = name;
-		rc = sl_rpc_change_make(call, &change, sl_rpc_boolean(call, "dry_run"), false,
-					NULL);
+		rc = sl_rpc_change_make(call, &change, sl_rpc_boolean(call, "dry_run"), false);
 		sl_conf_node_fini(&node);
 	} else {
 		rc = fail_node(call, &errors);
@@ -242,7 +233,7 @@ static int change_node(struct sl_rpc_call *call, struct sl_change *change)
 {
 	change->pool = sl_rpc_string(call, "pool", "");
 	change->node = sl_rpc_string(call, "node", "");
-	return sl_rpc_change_make(call, change, sl_rpc_boolean(call, "dry_run"), false, NULL);
+	return sl_rpc_change_make(call, change, sl_rpc_boolean(call, "dry_run"), false);
 }
 
 static int method_set_weight(struct sl_rpc_call *call)
@@ -252,7 +243,7 @@ static int method_set_weight(struct sl_rpc_call *call)
 	double weight = sl_rpc_number(call, "weight", 0);
 	char text[DECIMAL_SIZE];
 
-	if (sl_conf_weight_parse(decimal_text(weight, text), &change.weight, &why))
+	if (sl_weight_parse(decimal_text(weight, text), &change.weight, &why))
 		return sl_rpc_fail(call, SL_RPC_INVALID_VALUE, "weight %.15g %s", weight, why);
 	return change_node(call, &change);
 }

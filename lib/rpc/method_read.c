@@ -235,7 +235,7 @@ static int method_log_level(struct sl_rpc_call *call)
 #define PART                                                                                       \
 	{"from", SL_RPC_INTEGER, false},                                                           \
 	{                                                                                          \
-		"count", SL_RPC_INTEGER, false                                                     \
+		"count", SL_RPC_COUNT, false                                                       \
 	}
 
 static const struct sl_rpc_method methods[] = {
@@ -252,27 +252,4 @@ static const struct sl_rpc_method methods[] = {
 void sl_rpc_read_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope)
 {
 	sl_rpc_add(rpc, methods, SL_ARRAY_COUNT(methods), scope);
-}
-
-void sl_rpc_scope_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope)
-{
-	sl_rpc_read_add(rpc, scope);
-	sl_rpc_change_add(rpc, scope);
-	sl_rpc_config_add(rpc, scope);
-	sl_rpc_table_add(rpc, scope);
-	sl_rpc_flow_add(rpc, scope);
-}
-
-void sl_rpc_scope_forget(struct sl_rpc_scope *scope, const struct sl_peer *peer)
-{
-	if (scope->staged.peer == peer)
-		sl_staged_drop(&scope->staged);
-	if (scope->staged_text.peer == peer)
-		sl_staged_text_drop(&scope->staged_text);
-}
-
-void sl_rpc_scope_fini(struct sl_rpc_scope *scope)
-{
-	sl_staged_drop(&scope->staged);
-	sl_staged_text_drop(&scope->staged_text);
 }

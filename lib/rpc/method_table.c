@@ -87,15 +87,17 @@ static int method_get(struct sl_rpc_call *call)
 /* ---- table.set ----------------------------------------------------------------------------------
  */
 
-void sl_staged_drop(struct sl_staged *staged)
+static int fail_word(struct sl_rpc_call *call, size_t slot, size_t names)
 {
-	free(staged->words);
-	json_decref(staged->names);
-	*staged = (struct sl_staged){0};
+	if (names == 0)
+		return sl_rpc_fail(call, SL_RPC_INVALID_VALUE,
+				   "slot %zu: must be -1, since nodes names nobody", slot);
+	return sl_rpc_fail(call, SL_RPC_INVALID_VALUE,
+			   "slot %zu: must be a place in nodes (0 to %zu), or -1", slot, names - 1);
 }
 
 /* The part's words behind those that are staged. */
-static int stage(struct sl_rpc_call *call, struct sl_staged *staged)
+static int stage(struct sl_rpc_call *call, struct sl_stage *staged)
 {
 	json_t *list = json_object_get(call->params, "table"), *word;
 	size_t count = json_array_size(list), names = json_array_size(staged->names), i;
@@ -113,16 +115,14 @@ static int stage(struct sl_rpc_call *call, struct sl_staged *staged)
 		json_int_t value = json_is_integer(word) ? json_integer_value(word) : -2;
 
 		if (value < -1 || value >= (json_int_t)names)
-			return sl_rpc_fail(call, SL_RPC_INVALID_VALUE,
-					   "slot %zu: must be a place in nodes (0 to %zu), or -1",
-					   staged->count + i, names - 1);
+			return fail_word(call, staged->count + i, names);
 		words[staged->count + i] = (uint32_t)(value + 1);
 	}
 	staged->count += (uint32_t)count;
 	return 0;
 }
 
-static int set_staged(struct sl_rpc_call *call, const struct sl_staged *staged)
+static int set_staged(struct sl_rpc_call *call, const struct sl_stage *staged)
 {
 	size_t count = json_array_size(staged->names);
 	const char **names = calloc(count + 1, sizeof(*names));
@@ -142,32 +142,28 @@ static int set_staged(struct sl_rpc_call *call, const struct sl_staged *staged)
 	if (!names)
 		rc = sl_rpc_fail(call, SL_RPC_INTERNAL, "no memory for the table");
 	if (rc == 0)
-		rc = sl_rpc_change_make(call, &change, sl_rpc_boolean(call, "dry_run"), false,
-					NULL);
+		rc = sl_rpc_change_make(call, &change, sl_rpc_boolean(call, "dry_run"), false);
 	free(names);
 	return rc;
 }
 
 /* Whether this part goes on where the staged ones end. */
-static bool goes_on(const struct sl_rpc_call *call, const struct sl_staged *staged)
+static bool goes_on(const struct sl_rpc_call *call, const struct sl_stage *staged)
 {
-	return staged->peer == call->peer &&
-	       strcmp(staged->pool, sl_rpc_string(call, "pool", "")) == 0 &&
+	return staged->names && strcmp(staged->pool, sl_rpc_string(call, "pool", "")) == 0 &&
 	       staged->count == sl_rpc_integer(call, "from", 0) &&
 	       json_equal(staged->names, json_object_get(call->params, "nodes"));
 }
 
 static int method_set(struct sl_rpc_call *call)
 {
-	struct sl_rpc_scope *scope = call->context;
-	struct sl_staged *staged = &scope->staged;
+	const struct sl_rpc_scope *scope = call->context;
 	int p = sl_rpc_find_pool(call, sl_rpc_string(call, "pool", "")), rc;
+	struct sl_stage *staged = p < 0 ? NULL : sl_stage_find(call);
 
-	if (p < 0)
+	if (!staged)
 		return -1;
 	if (sl_rpc_integer(call, "from", 0) == 0) {
-		sl_staged_drop(staged);
-		staged->peer = call->peer;
 		memcpy(staged->pool, sl_model_image(scope->model)->pools[p]->name,
 		       sizeof(staged->pool));
 		staged->names = json_incref(json_object_get(call->params, "nodes"));
@@ -183,7 +179,7 @@ static int method_set(struct sl_rpc_call *call)
 	}
 	if (rc == 0)
 		rc = set_staged(call, staged);
-	sl_staged_drop(staged);
+	sl_stage_drop(staged);
 	return rc;
 }
 
@@ -194,7 +190,7 @@ static const struct sl_rpc_method methods[] = {
 	 {{"pool", SL_RPC_STRING, true},
 	  {"kind", SL_RPC_STRING, false},
 	  {"from", SL_RPC_INTEGER, false},
-	  {"count", SL_RPC_INTEGER, false}}},
+	  {"count", SL_RPC_COUNT, false}}},
 	{"table.set",
 	 method_set,
 	 true,

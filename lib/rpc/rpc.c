@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/duration.h"
 #include "base/guess.h"
+#include "base/number.h"
 
 #define NAMES_SIZE	256 /* list of a method's parameters in a sentence */
 #define QUOTED_MAX	64  /* characters of a user's word in a sentence */
@@ -56,17 +56,6 @@ static json_t *error_message(json_t *id, int code, const char *sentence, json_t 
 json_t *sl_rpc_error(int code, const char *sentence)
 {
 	return error_message(json_null(), code, sentence, NULL);
-}
-
-json_t *sl_rpc_too_long(const json_t *answer, size_t size)
-{
-	char sentence[SL_ERR_TEXT_SIZE];
-
-	(void)snprintf(sentence, sizeof(sentence),
-		       "the answer has %zu octets, a line at most %u: ask for parts with from and "
-		       "count",
-		       size, SL_SERVER_LINE_MAX);
-	return error_message(json_object_get(answer, "id"), SL_RPC_INVALID_VALUE, sentence, NULL);
 }
 
 int sl_rpc_fail(struct sl_rpc_call *call, int code, const char *format, ...)
@@ -116,6 +105,7 @@ static const char *const type_names[] = {
 	[SL_RPC_DURATION] = "a duration such as \"60s\", or a number of seconds",
 	[SL_RPC_OBJECT] = "an object",
 	[SL_RPC_SCALAR] = "a string, a number, true or false",
+	[SL_RPC_COUNT] = "a whole number",
 };
 
 static bool has_type(const json_t *value, enum sl_rpc_type type)
@@ -127,6 +117,7 @@ static bool has_type(const json_t *value, enum sl_rpc_type type)
 	case SL_RPC_NUMBER:
 		return json_is_number(value);
 	case SL_RPC_INTEGER:
+	case SL_RPC_COUNT:
 		return json_is_integer(value);
 	case SL_RPC_BOOLEAN:
 		return json_is_boolean(value);
@@ -171,6 +162,20 @@ static const struct sl_rpc_parameter *parameter_find(const struct sl_rpc_method 
 		if (strcmp(at->name, name) == 0)
 			return at;
 	return NULL;
+}
+
+json_t *sl_rpc_too_long(const json_t *answer, const struct sl_rpc_method *method, size_t size)
+{
+	const char *remedy = "";
+	char sentence[SL_ERR_TEXT_SIZE];
+
+	if (method && parameter_find(method, "count"))
+		remedy = ": ask for parts with from and count";
+	else if (method && parameter_find(method, "limit"))
+		remedy = ": ask for fewer with limit";
+	(void)snprintf(sentence, sizeof(sentence), "the answer has %zu octets, a line at most %u%s",
+		       size, SL_SERVER_LINE_MAX, remedy);
+	return error_message(json_object_get(answer, "id"), SL_RPC_INVALID_VALUE, sentence, NULL);
 }
 
 static int unknown_parameter(struct sl_rpc_call *call, const struct sl_rpc_method *method,
@@ -222,6 +227,9 @@ static int check_value(struct sl_rpc_call *call, const struct sl_rpc_parameter *
 	    json_number_value(value) < 0)
 		return sl_rpc_fail(call, SL_RPC_INVALID_VALUE, "%s %g is negative", parameter->name,
 				   json_number_value(value));
+	if (parameter->type == SL_RPC_COUNT && json_integer_value(value) < 1)
+		return sl_rpc_fail(call, SL_RPC_INVALID_VALUE, "%s must be 1 at least",
+				   parameter->name);
 	return 0;
 }
 
@@ -332,7 +340,8 @@ static const char *method_guess(const struct sl_rpc *rpc, const char *name)
 }
 
 /* Finds the method, checks who asks and with what, runs the handler. */
-static int run(const struct sl_rpc *rpc, json_t *word, json_t *params, struct sl_rpc_call *call)
+static int run(const struct sl_rpc *rpc, json_t *word, json_t *params, struct sl_rpc_call *call,
+	       const struct sl_rpc_method **of)
 {
 	const char *name = json_string_value(word);
 	const struct sl_rpc_method *method =
@@ -345,6 +354,7 @@ static int run(const struct sl_rpc *rpc, json_t *word, json_t *params, struct sl
 				   QUOTED_MAX, name, guess ? ", did you mean \"" : "",
 				   guess ? guess : "", guess ? "\"?" : "");
 	}
+	*of = method;
 	if (method->changes && !call->peer->may_change)
 		return sl_rpc_fail(call, SL_RPC_NOT_PERMITTED,
 				   "%s changes things: uid %u may not (root, the daemon's own user "
@@ -390,8 +400,8 @@ static void handle_object(const struct sl_rpc *rpc, const struct sl_peer *peer,
 		answer->message = error_message(usable_id(id), SL_RPC_INVALID_REQUEST, fault, NULL);
 		return;
 	}
-	if (run(rpc, json_object_get(request, "method"), json_object_get(request, "params"),
-		&call)) {
+	if (run(rpc, json_object_get(request, "method"), json_object_get(request, "params"), &call,
+		&answer->method)) {
 		if (id)
 			answer->message = error_message(id, call.code, call.err.text, call.data);
 	} else {

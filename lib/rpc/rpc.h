@@ -46,6 +46,7 @@ enum sl_rpc_type {
 	SL_RPC_OBJECT = 6,
 	SL_RPC_SCALAR = 7, /* a string, a number, true or false: a value of the configuration */
 	SL_RPC_TEXT = 8,   /* a string that may have NULs in it, which others must not */
+	SL_RPC_COUNT = 9,  /* an integer of 1 at least */
 };
 
 struct sl_rpc_parameter {
@@ -93,7 +94,8 @@ void sl_rpc_add(struct sl_rpc *rpc, const struct sl_rpc_method *methods, uint32_
 		void *context);
 
 struct sl_rpc_answer {
-	struct json_t *message; /* NULL: none is due (a notification) */
+	struct json_t *message;		    /* NULL: none is due (a notification) */
+	const struct sl_rpc_method *method; /* whose answer it is, or NULL */
 	bool held, subscribe;
 };
 
@@ -103,8 +105,9 @@ void sl_rpc_handle(const struct sl_rpc *rpc, const struct sl_peer *peer, const c
 /* An error message without a request: id is null. */
 struct json_t *sl_rpc_error(int code, const char *sentence);
 
-/* Instead of an answer of so many octets. */
-struct json_t *sl_rpc_too_long(const struct json_t *answer, size_t size);
+/* Instead of an answer of so many octets: names what its method has to ask for less. */
+struct json_t *sl_rpc_too_long(const struct json_t *answer, const struct sl_rpc_method *method,
+			       size_t size);
 
 /* ---- for handlers -------------------------------------------------------------------------------
  */

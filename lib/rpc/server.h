@@ -4,7 +4,8 @@
  *
  * Why:     who speaks is known (peer credentials), what is said is somebody else's (rpc).
  * Shape:   a libevent bufferevent a client. Reading stops while a client has SL_SERVER_HELD_MAX
- *          answers held or does not read what it was sent, and goes on afterwards.
+ *          answers held or does not read what it was sent, and goes on afterwards. Where few
+ *          descriptors are allowed there are fewer clients: three of four stay for others.
  * Threads: the control thread; callbacks run in it.
  * Memory:  a client lives until its closed() callback has run.
  * Errors:  0 or negative errno with a sentence for people.
@@ -22,6 +23,8 @@
 
 #define SL_SERVER_LINE_MAX    1048576u /* octets of a line without its newline */
 #define SL_SERVER_CLIENTS_MAX 256u
+#define SL_SERVER_GUESTS_MAX  192u /* of them, who may not change things: others always find room */
+#define SL_SERVER_IDLE_S      10   /* a guest that was silent for so long makes room for another */
 #define SL_SERVER_HELD_MAX    1024u /* requests of one client whose answers are held */
 #define SL_SERVER_OUTPUT_MAX                                                                       \
 	1048576u		    /* octets a client has not read: then no more is read from it */
@@ -37,7 +40,8 @@ struct sl_peer {
 	uid_t uid;
 	gid_t gid;
 	pid_t pid;
-	bool may_change; /* root, our own user, or a member of the socket's group */
+	bool may_change;  /* root, our own user, or a member of the socket's group */
+	bool may_connect; /* by the socket's mode */
 };
 
 struct sl_server_options {
@@ -68,7 +72,8 @@ int sl_server_create(struct event_base *base, const struct sl_server_options *op
 /* Whether there is such a group. */
 int sl_server_check(const struct sl_server_options *options, struct sl_err *err);
 
-/* Changes mode and group of a socket in use. */
+/* Changes mode and group of a socket in use. Clients have the rights that follow from then on; those
+ * that could not connect any more are closed. */
 int sl_server_permit(struct sl_server *server, const struct sl_server_options *options,
 		     struct sl_err *err);
 

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <libgen.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -13,8 +14,26 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BACKLOG	    128
-#define FOLDER_MODE 0755
+#include "base/log.h"
+#include "base/number.h"
+
+#define BACKLOG	      128
+#define FOLDER_MODE   0755
+#define LOCK_TRIES    40
+#define LOCK_PAUSE_US 25000
+
+/* Whoever may read the folder may lock it, and keep the lock: it is waited for as long as another
+ * start takes, not longer. */
+static void lock_or_go_on(int fd, const char *path)
+{
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+			return;
+		(void)usleep(LOCK_PAUSE_US);
+	}
+	sl_log(SL_LOG_WARNING,
+	       "control.socket %s: somebody keeps its folder locked: not waited for", path);
+}
 
 /* The folder of path, made when it is missing, opened and locked: two daemons that start at once
  * must not both take the same stale socket over. */
@@ -35,7 +54,7 @@ static int folder_lock(const char *path, int *out, struct sl_err *err)
 	if (fd < 0)
 		return sl_err_set(err, -errno, "control.socket %s: %s: %s", path, folder,
 				  strerror(errno));
-	(void)flock(fd, LOCK_EX);
+	lock_or_go_on(fd, path);
 	*out = fd;
 	return 0;
 }
@@ -105,15 +124,13 @@ static int group_find(const char *name, gid_t *gid)
 {
 	char buffer[16384];
 	struct group entry, *found = NULL;
-	char *end;
-	unsigned long number;
+	uint64_t number;
 
 	if (getgrnam_r(name, &entry, buffer, sizeof(buffer), &found) == 0 && found) {
 		*gid = found->gr_gid;
 		return 0;
 	}
-	number = strtoul(name, &end, 10);
-	if (*name < '0' || *name > '9' || *end != '\0' || number >= UINT32_MAX)
+	if (sl_number_parse(name, &number) || number >= UINT32_MAX)
 		return -ENOENT;
 	*gid = (gid_t)number;
 	return 0;
@@ -141,17 +158,40 @@ int sl_server_check(const struct sl_server_options *options, struct sl_err *err)
 int sl_socket_permit(struct sl_socket *sock, const struct sl_server_options *options,
 		     struct sl_err *err)
 {
+	char by_number[32];
 	gid_t gid;
 	int rc = find_wanted_group(options, &gid, err);
 
 	if (rc)
 		return rc;
-	if (chown(sock->path, (uid_t)-1, gid))
+	if (fchownat(sock->file, "", (uid_t)-1, gid, AT_EMPTY_PATH))
 		return sl_err_set(err, -errno, "control.group %s: %s: %s", options->group,
 				  sock->path, strerror(errno));
-	if (chmod(sock->path, (mode_t)options->mode & 0777))
+	/* a descriptor that only names the file has no other way in */
+	(void)snprintf(by_number, sizeof(by_number), "/proc/self/fd/%d", sock->file);
+	if (chmod(by_number, (mode_t)options->mode & 0777))
 		return sl_err_set(err, -errno, "control.mode: %s: %s", sock->path, strerror(errno));
 	sock->group = gid;
+	sock->mode = options->mode;
+	return 0;
+}
+
+/* Keeps the file that was just made in hand, so that what is put in its place later is not touched. */
+static int file_hold(struct sl_socket *sock, struct sl_err *err)
+{
+	struct stat status;
+
+	sock->file = open(sock->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (sock->file < 0 || fstat(sock->file, &status))
+		return sl_err_set(err, -errno, "control.socket %s: %s", sock->path,
+				  strerror(errno));
+	if (!S_ISSOCK(status.st_mode) || status.st_uid != geteuid())
+		return sl_err_set(err, -ESTALE,
+				  "control.socket %s: somebody put another file in its place; name "
+				  "a folder that others cannot write to",
+				  sock->path);
+	sock->device = status.st_dev;
+	sock->inode = status.st_ino;
 	return 0;
 }
 
@@ -159,18 +199,15 @@ int sl_socket_permit(struct sl_socket *sock, const struct sl_server_options *opt
 static int bind_and_listen(struct sl_socket *sock, const struct sockaddr_un *addr,
 			   const struct sl_server_options *options, struct sl_err *err)
 {
-	struct stat status;
 	mode_t mask = umask(0177);
 	int rc = bind(sock->fd, (const struct sockaddr *)addr, sizeof(*addr)) ? -errno : 0;
 
 	(void)umask(mask);
 	if (rc)
 		return sl_err_set(err, rc, "control.socket %s: %s", sock->path, strerror(-rc));
-	if (lstat(sock->path, &status) == 0) {
-		sock->device = status.st_dev;
-		sock->inode = status.st_ino;
-	}
-	rc = sl_socket_permit(sock, options, err);
+	rc = file_hold(sock, err);
+	if (rc == 0)
+		rc = sl_socket_permit(sock, options, err);
 	if (rc == 0 && listen(sock->fd, BACKLOG))
 		rc = sl_err_set(err, -errno, "control.socket %s: %s", sock->path, strerror(errno));
 	if (rc)
@@ -191,6 +228,7 @@ int sl_socket_open(struct sl_socket *sock, const struct sl_server_options *optio
 				  options->path, sizeof(addr.sun_path) - 1);
 	memcpy(addr.sun_path, options->path, length + 1);
 	memcpy(sock->path, options->path, length + 1);
+	sock->file = -1;
 	rc = folder_lock(sock->path, &folder, err);
 	if (rc)
 		return rc;
@@ -210,13 +248,17 @@ unlock:
 	return rc;
 }
 
-void sl_socket_unlink(const struct sl_socket *sock)
+void sl_socket_unlink(struct sl_socket *sock)
 {
 	struct stat status;
 
+	if (sock->file < 0)
+		return;
 	if (lstat(sock->path, &status) == 0 && status.st_dev == sock->device &&
 	    status.st_ino == sock->inode)
 		(void)unlink(sock->path);
+	(void)close(sock->file);
+	sock->file = -1;
 }
 
 static bool peer_in_group(int fd, gid_t group)
@@ -241,6 +283,7 @@ void sl_socket_peer(const struct sl_socket *sock, int fd, struct sl_peer *peer)
 {
 	struct ucred who;
 	socklen_t size = sizeof(who);
+	bool in_group;
 
 	*peer = (struct sl_peer){.uid = (uid_t)-1, .gid = (gid_t)-1};
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size))
@@ -248,6 +291,12 @@ void sl_socket_peer(const struct sl_socket *sock, int fd, struct sl_peer *peer)
 	peer->uid = who.uid;
 	peer->gid = who.gid;
 	peer->pid = who.pid;
-	peer->may_change = who.uid == 0 || who.uid == geteuid() || who.gid == sock->group ||
-			   peer_in_group(fd, sock->group);
+	in_group = who.gid == sock->group || peer_in_group(fd, sock->group);
+	peer->may_change = who.uid == 0 || who.uid == geteuid() || in_group;
+	if (who.uid == 0)
+		peer->may_connect = true;
+	else if (who.uid == geteuid())
+		peer->may_connect = sock->mode & S_IWUSR;
+	else
+		peer->may_connect = sock->mode & (in_group ? S_IWGRP : S_IWOTH);
 }

@@ -16,20 +16,23 @@
 
 struct sl_socket {
 	int fd;
+	int file;     /* the socket's file itself, whatever stands at its path by now */
 	dev_t device; /* of the file that is ours */
 	ino_t inode;
 	gid_t group; /* whose members may change */
+	uint32_t mode;
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 };
 
 /* A listening, non-blocking socket at options->path. */
 int sl_socket_open(struct sl_socket *sock, const struct sl_server_options *options,
 		   struct sl_err *err);
+/* Gives the file mode and group. */
 int sl_socket_permit(struct sl_socket *sock, const struct sl_server_options *options,
 		     struct sl_err *err);
-/* Removes the file if it is still the one that was made. */
-void sl_socket_unlink(const struct sl_socket *sock);
-/* Who is at the other end of a connection, and whether they may change. */
+/* Removes the file if it is still the one that was made, and forgets it. */
+void sl_socket_unlink(struct sl_socket *sock);
+/* Who is at the other end of a connection, and what they may do by the present mode and group. */
 void sl_socket_peer(const struct sl_socket *sock, int fd, struct sl_peer *peer);
 
 #endif

@@ -14,12 +14,23 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "rpc/server.h"
+
+/* The clock is this much later than it is. */
+static uint64_t later_ms;
+uint64_t __real_sl_clock_ms(void);
+uint64_t __wrap_sl_clock_ms(void);
+
+uint64_t __wrap_sl_clock_ms(void)
+{
+	return __real_sl_clock_ms() + later_ms;
+}
 
 struct fixture {
 	char folder[64], path[128];
@@ -438,6 +449,94 @@ static void a_file_that_is_no_socket_is_left_alone(void **state)
 	assert_int_equal(server_start(f, &f->server, &err), 0);
 }
 
+/* As nobody, who may read; the peer that the kernel tells of is who connected. */
+static int dial_as_guest(struct fixture *f)
+{
+	int fd;
+
+	assert_int_equal(setgroups(0, NULL), 0);
+	assert_int_equal(setegid(65534), 0);
+	assert_int_equal(seteuid(65534), 0);
+	fd = dial(f);
+	assert_int_equal(seteuid(0), 0);
+	assert_int_equal(setegid(0), 0);
+	return fd;
+}
+
+static void open_to_guests(struct fixture *f, const char *group)
+{
+	struct sl_server_options options = {.path = f->path, .mode = 0666, .group = group};
+	struct sl_err err;
+
+	assert_int_equal(chmod(f->folder, 0755), 0);
+	assert_int_equal(sl_server_permit(f->server, &options, &err), 0);
+}
+
+static void guests_leave_room_for_those_who_may_change_things(void **state)
+{
+	struct fixture *f = *state;
+	int fds[SL_SERVER_GUESTS_MAX], fd;
+	char text[256];
+	ssize_t end;
+
+	if (geteuid() != 0)
+		skip();
+	open_to_guests(f, "");
+	for (uint32_t i = 0; i < SL_SERVER_GUESTS_MAX; i++) {
+		fds[i] = dial_as_guest(f);
+		turn(f);
+	}
+	fd = dial_as_guest(f);
+	(void)hear(f, fd, text, sizeof(text), &end);
+	assert_non_null(strstr(text, "too many connections"));
+	(void)close(fd);
+	later_ms += SL_SERVER_IDLE_S * 1000 - 1000;
+	say(f, fds[0], "a\n", 2);
+	later_ms += 1000; /* the second one has been silent for longest now */
+	fd = dial_as_guest(f);
+	say(f, fd, "new\n", 4);
+	(void)hear(f, fd, text, sizeof(text), &end);
+	assert_string_equal(text, "new\n");
+	assert_int_equal(recv(fds[0], text, sizeof(text), 0), 2);
+	assert_int_equal(recv(fds[1], text, sizeof(text), 0), 0);
+	(void)close(fd);
+	for (int i = 0; i < 3; i++)
+		turn(f);
+	fd = dial(f);
+	say(f, fd, "mine\n", 5);
+	assert_true(sl_client_peer(f->client)->may_change);
+	(void)close(fd);
+	for (uint32_t i = 0; i < SL_SERVER_GUESTS_MAX; i++)
+		(void)close(fds[i]);
+	turn(f);
+}
+
+static void a_right_that_is_taken_away_is_gone_at_once(void **state)
+{
+	struct sl_server_options closed = {.mode = 0600, .group = ""};
+	struct fixture *f = *state;
+	struct sl_err err;
+	char text[16];
+	ssize_t end;
+	int fd;
+
+	if (geteuid() != 0)
+		skip();
+	open_to_guests(f, "65534");
+	fd = dial_as_guest(f);
+	say(f, fd, "a\n", 2);
+	assert_true(sl_client_peer(f->client)->may_change);
+	open_to_guests(f, "");
+	assert_false(sl_client_peer(f->client)->may_change);
+	(void)hear(f, fd, text, sizeof(text), &end);
+	assert_int_equal(end, -1);
+	closed.path = f->path;
+	assert_int_equal(sl_server_permit(f->server, &closed, &err), 0);
+	(void)hear(f, fd, text, sizeof(text), &end);
+	assert_int_equal(end, 0);
+	(void)close(fd);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -456,6 +555,8 @@ int main(void)
 		CASE(the_socket_of_a_living_daemon_is_refused),
 		CASE(the_socket_of_a_dead_daemon_is_taken_over),
 		CASE(a_file_that_is_no_socket_is_left_alone),
+		CASE(guests_leave_room_for_those_who_may_change_things),
+		CASE(a_right_that_is_taken_away_is_gone_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
