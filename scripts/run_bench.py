@@ -33,6 +33,8 @@ BENCHES = {
     "duo": ("duo_bench", (), "dispatch over two cores beside event_dsw, event_sw, rte_distributor and a ring; --flows N"),
     "latency": ("latency.py", (), "through a running daemon at 10, 50, 90 % of its capacity: p50, p99, p99.9, max"),
     "memory": ("memory.py", (), "a tracked flow, a node, a service: octets resident"),
+    "idle": ("idle.py", (), "a daemon with nothing to do: its share of a CPU, how long a first packet waits"),
+    "control": ("control.py", (), "changes through the socket under traffic, drains, 40,000 nodes over a restart"),
     "update": ("path_bench", ("--changes",), "a published snapshot: control's time, until it is seen, its cost to a core"),
     "publish": ("publish_bench", (), "10,000 snapshots from control to a busy core in another thread, until a burst sees each"),
     "change": ("change_bench", (), "an operator's change: the model's work, its record of history, its snapshot"),

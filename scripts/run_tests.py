@@ -23,7 +23,8 @@ TIMES = os.path.join(BUILD, "test-seconds.json")
 PYTHON = "/usr/bin/python3"
 OTHERS = ("asan", "tsan", "fuzz", "build", "unit", "conc")
 QUICK = ("unit", "scripts", "pcap", "check")
-HANG = 1800  # seconds without an end, on whatever machine
+HANG, HANG_UNIT = 900, 300  # seconds without an end, on whatever machine
+SLOWER = 5  # with a sanitizer
 
 # The thread sanitizer of gcc 12 cannot do with the wide address randomisation of newer kernels.
 PREFIX = {"build-tsan": ("setarch", "-R")}
@@ -39,8 +40,8 @@ def meson_programs(build, suites=()):
     for test in json.loads(text):
         group = test["suite"][0].split(":")[-1] if test["suite"] else "unit"
         if not suites or group in suites:
-            yield Program(group, f"{test['name']} {kind}".strip(), [*prefix, *test["cmd"]], HANG,
-                          test["env"])
+            yield Program(group, f"{test['name']} {kind}".strip(), [*prefix, *test["cmd"]],
+                          HANG_UNIT * (SLOWER if kind else 1), test["env"])
 
 
 class Build:
@@ -82,12 +83,14 @@ def script_programs():
 
 def daemon_programs(folder=BUILD, kind=""):
     """What runs the daemon of a build folder."""
-    env, prefix = {"SLUICE_BUILD": folder}, PREFIX.get(os.path.basename(folder), ())
+    env, prefix, hang = {"SLUICE_BUILD": folder}, PREFIX.get(os.path.basename(folder), ()), HANG
+    if kind:
+        env["SLUICE_PATIENCE"], hang = "600", HANG * SLOWER
     yield Program("pcap", f"cases {kind}".strip(), [*prefix, PYTHON, os.path.join(TOP, "tests/pcap/run.py")],
-                  HANG, env)
+                  hang, env)
     for path in sorted(glob.glob(os.path.join(TOP, "tests/system/*_test.py"))):
         yield Program("system", f"{os.path.basename(path)[:-3]} {kind}".strip(), [*prefix, PYTHON, path],
-                      HANG, env)
+                      hang, env)
 
 
 def check_programs(quick):

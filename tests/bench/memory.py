@@ -41,7 +41,7 @@ def resident_of_daemon(nodes, services):
              for i in range(services)])
         conf["ports"][0]["addresses"] = ["198.51.100.2/24"]
         with daemon.Daemon(folder, conf) as sluiced:
-            sluiced.ready(60)
+            sluiced.ready()
             with open(f"/proc/{sluiced.process.pid}/status", encoding="utf-8") as file:
                 kilobytes = next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
             sluiced.stop()

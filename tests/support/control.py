@@ -7,7 +7,7 @@ import socket
 import subprocess
 
 import daemon
-from tap import TOP, Failed, equal
+from tap import PATIENCE, TOP, Failed, equal
 
 IDLE = {"name": "p0", "device": "net_ring0", "arp": "off"}
 
@@ -39,7 +39,7 @@ class Ctl:
 
     def __init__(self, path, *words, **more):
         done = subprocess.run([daemon.SLUICECTL, "-s", path, *words], capture_output=True, text=True,
-                              timeout=60, check=False, **more)
+                              timeout=PATIENCE, check=False, **more)
         self.status, self.out, self.err = done.returncode, done.stdout, done.stderr
 
     def json(self):
@@ -63,26 +63,27 @@ def refused(session, code, method, **params):
 
 
 def raw(path, octets, half_close=False):
-    """What the daemon says to these octets until it closes or half a second has passed."""
+    """What the daemon says to these octets, and whether it closes then. Unless the connection is half
+    closed it is asked once more behind them: the answer to that is the end of theirs."""
+    last = b"" if half_close else b'{"jsonrpc":"2.0","id":"last","method":"status"}\n'
     with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(0.5)
+        client.settimeout(PATIENCE)
         client.connect(path)
         try:
-            client.sendall(octets)
+            client.sendall(octets + last)
             if half_close:
                 client.shutdown(socket.SHUT_WR)
         except OSError:
             pass
-        said, closed = b"", False
+        answers = []
         try:
-            while not closed:
-                more = client.recv(65536)
-                said, closed = said + more, not more
+            for line in client.makefile("rb"):
+                answers.append(json.loads(line))
+                if last and answers[-1]["id"] == "last":
+                    return answers[:-1], False
         except ConnectionError:
-            closed = True
-        except socket.timeout:
             pass
-        return [json.loads(line) for line in said.splitlines()], closed
+        return answers, True
 
 
 def tables(session, pool="web"):

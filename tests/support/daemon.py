@@ -10,15 +10,16 @@ import socket
 import struct
 import subprocess
 import tempfile
-import time
 
-from tap import TOP, Failed, Skip, equal
+from tap import PATIENCE, TOP, Failed, Skip, equal, until
 
 BUILD = os.environ.get("SLUICE_BUILD", os.path.join(TOP, "build"))
 SLUICED = os.path.join(BUILD, "app", "sluiced")
 SLUICECTL = os.path.join(BUILD, "app", "sluicectl")
 CPUS = sorted(os.sched_getaffinity(0))
 NUMBERS = itertools.count()
+# No other process binds to this one, so a port that is free stays free.
+LOOPBACK = f"127.{64 + (os.getpid() >> 16 & 63)}.{os.getpid() >> 8 & 255}.{os.getpid() & 255}"
 LINK_ETHERNET = 1
 
 
@@ -90,7 +91,7 @@ class Daemon:
     def log(self):
         return self.folder.read(f"{self.name}.log")
 
-    def wait(self, seconds=60):
+    def wait(self, seconds=PATIENCE):
         """The exit status; negative for a signal."""
         try:
             return self.process.wait(seconds)
@@ -99,23 +100,28 @@ class Daemon:
             self.process.wait()
             raise Failed(f"sluiced did not end within {seconds} s\n{self.log()}") from None
 
-    def stop(self, number=signal.SIGTERM, seconds=20):
+    def stop(self, number=signal.SIGTERM, seconds=PATIENCE):
         self.process.send_signal(number)
         return self.wait(seconds)
 
-    def ready(self, seconds=20):
+    def ready(self):
         """Waits until the control socket takes connections."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            if self.process.poll() is not None:
-                raise Failed(f"sluiced ended with {self.process.returncode}\n{self.log()}")
-            try:
-                with socket.socket(socket.AF_UNIX) as client:
-                    client.connect(self.socket)
-                    return
-            except OSError:
-                time.sleep(0.02)
-        raise Failed(f"no control socket within {seconds} s\n{self.log()}")
+        until(self._is_ready, f"control socket {self.socket}")
+
+    def _is_ready(self):
+        if self.process.poll() is not None:
+            raise Failed(f"sluiced ended with {self.process.returncode}\n{self.log()}")
+        try:
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(self.socket)
+                return True
+        except OSError:
+            return False
+
+    def worked(self):
+        """Seconds of processor time that the control thread has had: those of others do not count."""
+        with open(f"/proc/{self.process.pid}/task/{self.process.pid}/schedstat", encoding="ascii") as file:
+            return int(file.read().split()[0]) / 1e9
 
     def report(self):
         try:
@@ -124,10 +130,10 @@ class Daemon:
             raise Failed(f"no report: {problem}\n{self.log()}") from None
 
 
-def run(folder, conf, *arguments, status=0, seconds=60, prefix=()):
+def run(folder, conf, *arguments, status=0, prefix=()):
     """Runs to the end of the captures; checks the exit status and the balance; gives the report."""
     with Daemon(folder, conf, ("--exit-when-idle", "150", *arguments), prefix=prefix) as daemon:
-        got = daemon.wait(seconds)
+        got = daemon.wait()
         if got != status:
             raise Failed(f"exit status\n  wanted: {status}\n  got:    {got}\n{daemon.log()}")
         if status:
@@ -150,7 +156,7 @@ class Session:
 
     def __init__(self, path):
         self.client = socket.socket(socket.AF_UNIX)
-        self.client.settimeout(20)
+        self.client.settimeout(PATIENCE)
         self.client.connect(path)
         self.lines = self.client.makefile("rb")
         self.number = 0
@@ -176,6 +182,18 @@ class Session:
         if "result" not in answer:
             raise Failed(f"{method} {params}: {answer}")
         return answer["result"]
+
+
+    def sees(self, count=1, outcome="received"):
+        """Waits until so many packets have come, or have had that outcome."""
+        until(lambda: self.result("stats")["balance"][outcome] >= count, f"{count} packets {outcome}")
+
+
+def free_port():
+    """Of LOOPBACK."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return probe.getsockname()[1]
 
 
 def write_pcap(path, frames, link=LINK_ETHERNET):
@@ -204,15 +222,27 @@ def read_pcap(path):
     return frames
 
 
-def read_pcapng(data):
+def read_stamped(path):
+    """Times in seconds and frames of a capture that a worker wrote."""
+    with open(path, "rb") as file:
+        data = file.read()
+    stamps = []
+    frames = read_pcapng(data, stamps)
+    return zip(stamps, frames)
+
+
+def read_pcapng(data, stamps=None):
+    """Its frames; stamps gets their times in seconds, which count nanoseconds in the daemon's files."""
     frames, at, order = [], 0, "<"
     while at + 12 <= len(data):
         if data[at:at + 4] == b"\x0a\x0d\x0d\x0a":
             order = "<" if data[at + 8:at + 12] == b"\x4d\x3c\x2b\x1a" else ">"
         kind, size = struct.unpack_from(order + "II", data, at)
         if kind == 6:
-            length = struct.unpack_from(order + "I", data, at + 20)[0]
+            high, low, length = struct.unpack_from(order + "III", data, at + 12)
             frames.append(data[at + 28:at + 28 + length])
+            if stamps is not None:
+                stamps.append(((high << 32) + low) / 1e9)
         elif kind == 3:
             length = struct.unpack_from(order + "I", data, at + 8)[0]
             frames.append(data[at + 12:at + 12 + min(length, size - 16)])

@@ -15,6 +15,7 @@ import traceback
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CASES = []
+PATIENCE = float(os.environ.get("SLUICE_PATIENCE", "120"))  # seconds; no verdict but that something hangs
 
 
 class Skip(Exception):
@@ -40,6 +41,16 @@ def equal(got, wanted, what="value"):
 def true(condition, message):
     if not condition:
         raise Failed(message)
+
+
+def until(condition, what, seconds=PATIENCE):
+    """Waits for an event: for the first true value of condition(), which it gives."""
+    end = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > end:
+            raise Failed(f"{what}: not within {seconds:.0f} s")
+        time.sleep(0.02)
+    return value
 
 
 def report(number, sentence, function):

@@ -122,7 +122,7 @@ def check_one_node(packets, frames, nodes):
 
 def batch(paths):
     with daemon.Folder() as folder:
-        report = daemon.run(folder, conf(folder, paths), seconds=120)
+        report = daemon.run(folder, conf(folder, paths))
         frames = [frame for path in paths for frame in daemon.read_pcap(path)]
         true(report["balance"]["received"] == len(frames),
              f"{len(frames)} frames came, {report['balance']['received']} were received")

@@ -11,10 +11,9 @@ import collections
 import glob
 import os
 import sys
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from tap import Failed, case, equal, run, true  # noqa: E402
+from tap import Failed, case, equal, run, true, until  # noqa: E402
 import control  # noqa: E402
 import daemon  # noqa: E402
 
@@ -132,7 +131,7 @@ def agrees(**port):
         with daemon.Daemon(folder, conf(folder, **port)) as running:
             running.ready()
             with daemon.Session(running.socket) as session:
-                wait_for(session, len(sent))
+                until(lambda: settled(session.result("stats")["balance"], len(sent)), "the end of the capture")
                 answers = list(explained(running.socket, folder.file("in.pcap"), len(sent)))
             equal(running.stop(), 0, running.log())
             report = running.report()
@@ -141,14 +140,8 @@ def agrees(**port):
         compare(folder, answers, sent, report)
 
 
-def wait_for(session, count):
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
-        balance = session.result("stats")["balance"]
-        if balance["received"] == count and balance["in_flight"] == 0:
-            return
-        time.sleep(0.05)
-    raise Failed(f"after 20 s {balance}, of {count} packets")
+def settled(balance, count):
+    return balance["received"] == count and balance["in_flight"] == 0
 
 
 @case("explain agrees with what became of each frame")

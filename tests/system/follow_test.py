@@ -12,10 +12,9 @@ import resource
 import signal
 import socket
 import sys
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from tap import case, equal, run, true  # noqa: E402
+from tap import case, equal, run, true, until  # noqa: E402
 import control  # noqa: E402
 import daemon  # noqa: E402
 from control import refused  # noqa: E402
@@ -69,23 +68,17 @@ class Changing:
         return [entry["message"] for entry in errors[0]["data"]["errors"]]
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def listens(port):
     with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        return probe.connect_ex((daemon.LOOPBACK, port)) == 0
 
 
 @case("a group that is not there, a folder that is not there, a port that is taken: refused, with all the rest")
 def refusals():
     with Changing() as changing, socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
+        taken.bind((daemon.LOOPBACK, 0))
         taken.listen()
-        metrics = f"127.0.0.1:{taken.getsockname()[1]}"
+        metrics = f"{daemon.LOOPBACK}:{taken.getsockname()[1]}"
         state = changing.folder.file("nowhere/state")
         for more, word in (({"group": "nobody-has-it"}, "nobody-has-it"), ({"state": state}, state),
                            ({"state": changing.folder.path}, changing.folder.path), ({"metrics": metrics}, metrics)):
@@ -98,13 +91,13 @@ def refusals():
 @case("what fails when the rest is done takes the rest back")
 def undone():
     with Changing() as changing:
-        old, new = free_port(), free_port()
-        changing.apply(metrics=f"127.0.0.1:{old}")
+        old, new = daemon.free_port(), daemon.free_port()
+        changing.apply(metrics=f"{daemon.LOOPBACK}:{old}")
         before = changing.seen()
         pid, free = changing.daemon.process.pid, resource.RLIM_INFINITY
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (1000, free))
         refused(changing.session, -32003, "config.apply", text=json.dumps(changing.with_control(
-            metrics=f"127.0.0.1:{new}", mode="0666", state=changing.folder.file("state"))))
+            metrics=f"{daemon.LOOPBACK}:{new}", mode="0666", state=changing.folder.file("state"))))
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (free, free))
         equal(changing.seen(), before, "what is seen")
         equal((listens(old), listens(new)), (True, False), "metrics at the old port, at the new one")
@@ -117,9 +110,7 @@ def state_begins():
         state = changing.folder.file("state")
         path = changing.folder.write("sluiced.yaml", changing.with_control(state=state))
         changing.daemon.process.send_signal(signal.SIGHUP)
-        end = time.monotonic() + 20
-        while not os.path.exists(state) and time.monotonic() < end:
-            time.sleep(0.02)
+        until(lambda: os.path.exists(state), "the state file")
         changing.session.result("node.set_weight", pool="web", node="b", weight=9)
         changing.session.result("node.disable", pool="web", node="c")
         before = control.state(changing.session)

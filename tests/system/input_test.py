@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from tap import CASES, TOP, case, equal, run, true  # noqa: E402
+from tap import CASES, PATIENCE, TOP, case, equal, run, true  # noqa: E402
 import daemon  # noqa: E402
 
 FRAME = (bytes.fromhex("020000000002020000000001" "0800" "4500002c000900004006" "0000" "c6336407c000020a")
@@ -53,7 +53,7 @@ def octets(data):
 
 
 def command(*arguments):
-    return subprocess.run([daemon.binary(), *arguments], capture_output=True, text=True, timeout=20)
+    return subprocess.run([daemon.binary(), *arguments], capture_output=True, text=True, timeout=PATIENCE)
 
 
 @case("a capture that is not Ethernet is refused with status 2")

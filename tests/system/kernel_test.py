@@ -12,16 +12,16 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from tap import CASES, Skip, case, equal, run, true  # noqa: E402
+from tap import CASES, PATIENCE, Skip, case, equal, run, true  # noqa: E402
 import daemon  # noqa: E402
 
 A, B = f"sluiceA{os.getpid()}", f"sluiceB{os.getpid()}"
 
 # A port that nobody listens on: the refusal is the kernel's own answer, and ARP went before it.
-CONNECT = """
+CONNECT = f"""
 import socket
 try:
-    socket.create_connection(("192.0.2.2", 9), 5)
+    socket.create_connection(("192.0.2.2", 9), {PATIENCE})
 except ConnectionRefusedError:
     print("refused")
 """

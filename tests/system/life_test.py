@@ -2,19 +2,22 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """From start to end: signals, instances side by side, hugepages, shared CPUs, full rings."""
 
+import fcntl
 import glob
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from tap import CASES, TOP, Skip, case, equal, run, true  # noqa: E402
+from tap import CASES, PATIENCE, TOP, Skip, case, equal, run, true, until  # noqa: E402
 import daemon  # noqa: E402
 
 HUGEPAGES = "/sys/kernel/mm/hugepages/hugepages-2048kB/"
+HUGEPAGES_LOCK = os.path.join(tempfile.gettempdir(), "sluice-test-hugepages.lock")  # the machine's, not ours
 
 
 def traffic(folder, flows=300):
@@ -33,12 +36,17 @@ def conf(folder, endless=False, handlers=("sink", "sink"), **more):
                                 [{"name": "all", "address": "any", "pool": "web"}], dataplane=plane, **more)
 
 
+def seen(one, count, outcome="received"):
+    one.ready()
+    with daemon.Session(one.socket) as session:
+        session.sees(count, outcome)
+
+
 def ends_with(number):
     with daemon.Folder() as folder:
         traffic(folder)
         with daemon.Daemon(folder, conf(folder, endless=True)) as one:
-            one.ready()
-            time.sleep(0.3)
+            seen(one, 1001, "delivered")
             equal(one.stop(number), 0, f"status after signal {number}; {one.log()}")
             report = one.report()
             daemon.balanced(report)
@@ -55,14 +63,10 @@ def interrupted():
     ends_with(signal.SIGINT)
 
 
-def starts(process):
-    """Waits for main(): what was loaded before it takes no signals."""
-    end = time.monotonic() + 10
-    while time.monotonic() < end:
-        with open(f"/proc/{process.pid}/status", encoding="ascii") as file:
-            if int(file.read().split("SigBlk:")[1].split()[0], 16) >> (signal.SIGTERM - 1) & 1:
-                return
-        time.sleep(0.001)
+def takes_signals(process):
+    """In main(): what was loaded before it takes none."""
+    with open(f"/proc/{process.pid}/status", encoding="ascii") as file:
+        return int(file.read().split("SigBlk:")[1].split()[0], 16) >> (signal.SIGTERM - 1) & 1
 
 
 @case("a signal in the middle of the start ends in good order, too, and SIGHUP waits for its turn")
@@ -71,7 +75,7 @@ def early():
         traffic(folder)
         for delay in (0, 0.1):
             with daemon.Daemon(folder, conf(folder, endless=True)) as one:
-                starts(one.process)
+                until(lambda: takes_signals(one.process), "main()")
                 time.sleep(delay)
                 one.process.send_signal(signal.SIGHUP)
                 equal(one.stop(), 0, f"status after SIGTERM {delay} s after the start; {one.log()}")
@@ -96,7 +100,7 @@ def stays():
     with daemon.Folder() as folder:
         count = traffic(folder)
         with daemon.Daemon(folder, conf(folder)) as one:
-            one.ready()
+            seen(one, count)
             time.sleep(1)
             true(one.process.poll() is None, f"it ended: {one.log()}")
             equal(one.stop(), 0, "status")
@@ -108,9 +112,8 @@ def side_by_side():
     with daemon.Folder() as first, daemon.Folder() as second:
         counts = traffic(first, 200), traffic(second, 300)
         with daemon.Daemon(first, conf(first)) as one, daemon.Daemon(second, conf(second)) as other:
-            one.ready()
-            other.ready()
-            time.sleep(0.5)
+            seen(one, counts[0])
+            seen(other, counts[1])
             equal((one.stop(), other.stop()), (0, 0), f"status\n{one.log()}{other.log()}")
             equal((one.report()["balance"]["received"], other.report()["balance"]["received"]), counts,
                   "received")
@@ -123,7 +126,7 @@ def same_socket():
         with daemon.Daemon(folder, conf(folder)) as one:
             one.ready()
             with daemon.Daemon(folder, conf(folder), name="other") as other:
-                equal(other.wait(20), 2, f"status {other.log()}")
+                equal(other.wait(), 2, f"status {other.log()}")
                 true("control.sock" in other.log(), other.log())
             one.process.kill()
             one.process.wait()
@@ -156,8 +159,7 @@ def overload():
         slow = conf(folder, endless=True, handlers=("capture",), dataplane=plane)
         slow["pools"][0]["nodes"][0]["file"] = "w0.pcapng"
         with daemon.Daemon(folder, slow) as one:
-            one.ready()
-            time.sleep(0.3)
+            seen(one, 1, "dropped")
             equal(one.stop(), 0, f"status {one.log()}")
             report = one.report()
             daemon.balanced(report)
@@ -194,7 +196,7 @@ def report_on_output():
         count = traffic(folder)
         path = folder.write("conf.yaml", conf(folder))
         done = subprocess.run([daemon.binary(), "-c", path, "--exit-when-idle", "100", "--report", "-"],
-                              capture_output=True, text=True, cwd=folder.path, timeout=30)
+                              capture_output=True, text=True, cwd=folder.path, timeout=PATIENCE)
         equal(done.returncode, 0, done.stderr)
         equal(json.loads(done.stdout)["balance"]["received"], count, "received")
 
@@ -206,7 +208,7 @@ def unknown_eal_argument():
         wrong = conf(folder, dataplane={"eal": ["--no-such-thing"]})
         path = folder.write("wrong.yaml", wrong)
         done = subprocess.run([daemon.binary(), "-c", path, "--report", "-"], capture_output=True, text=True,
-                              timeout=20, check=False)
+                              timeout=PATIENCE, check=False)
         equal((done.returncode, done.stdout), (1, ""), "status and output")
         true("--no-such-thing" in done.stderr and "dataplane.eal" in done.stderr, done.stderr)
 
@@ -215,15 +217,13 @@ def unknown_eal_argument():
 def never_a_packet():
     with daemon.Folder() as folder:
         daemon.write_pcap(folder.file("in.pcap"), [])
-        start = time.monotonic()
         equal(daemon.run(folder, conf(folder))["balance"]["received"], 0, "received")
-        true(time.monotonic() - start < 10, "it took more than 10 s")
 
 
 @case("--version and --help answer on standard output with status 0")
 def words():
     for option in ("--version", "--help"):
-        done = subprocess.run([daemon.binary(), option], capture_output=True, text=True, timeout=20)
+        done = subprocess.run([daemon.binary(), option], capture_output=True, text=True, timeout=PATIENCE)
         equal((done.returncode, done.stderr), (0, ""), option)
         true("sluice" in done.stdout, done.stdout)
 
@@ -243,15 +243,23 @@ class Hugepages:
         self.count = count
 
     def __enter__(self):
+        self.lock = os.open(HUGEPAGES_LOCK, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        fcntl.flock(self.lock, fcntl.LOCK_EX)
         with open(HUGEPAGES + "nr_hugepages", encoding="ascii") as file:
             self.before = int(file.read())
-        got = set_hugepages(max(self.count, self.before) if self.count else 0)
-        if got < self.count:
-            set_hugepages(self.before)
-            raise Skip(f"the kernel gave {got} of {self.count} hugepages")
+        try:
+            got = set_hugepages(max(self.count, self.before) if self.count else 0)
+            if got < self.count:
+                raise Skip(f"the kernel gave {got} of {self.count} hugepages")
+        except Skip:
+            self.__exit__()
+            raise
 
     def __exit__(self, *_):
-        set_hugepages(self.before)
+        try:
+            set_hugepages(self.before)
+        finally:
+            os.close(self.lock)
 
 
 @case("hugepages auto uses them when enough are free, and goes without when few are")
@@ -263,7 +271,7 @@ def hugepages_auto():
             count = traffic(folder)
             report = daemon.run(folder, conf(folder, dataplane={"hugepages": "auto", "memory_mb": 256}))
             equal(report["balance"]["received"], count, f"received with {pages} hugepages")
-    leftover = glob.glob("/dev/hugepages/test*map_*")
+    leftover = glob.glob(f"/dev/hugepages/test{os.getpid()}n*map_*")
     equal(leftover, [], "files left in /dev/hugepages")
 
 

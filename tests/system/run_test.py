@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from tap import CASES, TOP, case, equal, run, true  # noqa: E402
+from tap import CASES, PATIENCE, TOP, case, equal, run, true  # noqa: E402
 import daemon  # noqa: E402
 import reading  # noqa: E402
 
@@ -22,7 +22,7 @@ NODES = ("sink", "echo", "file", "ipip", "gue", "dsr")
 def call(*arguments, status=0, cwd=TOP):
     daemon.binary()
     done = subprocess.run([os.path.join(TOP, "scripts/run"), *arguments], capture_output=True, text=True,
-                          cwd=cwd, timeout=300)
+                          cwd=cwd, timeout=PATIENCE)
     equal(done.returncode, status, f"status\n{done.stdout}{done.stderr}")
     return done.stdout + done.stderr
 
@@ -97,7 +97,7 @@ def refused():
 def fails(name, cwd):
     daemon.binary()
     done = subprocess.run([os.path.join(TOP, "scripts/run"), name], capture_output=True, text=True, cwd=cwd,
-                          timeout=300)
+                          timeout=PATIENCE)
     true(done.returncode not in (0, 126, 127), f"status {done.returncode} for {name}")
     return done.stdout + done.stderr
 

@@ -14,10 +14,9 @@ import random
 import signal
 import socket
 import sys
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from tap import Failed, case, equal, run, true  # noqa: E402
+from tap import PATIENCE, Failed, case, equal, run, true, until  # noqa: E402
 import control  # noqa: E402
 import daemon  # noqa: E402
 
@@ -100,7 +99,7 @@ def killed_under_way():
         last, asides = 1, 0
         for turn in range(6):
             with socket.socket(socket.AF_UNIX) as client:
-                client.settimeout(20)
+                client.settimeout(PATIENCE)
                 client.connect(kept.daemon.socket)
                 lines = client.makefile("rb")
                 client.sendall(b"".join(json.dumps(
@@ -158,13 +157,8 @@ def open_slots():
 def replayed(session, folder):
     """Connections that end in the capture begin anew with its next round, elsewhere: two rounds later
     the others are left."""
-    def received():
-        return session.result("stats")["balance"]["received"]
-
-    until = received() + 2 * len(daemon.read_pcap(folder.file("in.pcap")))
-    end = time.monotonic() + 20
-    while received() < until and time.monotonic() < end:
-        time.sleep(0.02)
+    now = session.result("stats")["balance"]["received"]
+    session.sees(now + 2 * len(daemon.read_pcap(folder.file("in.pcap"))))
 
 
 @case("a state file that is a link stays one, and what it leads to is kept")
@@ -198,7 +192,7 @@ def tracked():
             kept.stop()
             session = kept.start()
             true("flows taken up" in kept.daemon.log(), kept.daemon.log())
-            time.sleep(0.3)
+            replayed(session, folder)
             again = {flow["key"]: flow["node"] for flow in session.result("flows", limit=8000)["flows"]}
             both = set(flows) & set(again)
             true(len(both) > 0.9 * len(flows), f"{len(both)} of {len(flows)} flows are there")
@@ -208,7 +202,7 @@ def tracked():
 @case("a removed node keeps its live flows over an end in good order, and goes when they have ended")
 def leaving():
     with daemon.Folder() as folder:
-        idle = {"tcp": "8s", "udp": "8s", "other": "8s"}
+        idle = {"tcp": "1h", "udp": "1h", "other": "1h"}
         with Kept(folder, port=control.busy(folder), pool={"tracking": "full", "idle_timeout": idle}) as kept:
             session = kept.start()
             replayed(session, folder)
@@ -219,7 +213,7 @@ def leaving():
             true(list(flows.values()).count("b") > 20, f"{flows} at the removed node")
             kept.stop()
             session = kept.start()
-            time.sleep(0.5)
+            replayed(session, folder)
             row = session.result("nodes", pool="web")["nodes"]["b"]
             equal(row["state"], "leaving", "after the restart")
             again = {flow["key"]: flow["node"] for flow in session.result("flows", limit=8000)["flows"]}
@@ -232,11 +226,9 @@ def leaving():
             kept.conf["ports"] = [dict(control.IDLE)]
             session = kept.start()
             true(len(leavers(session)) == 1, "the removed node is there, too")
-            for _ in range(60):
-                if not leavers(session):
-                    break
-                time.sleep(0.5)
-            equal(leavers(session), [], "removed nodes when flows have ended")
+            kept.conf["pools"][0]["idle_timeout"] = {"tcp": "2s", "udp": "2s", "other": "2s"}
+            session.result("config.apply", text=json.dumps(kept.conf))
+            until(lambda: not leavers(session), "the end of the removed nodes")
 
 
 def leavers(session):
@@ -344,7 +336,7 @@ def no_file():
         with daemon.Folder() as folder, Kept(folder) as kept:
             make(folder.file("state"))
             with daemon.Daemon(folder, kept.conf) as started:
-                equal(started.wait(20), 2, "status")
+                equal(started.wait(), 2, "status")
                 log = started.log()
                 true("control.state" in log and "name a" in log, log)
 
@@ -457,21 +449,22 @@ def full_disk():
 # ---- size
 
 
-@case("40,000 nodes of which one went are rolled back and read again within seconds")
+@case("40,000 nodes of which one went are rolled back and read again with seconds of work")
 def many_nodes():
     nodes = [control.node(f"n{number}", 1 + number % 7) for number in range(40000)]
     with daemon.Folder() as folder, Kept(folder, nodes=nodes, slots=1 << 20) as kept:
         session = kept.start()
-        session.client.settimeout(120)
         session.result("node.remove", pool="web", node="n7", now=True)
         session.result("node.add", pool="web", node="x", worker=0, weight=4)
-        start = time.monotonic()
+        before = kept.daemon.worked()
         session.result("rollback", generation=1)
-        true(time.monotonic() - start < 6, f"rolled back in {time.monotonic() - start:.1f} s")
+        took = kept.daemon.worked() - before
         kept.kill()
-        start = time.monotonic()
         equal(kept.start().result("status")["generation"], 4, "generation")
-        true(time.monotonic() - start < 15, f"started again in {time.monotonic() - start:.1f} s")
+        again = kept.daemon.worked()
+        print(f"# rolled back in {took:.1f} s of processor time, started again in {again:.1f} s")
+        if "SLUICE_SANITIZER" not in os.environ:
+            true(took < 6 and again < 15, f"{took:.1f} s, {again:.1f} s")
 
 
 # ---- random changes against a twin
@@ -546,7 +539,7 @@ def twin():
     print(f"# seed {SEED}", flush=True)
     generator = random.Random(SEED)
     with daemon.Folder() as folder, Kept(folder, slots=1024) as kept:
-        session, started = kept.start(), time.monotonic()
+        session = kept.start()
         model = Twin(kept.conf["pools"][0]["nodes"])
         for number in range(CHANGES):
             method, params, code, effect = random_change(generator, model)
@@ -568,8 +561,7 @@ def twin():
             elif generator.randrange(200) == 0:
                 model.check(session, f"at change {number}")
         model.check(session, "at the end")
-        print(f"# {kept.number} starts, {CHANGES / (time.monotonic() - started):.0f} changes a second",
-              flush=True)
+        print(f"# {kept.number} starts", flush=True)
 
 
 if __name__ == "__main__":

@@ -11,21 +11,20 @@
 import os
 import subprocess
 import sys
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from tap import CASES, Skip, case, equal, run  # noqa: E402
+from tap import CASES, PATIENCE, Skip, case, equal, run  # noqa: E402
 import daemon  # noqa: E402
 
 C, D, S = (f"sluice{letter}{os.getpid()}" for letter in "CDS")
 MAC = "02:00:00:00:00:11"
 
-SERVER = """
+SERVER = f"""
 import socket, sys
 address = sys.argv[1]
 with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as server:
     server.bind((address, 5000))
-    server.settimeout(10)
+    server.settimeout({PATIENCE})
     print("ready", flush=True)
     for _ in range(3):
         data, peer = server.recvfrom(9000)
@@ -112,7 +111,6 @@ def crosses():
              {"name": "six", "address": "2001:db8::10", "protocol": "udp", "ports": [5000], "pool": "web"}])
         with daemon.Daemon(folder, conf, prefix=("ip", "netns", "exec", D)) as one:
             one.ready()
-            time.sleep(0.2)
             arrives("192.0.2.10", "192.0.2.1")
             arrives("2001:db8::10", "2001:db8::1")
             equal(one.stop(), 0, f"exit status; {one.log()}")
