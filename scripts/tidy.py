@@ -19,8 +19,8 @@ FLOORS = {"base": 0, "pkt": 1, "sched": 1, "state": 2, "io": 2, "path": 3, "work
 # Lines of code (no blank lines, no comments) that a wing may have: one person can know it in a day. Whoever
 # needs more says why in the commit that raises one; none is over 5,000.
 BUDGETS = {"base": 1000, "pkt": 2700, "sched": 1800, "state": 4700, "io": 2300, "path": 2000, "work": 1200,
-           "xdp": 1200, "conf": 4200, "model": 4400, "keep": 2700, "show": 1300, "health": 2600, "neigh": 600,
-           "rpc": 3200, "cluster": 1200, "ctl": 850, "app": 3400}
+           "xdp": 1200, "conf": 4200, "model": 4400, "keep": 3300, "show": 1300, "health": 2600, "neigh": 600,
+           "rpc": 3200, "cluster": 1200, "ctl": 900, "app": 3400}
 
 # Headers that are the inside of a room: who else may include them.
 INSIDES = {"model/inside.h": ("lib/keep/carr",), "ctl/inside.h": ("tests/",)}

@@ -280,7 +280,8 @@ static int run(struct daemon *daemon)
 	if (daemon->model)
 		make_report(daemon);
 	sl_health_destroy(daemon->health);
-	sl_control_destroy(daemon->control, status == EXIT_FINE);
+	if (sl_control_destroy(daemon->control, status == EXIT_FINE) < 0)
+		status = EXIT_MACHINE;
 	sl_loop_destroy(daemon->loop);
 	sl_model_destroy(daemon->model);
 	wire_close(&daemon->wire);

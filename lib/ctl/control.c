@@ -21,6 +21,8 @@
  * 312 a second with 0, 1,270 with -10. */
 #define NICE (-10)
 
+#define RETRY_MS 1000 /* before a state file that could not be written is tried again */
+
 /* ---- clients ------------------------------------------------------------------------------------
  */
 
@@ -230,10 +232,35 @@ static void save_former(struct sl_control *control)
 	control->former = NULL;
 }
 
+/* The file does not have the present state; said once. */
+static void note_failed(struct sl_control *control, struct sl_err *err)
+{
+	if (!control->failing)
+		sl_log(SL_LOG_ERROR, "%s: changes are made, but would not survive a restart",
+		       err->text);
+	control->failing = true;
+	control->failed_ms = sl_clock_ms();
+	control->unsaved = true;
+	(void)sl_err_prefix(err, "made, but not kept over a restart");
+}
+
+/* True if nobody waits to be answered, and the last failure was just now. */
+static bool may_wait(const struct sl_control *control)
+{
+	const struct sl_held *held;
+
+	STAILQ_FOREACH(held, &control->held, link)
+	if (held->change)
+		return false;
+	return control->failing && sl_clock_ms() - control->failed_ms < RETRY_MS;
+}
+
 static void save(struct sl_control *control)
 {
 	struct sl_err err = {0};
 
+	if (may_wait(control))
+		return;
 	save_former(control);
 	if (!control->keep) {
 		(void)sl_history_fold(control->scope.history);
@@ -248,11 +275,7 @@ static void save(struct sl_control *control)
 		control->failing = false;
 		return;
 	}
-	if (!control->failing)
-		sl_log(SL_LOG_ERROR, "%s: changes are made, but would not survive a restart",
-		       err.text);
-	control->failing = true;
-	(void)sl_err_prefix(&err, "made, but not kept over a restart");
+	note_failed(control, &err);
 	warn_held(control, err.text);
 }
 
@@ -260,6 +283,7 @@ void sl_control_turn_ended(struct sl_control *control)
 {
 	struct sl_held *held;
 
+	sl_keep_stand(control->keep);
 	if (control->unsaved)
 		save(control);
 	while ((held = STAILQ_FIRST(&control->held))) {
@@ -318,16 +342,19 @@ static void take_up(struct sl_control *control)
 }
 
 /* In the end: history, and what the packet path knows. */
-static void save_all(struct sl_control *control)
+static int save_all(struct sl_control *control)
 {
 	struct sl_pack rest = {0};
 	struct sl_err err = {0};
+	int rc;
 
 	sl_carry_write(control->model, &rest);
-	if (sl_keep_rewrite(control->keep, control->scope.history, rest.failed ? NULL : &rest,
-			    &err))
-		sl_log(SL_LOG_ERROR, "%s", err.text);
+	rc = sl_keep_rewrite(control->keep, control->scope.history, rest.failed ? NULL : &rest,
+			     &err);
+	if (rc)
+		sl_log(SL_LOG_ERROR, "%s: the state is not kept", err.text);
 	sl_pack_fini(&rest);
+	return rc;
 }
 
 /* History begins with the present state when there was none, or when the file had its say. */
@@ -358,9 +385,16 @@ static int begin_history(struct sl_control *control, const struct sl_restore *re
 	else if (restore->file_wins)
 		rc = sl_history_add(control->scope.history, &line, &event,
 				    sl_model_hash_key(control->model));
-	if (rc == 0 && control->keep)
-		return sl_keep_rewrite(control->keep, control->scope.history, NULL, err);
 	return rc ? sl_err_set(err, rc, "no memory for history") : 0;
+}
+
+/* Packets go on without a place for the state, at the start as later. */
+static void begin_keep(struct sl_control *control)
+{
+	struct sl_err err = {0};
+
+	if (control->keep && sl_keep_rewrite(control->keep, control->scope.history, NULL, &err))
+		note_failed(control, &err);
 }
 
 static int open_server(struct sl_control *control, struct sl_err *err)
@@ -370,14 +404,16 @@ static int open_server(struct sl_control *control, struct sl_err *err)
 		.path = conf->socket, .mode = conf->mode, .group = conf->group};
 	struct sl_server_calls calls = {
 		.line = on_line, .too_long = on_too_long, .closed = on_closed, .context = control};
-	int rc = sl_server_create(control->spec.base, &options, &calls, &control->server, err);
+	int rc = sl_http_create(control->spec.base, &control->scope, &control->http);
 
 	if (rc)
-		return rc;
-	rc = sl_http_create(control->spec.base, &control->scope, &control->http);
-	if (rc)
 		return sl_err_set(err, rc, "no memory for metrics");
-	return sl_http_listen(control->http, conf->metrics, err);
+	rc = sl_http_listen(control->http, conf->metrics, err);
+	if (rc)
+		return rc;
+	/* before anybody can ask */
+	begin_keep(control);
+	return sl_server_create(control->spec.base, &options, &calls, &control->server, err);
 }
 
 /* What methods and metrics show of the daemon. */
@@ -419,7 +455,7 @@ int sl_control_create(const struct sl_control_spec *spec, struct sl_restore *res
 	if (rc == 0)
 		rc = open_server(control, err);
 	if (rc) {
-		sl_control_destroy(control, false);
+		(void)sl_control_destroy(control, false);
 		return rc;
 	}
 	control->listener = (struct sl_model_listener){
@@ -430,19 +466,22 @@ int sl_control_create(const struct sl_control_spec *spec, struct sl_restore *res
 	return 0;
 }
 
-void sl_control_destroy(struct sl_control *control, bool in_good_order)
+int sl_control_destroy(struct sl_control *control, bool in_good_order)
 {
+	int rc = 0;
+
 	if (!control)
-		return;
+		return 0;
 	if (in_good_order)
 		sl_control_turn_ended(control);
 	sl_http_destroy(control->http);
 	sl_server_destroy(control->server);
 	if (in_good_order && control->keep)
-		save_all(control);
+		rc = save_all(control);
 	sl_rpc_scope_fini(&control->scope);
 	sl_keep_destroy(control->keep);
 	sl_keep_destroy(control->former);
 	sl_history_destroy(control->scope.history);
 	free(control);
+	return rc;
 }

@@ -45,8 +45,8 @@ int sl_control_create(const struct sl_control_spec *spec, struct sl_restore *res
 		      struct sl_control **control, struct sl_err *err);
 
 /* Closes the socket and everything else. In good order: the state file gets what the packet path
- * knows; the threads have ended by then. */
-void sl_control_destroy(struct sl_control *control, bool in_good_order);
+ * knows; the threads have ended by then. Negative errno when it cannot be written. */
+int sl_control_destroy(struct sl_control *control, bool in_good_order);
 
 /* After the turn's snapshot is published: writes the state, then answers. */
 void sl_control_turn_ended(struct sl_control *control);

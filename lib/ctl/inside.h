@@ -43,8 +43,9 @@ struct sl_control {
 	struct sl_rpc_scope scope;
 	struct sl_model_listener listener;
 	STAILQ_HEAD(, sl_held) held;
-	bool unsaved; /* something is to be written to the state file */
-	bool failing; /* the last write failed, and it was said */
+	bool unsaved;	    /* something is to be written to the state file */
+	bool failing;	    /* the last write failed, and it was said */
+	uint64_t failed_ms; /* when */
 	struct sl_busy busy[SL_CONTROL_CORES_MAX];
 	struct sl_show_core cores[SL_CONTROL_CORES_MAX];
 };

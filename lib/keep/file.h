@@ -3,13 +3,13 @@
 /* The state file: keeps what operators changed over every end, kill -9 and power loss included.
  *
  * Why:     a change is in the file before it is answered, at a thousand changes a second.
- * Shape:   a head line, then records, each with its length and a CRC-32C: history's base and steps
- *          (history.h), and after an end in good order what the packet path knew; zeros end them.
- *          Changes are
- *          appended and synced once a turn of the loop; the whole file is replaced (temporary file,
- *          fsync, rename, fsync of the folder) when history was folded, and at every start.
- *          A last record that is cut short was never answered: it is dropped. A file that is
- *          damaged otherwise, or none of ours, is set aside as FILE.damaged-TIME.
+ * Shape:   a head line, then records (frame.h): history's base and steps (history.h), and after an
+ *          end in good order what the packet path knew. Changes are appended and synced once a turn
+ *          of the loop; the whole file is replaced (temporary file, fsync, rename, fsync of the
+ *          folder) when history was folded, at every start, and when the file at the path is not
+ *          the one that was written last.
+ *          Reading keeps all that stands before the first record that is damaged or cut short. What
+ *          is not kept, or none of ours, gets another name, FILE.damaged-TIME, when the start stands.
  * Threads: control.
  * Memory:  create and destroy (takes NULL).
  * Errors:  0 or negative errno with a sentence.
@@ -20,24 +20,33 @@
 
 #include "base/err.h"
 #include "keep/history.h"
-
-#define SL_KEEP_NOTE_SIZE 512
+#include "keep/load.h"
 
 struct sl_keep;
 
-/* Opens path and reads what is there into history (created empty): then *found says whether there
- * was a state. note gets a sentence when the file was set aside or its end was dropped, else "".
- * -EBUSY when another process has the file. */
-int sl_keep_create(const char *path, struct sl_history *history, struct sl_keep **keep, bool *found,
-		   char note[SL_KEEP_NOTE_SIZE], struct sl_err *err);
+/* What a state file had. */
+struct sl_keep_found {
+	bool state;			/* history and past are of use */
+	struct sl_past past;		/* the last state; sl_past_fini() */
+	char note[SL_LOADED_NOTE_SIZE]; /* what was left out of it, in a sentence; "": nothing */
+};
+
+/* Opens and locks path, which is made when it is missing, with its folder, and reads what is there
+ * into history (created empty). -EBUSY when another process has the file. */
+int sl_keep_create(const char *path, struct sl_history *history, struct sl_keep **keep,
+		   struct sl_keep_found *found, struct sl_err *err);
+/* Before sl_keep_stand(): takes back what the start did to files that were there. */
 void sl_keep_destroy(struct sl_keep *keep);
 
-/* At run time: begins a state file with this history. What was there is FILE.before-TIME then; it stays where it
- * is on failure. */
+/* The daemon runs: what was set aside stays there. */
+void sl_keep_stand(struct sl_keep *keep);
+
+/* At run time: begins a state file with this history. What was there is FILE.before-TIME then; it
+ * stays where it is on failure. */
 int sl_keep_begin(const char *path, const struct sl_history *history, struct sl_keep **keep,
 		  struct sl_err *err);
 
-/* What was added after history's records by the end in good order before; NULL: nothing. */
+/* The flow state that the last end in good order saved; NULL: none. */
 const struct sl_pack *sl_keep_rest(const struct sl_keep *keep);
 
 /* Replaces the file by history's records and, unless NULL, the rest. */

@@ -8,10 +8,12 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "keep/frame.h"
 
 enum record_kind { RECORD_BASE = 1, RECORD_STEP = 2 };
 
-_Static_assert(SL_HISTORY_LEAST < SL_HISTORY_KEEP && SL_HISTORY_KEEP < SL_HISTORY_MAX,
+_Static_assert(SL_HISTORY_LEAST + SL_HISTORY_MORE < SL_HISTORY_KEEP &&
+		       SL_HISTORY_KEEP < SL_HISTORY_MAX,
 	       "folding leaves at least what is promised");
 
 struct sl_history {
@@ -183,6 +185,15 @@ int sl_history_take(struct sl_history *history, const uint8_t *data, size_t size
 	return append_pack(history, &pack, line.generation);
 }
 
+bool sl_history_peek(const uint8_t *data, size_t size, uint64_t *generation)
+{
+	struct sl_unpack unpack = {.at = data, .end = data + size};
+	uint64_t kind = sl_unpack_number(&unpack);
+
+	*generation = sl_unpack_number(&unpack);
+	return !unpack.failed && (kind == RECORD_BASE || kind == RECORD_STEP);
+}
+
 uint32_t sl_history_count(const struct sl_history *history)
 {
 	return history->count;
@@ -201,8 +212,9 @@ void sl_history_line(const struct sl_history *history, uint32_t place, struct sl
 	(void)read_line(&unpack, line);
 }
 
-/* The state after the record at a place. */
-static int read_state(const struct sl_history *history, uint32_t place, struct sl_past *past)
+/* The state after the record at a place; on failure *bad is the record that could not be read. */
+static int read_state(const struct sl_history *history, uint32_t place, struct sl_past *past,
+		      uint32_t *bad)
 {
 	struct sl_past_clock now = clock_now();
 	struct sl_history_line line;
@@ -211,6 +223,7 @@ static int read_state(const struct sl_history *history, uint32_t place, struct s
 	for (uint32_t i = 0; i <= place && rc == 0; i++) {
 		struct sl_unpack unpack = open_record(&history->records[i]);
 
+		*bad = i;
 		(void)read_line(&unpack, &line);
 		skip_pools(&unpack);
 		if (i == 0)
@@ -239,6 +252,7 @@ int sl_history_state(const struct sl_history *history, uint64_t generation, stru
 		     struct sl_err *err)
 {
 	uint64_t first, last;
+	uint32_t bad;
 	int rc;
 
 	if (history->count == 0)
@@ -250,12 +264,33 @@ int sl_history_state(const struct sl_history *history, uint64_t generation, stru
 				  "generation %" PRIu64 " is not kept: %" PRIu64 " to %" PRIu64
 				  " are",
 				  generation, first, last);
-	rc = read_state(history, (uint32_t)(generation - first), past);
+	rc = read_state(history, (uint32_t)(generation - first), past, &bad);
 	if (rc == 0)
 		say_why(past->image);
 	return rc ? sl_err_set(err, rc == -ENOMEM ? rc : -EIO,
 			       "generation %" PRIu64 " cannot be read back", generation)
 		  : 0;
+}
+
+int sl_history_read_back(struct sl_history *history, struct sl_past *past, uint64_t *octets)
+{
+	uint32_t bad;
+
+	*octets = 0;
+	while (history->count > 0) {
+		int rc = read_state(history, history->count - 1, past, &bad);
+
+		if (rc == 0 || rc == -ENOMEM)
+			return rc;
+		while (history->count > bad) {
+			struct sl_history_record *record = &history->records[--history->count];
+
+			*octets += SL_FRAME_HEAD_SIZE + record->size;
+			history->size -= record->size;
+			free(record->data);
+		}
+	}
+	return -ENOENT;
 }
 
 /* ---- folding ------------------------------------------------------------------------------------
@@ -268,7 +303,8 @@ static int fold_to(struct sl_history *history, uint32_t place)
 	struct sl_history_line line;
 	struct sl_pack pack = {0};
 	struct sl_past past;
-	int rc = read_state(history, place, &past);
+	uint32_t bad;
+	int rc = read_state(history, place, &past, &bad);
 
 	if (rc)
 		return rc;
@@ -298,7 +334,7 @@ bool sl_history_fold(struct sl_history *history)
 	if (history->count > SL_HISTORY_MAX)
 		return fold_to(history, history->count - SL_HISTORY_KEEP) == 0;
 	/* A base may well be large; what counts here is what steps have added to it. */
-	if (history->count > 2 * SL_HISTORY_LEAST &&
+	if (history->count > SL_HISTORY_LEAST + SL_HISTORY_MORE &&
 	    history->size - history->records[0].size > SL_HISTORY_SIZE)
 		return fold_to(history, history->count - SL_HISTORY_LEAST - 1) == 0;
 	return false;

@@ -5,9 +5,9 @@
  * Why:     rollback needs exact tables of hundreds of generations; images of them all would take
  *          gigabytes.
  * Shape:   a base record with a whole state, and after it one record a change with the step to the
- *          next (past.h). The same records make up the state file (keep.h). When there are more
- *          than SL_HISTORY_MAX, or more than SL_HISTORY_SIZE octets of them, the oldest are folded
- *          into the base; at least SL_HISTORY_LEAST always stay.
+ *          next (record.h). The same records make up the state file (file.h). When there are more
+ *          than SL_HISTORY_MAX, the oldest are folded into the base, and SL_HISTORY_KEEP stay; when
+ *          steps have more than SL_HISTORY_SIZE octets, SL_HISTORY_LEAST stay, whatever they weigh.
  * Threads: control.
  * Memory:  create and destroy (takes NULL).
  * Errors:  0 or negative errno.
@@ -22,6 +22,7 @@
 #define SL_HISTORY_KEEP	     512u
 #define SL_HISTORY_MAX	     1024u
 #define SL_HISTORY_LEAST     256u
+#define SL_HISTORY_MORE	     32u /* so many above it before folding again pays */
 #define SL_HISTORY_SIZE	     (64u << 20)
 #define SL_HISTORY_WHAT_SIZE 256
 
@@ -58,6 +59,13 @@ int sl_history_add(struct sl_history *history, const struct sl_history_line *lin
 /* Takes a copy of a record of a state file: first a base, then steps, each of the next generation.
  * -EINVAL when it is none, or out of turn. */
 int sl_history_take(struct sl_history *history, const uint8_t *data, size_t size);
+
+/* True if the octets begin as a record does; then *generation is its own. */
+bool sl_history_peek(const uint8_t *data, size_t size, uint64_t *generation);
+
+/* Reads the last state. Records that make no sense, and those behind them, are dropped: *octets is
+ * what they take in a file. -ENOENT when there is none, -ENOMEM. */
+int sl_history_read_back(struct sl_history *history, struct sl_past *past, uint64_t *octets);
 
 /* Makes room when there is too much. Returns whether records changed. */
 bool sl_history_fold(struct sl_history *history);

@@ -189,25 +189,20 @@ static bool same_machine(const struct sl_conf *a, const struct sl_conf *b)
 	return !(sl_conf_changes(a, b) & (SL_CONF_DATAPLANE | SL_CONF_PORTS | SL_CONF_SOCKET));
 }
 
-static int begin_kept(const struct sl_conf *file, struct sl_restore *restore, struct sl_err *err)
+static void begin_kept(const struct sl_conf *file, struct sl_restore *restore)
 {
 	uint32_t last = sl_history_count(restore->history) - 1;
 	struct sl_history_line line;
-	const struct sl_conf *kept;
-	int rc;
+	const struct sl_conf *kept = restore->past.image->conf;
 
 	sl_history_line(restore->history, last, &line);
-	rc = sl_history_state(restore->history, line.generation, &restore->past, err);
-	if (rc)
-		return rc;
-	kept = restore->past.image->conf;
 	restore->image = restore->past.image;
 	restore->hash_key = restore->past.hash_key;
 	if (line.file_digest == restore->file_digest && same_machine(kept, file)) {
 		restore->conf = kept;
 		sl_log(SL_LOG_INFO, "control.state %s: going on from generation %" PRIu64,
 		       sl_keep_path(restore->keep), line.generation);
-		return 0;
+		return;
 	}
 	sl_log(SL_LOG_WARNING,
 	       "the configuration file changed since control.state %s was written: the file's word "
@@ -219,13 +214,11 @@ static int begin_kept(const struct sl_conf *file, struct sl_restore *restore, st
 	if (file->dataplane.hash_key_set)
 		memcpy(&restore->hash_key, file->dataplane.hash_key, sizeof(restore->hash_key));
 	restore->conf = file;
-	return 0;
 }
 
 int sl_restore_open(const struct sl_conf *file, struct sl_restore *restore, struct sl_err *err)
 {
-	char note[SL_KEEP_NOTE_SIZE];
-	bool found = false;
+	struct sl_keep_found found = {0};
 	int rc;
 
 	*restore = (struct sl_restore){.file_digest = sl_conf_digest(file)};
@@ -234,12 +227,15 @@ int sl_restore_open(const struct sl_conf *file, struct sl_restore *restore, stru
 		return sl_err_set(err, rc, "no memory for history");
 	if (file->control.state[0] != '\0') {
 		rc = sl_keep_create(file->control.state, restore->history, &restore->keep, &found,
-				    note, err);
-		if (rc == 0 && note[0])
-			sl_log(SL_LOG_WARNING, "%s", note);
+				    err);
+		if (rc == 0 && found.note[0])
+			sl_log(SL_LOG_WARNING, "%s", found.note);
 	}
-	if (rc == 0)
-		rc = found ? begin_kept(file, restore, err) : begin_fresh(file, restore, err);
+	restore->past = found.past;
+	if (rc == 0 && found.state)
+		begin_kept(file, restore);
+	else if (rc == 0)
+		rc = begin_fresh(file, restore, err);
 	if (rc)
 		sl_restore_fini(restore);
 	return rc;

@@ -193,33 +193,31 @@ static void conf_equal(const struct sl_conf *conf)
 
 static void a_state_of_version_1_is_read_as_it_was(void **state)
 {
-	char temporary[] = "/tmp/sluice-state-1.XXXXXX", note[SL_KEEP_NOTE_SIZE];
+	char temporary[] = "/tmp/sluice-state-1.XXXXXX";
+	struct sl_keep_found found;
 	struct sl_history *history;
 	struct sl_err err = {0};
 	struct lines lines = {0};
 	struct sl_keep *keep;
-	struct sl_past past;
 	struct fixture f;
-	bool found;
 
 	(void)state;
 	assert_true(mkstemp(temporary) >= 0);
 	copy_state(temporary);
 	assert_int_equal(sl_history_create(&history), 0);
-	assert_int_equal(sl_keep_create(temporary, history, &keep, &found, note, &err), 0);
-	assert_true(found);
-	assert_string_equal(note, "");
+	assert_int_equal(sl_keep_create(temporary, history, &keep, &found, &err), 0);
+	assert_true(found.state);
+	assert_string_equal(found.note, "");
 	add_history(&lines, history);
-	assert_int_equal(sl_history_state(history, 23, &past, &err), 0);
-	conf_equal(past.image->conf);
+	conf_equal(found.past.image->conf);
 	/* the fixture's clock is behind the one of the state: no time has passed since */
-	fixture_open_conf(&f, past.image->conf, past.image);
+	fixture_open_conf(&f, found.past.image->conf, found.past.image);
 	assert_true(sl_carry_read(f.model, sl_keep_rest(keep)) > 0);
 	add_image(&lines, sl_model_image(f.model));
 	add_cores(&lines, &f);
 	lines_equal(&lines);
 	fixture_close(&f);
-	sl_past_fini(&past);
+	sl_past_fini(&found.past);
 	sl_keep_destroy(keep);
 	sl_history_destroy(history);
 	(void)unlink(temporary);
