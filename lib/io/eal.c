@@ -35,6 +35,14 @@ struct args {
 	bool overflow;
 };
 
+/* What an lcore runs. */
+struct job {
+	int (*function)(void *argument);
+	void *argument;
+	bool runs;
+};
+
+static struct job jobs[LCORES_MAX];
 static int cpus[LCORES_MAX];
 static uint32_t cpu_count;
 
@@ -390,17 +398,36 @@ int sl_eal_mates(void)
 	return mates;
 }
 
-int sl_eal_launch(uint32_t lcore, int (*function)(void *argument), void *argument)
+static int job_run(void *argument)
 {
-	return rte_eal_remote_launch(function, argument, lcore);
+	struct job *job = argument;
+	int status = job->function(job->argument);
+
+	__atomic_store_n(&job->runs, false, __ATOMIC_RELEASE);
+	return status;
 }
 
-/* DPDK's own waiting spins, and may keep the CPU from the thread that it waits for. */
+int sl_eal_launch(uint32_t lcore, int (*function)(void *argument), void *argument)
+{
+	struct job *job = &jobs[lcore];
+	int status;
+
+	if (__atomic_load_n(&job->runs, __ATOMIC_ACQUIRE))
+		return -EBUSY;
+	*job = (struct job){.function = function, .argument = argument, .runs = true};
+	status = rte_eal_remote_launch(job_run, job, lcore);
+	if (status != 0)
+		job->runs = false;
+	return status;
+}
+
+/* DPDK's own waiting spins, and may keep the CPU from the thread that it waits for. All that the job did
+ * is seen afterwards. */
 int sl_eal_wait(uint32_t lcore)
 {
 	const struct timespec nap = {.tv_nsec = WAIT_NAP_NS};
 
-	while (rte_eal_get_lcore_state(lcore) == RUNNING)
+	while (__atomic_load_n(&jobs[lcore].runs, __ATOMIC_ACQUIRE))
 		nanosleep(&nap, NULL);
 	return rte_eal_wait_lcore(lcore);
 }

@@ -294,12 +294,18 @@ static double traffic_seconds(const struct sl_model_options *options)
 	uint64_t first = UINT64_MAX, last = 0;
 
 	for (uint32_t c = 0; c < options->core_count; c++) {
-		if (options->cores[c]->first_packet_tsc != 0)
-			first = SL_MIN(first, options->cores[c]->first_packet_tsc);
-		last = SL_MAX(last, options->cores[c]->last_packet_tsc);
+		uint64_t begun = sl_stats_read(&options->cores[c]->first_packet_tsc);
+		uint64_t ended = sl_stats_read(&options->cores[c]->last_packet_tsc);
+
+		if (begun != 0)
+			first = SL_MIN(first, begun);
+		last = SL_MAX(last, ended);
 	}
-	for (uint32_t w = 0; w < options->worker_count; w++)
-		last = SL_MAX(last, options->workers[w]->last_packet_tsc);
+	for (uint32_t w = 0; w < options->worker_count; w++) {
+		uint64_t ended = sl_stats_read(&options->workers[w]->last_packet_tsc);
+
+		last = SL_MAX(last, ended);
+	}
 	return first < last && options->tsc_hz ? (double)(last - first) / (double)options->tsc_hz
 					       : 0;
 }

@@ -267,13 +267,13 @@ static void account(struct sl_path_core *core, uint32_t work, uint32_t received)
 {
 	uint64_t now = rte_rdtsc();
 
-	core->stats->all_cycles += now - core->last_tsc;
+	sl_stats_add(&core->stats->all_cycles, now - core->last_tsc);
 	if (work > 0)
-		core->stats->busy_cycles += now - core->last_tsc;
+		sl_stats_add(&core->stats->busy_cycles, now - core->last_tsc);
 	if (received > 0) {
 		if (core->stats->first_packet_tsc == 0)
-			core->stats->first_packet_tsc = core->last_tsc;
-		core->stats->last_packet_tsc = now;
+			sl_stats_add(&core->stats->first_packet_tsc, core->last_tsc);
+		__atomic_store_n(&core->stats->last_packet_tsc, now, __ATOMIC_RELEASE);
 	}
 	core->last_tsc = now;
 	sl_idle_round(&core->idle, now);

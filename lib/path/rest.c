@@ -63,7 +63,7 @@ static void doze(struct sl_path_core *core)
 
 void sl_path_rest(struct sl_path_core *core, bool receives)
 {
-	core->stats->empty_bursts++;
+	sl_stats_add(&core->stats->empty_bursts, 1);
 	if (core->watches && receives && core->vain < VAIN_MAX && sl_idle_is_spun(&core->idle)) {
 		if (core->sweeps > 0)
 			core->sweeps = sweep(core) ? core->sweeps - 1 : 0;

@@ -250,10 +250,10 @@ int sl_worker_run(void *argument)
 			sl_idle_reset(&worker->idle);
 		}
 		now = rte_rdtsc();
-		stats->all_cycles += now - last;
+		sl_stats_add(&stats->all_cycles, now - last);
 		if (work > 0) {
-			stats->busy_cycles += now - last;
-			stats->last_packet_tsc = now;
+			sl_stats_add(&stats->busy_cycles, now - last);
+			__atomic_store_n(&stats->last_packet_tsc, now, __ATOMIC_RELEASE);
 		}
 		last = now;
 		sl_idle_round(&worker->idle, now);
