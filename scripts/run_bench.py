@@ -60,10 +60,13 @@ def machine():
     return platform.machine()
 
 
+def path_of(program):
+    return os.path.join(SOURCES if program.endswith(".py") else FOLDER, program)
+
+
 def run(program, arguments):
     """The JSON objects that a program prints; what else it says goes to standard error."""
-    path = os.path.join(SOURCES if program.endswith(".py") else FOLDER, program)
-    process = subprocess.Popen([path, *arguments], stdout=subprocess.PIPE, text=True, cwd=TOP)
+    process = subprocess.Popen([path_of(program), *arguments], stdout=subprocess.PIPE, text=True, cwd=TOP)
     for line in process.stdout:
         try:
             figure = json.loads(line)
@@ -124,7 +127,7 @@ def main(arguments):
         print(__doc__)
         return 0
     there = {name: bench for name, bench in BENCHES.items()
-             if os.path.isfile(os.path.join(SOURCES if bench[0].endswith(".py") else FOLDER, bench[0]))}
+             if os.path.isfile(path_of(bench[0]))}
     if "--list" in arguments:
         for name, (_, _, what) in there.items():
             print(f"{name:10} {what}")
@@ -147,7 +150,7 @@ def main(arguments):
     for program, its_arguments in wanted:
         figures = []
         if "--json" in its_arguments and not as_json and not plot:  # it has a table of its own
-            subprocess.run([os.path.join(FOLDER, program), *(a for a in its_arguments if a != "--json")],
+            subprocess.run([path_of(program), *(a for a in its_arguments if a != "--json")],
                            check=True)
             print(flush=True)
             continue
