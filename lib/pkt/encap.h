@@ -31,13 +31,31 @@
 #include "pkt/hdr.h"
 #include "pkt/parse.h"
 
+/* id, word of the configuration, value. NONE: new MAC addresses and one TTL less; the packet stays
+ * as it is. From GUE on: over UDP. */
+#define SL_ENCAPS(X)                                                                               \
+	X(NONE, "none", 0)                                                                         \
+	X(IPIP, "ipip", 1)                                                                         \
+	X(GRE, "gre", 2)                                                                           \
+	X(GUE, "gue", 3)                                                                           \
+	X(VXLAN, "vxlan", 4)
+
 enum sl_encap_type {
-	SL_ENCAP_NONE = 0, /* new MAC addresses and one TTL less; the packet stays as it is */
-	SL_ENCAP_IPIP = 1,
-	SL_ENCAP_GRE = 2,
-	SL_ENCAP_GUE = 3, /* from here on: over UDP */
-	SL_ENCAP_VXLAN = 4,
+#define X(id, name, value) SL_ENCAP_##id = (value),
+	SL_ENCAPS(X)
+#undef X
 };
+
+static inline const char *sl_encap_name(enum sl_encap_type type)
+{
+	static const char *const names[] = {
+#define X(id, name, value) [value] = (name),
+		SL_ENCAPS(X)
+#undef X
+	};
+
+	return names[type];
+}
 
 /* The outer IPv4 header's don't-fragment bit. */
 enum sl_encap_df {

@@ -188,7 +188,6 @@ static void add_headers(json_t *forward, const struct question *question,
 static json_t *forward_json(const struct question *question, const struct sl_node_view *view,
 			    const struct sl_conf_node *node)
 {
-	static const char *const encaps[] = {"none", "ipip", "gre", "gue", "vxlan"};
 	const struct sl_conf *conf = question->image->conf;
 	json_t *forward = json_object();
 	char text[SL_ADDR_TEXT_SIZE];
@@ -205,7 +204,7 @@ static json_t *forward_json(const struct question *question, const struct sl_nod
 		add_text(forward, "port", conf->ports[view->port].name);
 	if (view->kind != SL_NODE_REMOTE)
 		return forward;
-	add_text(forward, "encap", encaps[view->encap.type]);
+	add_text(forward, "encap", sl_encap_name(view->encap.type));
 	add_text(forward, "address", sl_addr_format(&node->address, text));
 	(void)json_object_set_new(forward, "overhead", json_integer(view->encap.overhead));
 	(void)json_object_set_new(forward, "size_max", json_integer(view->l3_size_max));

@@ -61,11 +61,6 @@ static json_t *figures(json_t *object, const struct sl_figures *of, const void *
 /* ---- nodes --------------------------------------------------------------------------------------
  */
 
-static const char *const encap_names[] = {
-	[SL_ENCAP_NONE] = "none", [SL_ENCAP_IPIP] = "ipip",   [SL_ENCAP_GRE] = "gre",
-	[SL_ENCAP_GUE] = "gue",	  [SL_ENCAP_VXLAN] = "vxlan",
-};
-
 static json_t *health(const struct sl_model_health *row)
 {
 	return json_pack("{s:s, s:s, s:s, s:f, s:I, s:I, s:I}", "state", row->state, "result",
@@ -99,7 +94,7 @@ static void add_destination(json_t *object, const struct sl_node_report *row)
 		json_object_set_new(object, "kind", json_string("remote"));
 		json_object_set_new(object, "address",
 				    json_string(sl_addr_format(&conf->address, text)));
-		json_object_set_new(object, "encap", json_string(encap_names[conf->encap]));
+		json_object_set_new(object, "encap", json_string(sl_encap_name(conf->encap)));
 		break;
 	case SL_NODE_OUTPUT:
 		json_object_set_new(object, "kind", json_string("output"));
