@@ -12,10 +12,16 @@ _sluicectl_names() # VERB; what stands first in the lines of its table
 	"$ctl" "${socket[@]}" "$1" 2>/dev/null | awk 'NR > 1 { print $1 }'
 }
 
+_sluicectl_keys() # POOL; what the daemon says when a node is to have a key that there is not
+{
+	"$ctl" "${socket[@]}" add-node "$1" '?' '?=' --dry-run 2>&1 |
+		sed -n 's/.*a node has the keys name, \([a-z0-9_, ]*\).*/\1/p' | sed 's/, /= /g; s/$/=/'
+}
+
 _sluicectl()
 {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-	local ctl=${COMP_WORDS[0]} verb='' socket=() words='' place=0 i
+	local ctl=${COMP_WORDS[0]} verb='' socket=() words='' pool='' place=0 i
 
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
@@ -29,6 +35,7 @@ _sluicectl()
 			;;
 		-*) ;;
 		*)
+			[ "$place" != 0 ] || pool=${COMP_WORDS[i]}
 			[ -z "$verb" ] || ((++place))
 			[ "$verb" ] || verb=${COMP_WORDS[i]}
 			;;
@@ -68,7 +75,7 @@ _sluicectl()
 			words=$(_sluicectl_names pools)
 			;;
 		add-node:*)
-			((place < 2)) || words='worker= handler= file= address= encap= port= output= weight= mac= gue_port= vni= outer_df='
+			((place < 2)) || words=$(_sluicectl_keys "$pool")
 			;;
 		rollback:0)
 			words=$(_sluicectl_names history)

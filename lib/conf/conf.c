@@ -179,6 +179,7 @@ static void add_scalar(struct pairs *pairs, const char *text, size_t length, uin
 	struct sl_yaml_node *node = &pairs->nodes[pairs->root.count];
 
 	*node = (struct sl_yaml_node){.kind = SL_YAML_SCALAR,
+				      .verbatim = true,
 				      .line = 1,
 				      .column = column,
 				      .text = text,
@@ -262,6 +263,31 @@ int sl_conf_node_parse(const struct sl_conf *conf, const char *name, const char 
 void sl_conf_node_fini(struct sl_conf_node *node)
 {
 	sl_conf_table_fini(&sl_conf_node_table, node);
+}
+
+char *sl_conf_node_pairs(const struct sl_conf *conf, const struct sl_conf_node *node,
+			 uint32_t *count)
+{
+	struct sl_conf_writer writer = {.conf = conf};
+	char *text = NULL;
+	size_t size = 0;
+
+	writer.out = open_memstream(&text, &size);
+	if (!writer.out)
+		return NULL;
+	*count = 0;
+	sl_conf_write_pairs(&writer, &sl_conf_node_table, node, count);
+	if (fclose(writer.out)) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+const char *sl_conf_node_key(uint32_t number)
+{
+	return number + 1 < sl_conf_node_table.key_count ? sl_conf_node_table.keys[number + 1].name
+							 : NULL;
 }
 
 int sl_conf_node_copy(const struct sl_conf_node *from, struct sl_conf_node *to)

@@ -263,6 +263,14 @@ int sl_conf_node_parse(const struct sl_conf *conf, const char *name, const char 
 		       uint32_t count, struct sl_conf_node *node, struct sl_conf_errors *errors);
 void sl_conf_node_fini(struct sl_conf_node *node);
 
+/* The pairs that make such a node, each with a zero behind it, *count of them. Allocated; NULL: no
+ * memory. */
+char *sl_conf_node_pairs(const struct sl_conf *conf, const struct sl_conf_node *node,
+			 uint32_t *count);
+
+/* The keys of nodes but `name`, by number; NULL: there is none of that number. */
+const char *sl_conf_node_key(uint32_t number);
+
 /* to becomes a node of its own with the same content. -ENOMEM: to is as before. */
 int sl_conf_node_copy(const struct sl_conf_node *from, struct sl_conf_node *to);
 

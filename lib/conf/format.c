@@ -30,6 +30,10 @@ static size_t decode(const char *text, uint32_t *value)
 
 void sl_conf_write_quoted(struct sl_conf_writer *writer, const char *text)
 {
+	if (writer->bare) {
+		(void)fputs(text, writer->out);
+		return;
+	}
 	(void)fputc('"', writer->out);
 	while (*text) {
 		uint32_t value;
@@ -70,6 +74,22 @@ static bool is_written(const struct sl_conf_table *table, const struct sl_conf_k
 		return false;
 	return (key->flags & (SL_KEY_REQUIRED | SL_KEY_ALWAYS)) ||
 	       !sl_conf_key_is_default(key, object);
+}
+
+void sl_conf_write_pairs(struct sl_conf_writer *writer, const struct sl_conf_table *table,
+			 const void *object, uint32_t *count)
+{
+	writer->bare = true;
+	for (uint32_t i = 1; i < table->key_count; i++) {
+		const struct sl_conf_key *key = &table->keys[i];
+
+		if (!is_written(table, key, object))
+			continue;
+		(void)fprintf(writer->out, "%s=", key->name);
+		sl_conf_write_value(writer, key, object);
+		(void)fputc('\0', writer->out);
+		(*count)++;
+	}
 }
 
 static void write_flow_table(struct sl_conf_writer *writer, const struct sl_conf_table *table,

@@ -37,6 +37,7 @@ struct sl_conf_writer {
 	FILE *out;
 	const struct sl_conf *conf;
 	bool hides; /* secrets */
+	bool bare;  /* without quotes, as pairs have values */
 };
 
 /* What copying, comparing and freeing have to know of a member. */
@@ -63,13 +64,11 @@ struct sl_conf_word {
 	uint64_t value;
 };
 
-/* sl_conf_key.flags; the lowest bits are 1 << enum sl_node_kind: only nodes of these kinds have it
- */
-#define SL_KEY_KINDS	0x0f
-#define SL_KEY_REQUIRED 0x10
-#define SL_KEY_ALWAYS	0x40  /* written even when it has its default */
-#define SL_KEY_APART	0x20  /* sl_conf_table_differs() leaves it to its caller */
-#define SL_KEY_SECRET	0x100 /* only those who may change things see its value */
+/* sl_conf_key.flags */
+#define SL_KEY_REQUIRED 0x01 /* always written; of a key with kinds the table's check asks for it */
+#define SL_KEY_ALWAYS	0x02 /* written even when it has its default */
+#define SL_KEY_APART	0x04 /* sl_conf_table_differs() leaves it to its caller */
+#define SL_KEY_SECRET	0x08 /* only those who may change things see its value */
 
 struct sl_conf_key {
 	const char *name;
@@ -77,6 +76,7 @@ struct sl_conf_key {
 	uint32_t offset, size;		   /* of the member in its struct */
 	uint32_t extra;			   /* of a list's count, or of a `set` flag; 0: none */
 	uint32_t flags;			   /* SL_KEY_ */
+	uint32_t kinds;			   /* bits of objects that have it; 0: all */
 	uint64_t min, max;		   /* of numbers and durations; of a list's entries */
 	uint64_t fallback;		   /* of numbers, words and durations */
 	const char *text;		   /* of texts, when there is none; NULL stays NULL */
@@ -116,7 +116,7 @@ struct sl_conf_table {
 	bool flow;	/* written on one line */
 	void (*check)(struct sl_conf_reader *reader, const struct sl_conf_found *found,
 		      void *object);
-	uint32_t (*kind)(const void *object); /* for SL_KEY_KINDS; NULL: all keys apply */
+	uint32_t (*kind)(const void *object); /* a bit of sl_conf_key.kinds; NULL: no key has any */
 };
 
 /* ---- errors: conf_error.c ---------------------------------------------------------------------*/
@@ -174,6 +174,9 @@ void sl_conf_write_name(struct sl_conf_writer *writer, const char *name);
 /* The value of a key, on one line. */
 void sl_conf_write_value(struct sl_conf_writer *writer, const struct sl_conf_key *key,
 			 const void *object);
+/* The pairs of an object's keys but the first, its name, each with a zero behind it. */
+void sl_conf_write_pairs(struct sl_conf_writer *writer, const struct sl_conf_table *table,
+			 const void *object, uint32_t *count);
 /* In double quotes. */
 void sl_conf_write_quoted(struct sl_conf_writer *writer, const char *text);
 
@@ -220,6 +223,8 @@ extern const struct sl_conf_type sl_conf_mac, sl_conf_addr, sl_conf_host, sl_con
 	sl_conf_protocol, sl_conf_range, sl_conf_punt, sl_conf_port_ref, sl_conf_pool_ref;
 /* conf_read.c */
 extern const struct sl_conf_type sl_conf_list, sl_conf_mapping;
+
+extern const struct sl_conf_word sl_conf_outer_dfs[]; /* conf_node.c; of nodes and of pools */
 
 extern const struct sl_conf_table sl_conf_root_table;	   /* struct sl_conf */
 extern const struct sl_conf_table sl_conf_dataplane_table; /* conf_dataplane.c */

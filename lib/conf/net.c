@@ -55,8 +55,7 @@ static void write_addr(struct sl_conf_writer *writer, const struct sl_conf_key *
 {
 	char text[SL_ADDR_TEXT_SIZE];
 
-	(void)fprintf(writer->out, "\"%s\"",
-		      sl_addr_format(sl_conf_member_const(key, object), text));
+	sl_conf_write_quoted(writer, sl_addr_format(sl_conf_member_const(key, object), text));
 }
 
 static void read_mac(struct sl_conf_reader *reader, const struct sl_conf_key *key,
@@ -85,8 +84,7 @@ static void write_mac(struct sl_conf_writer *writer, const struct sl_conf_key *k
 {
 	char text[SL_MAC_TEXT_SIZE];
 
-	(void)fprintf(writer->out, "\"%s\"",
-		      sl_mac_format(sl_conf_member_const(key, object), text));
+	sl_conf_write_quoted(writer, sl_mac_format(sl_conf_member_const(key, object), text));
 }
 
 /* One of a port's own addresses. */
@@ -155,7 +153,7 @@ static void write_target(struct sl_conf_writer *writer, const struct sl_conf_key
 	if (service->any)
 		(void)fputs("any", writer->out);
 	else
-		(void)fprintf(writer->out, "\"%s\"", sl_prefix_format(&service->prefix, text));
+		sl_conf_write_quoted(writer, sl_prefix_format(&service->prefix, text));
 }
 
 /* ---- protocols and port numbers ---------------------------------------------------------------*/

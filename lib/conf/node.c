@@ -8,13 +8,15 @@
 
 #include "conf/key.h"
 
-#define FILE_MAX 4096
-#define VNI_MAX	 0xffffff
-#define WORKER	 (1u << SL_NODE_WORKER)
-#define REMOTE	 (1u << SL_NODE_REMOTE)
-#define OUTPUT	 (1u << SL_NODE_OUTPUT)
+#define FILE_MAX	4096
+#define ENCAPS_TEXT_MAX 64
 
-_Static_assert((WORKER | REMOTE | OUTPUT) < SL_KEY_REQUIRED, "kinds have bits of their own");
+/* Kinds of nodes, remote ones by their encap. */
+#define WORKER	  0x01u
+#define OUTPUT	  0x02u
+#define ENCAP(id) (0x04u << SL_ENCAP_##id)
+#define REMOTE	  (~(WORKER | OUTPUT))
+#define TUNNEL	  (REMOTE & ~ENCAP(NONE))
 
 #define N(member) SL_MEMBER(sl_conf_node, member)
 
@@ -75,35 +77,50 @@ static const struct sl_conf_type handler = {SL_CONF_TEXT, read_handler, write_ha
 
 /* ---- keys -------------------------------------------------------------------------------------*/
 
-static const struct sl_conf_word encaps[] = {{"none", SL_ENCAP_NONE},	{"ipip", SL_ENCAP_IPIP},
-					     {"gre", SL_ENCAP_GRE},	{"gue", SL_ENCAP_GUE},
-					     {"vxlan", SL_ENCAP_VXLAN}, {NULL, 0}};
-static const struct sl_conf_word outer_dfs[] = {{"copy", SL_OUTER_DF_COPY},
-						{"set", SL_OUTER_DF_SET},
-						{"clear", SL_OUTER_DF_CLEAR},
-						{NULL, 0}};
+static const struct sl_conf_word encaps[] = {
+#define X(id, name, value) {name, value},
+	SL_ENCAPS(X)
+#undef X
+		{NULL, 0}};
+const struct sl_conf_word sl_conf_outer_dfs[] = {{"copy", SL_OUTER_DF_COPY},
+						 {"set", SL_OUTER_DF_SET},
+						 {"clear", SL_OUTER_DF_CLEAR},
+						 {NULL, 0}};
 
 static const struct sl_conf_key node_keys[] = {
 	SL_KEY("name", name, N(name), .flags = SL_KEY_REQUIRED),
-	SL_KEY_RANGE("worker", number, N(worker), 0, SL_WORKERS_MAX - 1, 0,
-		     .flags = WORKER | SL_KEY_ALWAYS),
-	{.name = "handler", .type = &handler, N(handler), .flags = WORKER | SL_KEY_ALWAYS},
-	SL_KEY_RANGE("file", text, N(file), 1, FILE_MAX, 0, .flags = WORKER),
-	SL_KEY("address", addr, N(address), .flags = REMOTE),
-	SL_KEY("encap", word, N(encap), .flags = REMOTE | SL_KEY_ALWAYS, .words = encaps),
-	SL_KEY("port", port_ref, N(port), .flags = REMOTE | SL_KEY_ALWAYS),
-	SL_KEY("output", port_ref, N(port), .flags = OUTPUT | SL_KEY_ALWAYS),
+	SL_KEY_RANGE("worker", number, N(worker), 0, SL_WORKERS_MAX - 1, 0, .kinds = WORKER,
+		     .flags = SL_KEY_ALWAYS),
+	{.name = "handler", .type = &handler, N(handler), .kinds = WORKER, .flags = SL_KEY_ALWAYS},
+	SL_KEY_RANGE("file", text, N(file), 1, FILE_MAX, 0, .kinds = WORKER),
+	SL_KEY("address", addr, N(address), .kinds = REMOTE),
+	SL_KEY("encap", word, N(encap), .kinds = REMOTE, .flags = SL_KEY_ALWAYS, .words = encaps),
+	SL_KEY("port", port_ref, N(port), .kinds = REMOTE, .flags = SL_KEY_ALWAYS),
+	SL_KEY("output", port_ref, N(port), .kinds = OUTPUT, .flags = SL_KEY_ALWAYS),
 	SL_KEY_RANGE("weight", weight, N(weight), 0, 0, SL_WEIGHT_UNIT, .flags = SL_KEY_ALWAYS),
 	SL_KEY("mac", mac, N(mac), .extra = offsetof(struct sl_conf_node, mac_set),
-	       .flags = REMOTE),
-	SL_KEY_RANGE("gue_port", number, N(gue_port), 1, UINT16_MAX, SL_GUE_PORT, .flags = REMOTE),
-	SL_KEY_RANGE("vni", number, N(vni), 0, VNI_MAX, 0, .flags = REMOTE),
-	SL_KEY("outer_df", word, N(outer_df), .flags = REMOTE, .words = outer_dfs),
+	       .kinds = REMOTE),
+	SL_KEY_RANGE("gue_port", number, N(gue_port), 1, UINT16_MAX, SL_GUE_PORT,
+		     .kinds = ENCAP(GUE)),
+	SL_KEY_RANGE("vni", number, N(vni), 0, SL_VNI_MAX, 0, .kinds = ENCAP(VXLAN),
+		     .flags = SL_KEY_REQUIRED),
+	SL_KEY("outer_df", word, N(outer_df), .kinds = TUNNEL, .words = sl_conf_outer_dfs),
 };
 
 static uint32_t node_kind(const void *object)
 {
-	return ((const struct sl_conf_node *)object)->kind;
+	const struct sl_conf_node *node = object;
+
+	switch (node->kind) {
+	case SL_NODE_WORKER:
+		return WORKER;
+	case SL_NODE_OUTPUT:
+		return OUTPUT;
+	case SL_NODE_REMOTE:
+		return 0x04u << node->encap;
+	default:
+		return 0;
+	}
 }
 
 /* ---- checks -----------------------------------------------------------------------------------*/
@@ -146,14 +163,15 @@ static void check_keys(struct sl_conf_reader *reader, const struct sl_conf_found
 
 	for (uint32_t i = 0; i < found->table->key_count; i++) {
 		const struct sl_conf_key *key = &node_keys[i];
-		uint32_t kinds = key->flags & SL_KEY_KINDS;
+		bool remote = key->kinds & REMOTE;
 
-		if (found->value[i] && kinds && !(kinds & 1u << node->kind))
+		if (found->value[i] && !sl_conf_key_applies(found->table, key, node) &&
+		    !(remote && node->kind == SL_NODE_REMOTE))
 			sl_conf_error(reader, found->value[i], "`%s` is for %s; this one has `%s`",
 				      key->name,
-				      nouns[kinds == WORKER   ? SL_NODE_WORKER
-					    : kinds == REMOTE ? SL_NODE_REMOTE
-							      : SL_NODE_OUTPUT],
+				      nouns[key->kinds == WORKER   ? SL_NODE_WORKER
+					    : key->kinds == OUTPUT ? SL_NODE_OUTPUT
+								   : SL_NODE_REMOTE],
 				      kind_keys[node->kind]);
 	}
 }
@@ -241,21 +259,44 @@ static bool find_port(struct sl_conf_reader *reader, const struct sl_conf_found 
 	return false;
 }
 
-static void check_encap(struct sl_conf_reader *reader, const struct sl_conf_found *found,
-			struct sl_conf_node *node)
+/* "gre, gue or vxlan": the encaps that have a key. */
+static const char *encaps_of(const struct sl_conf_key *key, char text[ENCAPS_TEXT_MAX])
 {
-	const struct sl_yaml_node *gue_port = sl_conf_found_value(found, "gue_port");
-	const struct sl_yaml_node *vni = sl_conf_found_value(found, "vni");
+	const char *last = NULL;
+	size_t used = 0;
 
-	if (gue_port && node->encap != SL_ENCAP_GUE)
-		sl_conf_error(reader, gue_port, "`gue_port` is for `encap: gue`");
-	if (vni && node->encap != SL_ENCAP_VXLAN)
-		sl_conf_error(reader, vni, "`vni` is for `encap: vxlan`");
-	if (!vni && node->encap == SL_ENCAP_VXLAN)
-		sl_conf_error(reader, found->node, "`vni` is missing: `encap: vxlan` needs it");
-	if (node->encap == SL_ENCAP_NONE && sl_conf_found_value(found, "outer_df"))
-		sl_conf_error(reader, sl_conf_found_value(found, "outer_df"),
-			      "`outer_df` is for nodes with an `encap` other than none");
+	text[0] = '\0';
+	for (const struct sl_conf_word *word = encaps; word->name; word++) {
+		if (!(key->kinds & 0x04u << word->value))
+			continue;
+		if (last)
+			used += (size_t)snprintf(text + used, ENCAPS_TEXT_MAX - used, "%s%s",
+						 used ? ", " : "", last);
+		last = word->name;
+	}
+	(void)snprintf(text + used, ENCAPS_TEXT_MAX - used, "%s%s", used ? " or " : "", last);
+	return text;
+}
+
+/* Keys that only some encaps have or need. */
+static void check_encap(struct sl_conf_reader *reader, const struct sl_conf_found *found,
+			const struct sl_conf_node *node)
+{
+	char text[ENCAPS_TEXT_MAX];
+
+	for (uint32_t i = 0; i < found->table->key_count; i++) {
+		const struct sl_conf_key *key = &node_keys[i];
+		bool applies = sl_conf_key_applies(found->table, key, node);
+
+		if (!(key->kinds & REMOTE))
+			continue;
+		if (found->value[i] && !applies)
+			sl_conf_error(reader, found->value[i], "`%s` is for `encap: %s`", key->name,
+				      encaps_of(key, text));
+		if (!found->value[i] && applies && (key->flags & SL_KEY_REQUIRED))
+			sl_conf_error(reader, found->node, "`%s` is missing: `encap: %s` needs it",
+				      key->name, sl_encap_name(node->encap));
+	}
 }
 
 static void check_hop(struct sl_conf_reader *reader, const struct sl_conf_found *found,

@@ -60,11 +60,6 @@ static const struct sl_conf_word hashes[] = {{"5-tuple", SL_CONF_HASH_5_TUPLE},
 					     {NULL, 0}};
 static const struct sl_conf_word no_nodes[] = {
 	{"drop", SL_NO_NODE_DROP}, {"any", SL_NO_NODE_ANY}, {"punt", SL_NO_NODE_PUNT}, {NULL, 0}};
-static const struct sl_conf_word outer_dfs[] = {{"copy", SL_OUTER_DF_COPY},
-						{"set", SL_OUTER_DF_SET},
-						{"clear", SL_OUTER_DF_CLEAR},
-						{NULL, 0}};
-
 static const struct sl_conf_word oversizes[] = {
 	{"drop", SL_OVERSIZE_DROP}, {"fragment", SL_OVERSIZE_FRAGMENT}, {NULL, 0}};
 
@@ -84,7 +79,8 @@ static const struct sl_conf_key pool_keys[] = {
 	{.name = "idle_timeout", .type = &sl_conf_mapping, .table = &idle_table},
 	SL_KEY_RANGE("flow_entries", number, P(flow_entries), FLOW_ENTRIES_MIN, FLOW_ENTRIES_MAX,
 		     FLOW_ENTRIES),
-	SL_KEY_RANGE("outer_df", word, P(outer_df), 0, 0, SL_OUTER_DF_COPY, .words = outer_dfs),
+	SL_KEY_RANGE("outer_df", word, P(outer_df), 0, 0, SL_OUTER_DF_COPY,
+		     .words = sl_conf_outer_dfs),
 	SL_KEY("oversize", word, P(oversize), .words = oversizes),
 	SL_KEY("health", mapping, P(health), .table = &sl_conf_health_table),
 	SL_KEY_RANGE("nodes", list, P(nodes), 0, SL_NODES_MAX, 0, .extra = P_AT(node_count),

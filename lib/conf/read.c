@@ -103,7 +103,7 @@ void sl_conf_read_table(struct sl_conf_reader *reader, const struct sl_conf_tabl
 
 		if (found.value[i])
 			key->type->read(reader, key, found.value[i], object);
-		else if (key->flags & SL_KEY_REQUIRED)
+		else if ((key->flags & SL_KEY_REQUIRED) && !key->kinds)
 			sl_conf_error(reader, node, "`%s` is missing: %s needs it", key->name,
 				      table->noun);
 	}

@@ -101,9 +101,7 @@ void sl_conf_store_text(struct sl_conf_reader *reader, const struct sl_conf_key 
 bool sl_conf_key_applies(const struct sl_conf_table *table, const struct sl_conf_key *key,
 			 const void *object)
 {
-	uint32_t kinds = key->flags & SL_KEY_KINDS;
-
-	return !kinds || !table->kind || (kinds & 1u << table->kind(object));
+	return !key->kinds || (key->kinds & table->kind(object));
 }
 
 /* ---- defaults ---------------------------------------------------------------------------------*/
@@ -156,12 +154,12 @@ int sl_conf_table_defaults(const struct sl_conf_table *table, void *object)
 static bool plain_is_default(const struct sl_conf_key *key, const void *object)
 {
 	const unsigned char *member = sl_conf_member_const(key, object);
-	bool set = true;
+	bool set;
 
-	if (key->extra)
+	if (key->extra) {
 		memcpy(&set, (const char *)object + key->extra, sizeof(set));
-	if (!set)
-		return true;
+		return !set;
+	}
 	if (key->size <= sizeof(uint64_t))
 		return memcmp(member, &key->fallback, key->size) == 0;
 	for (uint32_t i = 0; i < key->size; i++) {

@@ -468,5 +468,6 @@ bool sl_yaml_is_text(const char *text, size_t length)
 bool sl_yaml_is_null(const struct sl_yaml_node *node)
 {
 	return node->kind == SL_YAML_SCALAR && !node->quoted &&
-	       (!node->length || strcmp(node->text, "~") == 0 || strcmp(node->text, "null") == 0);
+	       (!node->length || (!node->verbatim && (strcmp(node->text, "~") == 0 ||
+						      strcmp(node->text, "null") == 0)));
 }

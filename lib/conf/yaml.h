@@ -29,6 +29,7 @@ enum sl_yaml_kind { SL_YAML_SCALAR = 0, SL_YAML_SEQUENCE = 1, SL_YAML_MAPPING = 
 struct sl_yaml_node {
 	enum sl_yaml_kind kind;
 	bool quoted;	       /* a scalar in quotes or a block: never a number */
+	bool verbatim;	       /* a scalar of no document: `~` and `null` are texts */
 	uint32_t line, column; /* from 1; columns count characters */
 	const char *text;      /* scalar; never NULL, ends with a zero */
 	size_t length;	       /* octets of text */

@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-#include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
-
-#include "base/number.h"
 #include "keep/record.h"
+#include "base/number.h"
 #include "keep/record_op.h"
-
-#define PAIR_SIZE 4200 /* the longest is the path of a capture file */
 
 /* Of the pool at hand: node index -> 1 + place in pool->nodes. All zero between calls. */
 static uint32_t place_of[SL_NODE_INDEX_MAX];
@@ -28,78 +22,18 @@ static void places_end(const struct sl_image_pool *pool)
 /* ---- nodes --------------------------------------------------------------------------------------
  */
 
-__attribute__((format(printf, 2, 3))) static void write_pair(struct sl_pack *pack,
-							     const char *format, ...)
-{
-	char text[PAIR_SIZE];
-	va_list args;
-
-	va_start(args, format);
-	(void)vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	sl_pack_text(pack, text);
-}
-
-static uint32_t write_remote(struct sl_pack *pack, const struct sl_conf *conf,
-			     const struct sl_conf_node *node)
-{
-	static const char *const encaps[] = {"none", "ipip", "gre", "gue", "vxlan"};
-	static const char *const outer_dfs[] = {[SL_OUTER_DF_POOL] = "",
-						[SL_OUTER_DF_COPY] = "copy",
-						[SL_OUTER_DF_SET] = "set",
-						[SL_OUTER_DF_CLEAR] = "clear"};
-	char text[SL_ADDR_TEXT_SIZE];
-	uint32_t count = 3;
-
-	write_pair(pack, "address=%s", sl_addr_format(&node->address, text));
-	write_pair(pack, "encap=%s", encaps[node->encap]);
-	write_pair(pack, "port=%s", conf->ports[node->port].name);
-	if (node->mac_set) {
-		write_pair(pack, "mac=%s", sl_mac_format(&node->mac, text));
-		count++;
-	}
-	if (node->encap == SL_ENCAP_GUE) {
-		write_pair(pack, "gue_port=%u", node->gue_port);
-		count++;
-	}
-	if (node->encap == SL_ENCAP_VXLAN) {
-		write_pair(pack, "vni=%" PRIu32, node->vni);
-		count++;
-	}
-	if (node->outer_df != SL_OUTER_DF_POOL) {
-		write_pair(pack, "outer_df=%s", outer_dfs[node->outer_df]);
-		count++;
-	}
-	return count;
-}
-
 void sl_past_write_node(struct sl_pack *pack, const struct sl_conf *conf,
 			const struct sl_conf_node *node)
 {
-	char weight[SL_NUMBER_TEXT_SIZE];
-	struct sl_pack keys = {0};
-	uint32_t count = 1;
+	uint32_t count = 0;
+	char *pairs = sl_conf_node_pairs(conf, node, &count);
+	const char *pair = pairs;
 
-	write_pair(&keys, "weight=%s", sl_weight_format(node->weight, weight));
-	if (node->kind == SL_NODE_WORKER) {
-		write_pair(&keys, "worker=%" PRIu32, node->worker);
-		write_pair(&keys, "handler=%s", node->handler);
-		if (node->file)
-			write_pair(&keys, "file=%s", node->file);
-		count += node->file ? 3 : 2;
-	} else if (node->kind == SL_NODE_OUTPUT) {
-		write_pair(&keys, "output=%s", conf->ports[node->port].name);
-		count++;
-	} else {
-		count += write_remote(&keys, conf, node);
-	}
+	pack->failed = pack->failed || !pairs;
 	sl_pack_number(pack, count);
-	if (sl_pack_reserve(pack, keys.size)) {
-		memcpy(pack->data + pack->size, keys.data, keys.size);
-		pack->size += keys.size;
-	}
-	pack->failed = pack->failed || keys.failed;
-	sl_pack_fini(&keys);
+	for (uint32_t i = 0; i < count; i++, pair += strlen(pair) + 1)
+		sl_pack_text(pack, pair);
+	free(pairs);
 }
 
 static void write_hand(struct sl_pack *pack, const char *pool, const struct sl_image_node *node,

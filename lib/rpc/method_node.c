@@ -2,6 +2,7 @@
 
 /* Methods that change nodes, and what all changing methods share. */
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
@@ -16,7 +17,6 @@
 #include "show/json.h"
 
 #define PAIRS_MAX     24
-#define PAIR_TEXT_MAX 4200
 #define DECIMAL_LEAST 1e-15
 #define DECIMAL_SIZE  64 /* of more digits only the first count: they are too many */
 
@@ -142,10 +142,6 @@ static char *pair_text(const char *key, const json_t *value)
 	return text;
 }
 
-static const char *const node_keys[] = {"weight",   "worker", "handler", "file",
-					"address",  "encap",  "port",	 "output",
-					"gue_port", "vni",    "mac",	 "outer_df"};
-
 /* All pairs of the call: its own members, and those of "keys". Returns how many, or -1. */
 static int collect_pairs(struct sl_rpc_call *call, char **pairs)
 {
@@ -153,13 +149,14 @@ static int collect_pairs(struct sl_rpc_call *call, char **pairs)
 	const char *key;
 	int count = 0;
 
-	for (size_t i = 0; i < SL_ARRAY_COUNT(node_keys); i++) {
-		value = json_object_get(call->params, node_keys[i]);
-		if (value && json_object_get(keys, node_keys[i]))
+	for (uint32_t i = 0; sl_conf_node_key(i); i++) {
+		key = sl_conf_node_key(i);
+		value = json_object_get(call->params, key);
+		if (value && json_object_get(keys, key))
 			return sl_rpc_fail(call, SL_RPC_INVALID_VALUE, "key \"%s\" is given twice",
-					   node_keys[i]);
+					   key);
 		if (value)
-			pairs[count++] = pair_text(node_keys[i], value);
+			pairs[count++] = pair_text(key, value);
 	}
 	json_object_foreach(keys, key, value)
 	{
@@ -288,30 +285,26 @@ static int method_disable(struct sl_rpc_call *call)
 
 static const struct sl_rpc_method methods[] = {
 	{"node.set_weight", method_set_weight, true, {NODE, {"weight", SL_RPC_NUMBER, true}}},
-	{"node.add",
-	 method_add,
-	 true,
-	 {NODE,
-	  {"keys", SL_RPC_OBJECT, false},
-	  {"weight", SL_RPC_SCALAR, false},
-	  {"worker", SL_RPC_SCALAR, false},
-	  {"handler", SL_RPC_SCALAR, false},
-	  {"file", SL_RPC_SCALAR, false},
-	  {"address", SL_RPC_SCALAR, false},
-	  {"encap", SL_RPC_SCALAR, false},
-	  {"port", SL_RPC_SCALAR, false},
-	  {"output", SL_RPC_SCALAR, false},
-	  {"gue_port", SL_RPC_SCALAR, false},
-	  {"vni", SL_RPC_SCALAR, false},
-	  {"mac", SL_RPC_SCALAR, false},
-	  {"outer_df", SL_RPC_SCALAR, false}}},
 	{"node.remove", method_remove, true, {NODE, {"now", SL_RPC_BOOLEAN, false}}},
 	{"node.drain", method_drain, true, {NODE, {"deadline", SL_RPC_DURATION, false}}},
 	{"node.enable", method_enable, true, {NODE}},
 	{"node.disable", method_disable, true, {NODE}},
 };
 
+/* Gets the keys of nodes as parameters when it is added. */
+static struct sl_rpc_method add_method = {
+	"node.add", method_add, true, {NODE, {"keys", SL_RPC_OBJECT, false}}};
+
 void sl_rpc_change_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope)
 {
+	struct sl_rpc_parameter *parameter = add_method.parameters;
+
+	while (strcmp(parameter->name, "keys") != 0)
+		parameter++;
+	for (uint32_t i = 0; sl_conf_node_key(i); i++) {
+		assert(parameter + 2 < &add_method.parameters[SL_RPC_PARAMETERS_MAX]);
+		*++parameter = (struct sl_rpc_parameter){sl_conf_node_key(i), SL_RPC_SCALAR, false};
+	}
+	sl_rpc_add(rpc, &add_method, 1, scope);
 	sl_rpc_add(rpc, methods, SL_ARRAY_COUNT(methods), scope);
 }

@@ -993,6 +993,7 @@ def completion():
                 (["drain", "--deadline", "5s", "web/b"], ["web/b"]), (["drain", "--deadline", ""], []),
                 (["flows", "we"], ["web", "web/a", "web/b", "web/c"]), (["--json", "nodes", ""], ["web"]),
                 (["add-node", "web", ""], []), (["add-node", "web", "d", "wo"], ["worker="]),
+                (["add-node", "web", "d", "weight=5", "outer"], ["outer_df="]),
                 (["rollback", ""], ["1"]), (["log-level", "d"], ["debug"]), (["help", "dr"], ["drain"])]:
             equal(completed(talk.path, *words), wanted, words)
 

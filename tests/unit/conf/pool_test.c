@@ -329,7 +329,7 @@ static void each_key_of_nodes_has_its_range_and_its_sentence(void **state)
 		 "1:77: `vni` takes a whole number from 0 to 16777215, not `16777216`\n", ""},
 		{"pools: [{name: web, nodes: [{name: w, address: 10.0.0.1, encap: none, outer_df: "
 		 "set, mac: \"02:00:00:00:00:11\"}]}]\n" DATAPLANE PORTS SERVICES,
-		 "1:81: `outer_df` is for nodes with an `encap` other than none\n", ""},
+		 "1:81: `outer_df` is for `encap: ipip, gre, gue or vxlan`\n", ""},
 		{"pools: [{name: web, nodes: [{name: w, address: 10.0.0.1, encap: "
 		 "none}]}]\n" DATAPLANE PORTS SERVICES,
 		 "1:48: `encap: none` reaches neighbours only, and this node is on no network of "
