@@ -13,14 +13,32 @@ import re
 import sys
 
 # lib/README.md, "The house". A wing includes itself and what is on lower floors.
-FLOORS = {"base": 0, "pkt": 1, "sched": 1, "state": 2, "io": 2, "path": 3, "work": 3, "xdp": 3, "conf": 3,
+FLOORS = {"base": 0, "sluice": 0, "pkt": 1, "sched": 1, "state": 2, "io": 2, "path": 3, "work": 3, "xdp": 3, "conf": 3,
           "model": 4, "keep": 5, "show": 5, "health": 5, "neigh": 5, "rpc": 6, "cluster": 6, "ctl": 7, "app": 8}
 
 # Lines of code (no blank lines, no comments) that a wing may have: one person can know it in a day. Whoever
 # needs more says why in the commit that raises one; none is over 5,000.
-BUDGETS = {"base": 1000, "pkt": 2700, "sched": 1800, "state": 4700, "io": 2300, "path": 2000, "work": 1200,
-           "xdp": 1200, "conf": 4200, "model": 4400, "keep": 3300, "show": 1300, "health": 2600, "neigh": 600,
-           "rpc": 3200, "cluster": 1200, "ctl": 900, "app": 3400}
+BUDGETS = {
+    "base": 1000,
+    "sluice": 200,
+    "pkt": 2700,
+    "sched": 1800,
+    "state": 4900,
+    "io": 2900,
+    "path": 2400,
+    "work": 2800,
+    "xdp": 2500,
+    "conf": 4800,
+    "model": 4900,
+    "keep": 3400,
+    "show": 1800,
+    "health": 2600,
+    "neigh": 1200,
+    "rpc": 3400,
+    "cluster": 2500,
+    "ctl": 1000,
+    "app": 4500,
+}
 
 # Headers that are the inside of a room: who else may include them.
 INSIDES = {"model/inside.h": ("lib/keep/carr",), "ctl/inside.h": ("tests/",)}

@@ -7,6 +7,8 @@
  *          addresses and ports exchanged, echo requests of ICMP turned into replies, checksums
  *          right. What cannot have an answer (to or from a group address, no IP) is freed.
  * capture: writes frames to a pcapng file with nanoseconds of the wall clock.
+ * tally:   counts packets and octets by a key.
+ * plugin:  a shared object of the user's (sluice/handler.h).
  *
  * Threads: as the handler contract says (handler.h).
  */
@@ -21,6 +23,11 @@
 extern const struct sl_handler_ops sl_handler_sink;
 extern const struct sl_handler_ops sl_handler_echo;
 extern const struct sl_handler_ops sl_handler_capture;
+extern const struct sl_handler_ops sl_handler_tally;
+extern const struct sl_handler_ops sl_handler_plugin;
+
+/* Whether a file is a shared object of the contract; opens no instance. */
+int sl_plugin_check(const char *file, struct sl_err *err);
 
 /* Turns a frame round in place. size: octets that are contiguous; frame_size: all of them. mac: of
  * the port it leaves by, for answers to frames that were sent to a group. 0, or -EINVAL when there

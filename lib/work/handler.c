@@ -14,11 +14,10 @@
 #define NAMES_SIZE 1024
 
 static const struct sl_handler_ops *known[SL_HANDLERS_MAX] = {
-	&sl_handler_sink,
-	&sl_handler_echo,
-	&sl_handler_capture,
+	&sl_handler_sink,  &sl_handler_echo,   &sl_handler_capture,
+	&sl_handler_tally, &sl_handler_plugin,
 };
-static uint32_t known_count = 3;
+static uint32_t known_count = 5;
 
 const struct sl_handler_ops *sl_handler_find(const char *name)
 {
@@ -88,4 +87,13 @@ void sl_handler_free(struct rte_mbuf *const *packets, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
 		rte_pktmbuf_free(packets[i]);
+}
+
+const char *sl_handler_option(const struct sl_handler_args *args, const char *name,
+			      const char *absent)
+{
+	for (uint32_t i = 0; i < args->option_count; i++)
+		if (strcmp(args->options[i].name, name) == 0)
+			return args->options[i].value;
+	return absent;
 }

@@ -16,25 +16,38 @@
 #ifndef SL_WORK_HANDLER_H
 #define SL_WORK_HANDLER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
+#include "state/result.h"
 
 struct rte_mbuf;
+struct sl_pkt;
+struct sl_snapshot;
 struct sl_worker;
 
 #define SL_HANDLERS_MAX 32 /* kinds, built-in ones included */
 
+struct sl_handler_option {
+	const char *name, *value;
+};
+
+/* Texts are valid as long as open() runs. */
 struct sl_handler_args {
-	const char *node; /* its name, for messages */
-	const char *file; /* as configured, or NULL */
+	const char *pool, *node; /* names, for messages */
+	const char *file;	 /* as configured, or NULL */
+	const struct sl_handler_option *options;
+	uint32_t option_count;
 };
 
 struct sl_handler_burst {
 	struct rte_mbuf **packets; /* count; mbuf.hash.usr is the node's index */
 	uint32_t count;
 	struct sl_worker *worker; /* for sl_handler_send() */
+	const struct sl_snapshot *snapshot;
+	uint64_t wall_ms; /* a few milliseconds coarse */
 };
 
 struct sl_handler_ops {
@@ -43,12 +56,36 @@ struct sl_handler_ops {
 	void (*burst)(void *state, const struct sl_handler_burst *burst);
 	void (*flush)(void *state); /* when the worker has nothing to do, and at its end; or NULL */
 	void (*close)(void *state); /* or NULL */
+	/* All of these may be NULL; on the worker's thread, between bursts, when control asks. */
+	void (*tick)(void *state, uint64_t wall_ms); /* once a second or so */
+	void (*slot_gone)(void *state, uint32_t slot);
+	/* In pieces: writes up to room rows, returns how many; *cursor is 0 first, and UINT64_MAX when
+	 * there are no more. */
+	uint32_t (*results)(void *state, uint64_t *cursor, struct sl_result_row *rows,
+			    uint32_t room);
+	bool (*find)(void *state, const uint8_t *key, struct sl_result_row *row);
+	void (*total)(void *state, struct sl_result_total *total);
+	void (*reset)(void *state);
+	/* Of what kind keys are: never changes. NULL: SL_RESULT_TEXT. Any thread. */
+	enum sl_result_key (*key_kind)(const void *state);
 };
 
 /* Sends a packet by the port it came in by; it is no longer the handler's. One that is larger than the
  * port's MTU is freed and counted (tx_too_big). Only in burst(). */
 void sl_handler_send(const struct sl_handler_burst *burst, struct rte_mbuf *packet);
 void sl_handler_free(struct rte_mbuf *const *packets, uint32_t count);
+
+/* Parses a burst's packets: keys as the receive core saw them, the services that take them now
+ * (SL_SERVICE_NONE: none) and their slots in the node's pool (UINT32_MAX: none). */
+struct sl_handler_view {
+	struct sl_pkt *pkts;
+	uint32_t *services, *slots; /* NULL: not wanted */
+};
+void sl_handler_parse(const struct sl_handler_burst *burst, const struct sl_handler_view *view);
+
+/* The value of an option, or absent. */
+const char *sl_handler_option(const struct sl_handler_args *args, const char *name,
+			      const char *absent);
 
 /* The handler of a name; NULL: there is none. Names of all, for messages: "sink, echo, capture". */
 const struct sl_handler_ops *sl_handler_find(const char *name);

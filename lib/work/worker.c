@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <time.h>
 
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
@@ -30,6 +31,8 @@ struct sl_worker {
 	uint32_t touched_count;
 	uint32_t rounds;      /* since the last flush */
 	atomic_bool stopping; /* written: control */
+	uint64_t wall_ms;     /* of the round */
+	struct sl_asks asks;
 };
 
 int sl_worker_create(const struct sl_worker_spec *spec, struct sl_worker **worker)
@@ -71,6 +74,7 @@ void sl_worker_destroy(struct sl_worker *worker)
 {
 	if (worker == NULL)
 		return;
+	sl_asks_drop(&worker->asks);
 	sl_publish_reader_remove(worker->spec.publish, worker->spec.reader);
 	sl_mem_free(worker, sizeof(*worker));
 }
@@ -119,7 +123,10 @@ static uint32_t serve_node(struct sl_worker *worker, const struct sl_snapshot *s
 	uint32_t node = packets[0]->hash.usr, left = 0;
 	const struct sl_handler *handler = handler_of(snapshot, node);
 	struct rte_mbuf *group[SL_BURST_MAX];
-	struct sl_handler_burst burst = {.packets = group, .worker = worker};
+	struct sl_handler_burst burst = {.packets = group,
+					 .worker = worker,
+					 .snapshot = snapshot,
+					 .wall_ms = worker->wall_ms};
 
 	for (uint32_t i = 0; i < count; i++) {
 		if (packets[i]->hash.usr == node)
@@ -165,6 +172,29 @@ const struct sl_mac *sl_worker_mac(const struct sl_worker *worker, const struct 
 	return &worker->spec.ports[worker->port_of[packet->port]].mac;
 }
 
+/* ---- what control asks ----------------------------------------------------------------------- */
+
+void sl_worker_ask(struct sl_worker *worker, struct sl_ask *ask)
+{
+	sl_asks_add(&worker->asks, ask);
+	sl_bell_wake(worker->bell);
+}
+
+/* One step of the oldest ask. The handler is that of a snapshot which this round holds: control closes
+ * none before the worker has passed it. */
+static void answer_ask(struct sl_worker *worker)
+{
+	const struct sl_handler *handler;
+	struct sl_ask *ask;
+
+	if (sl_likely(!sl_asks_pending(&worker->asks)))
+		return;
+	ask = sl_asks_first(&worker->asks);
+	handler = handler_of(sl_publish_get(worker->spec.publish), ask->node);
+	if (!handler || handler != ask->handler || !ask->step(handler, ask->context))
+		sl_asks_next(&worker->asks);
+}
+
 /* ---- the loop -------------------------------------------------------------------------------- */
 
 /* One burst of every ring. The snapshot is read after a burst is taken, so that it is no older than
@@ -206,7 +236,8 @@ static bool is_idle(const struct sl_worker *worker)
 	for (uint32_t i = 0; i < worker->ring_count; i++)
 		if (sl_worker_ring_count(worker->rings[i]) > 0)
 			return false;
-	return !atomic_load_explicit(&worker->stopping, memory_order_acquire);
+	return !atomic_load_explicit(&worker->stopping, memory_order_acquire) &&
+	       !sl_asks_pending(&worker->asks);
 }
 
 /* Spins a while, then sleeps until a receive core rings. Meanwhile it holds no snapshot. */
@@ -228,6 +259,15 @@ static void rest(struct sl_worker *worker)
 	sl_idle_reset(&worker->idle);
 }
 
+/* Of the clock that costs no system call; it steps with the kernel's ticks. */
+static uint64_t wall_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 int sl_worker_run(void *argument)
 {
 	struct sl_worker *worker = argument;
@@ -238,9 +278,12 @@ int sl_worker_run(void *argument)
 	sl_publish_reader_online(worker->spec.publish, worker->spec.reader);
 	for (;;) {
 		bool stopping = atomic_load_explicit(&worker->stopping, memory_order_acquire);
-		uint32_t work = serve(worker);
+		uint32_t work;
 		uint64_t now;
 
+		worker->wall_ms = wall_ms();
+		work = serve(worker);
+		answer_ask(worker);
 		settle(worker, work);
 		if (work == 0) {
 			if (stopping)

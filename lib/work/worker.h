@@ -23,6 +23,7 @@
 #include "io/worker_ring.h"
 #include "state/publish.h"
 #include "state/stats.h"
+#include "work/ask.h"
 
 struct rte_mbuf;
 struct sl_worker;
@@ -50,6 +51,9 @@ int sl_worker_run(void *argument);
 
 /* When the receive cores are quiet: serves what is left in the rings, flushes, returns from run. */
 void sl_worker_stop(struct sl_worker *worker);
+
+/* Control: has the worker's thread answer an ask between two bursts; the ask is malloc()ed. */
+void sl_worker_ask(struct sl_worker *worker, struct sl_ask *ask);
 
 /* For handlers, in burst(): the MAC address of the port that a packet came in by. */
 const struct sl_mac *sl_worker_mac(const struct sl_worker *worker, const struct rte_mbuf *packet);

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* What handlers of workers have found, as it travels from a worker's thread to whoever asks.
+ *
+ * Why:     handlers, the control socket and metrics mean the same rows.
+ * Shape:   plain data. A key is octets of one kind: the fields of a flow key that it names, the rest
+ *          zero (struct sl_key in the first 40 octets), or text.
+ * Threads: any.
+ */
+
+#ifndef SL_STATE_RESULT_H
+#define SL_STATE_RESULT_H
+
+#include <stdint.h>
+
+#define SL_RESULT_KEY_SIZE 64
+
+/* id, name as it is configured and shown */
+#define SL_RESULT_KEYS(X)                                                                          \
+	X(TEXT, "text", 0)                                                                         \
+	X(SRC, "src", 1)                                                                           \
+	X(DST, "dst", 2)                                                                           \
+	X(SRC_DST, "src-dst", 3)                                                                   \
+	X(5_TUPLE, "5-tuple", 4)                                                                   \
+	X(SERVICE, "service", 5) /* word 0: the service's index */                                 \
+	X(DPORT, "dport", 6)                                                                       \
+	X(PROTO, "proto", 7)
+
+enum sl_result_key {
+#define X(id, name, value) SL_RESULT_##id = (value),
+	SL_RESULT_KEYS(X)
+#undef X
+};
+
+struct sl_result_row {
+	uint8_t key[SL_RESULT_KEY_SIZE];
+	uint64_t packets, octets;   /* octets of IP packets */
+	uint64_t first_ms, last_ms; /* wall clock */
+	uint64_t error;		    /* packets that may be too many; 0: exact */
+};
+
+struct sl_result_total {
+	uint64_t packets, octets, keys;
+	uint64_t lost; /* packets that are in no row */
+};
+
+#endif
