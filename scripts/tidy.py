@@ -19,7 +19,7 @@ FLOORS = {"base": 0, "sluice": 0, "pkt": 1, "sched": 1, "state": 2, "io": 2, "pa
 # Lines of code (no blank lines, no comments) that a wing may have: one person can know it in a day. Whoever
 # needs more says why in the commit that raises one; none is over 5,000.
 BUDGETS = {
-    "base": 1000,
+    "base": 1200,
     "sluice": 200,
     "pkt": 2700,
     "sched": 1800,

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/lookup.h"
+#include "keep/record_op.h"
+
 void sl_carried_fini(struct sl_carried *carried)
 {
 	for (uint32_t p = 0; p < carried->pool_count; p++) {
@@ -27,13 +30,20 @@ void sl_carried_fini(struct sl_carried *carried)
 
 uint32_t sl_carried_index(const struct sl_carried *carried, uint32_t number)
 {
-	for (uint32_t p = 0; p < carried->pool_count; p++) {
-		const struct sl_carried_pool *pool = &carried->pools[p];
+	uint32_t first = 0, end = carried->pool_count;
 
-		if (number > pool->node_first && number <= pool->node_first + pool->node_count)
-			return pool->nodes[number - pool->node_first - 1].index;
+	if (number == 0 || number > carried->node_count)
+		return SL_NODE_NOBODY;
+	/* the last pool whose nodes begin before it; pools without nodes begin where the next does */
+	while (end - first > 1) {
+		uint32_t middle = first + (end - first) / 2;
+
+		if (carried->pools[middle].node_first < number)
+			first = middle;
+		else
+			end = middle;
 	}
-	return SL_NODE_NOBODY;
+	return carried->pools[first].nodes[number - carried->pools[first].node_first - 1].index;
 }
 
 /* ---- who is there, who comes back ---------------------------------------------------------------
@@ -49,16 +59,18 @@ static int place_of(const struct sl_image *image, const struct sl_carried_pool *
 static void find_nodes(const struct sl_image *image, uint32_t place, struct sl_carried_pool *pool)
 {
 	const struct sl_image_pool *now = image->pools[place];
-	uint32_t cursor = 0;
+	struct sl_lookup lookup;
 
+	sl_lookup_init(&lookup, now, now->node_count, sl_past_name_at);
 	for (uint32_t i = 0; i < pool->node_count; i++) {
 		struct sl_carried_node *node = &pool->nodes[i];
-		int n = node->leaving ? -1 : sl_image_find_next(now, node->name, &cursor);
+		int n = node->leaving ? -1 : sl_lookup_find(&lookup, node->name);
 
 		if (n >= 0 && node->is_fine &&
 		    sl_edit_same_node(&image->conf->pools[place].nodes[n], &node->conf))
 			node->index = now->nodes[n].index;
 	}
+	sl_lookup_fini(&lookup);
 }
 
 /* Leaving before, or removed from the file since: its live flows are to stay with it. */

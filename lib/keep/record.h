@@ -25,12 +25,14 @@ struct sl_past {
 	struct sl_image *image;
 	struct sl_hash_key hash_key;
 	uint32_t index_next; /* for the next node */
-	/* removed nodes that may come back with their live flows: what former names */
+	/* removed nodes that may come back with their live flows: what former names; lists by a hash
+	 * of their names */
 	struct sl_past_gone {
 		struct sl_past_gone *next;
 		char pool[SL_NAME_SIZE], node[SL_NAME_SIZE];
 		uint32_t index;
-	} * gone;
+	} * *gone;
+	uint32_t gone_count, gone_room;
 };
 
 /* Times in images are of this process's clock; in octets they are wall-clock time. */

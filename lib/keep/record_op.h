@@ -32,4 +32,7 @@ void sl_past_write_node(struct sl_pack *pack, const struct sl_conf *conf,
 int sl_past_read_node(struct sl_unpack *unpack, const struct sl_conf *conf, const char *name,
 		      struct sl_conf_node *node);
 
+/* For look-ups: the name of the node at a place of a struct sl_image_pool; NULL: it is leaving. */
+const char *sl_past_name_at(const void *pool, uint32_t place);
+
 #endif

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/bytes.h"
+#include "base/lookup.h"
 #include "keep/record.h"
 #include "keep/record_op.h"
 
@@ -21,42 +22,94 @@ struct reader {
 
 static void gone_forget(struct sl_past *past)
 {
-	while (past->gone) {
-		struct sl_past_gone *next = past->gone->next;
+	for (uint32_t i = 0; i < past->gone_room; i++)
+		while (past->gone[i]) {
+			struct sl_past_gone *next = past->gone[i]->next;
 
-		free(past->gone);
-		past->gone = next;
-	}
+			free(past->gone[i]);
+			past->gone[i] = next;
+		}
+	free(past->gone);
+	past->gone = NULL;
+	past->gone_room = past->gone_count = 0;
+}
+
+/* Where nodes of that name are linked, the last removed first. */
+static struct sl_past_gone **gone_at(const struct sl_past *past, const char *pool, const char *node)
+{
+	uint64_t hash = sl_image_seed(node) ^ sl_image_seed(pool) >> 1;
+
+	return &past->gone[hash & (past->gone_room - 1)];
+}
+
+/* Twice the room; the order of nodes of one name stays. */
+static int gone_grow(struct sl_past *past)
+{
+	struct sl_past old = *past;
+	uint32_t room = old.gone_room ? 2 * old.gone_room : 64;
+	struct sl_past_gone **lists = calloc(room, sizeof(*lists));
+
+	if (!lists)
+		return -ENOMEM;
+	past->gone = lists;
+	past->gone_room = room;
+	for (uint32_t i = 0; i < old.gone_room; i++)
+		while (old.gone[i]) {
+			struct sl_past_gone *gone = old.gone[i], **at;
+
+			old.gone[i] = gone->next;
+			at = gone_at(past, gone->pool, gone->node);
+			while (*at)
+				at = &(*at)->next;
+			gone->next = NULL;
+			*at = gone;
+		}
+	free(old.gone);
+	return 0;
 }
 
 static int gone_add(struct sl_past *past, const char *pool, const char *node, uint32_t index)
 {
-	struct sl_past_gone *gone = calloc(1, sizeof(*gone));
+	struct sl_past_gone *gone, **at;
 
+	if (past->gone_count >= past->gone_room && gone_grow(past))
+		return -ENOMEM;
+	gone = calloc(1, sizeof(*gone));
 	if (!gone)
 		return -ENOMEM;
 	memcpy(gone->pool, pool, strnlen(pool, SL_NAME_LENGTH_MAX));
 	memcpy(gone->node, node, strnlen(node, SL_NAME_LENGTH_MAX));
 	gone->index = index;
-	gone->next = past->gone;
-	past->gone = gone;
+	at = gone_at(past, pool, node);
+	gone->next = *at;
+	*at = gone;
+	past->gone_count++;
 	return 0;
+}
+
+/* The link to the last removed node of that name, or NULL. */
+static struct sl_past_gone **gone_find(const struct sl_past *past, const char *pool,
+				       const char *node)
+{
+	struct sl_past_gone **at = past->gone ? gone_at(past, pool, node) : NULL;
+
+	while (at && *at && (strcmp((*at)->pool, pool) != 0 || strcmp((*at)->node, node) != 0))
+		at = &(*at)->next;
+	return at && *at ? at : NULL;
 }
 
 /* The index of the last removed node of that name, which is gone no more; 0: none. */
 static uint32_t gone_take(struct sl_past *past, const char *pool, const char *node)
 {
-	for (struct sl_past_gone **at = &past->gone; *at; at = &(*at)->next) {
-		struct sl_past_gone *gone = *at;
-		uint32_t index = gone->index;
+	struct sl_past_gone **at = gone_find(past, pool, node), *gone = at ? *at : NULL;
+	uint32_t index = gone ? gone->index : 0;
 
-		if (strcmp(gone->pool, pool) != 0 || strcmp(gone->node, node) != 0)
-			continue;
-		*at = gone->next;
-		free(gone);
-		return index;
-	}
-	return 0;
+	if (!gone)
+		return 0;
+	*at = gone->next;
+	free(gone);
+	past->gone_count--;
+	return index;
 }
 
 /* Nodes get the indices 1, 2, ... again when so many came and went that none are left. */
@@ -71,7 +124,10 @@ static int renumber(struct sl_past *past)
 		for (uint32_t n = 0; n < past->image->pools[p]->node_count; n++) {
 			uint32_t *index = &past->image->pools[p]->nodes[n].index;
 
-			map[*index] = ++next;
+			next++;
+			/* one that has none yet is in no table, and 0 stays nobody */
+			if (*index)
+				map[*index] = next;
 			*index = next;
 		}
 	for (uint32_t p = 0; p < past->image->pool_count; p++) {
@@ -235,19 +291,31 @@ static int read_hand(struct reader *reader)
 	return node->hand > SL_HAND_DISABLED ? -EINVAL : 0;
 }
 
+const char *sl_past_name_at(const void *list, uint32_t place)
+{
+	const struct sl_image_pool *pool = list;
+
+	return pool->nodes[place].leaving ? NULL : pool->nodes[place].name;
+}
+
 /* What stays of a pool when there is a new text: indices of nodes by name, tables by slots. */
 static int carry_pool(struct sl_past *past, struct sl_image_pool *old, struct sl_image_pool *pool)
 {
-	uint32_t cursor = 0;
+	struct sl_lookup lookup;
+	int rc = 0;
 
-	for (uint32_t n = 0; n < old->node_count; n++) {
-		int place = sl_image_find_next(pool, old->nodes[n].name, &cursor);
+	sl_lookup_init(&lookup, pool, pool->node_count, sl_past_name_at);
+	for (uint32_t n = 0; rc == 0 && n < old->node_count; n++) {
+		int place = sl_lookup_find(&lookup, old->nodes[n].name);
 
 		if (place >= 0)
 			pool->nodes[place].index = old->nodes[n].index;
-		else if (gone_add(past, old->name, old->nodes[n].name, old->nodes[n].index))
-			return -ENOMEM;
+		else
+			rc = gone_add(past, old->name, old->nodes[n].name, old->nodes[n].index);
 	}
+	sl_lookup_fini(&lookup);
+	if (rc)
+		return rc;
 	if (old->home->count == pool->home->count) {
 		struct sl_table *home = pool->home, *former = pool->former;
 
@@ -304,38 +372,51 @@ static int read_text(struct reader *reader)
 	return image ? carry(reader->past, image) : -ENOMEM;
 }
 
+/* The index of a node that has left, which it gets now if nothing named it before. */
+static int index_of_leaving(struct sl_past *past, const char *pool, const char *name,
+			    uint32_t *index)
+{
+	struct sl_past_gone **gone = gone_find(past, pool, name);
+	int rc;
+
+	if (gone) {
+		*index = (*gone)->index;
+		return 0;
+	}
+	rc = index_take(past, index);
+	return rc ? rc : gone_add(past, pool, name, *index);
+}
+
 /* Names and the indices they have: 0 nobody, else 1 + place in the list. */
 static int read_names(struct reader *reader, const struct sl_image_pool *pool, uint64_t count,
 		      bool marked, uint32_t **indices)
 {
-	uint32_t *list, cursor = 0;
+	struct sl_lookup lookup;
+	uint32_t *list;
+	int rc = 0;
 
 	if (count > (uint64_t)(reader->unpack->end - reader->unpack->at))
 		return -EINVAL;
 	list = calloc(count + 1, sizeof(*list));
 	if (!list)
 		return -ENOMEM;
-	for (uint64_t i = 0; i < count; i++) {
+	sl_lookup_init(&lookup, pool, pool->node_count, sl_past_name_at);
+	for (uint64_t i = 0; rc == 0 && i < count; i++) {
 		const char *name = sl_unpack_text(reader->unpack);
 		bool leaving = marked && sl_unpack_number(reader->unpack);
-		int place = sl_image_find_next(pool, name, &cursor);
+		int place = leaving ? -1 : sl_lookup_find(&lookup, name);
 
-		if (leaving) {
-			struct sl_past_gone *gone = reader->past->gone;
-
-			while (gone && (strcmp(gone->pool, pool->name) != 0 ||
-					strcmp(gone->node, name) != 0))
-				gone = gone->next;
-			list[i + 1] = gone ? gone->index : 0;
-			if (!gone && (index_take(reader->past, &list[i + 1]) ||
-				      gone_add(reader->past, pool->name, name, list[i + 1])))
-				reader->unpack->failed = true;
-		} else if (place >= 0) {
+		if (leaving)
+			rc = index_of_leaving(reader->past, pool->name, name, &list[i + 1]);
+		else if (place >= 0)
 			list[i + 1] = pool->nodes[place].index;
-		}
 	}
-	*indices = list;
-	return 0;
+	sl_lookup_fini(&lookup);
+	if (rc)
+		free(list);
+	else
+		*indices = list;
+	return rc;
 }
 
 static int read_table(struct reader *reader, enum sl_past_op op)

@@ -11,6 +11,7 @@
 #include <sys/random.h>
 
 #include "base/log.h"
+#include "base/lookup.h"
 
 #define DIFFERENCES_MAX 20 /* that are said */
 #define SAID_SIZE	512
@@ -19,19 +20,9 @@
 /* ---- where the file and what was kept differ ----------------------------------------------------
  */
 
-/* From *cursor on and round: most are in the same order. */
-static const struct sl_conf_node *find_node(const struct sl_conf_pool *pool, const char *name,
-					    uint32_t *cursor)
+static const char *node_name(const void *list, uint32_t place)
 {
-	for (uint32_t i = 0; i < pool->node_count; i++) {
-		uint32_t n = (*cursor + i) % pool->node_count;
-
-		if (strcmp(pool->nodes[n].name, name) != 0)
-			continue;
-		*cursor = n + 1;
-		return &pool->nodes[n];
-	}
-	return NULL;
+	return ((const struct sl_conf_pool *)list)->nodes[place].name;
 }
 
 static const struct sl_conf_pool *find_pool(const struct sl_conf *conf, const char *name)
@@ -88,17 +79,20 @@ static void say_keys(struct differences *found, enum sl_conf_part part, const vo
 static void say_pool(struct differences *found, const struct sl_conf_pool *kept,
 		     const struct sl_conf_pool *file)
 {
-	uint32_t cursor = 0;
+	struct sl_lookup lookup;
 
 	(void)snprintf(found->part, sizeof(found->part), "pool %s", file->name);
 	say_keys(found, SL_CONF_PART_POOL, kept, file);
+	sl_lookup_init(&lookup, file, file->node_count, node_name);
 	for (uint32_t n = 0; n < kept->node_count; n++)
-		if (!find_node(file, kept->nodes[n].name, &cursor))
+		if (sl_lookup_find(&lookup, kept->nodes[n].name) < 0)
 			say(found, "pool %s has no node %s", file->name, kept->nodes[n].name);
-	cursor = 0;
+	sl_lookup_fini(&lookup);
+	sl_lookup_init(&lookup, kept, kept->node_count, node_name);
 	for (uint32_t n = 0; n < file->node_count; n++) {
 		const struct sl_conf_node *new = &file->nodes[n];
-		const struct sl_conf_node *old = find_node(kept, new->name, &cursor);
+		int place = sl_lookup_find(&lookup, new->name);
+		const struct sl_conf_node *old = place < 0 ? NULL : &kept->nodes[place];
 
 		(void)snprintf(found->part, sizeof(found->part), "pool %s: node %s", file->name,
 			       new->name);
@@ -108,6 +102,7 @@ static void say_pool(struct differences *found, const struct sl_conf_pool *kept,
 		else
 			say_keys(found, SL_CONF_PART_NODE, old, new);
 	}
+	sl_lookup_fini(&lookup);
 }
 
 static void say_pools(struct differences *found)
