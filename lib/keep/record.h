@@ -16,6 +16,7 @@
 #define SL_KEEP_RECORD_H
 
 #include "base/hash.h"
+#include "keep/gone.h"
 #include "keep/pack.h"
 #include "model/change.h"
 #include "model/image.h"
@@ -25,14 +26,7 @@ struct sl_past {
 	struct sl_image *image;
 	struct sl_hash_key hash_key;
 	uint32_t index_next; /* for the next node */
-	/* removed nodes that may come back with their live flows: what former names; lists by a hash
-	 * of their names */
-	struct sl_past_gone {
-		struct sl_past_gone *next;
-		char pool[SL_NAME_SIZE], node[SL_NAME_SIZE];
-		uint32_t index;
-	} * *gone;
-	uint32_t gone_count, gone_room;
+	struct sl_gone gone; /* what former names and the image has not */
 };
 
 /* Times in images are of this process's clock; in octets they are wall-clock time. */

@@ -20,98 +20,6 @@ struct reader {
 /* ---- indices ------------------------------------------------------------------------------------
  */
 
-static void gone_forget(struct sl_past *past)
-{
-	for (uint32_t i = 0; i < past->gone_room; i++)
-		while (past->gone[i]) {
-			struct sl_past_gone *next = past->gone[i]->next;
-
-			free(past->gone[i]);
-			past->gone[i] = next;
-		}
-	free(past->gone);
-	past->gone = NULL;
-	past->gone_room = past->gone_count = 0;
-}
-
-/* Where nodes of that name are linked, the last removed first. */
-static struct sl_past_gone **gone_at(const struct sl_past *past, const char *pool, const char *node)
-{
-	uint64_t hash = sl_image_seed(node) ^ sl_image_seed(pool) >> 1;
-
-	return &past->gone[hash & (past->gone_room - 1)];
-}
-
-/* Twice the room; the order of nodes of one name stays. */
-static int gone_grow(struct sl_past *past)
-{
-	struct sl_past old = *past;
-	uint32_t room = old.gone_room ? 2 * old.gone_room : 64;
-	struct sl_past_gone **lists = calloc(room, sizeof(*lists));
-
-	if (!lists)
-		return -ENOMEM;
-	past->gone = lists;
-	past->gone_room = room;
-	for (uint32_t i = 0; i < old.gone_room; i++)
-		while (old.gone[i]) {
-			struct sl_past_gone *gone = old.gone[i], **at;
-
-			old.gone[i] = gone->next;
-			at = gone_at(past, gone->pool, gone->node);
-			while (*at)
-				at = &(*at)->next;
-			gone->next = NULL;
-			*at = gone;
-		}
-	free(old.gone);
-	return 0;
-}
-
-static int gone_add(struct sl_past *past, const char *pool, const char *node, uint32_t index)
-{
-	struct sl_past_gone *gone, **at;
-
-	if (past->gone_count >= past->gone_room && gone_grow(past))
-		return -ENOMEM;
-	gone = calloc(1, sizeof(*gone));
-	if (!gone)
-		return -ENOMEM;
-	memcpy(gone->pool, pool, strnlen(pool, SL_NAME_LENGTH_MAX));
-	memcpy(gone->node, node, strnlen(node, SL_NAME_LENGTH_MAX));
-	gone->index = index;
-	at = gone_at(past, pool, node);
-	gone->next = *at;
-	*at = gone;
-	past->gone_count++;
-	return 0;
-}
-
-/* The link to the last removed node of that name, or NULL. */
-static struct sl_past_gone **gone_find(const struct sl_past *past, const char *pool,
-				       const char *node)
-{
-	struct sl_past_gone **at = past->gone ? gone_at(past, pool, node) : NULL;
-
-	while (at && *at && (strcmp((*at)->pool, pool) != 0 || strcmp((*at)->node, node) != 0))
-		at = &(*at)->next;
-	return at && *at ? at : NULL;
-}
-
-/* The index of the last removed node of that name, which is gone no more; 0: none. */
-static uint32_t gone_take(struct sl_past *past, const char *pool, const char *node)
-{
-	struct sl_past_gone **at = gone_find(past, pool, node), *gone = at ? *at : NULL;
-	uint32_t index = gone ? gone->index : 0;
-
-	if (!gone)
-		return 0;
-	*at = gone->next;
-	free(gone);
-	past->gone_count--;
-	return index;
-}
-
 /* Nodes get the indices 1, 2, ... again when so many came and went that none are left. */
 static int renumber(struct sl_past *past)
 {
@@ -139,7 +47,7 @@ static int renumber(struct sl_past *past)
 		}
 	}
 	free(map);
-	gone_forget(past);
+	sl_gone_fini(&past->gone);
 	past->index_next = next + 1;
 	return 0;
 }
@@ -198,8 +106,8 @@ static int read_remove(struct reader *reader)
 	if (rc)
 		return rc;
 	conf = &image->conf->pools[p];
-	rc = gone_add(reader->past, conf->name, conf->nodes[n].name,
-		      image->pools[p]->nodes[n].index);
+	rc = sl_gone_add(&reader->past->gone, conf->name, conf->nodes[n].name,
+			 image->pools[p]->nodes[n].index);
 	if (rc)
 		return rc;
 	sl_image_node_remove(image->pools[p], (uint32_t)n);
@@ -216,7 +124,7 @@ static int insert_node(struct sl_past *past, uint32_t p, struct sl_conf_node *no
 	struct sl_conf_node *nodes =
 		realloc(conf->nodes, (conf->node_count + 1) * sizeof(*conf->nodes));
 	struct sl_image_node *entry;
-	uint32_t index = back ? gone_take(past, conf->name, node->name) : 0;
+	uint32_t index = back ? sl_gone_take(&past->gone, conf->name, node->name) : 0;
 
 	if (!nodes)
 		return -ENOMEM;
@@ -311,7 +219,8 @@ static int carry_pool(struct sl_past *past, struct sl_image_pool *old, struct sl
 		if (place >= 0)
 			pool->nodes[place].index = old->nodes[n].index;
 		else
-			rc = gone_add(past, old->name, old->nodes[n].name, old->nodes[n].index);
+			rc = sl_gone_add(&past->gone, old->name, old->nodes[n].name,
+					 old->nodes[n].index);
 	}
 	sl_lookup_fini(&lookup);
 	if (rc)
@@ -376,15 +285,13 @@ static int read_text(struct reader *reader)
 static int index_of_leaving(struct sl_past *past, const char *pool, const char *name,
 			    uint32_t *index)
 {
-	struct sl_past_gone **gone = gone_find(past, pool, name);
 	int rc;
 
-	if (gone) {
-		*index = (*gone)->index;
+	*index = sl_gone_find(&past->gone, pool, name);
+	if (*index)
 		return 0;
-	}
 	rc = index_take(past, index);
-	return rc ? rc : gone_add(past, pool, name, *index);
+	return rc ? rc : sl_gone_add(&past->gone, pool, name, *index);
 }
 
 /* Names and the indices they have: 0 nobody, else 1 + place in the list. */
@@ -546,6 +453,6 @@ int sl_past_read_state(struct sl_unpack *unpack, const struct sl_past_clock *clo
 void sl_past_fini(struct sl_past *past)
 {
 	sl_image_put(past->image);
-	gone_forget(past);
+	sl_gone_fini(&past->gone);
 	past->image = NULL;
 }
