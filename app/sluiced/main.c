@@ -5,14 +5,14 @@
 
 #include <errno.h>
 #include <jansson.h>
-#include <pthread.h>
-#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "counters.h"
@@ -23,6 +23,7 @@
 #include "options.h"
 #include "rpc/server.h"
 #include "show/json.h"
+#include "signals.h"
 #include "wire.h"
 
 /* Exit status of the contract. */
@@ -116,6 +117,7 @@ static void each_second(void *context)
 {
 	struct daemon *daemon = context;
 
+	signals_say();
 	wire_tick(&daemon->wire, sl_clock_ms());
 	sl_control_second(daemon->control);
 }
@@ -151,6 +153,13 @@ static void on_event(void *context, const struct sl_model_event *event)
 	if (event->kind == SL_EVENT_NODE)
 		sl_log(SL_LOG_NOTICE, "pool %s: node %s is %s: %s", event->pool, event->node,
 		       sl_node_state_name(event->state), event->why);
+}
+
+static void on_wire_warning(void *context, const char *sentence)
+{
+	struct daemon *daemon = context;
+
+	sl_model_warn(daemon->model, sentence);
 }
 
 /* ---- start and end ------------------------------------------------------------------------------
@@ -250,16 +259,44 @@ static int write_report(struct daemon *daemon)
 	return status;
 }
 
-/* Signals that come while there is no loop wait for it; those that come after it change nothing. */
-static void signals(int how)
+/* Threads that do not end keep using what they have: nothing is freed, and the process goes. */
+static __attribute__((noreturn)) void leave(struct daemon *daemon)
 {
-	sigset_t set;
+	(void)write_report(daemon);
+	wire_leave(&daemon->wire);
+	_exit(EXIT_MACHINE);
+}
 
-	(void)sigemptyset(&set);
-	(void)sigaddset(&set, SIGTERM);
-	(void)sigaddset(&set, SIGINT);
-	(void)sigaddset(&set, SIGHUP);
-	(void)pthread_sigmask(how, &set, NULL);
+/* Gives everything back. What of it is others' code may hang: the guard bounds that. */
+static int end(struct daemon *daemon, int status)
+{
+	bool drained;
+
+	signals_end();
+	counters_end();
+	drained = wire_drain(&daemon->wire);
+	wire_finish_captures(&daemon->wire);
+	if (daemon->model)
+		make_report(daemon);
+	signals_guard(daemon->options.report, daemon->report);
+	sl_health_destroy(daemon->health);
+	if (sl_control_destroy(daemon->control, status == EXIT_FINE) < 0)
+		status = EXIT_MACHINE;
+	if (!drained)
+		leave(daemon);
+	signals_loop_ends();
+	sl_loop_destroy(daemon->loop);
+	signals_end();
+	sl_model_destroy(daemon->model);
+	if (status == EXIT_FINE && daemon->wire.failed)
+		status = EXIT_MACHINE;
+	wire_close(&daemon->wire);
+	sl_restore_fini(&daemon->restore);
+	if (daemon->model && write_report(daemon) < 0)
+		status = SL_MAX(status, EXIT_MACHINE);
+	signals_guard_end();
+	free(daemon->report);
+	return status;
 }
 
 static int run(struct daemon *daemon)
@@ -271,25 +308,14 @@ static int run(struct daemon *daemon)
 		status = exit_status(status);
 	} else {
 		sl_log(SL_LOG_NOTICE, "sluiced %s: running", SLUICE_VERSION);
-		signals(SIG_UNBLOCK);
+		signals_loop();
+		daemon->wire.warn = on_wire_warning;
+		daemon->wire.warn_context = daemon;
 		status = sl_loop_run(daemon->loop) < 0 ? EXIT_MACHINE : EXIT_FINE;
-		signals(SIG_BLOCK);
+		daemon->wire.warn = NULL;
+		signals_loop_ends();
 	}
-	counters_end();
-	wire_drain(&daemon->wire);
-	if (daemon->model)
-		make_report(daemon);
-	sl_health_destroy(daemon->health);
-	if (sl_control_destroy(daemon->control, status == EXIT_FINE) < 0)
-		status = EXIT_MACHINE;
-	sl_loop_destroy(daemon->loop);
-	sl_model_destroy(daemon->model);
-	wire_close(&daemon->wire);
-	sl_restore_fini(&daemon->restore);
-	if (status == EXIT_FINE && write_report(daemon) < 0)
-		status = EXIT_MACHINE;
-	free(daemon->report);
-	return status;
+	return end(daemon, status);
 }
 
 int main(int argc, char **argv)
@@ -298,7 +324,7 @@ int main(int argc, char **argv)
 	bool journal = is_journal();
 	int status;
 
-	signals(SIG_BLOCK);
+	signals_begin();
 	sl_log_sink_set(log_line, &journal);
 	status = options_parse(argc, argv, &daemon.options);
 	if (status != 0)

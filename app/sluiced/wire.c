@@ -4,11 +4,10 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <time.h>
 
 #include <rte_cycles.h>
 
@@ -16,13 +15,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "io/turn.h"
+#include "io/interface.h"
 #include "work/handler.h"
 
-#define DRAIN_MS_MAX	   10000 /* until the threads must have ended */
-#define STAGE_MS_MAX	   1000	 /* until what a core holds back has surely left */
-#define DRAIN_NAP_NS	   100000
-#define CONTROL_NICE	   -15
+#define STAGE_MS_MAX	   1000 /* until what a core holds back has surely left */
 #define PORT_LINE_SIZE	   512
 #define KERNEL_DEVICE_SIZE 80
 #define POOL_NAME_FORMAT   "sluice_buffers"
@@ -62,21 +58,40 @@ static int open_eal(struct wire *wire, bool debug, struct sl_err *err)
 	return 0;
 }
 
+static struct sl_port_spec port_spec(const struct wire *wire, uint32_t port)
+{
+	const struct sl_conf_port *conf = &wire->conf->ports[port];
+
+	return (struct sl_port_spec){
+		.name = conf->name,
+		.device = conf->device,
+		.mtu = conf->mtu,
+		.promiscuous = conf->promiscuous,
+		.rx_queues = (uint16_t)wire->eal.rx_count,
+		.tx_queues = (uint16_t)(wire->eal.rx_count + wire->eal.worker_count),
+		.rx_waits = wire->conf->dataplane.idle == (int)SL_IDLE_MODE_BACKOFF,
+	};
+}
+
+/* Octets of a frame in one buffer: what the ports want, that wants most. */
+static uint32_t room(const struct wire *wire)
+{
+	uint32_t most = SL_PORT_ROOM;
+
+	for (uint32_t p = 0; p < wire->conf->port_count; p++) {
+		struct sl_port_spec spec = port_spec(wire, p);
+
+		most = SL_MAX(most, sl_port_room(&spec));
+	}
+	return most;
+}
+
 static int open_ports(struct wire *wire, struct sl_err *err)
 {
 	const struct sl_conf *conf = wire->conf;
-	uint32_t senders = wire->eal.rx_count + wire->eal.worker_count;
 
 	for (uint32_t p = 0; p < conf->port_count; p++) {
-		struct sl_port_spec spec = {
-			.name = conf->ports[p].name,
-			.device = conf->ports[p].device,
-			.mtu = conf->ports[p].mtu,
-			.promiscuous = conf->ports[p].promiscuous,
-			.rx_queues = (uint16_t)wire->eal.rx_count,
-			.tx_queues = (uint16_t)senders,
-			.rx_waits = conf->dataplane.idle == (int)SL_IDLE_MODE_BACKOFF,
-		};
+		struct sl_port_spec spec = port_spec(wire, p);
 		char line[PORT_LINE_SIZE];
 		int status = sl_port_open(&spec, wire->buffers, &wire->ports[p], err);
 
@@ -91,12 +106,31 @@ static int open_ports(struct wire *wire, struct sl_err *err)
 	return 0;
 }
 
+/* The interface is there: another port's of this file, or nobody knows whose. */
+static int refuse_kernel(const struct wire *wire, const char *port, const char *interface,
+			 struct sl_err *err)
+{
+	for (uint32_t p = 0; p < wire->port_count; p++)
+		if (wire->ports[p].interface == if_nametoindex(interface))
+			return sl_err_set(err, -EINVAL,
+					  "port %s: punt: kernel makes an interface %s, which is "
+					  "that of port %s: name one of them otherwise",
+					  port, interface, wire->ports[p].name);
+	return sl_err_set(
+		err, -EEXIST,
+		"port %s: punt: kernel makes an interface %s, but one of that name is "
+		"there and is not ours: remove it (`ip link delete %s`), or name the port "
+		"otherwise",
+		port, interface, interface);
+}
+
 /* Beside a port that punts to the kernel: a TAP interface of its own, with the port's MAC address.
  * What the kernel sends there leaves by the port. */
 static int open_kernel(struct wire *wire, uint32_t port, struct sl_err *err)
 {
 	const struct sl_conf_port *conf = &wire->conf->ports[port];
 	char device[KERNEL_DEVICE_SIZE], name[SL_NAME_SIZE], mac[SL_MAC_TEXT_SIZE];
+	char interface[SL_INTERFACE_NAME_SIZE];
 	struct sl_port_spec spec = {
 		.name = name,
 		.device = device,
@@ -112,15 +146,17 @@ static int open_kernel(struct wire *wire, uint32_t port, struct sl_err *err)
 		return sl_err_set(err, -ENOSPC, "port %s: punt: kernel needs a port more than %d",
 				  conf->name, SL_PORTS_MAX);
 	(void)snprintf(name, sizeof(name), "%.55s-kernel", conf->name);
-	(void)snprintf(device, sizeof(device), "net_tap_sl%" PRIu32 ",iface=sl-%.12s,mac=%s", port,
-		       conf->name, sl_mac_format(&wire->ports[port].mac, mac));
+	sl_interface_name("sl-", conf->name, interface);
+	if (sl_interface_is_there(interface))
+		return refuse_kernel(wire, conf->name, interface, err);
+	(void)snprintf(device, sizeof(device), "net_tap_sl%" PRIu32 ",iface=%s,mac=%s", port,
+		       interface, sl_mac_format(&wire->ports[port].mac, mac));
 	status = sl_port_open(&spec, wire->buffers, &wire->ports[wire->port_count], err);
 	if (status < 0)
 		return status;
 	wire->ports[wire->port_count].bridge = (uint8_t)(1 + port);
 	wire->kernel[port] = (uint8_t)wire->port_count++;
-	sl_log(SL_LOG_INFO, "port %s: punts to the kernel by interface sl-%.12s", conf->name,
-	       conf->name);
+	sl_log(SL_LOG_INFO, "port %s: punts to the kernel by interface %s", conf->name, interface);
 	return 0;
 }
 
@@ -236,6 +272,19 @@ static int open_threads(struct wire *wire)
 	return status;
 }
 
+/* More receive queues than one core polls: whoever has fewer cores than that needs more. */
+static int refuse_queues(const struct wire *wire, struct sl_err *err)
+{
+	uint32_t queues = 0;
+
+	for (uint32_t p = 0; p < wire->port_count; p++)
+		queues += wire->ports[p].rx_queue_count;
+	return sl_err_set(err, -ERANGE,
+			  "%" PRIu32 " receive queues for %" PRIu32 " receive cores: a core polls "
+			  "%d at most; give more rx_cpus, or devices with fewer queues",
+			  queues, wire->eal.rx_count, SL_PATH_CORE_QUEUES_MAX);
+}
+
 int wire_open(struct wire *wire, const struct sl_conf *conf, bool debug, struct sl_err *err)
 {
 	int status;
@@ -245,7 +294,7 @@ int wire_open(struct wire *wire, const struct sl_conf *conf, bool debug, struct 
 	status = open_eal(wire, debug, err);
 	if (status < 0)
 		return status;
-	status = sl_port_pool_create(POOL_NAME_FORMAT, conf->dataplane.packet_buffers,
+	status = sl_port_pool_create(POOL_NAME_FORMAT, conf->dataplane.packet_buffers, room(wire),
 				     &wire->buffers, err);
 	if (status == 0)
 		status = open_ports(wire, err);
@@ -255,6 +304,8 @@ int wire_open(struct wire *wire, const struct sl_conf *conf, bool debug, struct 
 		return status;
 	wire->wait = waits(wire);
 	status = open_threads(wire);
+	if (status == -E2BIG)
+		return refuse_queues(wire, err);
 	if (status < 0)
 		return sl_err_set(err, -ENOMEM,
 				  "no memory for rings and cores: %s; raise dataplane.memory_mb or "
@@ -270,29 +321,46 @@ static int handler_create(void *context, uint32_t node_index, const struct sl_co
 			  void **handler, struct sl_err *err)
 {
 	struct sl_handler_args args = {.node = node->name, .file = node->file};
+	struct wire *wire = context;
 	struct sl_handler *opened;
 	int status = sl_handler_open(node->handler, &args, &opened, err);
 
-	(void)context;
 	(void)node_index;
-	if (status == 0)
+	if (status == 0) {
+		LIST_INSERT_HEAD(&wire->handlers, opened, link);
 		*handler = opened;
+	}
 	return status;
 }
 
 static void handler_destroy(void *context, void *handler)
 {
+	struct sl_handler *opened = handler;
+
+	wire_look_at_handler(context, opened);
+	LIST_REMOVE(opened, link);
+	sl_handler_close(opened);
+}
+
+static uint64_t handler_lost(void *context, void *handler)
+{
+	const struct sl_handler *opened = handler;
+	struct sl_handler_look look = {0};
+
 	(void)context;
-	sl_handler_close(handler);
+	if (opened->ops->look)
+		opened->ops->look(opened->state, &look);
+	return look.lost;
 }
 
 static void port_device(void *context, uint32_t port, struct sl_model_port_device *device)
 {
-	const struct wire *wire = context;
+	struct wire *wire = context;
 	struct sl_port_counters counters = {0};
 
 	sl_port_counters_read(&wire->ports[port], &counters);
 	device->rx_missed = counters.rx_missed;
+	device->rx_no_buffer = counters.rx_no_buffer;
 }
 
 static bool queues_passed(void *context, uint64_t *token)
@@ -323,6 +391,7 @@ void wire_model_options(struct wire *wire, struct sl_model_options *options)
 		.handler_destroy = handler_destroy,
 		.port_device = port_device,
 		.queues_passed = queues_passed,
+		.handler_lost = handler_lost,
 	};
 }
 
@@ -342,126 +411,9 @@ void wire_control_cores(const struct wire *wire, struct sl_control_spec *spec)
 	for (uint32_t c = 0; c < wire->eal.rx_count; c++)
 		add_core(spec, "rx", c, sl_eal_cpu(wire->eal.rx_lcore + c),
 			 &wire->core_stats[c]->busy_cycles, &wire->core_stats[c]->all_cycles);
-	for (uint32_t w = 0; w < wire->eal.worker_count; w++)
+	for (uint32_t w = 0; w < wire->eal.worker_count; w++) {
 		add_core(spec, "worker", w, sl_eal_cpu(wire->eal.worker_lcore + w),
 			 &wire->worker_stats[w]->busy_cycles, &wire->worker_stats[w]->all_cycles);
-}
-
-/* ---- running ------------------------------------------------------------------------------------
- */
-
-/* Control has little to do, but a polling core that shares its CPU would make it wait for its turn
- * each time. Only the calling thread is changed; without the privilege nothing is. */
-static void prefer_control(void)
-{
-	(void)setpriority(PRIO_PROCESS, 0, CONTROL_NICE);
-	sl_turn_short();
-}
-
-int wire_launch(struct wire *wire, struct sl_err *err)
-{
-	int status = 0;
-
-	prefer_control();
-
-	for (uint32_t w = 0; w < wire->eal.worker_count && status == 0; w++) {
-		status = sl_eal_launch(wire->eal.worker_lcore + w, sl_worker_run, wire->workers[w]);
-		wire->launched_workers += status == 0;
+		spec->cores[spec->core_count - 1].stuck = &wire->watch[w].stuck;
 	}
-	for (uint32_t c = 0; c < wire->eal.rx_count && status == 0; c++) {
-		status = sl_eal_launch(wire->eal.rx_lcore + c, sl_path_core_run, wire->cores[c]);
-		wire->launched_cores += status == 0;
-	}
-	return status < 0 ? sl_err_set(err, status, "cannot start a thread: %s", strerror(-status))
-			  : 0;
-}
-
-bool wire_is_idle(const struct wire *wire, struct wire_idle *idle, uint64_t now_ms, uint64_t ms)
-{
-	uint64_t received = 0;
-	bool polled = true;
-
-	for (uint32_t c = 0; c < wire->eal.rx_count; c++) {
-		const struct sl_core_stats *stats = wire->core_stats[c];
-
-		received += __atomic_load_n(&stats->received, __ATOMIC_RELAXED);
-		polled &= __atomic_load_n(&stats->empty_bursts, __ATOMIC_RELAXED) > idle->empty[c];
-	}
-	if (received != idle->received || idle->since_ms == 0) {
-		idle->received = received;
-		idle->since_ms = now_ms;
-		for (uint32_t c = 0; c < wire->eal.rx_count; c++)
-			idle->empty[c] = __atomic_load_n(&wire->core_stats[c]->empty_bursts,
-							 __ATOMIC_RELAXED);
-		return false;
-	}
-	return polled && now_ms - idle->since_ms >= ms;
-}
-
-void wire_tick(struct wire *wire, uint64_t now_ms)
-{
-	uint32_t count = wire->eal.rx_count * wire->eal.worker_count;
-
-	for (uint32_t i = 0; i < count; i++)
-		if (!sl_worker_ring_passed(&wire->rings->ring[i], wire->marks[i]))
-			return;
-	wire->passed_ms = wire->mark_ms;
-	wire->mark_ms = now_ms;
-	for (uint32_t i = 0; i < count; i++)
-		wire->marks[i] = sl_worker_ring_mark(&wire->rings->ring[i]);
-}
-
-static bool all_quiet(const struct wire *wire)
-{
-	for (uint32_t c = 0; c < wire->launched_cores; c++)
-		if (!sl_path_core_is_quiet(wire->cores[c]))
-			return false;
-	return true;
-}
-
-void wire_drain(struct wire *wire)
-{
-	uint64_t deadline = sl_clock_ms() + DRAIN_MS_MAX;
-	struct timespec nap = {.tv_nsec = DRAIN_NAP_NS};
-
-	for (uint32_t c = 0; c < wire->launched_cores; c++)
-		sl_path_core_stop(wire->cores[c]);
-	while (!all_quiet(wire) && sl_clock_ms() < deadline)
-		nanosleep(&nap, NULL);
-	if (!all_quiet(wire))
-		sl_log(SL_LOG_WARNING, "receive cores still hold packets after %d s",
-		       DRAIN_MS_MAX / 1000);
-	for (uint32_t w = 0; w < wire->launched_workers; w++)
-		sl_worker_stop(wire->workers[w]);
-	for (uint32_t w = 0; w < wire->launched_workers; w++)
-		sl_eal_wait(wire->eal.worker_lcore + w);
-	for (uint32_t c = 0; c < wire->launched_cores; c++)
-		sl_path_core_finish(wire->cores[c]);
-	for (uint32_t c = 0; c < wire->launched_cores; c++)
-		sl_eal_wait(wire->eal.rx_lcore + c);
-	wire->launched_workers = 0;
-	wire->launched_cores = 0;
-}
-
-void wire_close(struct wire *wire)
-{
-	for (uint32_t c = 0; c < SL_RX_CORES_MAX; c++)
-		sl_path_core_destroy(wire->cores[c]);
-	sl_frag_tables_destroy(wire->fragments);
-	for (uint32_t w = 0; w < SL_WORKERS_MAX; w++)
-		sl_worker_destroy(wire->workers[w]);
-	sl_worker_rings_destroy(wire->rings);
-	sl_tx_plan_destroy(wire->plan);
-	for (uint32_t p = 0; p < wire->port_count; p++)
-		sl_port_close(&wire->ports[p]);
-	if (wire->publish)
-		sl_publish_destroy(wire->publish);
-	for (uint32_t c = 0; c < SL_RX_CORES_MAX; c++)
-		sl_core_stats_destroy(wire->core_stats[c]);
-	for (uint32_t w = 0; w < SL_WORKERS_MAX; w++)
-		sl_mem_free(wire->worker_stats[w], sizeof(*wire->worker_stats[w]));
-	if (wire->buffers)
-		sl_port_pool_destroy(wire->buffers);
-	if (wire->eal_started)
-		sl_eal_stop();
 }

@@ -25,7 +25,14 @@
 #include "path/core.h"
 #include "state/publish.h"
 #include "state/stats.h"
+#include "work/handler.h"
 #include "work/worker.h"
+
+/* Whether a worker's rounds go on. */
+struct wire_watch {
+	uint64_t cycles, since_ms;
+	bool stuck; /* a handler has not come back for a second */
+};
 
 struct wire {
 	const struct sl_conf *conf;
@@ -48,6 +55,13 @@ struct wire {
 	/* positions of the rings at mark_ms, and the time at which all were passed before that */
 	uint64_t mark_ms, passed_ms;
 	uint32_t marks[SL_RX_CORES_MAX * SL_WORKERS_MAX];
+	uint64_t watched_ms;
+	struct wire_watch watch[SL_WORKERS_MAX];
+	LIST_HEAD(, sl_handler) handlers; /* open ones */
+	bool failed; /* what was asked for was not all done: a capture is cut */
+	/* Takes sentences for operators; NULL: they go to the log. */
+	void (*warn)(void *context, const char *sentence);
+	void *warn_context;
 };
 
 /* Starts the EAL, opens every port (one log line each), makes all the rest but runs nothing. conf
@@ -63,8 +77,15 @@ void wire_control_cores(const struct wire *wire, struct sl_control_spec *spec);
 /* Launches workers and cores; a snapshot was published. */
 int wire_launch(struct wire *wire, struct sl_err *err);
 
-/* Stops receiving, lets everything in flight arrive, ends all threads. */
-void wire_drain(struct wire *wire);
+/* Stops receiving, lets everything in flight arrive, ends all threads. False: some do not end, and
+ * use what they have: nothing may be closed. */
+bool wire_drain(struct wire *wire);
+
+/* Tells, once, what is wrong with a handler. */
+void wire_look_at_handler(struct wire *wire, struct sl_handler *handler);
+
+/* After the drain: captures that are written are complete afterwards, and looked at. */
+void wire_finish_captures(struct wire *wire);
 
 /* Whether all receive cores have polled in vain since `received`, their sum, last changed. */
 struct wire_idle {
@@ -74,8 +95,11 @@ struct wire_idle {
 };
 bool wire_is_idle(const struct wire *wire, struct wire_idle *idle, uint64_t now_ms, uint64_t ms);
 
-/* Once a second: watches what is queued go by. */
+/* Once a second: watches what is queued go by, workers, and what handlers have to say. */
 void wire_tick(struct wire *wire, uint64_t now_ms);
+
+/* In place of wire_close(), when threads have not ended. */
+void wire_leave(struct wire *wire);
 
 /* After the model is gone. */
 void wire_close(struct wire *wire);

@@ -310,6 +310,7 @@ void sl_control_second(struct sl_control *control)
 						 ? (double)(now_busy - busy->busy_before) /
 							   (double)(now_all - busy->all_before)
 						 : 0;
+		control->cores[i].stuck = core->stuck && *core->stuck;
 		busy->busy_before = now_busy;
 		busy->all_before = now_all;
 	}

@@ -28,6 +28,7 @@ struct sl_control_core {
 	char name[SL_CORE_NAME_SIZE]; /* "rx0", "worker3" */
 	int cpu;
 	const uint64_t *busy_cycles, *all_cycles; /* written by the thread */
+	const bool *stuck;			  /* a handler does not come back; NULL: never */
 };
 
 struct sl_control_spec {

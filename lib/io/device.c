@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <libgen.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,9 @@
 
 #include <pcap/pcap.h>
 
+#include "base/bytes.h"
+#include "io/form.h"
+#include "io/interface.h"
 #include "io/port.h"
 
 /* What becomes known while the keys of a device string are read. */
@@ -48,11 +50,20 @@ static void capture_scan(pcap_t *pcap, const char *path, struct sl_device *devic
 {
 	struct pcap_pkthdr *header;
 	const u_char *octets;
-	unsigned long long count = 0;
+	unsigned long long count = 0, large = 0, first = 0;
 	int got;
 
-	while ((got = pcap_next_ex(pcap, &header, &octets)) == 1)
+	while ((got = pcap_next_ex(pcap, &header, &octets)) == 1) {
 		count++;
+		device->frame_max = SL_MAX(device->frame_max, header->caplen);
+		if (header->caplen > SL_DEVICE_FRAME_MAX && large++ == 0)
+			first = count;
+	}
+	if (large > 0)
+		snprintf(device->note, sizeof(device->note),
+			 "the capture %.200s has %llu frames of more than %d octets, the first is "
+			 "frame %llu: they are dropped as truncated",
+			 path, large, SL_DEVICE_FRAME_MAX, first);
 	if (got == PCAP_ERROR)
 		snprintf(device->note, sizeof(device->note),
 			 "the capture %.200s is damaged after frame %llu (%.100s): the frames "
@@ -95,6 +106,8 @@ static int capture_check(const char *path, struct look *look, struct sl_err *err
 	}
 	if (status.st_size <= SL_DEVICE_CAPTURE_SCAN_MAX)
 		capture_scan(pcap, path, look->device);
+	else
+		look->device->frame_max = SL_MAX(look->device->frame_max, SL_DEVICE_FRAME_MAX);
 	pcap_close(pcap);
 	if (look->input_count < sizeof(look->inputs) / sizeof(look->inputs[0]))
 		look->inputs[look->input_count++] = status;
@@ -131,11 +144,27 @@ static int output_check(const char *path, const struct look *look, struct sl_err
 
 static int interface_check(const char *name, struct sl_err *err)
 {
-	if (if_nametoindex(name) != 0)
+	if (sl_interface_is_there(name))
 		return 0;
 	return sl_err_set(err, -ENODEV,
 			  "there is no network interface %s: `ip link` lists those there are",
 			  name);
+}
+
+/* The driver would join an interface that it did not make, or make one of a name that is cut. */
+static int tap_check(const char *name, struct sl_err *err)
+{
+	if (strlen(name) >= SL_INTERFACE_NAME_SIZE)
+		return sl_err_set(err, -EINVAL,
+				  "the name of interface %s is longer than %d characters", name,
+				  SL_INTERFACE_NAME_SIZE - 1);
+	if (!sl_interface_is_there(name))
+		return 0;
+	return sl_err_set(
+		err, -EEXIST,
+		"an interface %s is there and is not ours: choose another name, or remove "
+		"it (`ip link delete %s`)",
+		name, name);
 }
 
 /* net_null does not look whether its frames fit the buffers. */
@@ -150,28 +179,44 @@ static int null_size_check(const char *value, struct sl_err *err)
 			  value, SL_PORT_ROOM);
 }
 
-static bool driver_is(const char *name, const char *driver)
-{
-	size_t length = strlen(driver);
-
-	return strncmp(name, driver, length) == 0 &&
-	       strspn(name + length, "0123456789_") == strlen(name + length);
-}
-
 static bool names_interface(const char *device, const char *key)
 {
-	if (driver_is(device, "net_af_packet"))
+	if (sl_form_is(device, "net_af_packet") || sl_form_is(device, "net_af_xdp"))
 		return strcmp(key, "iface") == 0;
-	return driver_is(device, "net_pcap") &&
+	return sl_form_is(device, "net_pcap") &&
 	       (strcmp(key, "iface") == 0 || strcmp(key, "rx_iface") == 0 ||
 		strcmp(key, "rx_iface_in") == 0 || strcmp(key, "tx_iface") == 0);
+}
+
+/* A socket of AF_XDP gets what comes by its queue: what comes by others is lost, unless ports beside
+ * (start_queue) take it. */
+static int queues_check(const char *text, struct sl_err *err)
+{
+	char interface[SL_INTERFACE_NAME_SIZE] = "", value[16] = "1";
+	uint32_t there;
+
+	if (!sl_form_is(text, "net_af_xdp") ||
+	    sl_form_value(text, "start_queue", 0, value, sizeof(value)) ||
+	    !sl_form_value(text, "iface", 0, interface, sizeof(interface)))
+		return 0;
+	(void)sl_form_value(text, "queue_count", 0, value, sizeof(value));
+	there = sl_interface_rx_queues(interface);
+	if (there <= strtoul(value, NULL, 10))
+		return 0;
+	return sl_err_set(
+		err, -ERANGE,
+		"%s has %u receive queues and the device opens %s, so that what comes by "
+		"the others would be lost: give queue_count=%u, or leave the interface %s "
+		"(`ethtool -L %s combined %s`, for veth `ethtool -L %s rx %s tx %s`)",
+		interface, there, value, there, value, interface, value, interface, value, value);
 }
 
 /* One pass over the keys; outputs are looked at in the second pass, when all inputs are known. */
 static int keys_check(char *keys, bool outputs, struct look *look, struct sl_err *err)
 {
-	bool is_pcap = driver_is(look->device->name, "net_pcap");
-	bool is_null = driver_is(look->device->name, "net_null");
+	bool is_pcap = sl_form_is(look->device->name, "net_pcap");
+	bool is_null = sl_form_is(look->device->name, "net_null");
+	bool is_tap = sl_form_is(look->device->name, "net_tap");
 	char *rest = keys, *item;
 
 	while ((item = strsep(&rest, ",")) != NULL) {
@@ -183,6 +228,8 @@ static int keys_check(char *keys, bool outputs, struct look *look, struct sl_err
 		*value++ = '\0';
 		if (outputs && is_pcap && strcmp(item, "tx_pcap") == 0)
 			rc = output_check(value, look, err);
+		else if (!outputs && is_tap && strcmp(item, "iface") == 0)
+			rc = tap_check(value, err);
 		else if (!outputs && is_null && strcmp(item, "size") == 0)
 			rc = null_size_check(value, err);
 		else if (!outputs && is_pcap && strcmp(item, "rx_pcap") == 0)
@@ -216,8 +263,9 @@ int sl_device_check(const char *text, struct sl_device *device, struct sl_err *e
 	}
 	if (length == 0 || length >= sizeof(found.name))
 		return sl_err_set(err, -EINVAL,
-				  "\"%s\" is no device: give a PCI address or a DPDK device string "
-				  "as net_pcap0,rx_pcap=FILE",
+				  "\"%s\" is no device: give a PCI address, packet:IFACE, "
+				  "xdp:IFACE, tap:NAME, vhost:PATH or a DPDK device string as "
+				  "net_pcap0,rx_pcap=FILE",
 				  text);
 	memcpy(found.name, text, length);
 	for (int pass = 0; pass < 2; pass++) {
@@ -226,7 +274,10 @@ int sl_device_check(const char *text, struct sl_device *device, struct sl_err *e
 		if (rc != 0)
 			return rc;
 	}
-	found.is_capture = driver_is(found.name, "net_pcap") && !look.is_live;
+	rc = queues_check(text, err);
+	if (rc != 0)
+		return rc;
+	found.is_capture = sl_form_is(found.name, "net_pcap") && !look.is_live;
 	*device = found;
 	return 0;
 }

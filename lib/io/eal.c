@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -376,9 +377,30 @@ out:
 	return rc;
 }
 
+/* Of the EAL nobody removes its folder: /run/dpdk/INSTANCE with the telemetry's sockets. */
+void sl_eal_leave(void)
+{
+	char folder[PATH_MAX], path[PATH_MAX + NAME_MAX + 2];
+	struct dirent *entry;
+	DIR *dir;
+
+	(void)snprintf(folder, sizeof(folder), "%s", rte_eal_get_runtime_dir());
+	dir = folder[0] == '/' ? opendir(folder) : NULL;
+	if (dir == NULL)
+		return;
+	while ((entry = readdir(dir)) != NULL) {
+		(void)snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+		if (entry->d_name[0] != '.')
+			(void)unlink(path);
+	}
+	closedir(dir);
+	(void)rmdir(folder);
+}
+
 void sl_eal_stop(void)
 {
 	rte_eal_cleanup();
+	sl_eal_leave();
 }
 
 int sl_eal_cpu(uint32_t lcore)
@@ -419,6 +441,12 @@ int sl_eal_launch(uint32_t lcore, int (*function)(void *argument), void *argumen
 	if (status != 0)
 		job->runs = false;
 	return status;
+}
+
+/* All that the job did is seen after true. */
+bool sl_eal_has_ended(uint32_t lcore)
+{
+	return !__atomic_load_n(&jobs[lcore].runs, __ATOMIC_ACQUIRE);
 }
 
 /* DPDK's own waiting spins, and may keep the CPU from the thread that it waits for. All that the job did

@@ -57,6 +57,8 @@ struct sl_eal {
 int sl_eal_start(const struct sl_eal_spec *spec, struct sl_eal *eal, struct sl_err *err);
 /* When all lcores have returned. */
 void sl_eal_stop(void);
+/* When some have not, and the process goes: removes what would be left of it in the file system. */
+void sl_eal_leave(void);
 
 /* The CPU of an lcore that was started, -1: none. */
 int sl_eal_cpu(uint32_t lcore);
@@ -67,6 +69,7 @@ int sl_eal_mates(void);
  * it has returned and gives its result. */
 int sl_eal_launch(uint32_t lcore, int (*function)(void *argument), void *argument);
 int sl_eal_wait(uint32_t lcore);
+bool sl_eal_has_ended(uint32_t lcore);
 
 /* The first warning or error that DPDK logged since clear (it names the cause, later ones repeat
  * it), without its newline; "" when there was none. Kept for error sentences, whatever `debug`

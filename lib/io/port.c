@@ -17,6 +17,8 @@
 #include "base/bytes.h"
 #include "io/device.h"
 #include "io/eal.h"
+#include "io/form.h"
+#include "io/interface.h"
 
 #define DESCRIPTORS    1024 /* of a queue, as far as the device likes */
 #define POOL_CACHE     256  /* buffers a core keeps at hand */
@@ -29,21 +31,32 @@ _Static_assert(RTE_PKTMBUF_HEADROOM >= SL_PORT_HEADROOM, "encapsulation fits the
 
 static bool taken[RTE_MAX_ETHPORTS]; /* by an open sl_port */
 
-int sl_port_pool_create(const char *name, uint32_t buffers, struct rte_mempool **pool,
-			struct sl_err *err)
+uint32_t sl_port_room(const struct sl_port_spec *spec)
 {
-	uint32_t cache = buffers >= 8 * POOL_CACHE ? POOL_CACHE : 0;
+	char text[SL_FORM_SIZE];
+	struct sl_err err;
+
+	if (sl_form_write(spec->device, spec->rx_queues, spec->mtu, text, &err) != 0)
+		return SL_PORT_ROOM;
+	return SL_MAX(sl_form_room(text), (uint32_t)SL_PORT_ROOM);
+}
+
+/* What cores keep at hand, half as much again at times, is a fifth of all buffers at most: the rest
+ * can be had by whoever receives. */
+int sl_port_pool_create(const char *name, uint32_t buffers, uint32_t room,
+			struct rte_mempool **pool, struct sl_err *err)
+{
+	uint32_t cache = SL_MIN(buffers / (8 * rte_lcore_count()), (uint32_t)POOL_CACHE);
 	struct rte_mempool *made;
 
 	sl_eal_words_clear();
-	made = rte_pktmbuf_pool_create(name, buffers, cache, 0, SL_PORT_ROOM + RTE_PKTMBUF_HEADROOM,
-				       SOCKET_ID_ANY);
+	made = rte_pktmbuf_pool_create(name, buffers, cache, 0,
+				       (uint16_t)(room + RTE_PKTMBUF_HEADROOM), SOCKET_ID_ANY);
 	if (made == NULL)
 		return sl_err_set(err, -rte_errno,
 				  "%u packet buffers (%u MB) cannot be had: %s; raise memory_mb or "
 				  "lower packet_buffers",
-				  buffers,
-				  (uint32_t)(((uint64_t)buffers * (SL_PORT_ROOM + 384)) >> 20),
+				  buffers, (uint32_t)(((uint64_t)buffers * (room + 384)) >> 20),
 				  strerror(rte_errno));
 	*pool = made;
 	return 0;
@@ -95,11 +108,19 @@ static int device_find(const struct sl_device *device, const char *string, uint1
 	if (is_denied(rc))
 		return sl_err_set(err, -EPERM, "%s may not be opened: run as root%s", device->name,
 				  words(text, sizeof(text)));
-	return sl_err_set(err, -ENODEV,
-			  "\"%s\" cannot be opened: it is no device of this machine or its "
-			  "arguments are wrong; virtual ones are net_pcap0, net_null0, net_ring0, "
-			  "net_tap0, net_af_packet0 with their arguments%s",
-			  string, words(text, sizeof(text)));
+	if (sl_form_is(string, "net_af_xdp"))
+		return sl_err_set(
+			err, -ENODEV,
+			"\"%s\" cannot be opened: sockets of AF_XDP want an interface of "
+			"one queue or of combined ones (`ethtool -L` changes that, for veth "
+			"`rx 1 tx 1`), without another XDP program%s",
+			string, words(text, sizeof(text)));
+	return sl_err_set(
+		err, -ENODEV,
+		"\"%s\" cannot be opened: it is no device of this machine or its "
+		"arguments are wrong; virtual ones are packet:IFACE, xdp:IFACE, tap:NAME, "
+		"vhost:PATH, net_pcap0, net_null0, net_ring0 with their arguments%s",
+		string, words(text, sizeof(text)));
 }
 
 /* A ring device gives back on receive queue i what was sent on transmit queue i. */
@@ -108,13 +129,25 @@ static bool is_loop(const struct sl_port *port)
 	return strcmp(port->driver, "net_ring") == 0;
 }
 
+/* Drivers that open every queue of the device string by themselves, and spread what comes over all:
+ * files, sockets, a guest's queues. */
+static bool opens_all(const struct sl_port *port)
+{
+	static const char *const drivers[] = {"net_pcap", "net_af_packet", "net_af_xdp",
+					      "net_vhost"};
+
+	for (uint32_t i = 0; i < SL_ARRAY_COUNT(drivers); i++)
+		if (strcmp(port->driver, drivers[i]) == 0)
+			return true;
+	return false;
+}
+
 static uint16_t queues_wanted(const struct sl_port_spec *spec, const struct sl_port *port,
 			      uint16_t max)
 {
 	uint16_t count = SL_MIN(SL_MIN(spec->rx_queues, max), SL_PORT_QUEUES_MAX);
 
-	/* Each queue of a capture device is a file, and all files are read. */
-	return port->is_capture ? SL_MIN(max, SL_PORT_QUEUES_MAX) : count;
+	return opens_all(port) ? SL_MIN(max, SL_PORT_QUEUES_MAX) : count;
 }
 
 static uint64_t tx_offloads(const struct sl_port *port, const struct rte_eth_dev_info *info)
@@ -128,18 +161,31 @@ static uint64_t tx_offloads(const struct sl_port *port, const struct rte_eth_dev
 	return asked & info->tx_offload_capa;
 }
 
-static int limits_check(const struct sl_port_spec *spec, const struct rte_eth_dev_info *info,
-			struct sl_err *err)
+static int limits_check(const struct sl_port_spec *spec, const struct sl_port *port,
+			const struct rte_eth_dev_info *info, struct sl_err *err)
 {
 	if (info->max_rx_queues == 0 || info->max_tx_queues == 0)
 		return sl_err_set(err, -ENODEV,
 				  "the device has %u receive and %u transmit queues: "
 				  "it needs one of each",
 				  info->max_rx_queues, info->max_tx_queues);
+	if (info->max_rx_queues > SL_PORT_QUEUES_MAX && opens_all(port))
+		return sl_err_set(err, -ERANGE,
+				  "the device opens %u receive queues, %d are the most that are "
+				  "polled",
+				  info->max_rx_queues, SL_PORT_QUEUES_MAX);
 	if (info->max_mtu != 0 && spec->mtu > info->max_mtu)
 		return sl_err_set(err, -ERANGE, "mtu %u is more than the device's %u", spec->mtu,
 				  info->max_mtu);
 	return 0;
+}
+
+/* The MTU that the driver is told: net_af_packet knows one limit, whatever its frames hold. */
+static uint16_t driver_mtu(const struct sl_port *port)
+{
+	bool is_deaf = strcmp(port->driver, "net_af_packet") == 0;
+
+	return is_deaf ? SL_MIN(port->mtu, RTE_ETHER_MTU) : port->mtu;
 }
 
 /* One attempt: queues, offloads, memory. */
@@ -149,7 +195,7 @@ static int configure(struct sl_port *port, const struct rte_eth_dev_info *info,
 	uint64_t rss = port->rx_queue_count > 1 ? RSS_WANTED & info->flow_type_rss_offloads : 0;
 	struct rte_eth_conf conf = {
 		.rxmode = {.mq_mode = rss != 0 ? RTE_ETH_MQ_RX_RSS : RTE_ETH_MQ_RX_NONE,
-			   .mtu = port->mtu},
+			   .mtu = driver_mtu(port)},
 		.rx_adv_conf.rss_conf.rss_hf = rss,
 		.intr_conf.rxq = interrupts,
 	};
@@ -228,11 +274,25 @@ static int configure_any(const struct sl_port_spec *spec, struct sl_port *port,
 	return 0;
 }
 
-static int promiscuous_set(const struct sl_port *port)
+/* Of an interface that others have, too, DPDK's drivers would switch the flag, for good. */
+static bool shares_interface(const struct sl_port *port)
 {
-	int rc = port->promiscuous ? rte_eth_promiscuous_enable(port->port_id)
-				   : rte_eth_promiscuous_disable(port->port_id);
+	return port->interface != 0 && (strcmp(port->driver, "net_af_packet") == 0 ||
+					strcmp(port->driver, "net_af_xdp") == 0);
+}
 
+static int promiscuous_set(struct sl_port *port)
+{
+	int rc;
+
+	if (shares_interface(port)) {
+		if (!port->promiscuous)
+			return 0;
+		port->all_fd = sl_interface_take_all(port->interface);
+		return SL_MIN(port->all_fd, 0);
+	}
+	rc = port->promiscuous ? rte_eth_promiscuous_enable(port->port_id)
+			       : rte_eth_promiscuous_disable(port->port_id);
 	/* Virtual devices have no filter: the packet path filters by itself. */
 	return rc == -ENOTSUP ? 0 : rc;
 }
@@ -266,18 +326,36 @@ static void device_close(uint16_t port_id, bool is_pci)
 	taken[port_id] = false;
 }
 
+static void all_close(struct sl_port *port)
+{
+	if (port->all_fd >= 0)
+		close(port->all_fd);
+	port->all_fd = -1;
+}
+
+static uint32_t buffers_of(struct rte_mempool *pool, uint32_t frame)
+{
+	uint32_t room = (uint32_t)rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM;
+
+	return SL_MAX((frame + room - 1) / room, 1u);
+}
+
 int sl_port_open(const struct sl_port_spec *spec, struct rte_mempool *pool, struct sl_port *port,
 		 struct sl_err *err)
 {
-	struct sl_port opened = {.mtu = spec->mtu, .promiscuous = spec->promiscuous};
+	struct sl_port opened = {.mtu = spec->mtu, .promiscuous = spec->promiscuous, .all_fd = -1};
+	char text[SL_FORM_SIZE];
+	uint32_t flags;
 	struct rte_eth_dev_info info;
 	struct sl_arrival_mark mark;
 	struct sl_device device;
-	int rc = sl_device_check(spec->device, &device, err);
+	int rc = sl_form_write(spec->device, spec->rx_queues, spec->mtu, text, err);
 
+	if (rc == 0)
+		rc = sl_device_check(text, &device, err);
 	sl_arrival_mark(&mark);
 	if (rc == 0)
-		rc = device_find(&device, spec->device, &opened.port_id, err);
+		rc = device_find(&device, text, &opened.port_id, err);
 	if (rc != 0)
 		goto failed;
 	if (taken[opened.port_id]) {
@@ -288,16 +366,21 @@ int sl_port_open(const struct sl_port_spec *spec, struct rte_mempool *pool, stru
 	snprintf(opened.device, sizeof(opened.device), "%s", spec->device);
 	snprintf(opened.note, sizeof(opened.note), "%s", device.note);
 	opened.is_capture = device.is_capture;
+	opened.pool = pool;
+	opened.frame_buffers = buffers_of(pool, device.frame_max);
 	opened.rx_queue_wanted = spec->rx_queues;
 	rc = rte_eth_dev_info_get(opened.port_id, &info);
 	if (rc != 0) {
 		sl_err_set(err, rc, "the device %s tells nothing: %s", device.name, strerror(-rc));
 		goto close;
 	}
+	opened.interface = info.if_index;
 	facts_read(&opened, &info);
-	rc = limits_check(spec, &info, err);
+	rc = limits_check(spec, &opened, &info, err);
+	flags = sl_interface_flags(opened.interface);
 	if (rc == 0)
 		rc = configure_any(spec, &opened, &info, pool, err);
+	sl_interface_flags_restore(opened.interface, flags);
 	if (rc != 0)
 		goto close;
 	rc = promiscuous_set(&opened);
@@ -307,21 +390,28 @@ int sl_port_open(const struct sl_port_spec *spec, struct rte_mempool *pool, stru
 		goto close;
 	}
 	facts_read(&opened, &info);
-	if (spec->rx_waits)
+	if (spec->rx_waits || shares_interface(&opened))
 		sl_arrival_find(&mark, opened.port_id, opened.driver, opened.rx_queue_count,
 				info.max_rx_queues, &opened.arrival);
 	taken[opened.port_id] = true;
 	*port = opened;
 	return 0;
 close:
+	all_close(&opened);
 	device_close(opened.port_id, device.is_pci);
 failed:
 	sl_err_prefix(err, "port %s", spec->name);
 	return rc;
 }
 
+void sl_port_stop(struct sl_port *port)
+{
+	rte_eth_dev_stop(port->port_id);
+}
+
 void sl_port_close(struct sl_port *port)
 {
+	all_close(port);
 	device_close(port->port_id, sl_device_is_pci(port->device, NULL));
 }
 
@@ -363,13 +453,24 @@ const char *sl_port_describe(const struct sl_port *port, char *text, uint32_t si
 	return text;
 }
 
-void sl_port_counters_read(const struct sl_port *port, struct sl_port_counters *counters)
+/* Whether the driver has taken a frame from its source before it looks for a buffer. */
+static bool loses_without_buffer(const struct sl_port *port)
 {
+	return strcmp(port->driver, "net_pcap") == 0 || strcmp(port->driver, "net_tap") == 0;
+}
+
+void sl_port_counters_read(struct sl_port *port, struct sl_port_counters *counters)
+{
+	bool sockets = strcmp(port->driver, "net_af_packet") == 0;
 	struct rte_eth_stats stats = {0};
 
 	if (rte_eth_stats_get(port->port_id, &stats) != 0)
 		memset(&stats, 0, sizeof(stats));
-	counters->rx_missed = stats.imissed;
+	for (uint16_t i = 0; sockets && i < port->arrival.count; i++)
+		port->missed += sl_interface_missed(port->arrival.fd[i]);
+	counters->rx_missed = stats.imissed + port->missed;
+	if (loses_without_buffer(port))
+		counters->rx_missed += stats.rx_nombuf;
 	counters->rx_errors = stats.ierrors;
 	counters->rx_no_buffer = stats.rx_nombuf;
 }

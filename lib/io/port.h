@@ -5,7 +5,8 @@
  * Why:     devices differ in queues, hash functions and offloads; everybody above reads what was
  *          got from struct sl_port. Capture files are looked at with libpcap first, because the
  *          driver's own errors name no file.
- * Shape:   "0000:03:00.0", "net_pcap0,rx_pcap=in.pcap,tx_pcap=out.pcap", "net_tap0,iface=sl0".
+ * Shape:   "0000:03:00.0", "packet:eth0", "net_pcap0,rx_pcap=in.pcap,tx_pcap=out.pcap". Every
+ *          queue that a device opens by itself is polled. An interface is left as it was found.
  * Threads: control; a started port's fields are read by all.
  * Memory:  the caller's struct; sl_port_close() gives the device back.
  * Errors:  negative errno and a sentence with the remedy.
@@ -52,6 +53,11 @@ struct sl_port {
 	bool promiscuous; /* frames for any MAC address are taken */
 	uint8_t bridge;	  /* 1 + index of the port that gets all frames of this one; 0: none */
 	bool is_capture;  /* reads and writes files alone: nothing is lost by waiting */
+	struct rte_mempool *pool;
+	uint32_t frame_buffers; /* buffers that one frame of a capture takes at most */
+	uint32_t interface;	/* the kernel's number of its interface, 0: none */
+	int all_fd;		/* has the interface take frames for any MAC address; -1: none */
+	uint64_t missed;	/* frames that its sockets had no room for */
 	bool link_up;
 	bool rx_checksum;	      /* the device verifies IPv4 header checksums */
 	bool tx_fast_free;	      /* RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE is on */
@@ -62,15 +68,20 @@ struct sl_port {
 	struct sl_arrival arrival;    /* how its receive queues are waited for */
 };
 
-/* Packet buffers for all ports; destroyed after the last port is closed. */
-int sl_port_pool_create(const char *name, uint32_t buffers, struct rte_mempool **pool,
-			struct sl_err *err);
+/* Octets that the port wants to put into one packet buffer, SL_PORT_ROOM at least. */
+uint32_t sl_port_room(const struct sl_port_spec *spec);
+
+/* Packet buffers of so many octets each for all ports; destroyed after the last port is closed. */
+int sl_port_pool_create(const char *name, uint32_t buffers, uint32_t room,
+			struct rte_mempool **pool, struct sl_err *err);
 void sl_port_pool_destroy(struct rte_mempool *pool);
 
 /* Opens and starts a port. -EINVAL: the device string is wrong; other codes: the machine lacks it.
  */
 int sl_port_open(const struct sl_port_spec *spec, struct rte_mempool *pool, struct sl_port *port,
 		 struct sl_err *err);
+/* Stops it, and gives back what the process does not by ending; a thread may still use it. */
+void sl_port_stop(struct sl_port *port);
 /* When no core uses it: stops and closes; captures being written are complete afterwards. */
 void sl_port_close(struct sl_port *port);
 
@@ -83,10 +94,11 @@ static inline uint32_t sl_port_rx_core(uint32_t port, uint32_t queue, uint32_t c
 	return (port + queue) % core_count;
 }
 
-/* The device's own counters, of frames that no core has seen. */
+/* The device's own counters, of frames that no core has seen. Some drivers lose a frame for which
+ * there is no buffer, others leave it where it is: the former count as missed, too. */
 struct sl_port_counters {
 	uint64_t rx_missed, rx_errors, rx_no_buffer;
 };
-void sl_port_counters_read(const struct sl_port *port, struct sl_port_counters *counters);
+void sl_port_counters_read(struct sl_port *port, struct sl_port_counters *counters);
 
 #endif

@@ -39,7 +39,7 @@ struct sl_model_port {
 
 /* What the device says of a port beside what cores count. */
 struct sl_model_port_device {
-	uint64_t rx_missed;
+	uint64_t rx_missed, rx_no_buffer;
 };
 
 /* What a health check says of a node. */
@@ -68,6 +68,8 @@ struct sl_model_hooks {
 	/* Whether everything that was queued for workers or transmission when the function was
 	 * first called with this token has gone by now. NULL: always. */
 	bool (*queues_passed)(void *context, uint64_t *token);
+	/* Packets that a handler took and lost; NULL: none do. */
+	uint64_t (*handler_lost)(void *context, void *handler);
 };
 
 struct sl_model_options {
@@ -156,6 +158,8 @@ struct sl_model_listener {
 };
 
 void sl_model_listen(struct sl_model *model, struct sl_model_listener *listener);
+/* Tells listeners a warning about something outside the model. */
+void sl_model_warn(struct sl_model *model, const char *text);
 
 /* Who knows what checks say of nodes; before it is set they have none. ask: false: the node has none;
  * texts are borrowed until the next turn. */
@@ -186,7 +190,7 @@ struct sl_node_report {
 	uint64_t since_ms;	   /* wall clock */
 	uint64_t deadline_left_ms; /* draining with a deadline, else 0 */
 	double expected_share, measured_share;
-	uint64_t packets, bytes, flows, flows_started, queue_dropped;
+	uint64_t packets, bytes, flows, flows_started, queue_dropped, handler_lost;
 	uint32_t slots;	     /* that packets use now */
 	uint32_t home_slots; /* of the home table */
 	uint32_t open_slots; /* unsettled slots whose unknown flows still go to it */
@@ -222,7 +226,7 @@ struct sl_service_report {
 struct sl_port_report {
 	const char *name;
 	struct sl_port_stats stats; /* over all cores and workers */
-	uint64_t rx_missed;
+	uint64_t rx_missed, rx_no_buffer;
 };
 
 /* Everything that can be read, at one moment; borrows names from the model until its next change.

@@ -34,6 +34,8 @@ static void report_node(const struct sl_model *model, uint32_t place, uint32_t n
 {
 	const struct sl_image_pool *pool = model->image->pools[place];
 	const struct sl_image_node *node = &pool->nodes[n];
+	const struct sl_model_hooks *hooks = &model->options.hooks;
+	void *handler = model->nodes[node->index].handler;
 	uint64_t now = model->options.now_ms();
 	struct sl_node_stats stats;
 
@@ -57,6 +59,8 @@ static void report_node(const struct sl_model *model, uint32_t place, uint32_t n
 	row->bytes = stats.bytes;
 	row->flows_started = stats.flows_started;
 	row->queue_dropped = stats.queue_dropped;
+	if (handler && hooks->handler_lost)
+		row->handler_lost = hooks->handler_lost(hooks->context, handler);
 }
 
 static void measure_shares(const struct sl_model *model, struct sl_pool_report *row)
@@ -281,6 +285,7 @@ static int report_ports(struct sl_model *model, struct sl_model_report *report)
 		if (options->hooks.port_device)
 			options->hooks.port_device(options->hooks.context, p, &device);
 		row->rx_missed = device.rx_missed;
+		row->rx_no_buffer = device.rx_no_buffer;
 	}
 	return 0;
 }

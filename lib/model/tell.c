@@ -65,6 +65,13 @@ int sl_tell_prepare(const struct sl_edit *edit, bool dry_run)
 	return status;
 }
 
+void sl_model_warn(struct sl_model *model, const char *text)
+{
+	struct sl_model_event event = {.kind = SL_EVENT_WARNING, .text = text};
+
+	tell(model, &event);
+}
+
 void sl_tell_change(const struct sl_edit *edit, struct sl_image *before)
 {
 	struct sl_model *model = edit->model;

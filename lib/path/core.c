@@ -40,7 +40,7 @@ static int queues_find(struct sl_path_core *core)
 
 			if (sl_port_rx_core(p, q, spec->core_count) != spec->core)
 				continue;
-			if (core->queue_count == SL_PATH_QUEUES_MAX)
+			if (core->queue_count == SL_PATH_CORE_QUEUES_MAX)
 				return -E2BIG;
 			core->queue_count++;
 			queue->port_id = port->port_id;
@@ -49,6 +49,11 @@ static int queues_find(struct sl_path_core *core)
 			queue->checksum = port->rx_checksum;
 			queue->filter = !port->promiscuous;
 			queue->bridge = port->bridge;
+			queue->pool = port->pool;
+			queue->lengths = port->is_capture;
+			if (port->is_capture && spec->wait)
+				queue->frame_buffers =
+					(uint8_t)SL_MIN(port->frame_buffers, UINT8_MAX);
 			memcpy(&queue->mac, port->mac.octets, sizeof(port->mac.octets));
 		}
 	}
@@ -199,6 +204,7 @@ static uint32_t receive_all(struct sl_path_core *core)
 {
 	uint32_t total = 0, bridged = 0;
 
+	core->starved = false;
 	for (uint32_t i = 0; i < core->queue_count; i++) {
 		const struct sl_path_queue *queue = &core->queues[i];
 		const struct sl_snapshot *snapshot;
@@ -295,6 +301,8 @@ uint32_t sl_path_round(struct sl_path_core *core, bool receives)
 	sl_publish_quiescent(core->spec.publish, core->spec.reader);
 	if (sl_likely(work > 0))
 		sl_path_stir(core);
+	else if (sl_unlikely(core->starved))
+		sl_path_relax(core);
 	else
 		sl_path_rest(core, receives);
 	account(core, work, received);
@@ -338,6 +346,12 @@ int sl_path_core_run(void *argument)
 void sl_path_core_stop(struct sl_path_core *core)
 {
 	atomic_store_explicit(&core->phase, SL_PATH_STOP, memory_order_release);
+	sl_bell_wake(&core->spec.plan->bell[core->spec.core]);
+}
+
+void sl_path_core_hasten(struct sl_path_core *core)
+{
+	atomic_store_explicit(&core->phase, SL_PATH_HASTE, memory_order_release);
 	sl_bell_wake(&core->spec.plan->bell[core->spec.core]);
 }
 

@@ -7,7 +7,7 @@
  * Shape:   receive, parse, decide, act, flush, quiescent. It ends in two steps that control drives:
  *          stop (receives no more; what is held goes out; hand-overs of others are still sent),
  *          then, when the workers have ended and every core is quiet, finish.
- * Threads: create, destroy, stop, is_quiet, finish: control; run: the core's lcore.
+ * Threads: create, destroy, stop, hasten, is_quiet, finish: control; run: the core's lcore.
  * Memory:  create allocates everything, run nothing.
  * Errors:  0 or negative errno.
  */
@@ -22,10 +22,13 @@
 #include "io/idle.h"
 #include "io/port.h"
 #include "io/txbuf.h"
+#include "io/watch.h"
 #include "io/worker_ring.h"
 #include "state/frag_table.h"
 #include "state/publish.h"
 #include "state/stats.h"
+
+#define SL_PATH_CORE_QUEUES_MAX SL_WATCH_MAX /* that one core polls */
 
 struct sl_path_core;
 
@@ -55,6 +58,8 @@ int sl_path_core_run(void *argument);
 
 /* Receives no more; still serves hand-overs. */
 void sl_path_core_stop(struct sl_path_core *core);
+/* After stop, when a worker takes nothing more: full rings are waited for no longer. */
+void sl_path_core_hasten(struct sl_path_core *core);
 /* Whether everything it received before the stop has left for rings and devices. */
 bool sl_path_core_is_quiet(const struct sl_path_core *core);
 /* When workers have ended and all cores are quiet: sends what was handed over last, returns from

@@ -24,7 +24,9 @@ static bool offers(struct sl_path_core *core)
 static __attribute__((noinline, cold)) void hand_full(struct sl_path_core *core, uint32_t worker,
 						      struct rte_mbuf *packet, uint32_t node)
 {
-	while (core->spec.wait || offers(core)) {
+	while ((core->spec.wait &&
+		atomic_load_explicit(&core->phase, memory_order_relaxed) < SL_PATH_HASTE) ||
+	       offers(core)) {
 		sl_path_relax(core);
 		if (sl_worker_stages_put(core->stages, worker, packet))
 			return;

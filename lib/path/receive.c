@@ -106,16 +106,72 @@ void sl_path_show_frames(struct sl_path_core *core)
 	}
 }
 
+/* Buffers that this core can get: those in other cores' stocks it cannot. */
+static uint32_t obtainable(struct rte_mempool *pool)
+{
+	uint32_t count = rte_mempool_avail_count(pool), own = rte_lcore_id(), lcore;
+
+	RTE_LCORE_FOREACH(lcore)
+	{
+		const struct rte_mempool_cache *cache = rte_mempool_default_cache(pool, lcore);
+
+		uint32_t there = cache == NULL || lcore == own ? 0 : cache->len;
+
+		count -= SL_MIN(there, count);
+	}
+	return count;
+}
+
+/* How many frames of a capture there are buffers for: the driver reads a frame, then looks for one. */
+static uint32_t affordable(struct sl_path_core *core, const struct sl_path_queue *queue)
+{
+	const struct rte_mempool_cache *cache =
+		rte_mempool_default_cache(queue->pool, rte_lcore_id());
+	uint32_t burst = core->spec.burst, count;
+
+	if (sl_likely(cache != NULL && cache->len >= burst * queue->frame_buffers))
+		return burst;
+	count = obtainable(queue->pool) / queue->frame_buffers;
+	count = SL_MIN(count, burst);
+	core->starved |= count == 0;
+	return count;
+}
+
+/* Drops frames whose length the driver keeps in 16 bits here and in 32 there: octets are missing. */
+static uint32_t shorten(struct sl_path_core *core, uint32_t count)
+{
+	uint32_t left = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (sl_unlikely(core->packets[i]->pkt_len > UINT16_MAX))
+			rte_pktmbuf_free(core->packets[i]);
+		else
+			core->packets[left++] = core->packets[i];
+	}
+	if (sl_unlikely(left < count))
+		sl_stats_add(&core->stats->dropped[SL_DROP_TRUNCATED], count - left);
+	return left;
+}
+
 uint32_t sl_path_receive(struct sl_path_core *core, const struct sl_path_queue *queue)
 {
 	struct sl_port_stats *port = &core->stats->ports[queue->port];
-	uint32_t count = rte_eth_rx_burst(queue->port_id, queue->queue, core->packets,
-					  (uint16_t)core->spec.burst);
+	uint32_t wanted = core->spec.burst, count;
 
+	if (queue->frame_buffers > 0)
+		wanted = affordable(core, queue);
+	if (sl_unlikely(wanted == 0))
+		return 0;
+	count = rte_eth_rx_burst(queue->port_id, queue->queue, core->packets, (uint16_t)wanted);
 	if (count == 0)
 		return 0;
 	sl_stats_add(&core->stats->received, count);
 	port->rx_packets += count;
+	if (queue->lengths) {
+		count = shorten(core, count);
+		if (sl_unlikely(count == 0))
+			return 0;
+	}
 	if (core->core.is_wide)
 		sl_path_parse_wide(core, count, queue->checksum);
 	else

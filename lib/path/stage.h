@@ -25,12 +25,12 @@
 #include "state/snapshot.h"
 
 struct rte_mbuf;
+struct rte_mempool;
 struct rte_mempool_cache;
 
-#define SL_PATH_QUEUES_MAX SL_WATCH_MAX /* that one core polls */
-#define SL_PATH_HEAD_SIZE  512		/* octets of headers that are made contiguous */
-#define SL_PATH_PIECES_MAX 32		/* fragments of one tunnel packet */
-#define SL_PATH_HOLD_MAX   256		/* early fragments kept back */
+#define SL_PATH_HEAD_SIZE  512 /* octets of headers that are made contiguous */
+#define SL_PATH_PIECES_MAX 32  /* fragments of one tunnel packet */
+#define SL_PATH_HOLD_MAX   256 /* early fragments kept back */
 #define SL_PATH_HOLD_MARKS 1024
 #define SL_PATH_HOLD_SHARE 8   /* one in so many packet buffers may be kept back, over all cores */
 #define SL_PATH_HOLD_MS	   100 /* how long: the first one is on its way, or lost */
@@ -42,7 +42,10 @@ struct sl_path_queue {
 	bool checksum;	/* the device looks at IPv4 header checksums */
 	uint8_t bridge; /* struct sl_port.bridge */
 	bool filter;	/* only frames to our MAC address and to groups */
-	uint64_t mac;	/* ours, as its six octets lie in memory */
+	struct rte_mempool *pool;
+	uint8_t frame_buffers; /* that one frame takes at most, where buffers are waited for; else 0 */
+	bool lengths;	       /* the driver's lengths are believed up to 16 bits alone */
+	uint64_t mac;	       /* ours, as its six octets lie in memory */
 };
 
 /* A later fragment that came before its datagram's first. */
@@ -67,20 +70,21 @@ struct sl_path_hold {
 	uint16_t marks[SL_PATH_HOLD_MARKS];
 };
 
-enum sl_path_phase { SL_PATH_RUN = 0, SL_PATH_STOP = 1, SL_PATH_FINISH = 2 };
+enum sl_path_phase { SL_PATH_RUN = 0, SL_PATH_STOP = 1, SL_PATH_HASTE = 2, SL_PATH_FINISH = 3 };
 
 struct sl_path_core {
 	/* every burst */
 	struct sl_core_stats *stats;
 	struct sl_path_spec spec;
 	struct sl_core core;
+	bool starved;	  /* a capture waits for buffers */
 	bool held;	  /* stages or buffers may hold packets */
 	uint32_t rounds;  /* since they were flushed */
 	uint32_t unswept; /* busy rounds since flow tables were swept */
 	uint64_t now_ms, tick_tsc, tick_cycles, last_tsc;
 	struct sl_idle idle;
 	uint32_t queue_count;
-	struct sl_path_queue queues[SL_PATH_QUEUES_MAX];
+	struct sl_path_queue queues[SL_PATH_CORE_QUEUES_MAX];
 	/* a burst */
 	struct sl_burst burst;
 	struct rte_mbuf *packets[SL_BURST_MAX];

@@ -66,8 +66,9 @@ static json_t *cores_json(const struct sl_show_daemon *daemon)
 
 	for (uint32_t i = 0; i < daemon->core_count; i++)
 		(void)json_array_append_new(
-			cores, json_pack("{s:s, s:i, s:f}", "name", daemon->cores[i].name, "cpu",
-					 daemon->cores[i].cpu, "busy", daemon->cores[i].busy));
+			cores, json_pack("{s:s, s:i, s:f, s:b}", "name", daemon->cores[i].name,
+					 "cpu", daemon->cores[i].cpu, "busy", daemon->cores[i].busy,
+					 "stuck", daemon->cores[i].stuck));
 	return cores;
 }
 

@@ -37,7 +37,7 @@ static void lock_or_go_on(int fd, const char *path)
 
 /* The folder of path, made when it is missing, opened and locked: two daemons that start at once
  * must not both take the same stale socket over. */
-static int folder_lock(const char *path, int *out, struct sl_err *err)
+static int folder_lock(const char *path, bool *made, int *out, struct sl_err *err)
 {
 	char copy[sizeof(((struct sl_socket *)0)->path)];
 	const char *folder;
@@ -45,7 +45,8 @@ static int folder_lock(const char *path, int *out, struct sl_err *err)
 
 	memcpy(copy, path, strlen(path) + 1);
 	folder = dirname(copy);
-	if (mkdir(folder, FOLDER_MODE) && errno != EEXIST)
+	*made = mkdir(folder, FOLDER_MODE) == 0;
+	if (!*made && errno != EEXIST)
 		return sl_err_set(err, -errno,
 				  "control.socket %s: the folder %s cannot be made: %s; make it, "
 				  "or name another socket",
@@ -229,7 +230,7 @@ int sl_socket_open(struct sl_socket *sock, const struct sl_server_options *optio
 	memcpy(addr.sun_path, options->path, length + 1);
 	memcpy(sock->path, options->path, length + 1);
 	sock->file = -1;
-	rc = folder_lock(sock->path, &folder, err);
+	rc = folder_lock(sock->path, &sock->made_folder, &folder, err);
 	if (rc)
 		return rc;
 	rc = take_over(&addr, err);
@@ -250,6 +251,7 @@ unlock:
 
 void sl_socket_unlink(struct sl_socket *sock)
 {
+	char copy[sizeof(sock->path)];
 	struct stat status;
 
 	if (sock->file < 0)
@@ -259,6 +261,10 @@ void sl_socket_unlink(struct sl_socket *sock)
 		(void)unlink(sock->path);
 	(void)close(sock->file);
 	sock->file = -1;
+	if (!sock->made_folder)
+		return;
+	memcpy(copy, sock->path, sizeof(copy));
+	(void)rmdir(dirname(copy)); /* unless others have files in it */
 }
 
 static bool peer_in_group(int fd, gid_t group)

@@ -19,7 +19,8 @@ struct sl_socket {
 	int file;     /* the socket's file itself, whatever stands at its path by now */
 	dev_t device; /* of the file that is ours */
 	ino_t inode;
-	gid_t group; /* whose members may change */
+	bool made_folder; /* it goes with the file */
+	gid_t group;	  /* whose members may change */
 	uint32_t mode;
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 };

@@ -35,6 +35,8 @@ static const struct sl_figure port[] = {
 	{"tx_bytes", AT(stats.tx_bytes), "port_transmit_bytes_total", "Octets sent by port."},
 	{"rx_missed", AT(rx_missed), "port_receive_missed_total",
 	 "Packets the device had no room for."},
+	{"rx_no_buffer", AT(rx_no_buffer), "port_receive_no_buffer_total",
+	 "Times that the device found no packet buffer."},
 	{"tx_failed", AT(stats.tx_failed), "port_transmit_failed_total",
 	 "Packets the device did not take."},
 	{"tx_too_big", AT(stats.tx_too_big), "port_transmit_too_big_total",
@@ -88,6 +90,8 @@ static const struct sl_figure node[] = {
 	 "Beginnings of flows seen for a node."},
 	{"queue_dropped", AT(queue_dropped, U64), "node_queue_dropped_packets_total",
 	 "Packets that a worker's full ring did not take."},
+	{"handler_lost", AT(handler_lost, U64), "node_handler_lost_packets_total",
+	 "Packets that a worker's handler took and lost."},
 };
 #undef AT
 FIGURES(node, node);

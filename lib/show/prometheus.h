@@ -21,6 +21,7 @@
 struct sl_show_core {
 	char name[SL_CORE_NAME_SIZE]; /* "rx0", "worker3" */
 	int cpu;
+	bool stuck;  /* a handler does not come back */
 	double busy; /* share of its cycles in the last second that did work */
 };
 

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -51,14 +52,19 @@ struct packet_head {
 _Static_assert(sizeof(struct packet_head) == 28, "as in the file");
 
 struct capture {
-	FILE *file;
-	char *buffer;
-	bool failed; /* a write failed (a full disk): the file ends where it worked */
+	int fd;
+	uint8_t *buffer; /* whole blocks */
+	uint32_t used;
+	uint64_t size; /* octets of the file, the buffer not among them */
+	/* written: worker; read: control */
+	uint64_t lost; /* packets that are not in the file */
+	int error;     /* why, 0: all are. Written to no more. */
+	char path[];
 };
 
 /* A file of its own: two nodes (or two processes) that write one would spoil it, so it is locked,
  * and emptied only then. */
-static int file_open(const char *path, FILE **file, struct sl_err *err)
+static int file_open(const char *path, int *out, struct sl_err *err)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	int rc;
@@ -78,14 +84,60 @@ static int file_open(const char *path, FILE **file, struct sl_err *err)
 		close(fd);
 		return rc;
 	}
-	*file = fdopen(fd, "w");
-	if (*file != NULL)
-		return 0;
-	close(fd);
-	return sl_err_set(err, -ENOMEM, "no memory to write the capture %s", path);
+	*out = fd;
+	return 0;
 }
 
-static bool head_write(FILE *file)
+/* Writes all that the buffer holds; 0 or an error. done: octets that are in the file. */
+static int buffer_write(const struct capture *capture, uint32_t *done)
+{
+	for (*done = 0; *done < capture->used;) {
+		ssize_t got = write(capture->fd, capture->buffer + *done, capture->used - *done);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return got < 0 ? errno : EIO;
+		*done += (uint32_t)got;
+	}
+	return 0;
+}
+
+static void lose(struct capture *capture, uint64_t count)
+{
+	__atomic_store_n(&capture->lost, capture->lost + count, __ATOMIC_RELAXED);
+}
+
+/* Of the buffer, done octets were written: cuts the file back to its last whole block. */
+static void give_up(struct capture *capture, uint32_t done, int error)
+{
+	uint32_t whole = 0, left = 0, size;
+
+	for (uint32_t at = 0; at < capture->used; at += size) {
+		memcpy(&size, capture->buffer + at + offsetof(struct packet_head, size),
+		       sizeof(size));
+		if (at + size <= done)
+			whole = at + size;
+		else
+			left++;
+	}
+	(void)!ftruncate(capture->fd, (off_t)(capture->size + whole)); /* pipes have no size */
+	lose(capture, left);
+	__atomic_store_n(&capture->error, error, __ATOMIC_RELEASE);
+}
+
+static void buffer_flush(struct capture *capture)
+{
+	uint32_t done;
+	int error = buffer_write(capture, &done);
+
+	if (error != 0)
+		give_up(capture, done, error);
+	capture->size += done;
+	capture->used = 0;
+}
+
+static int head_write(struct capture *capture)
 {
 	const struct head head = {
 		.section_type = BLOCK_SECTION,
@@ -102,39 +154,63 @@ static bool head_write(FILE *file)
 		.resolution = NANOSECONDS,
 		.interface_size_again = 32,
 	};
+	uint32_t done;
+	int error;
 
-	return fwrite(&head, sizeof(head), 1, file) == 1 && fflush(file) == 0;
+	memcpy(capture->buffer, &head, sizeof(head));
+	capture->used = sizeof(head);
+	error = buffer_write(capture, &done);
+	capture->size = done;
+	capture->used = 0;
+	return error;
+}
+
+static void capture_free(struct capture *capture)
+{
+	if (capture->fd >= 0)
+		close(capture->fd);
+	sl_mem_free(capture->buffer, BUFFER_SIZE);
+	sl_mem_free(capture, sizeof(*capture) + strlen(capture->path) + 1);
 }
 
 static int capture_open(const struct sl_handler_args *args, void **state, struct sl_err *err)
 {
 	struct capture *capture;
+	size_t length;
 	int rc;
 
 	if (args->file == NULL || args->file[0] == '\0')
 		return sl_err_set(err, -EINVAL, "handler capture needs a file");
-	capture = sl_mem_alloc(sizeof(*capture));
+	length = strlen(args->file);
+	capture = sl_mem_alloc(sizeof(*capture) + length + 1);
 	if (capture == NULL)
 		return sl_err_set(err, -ENOMEM, "no memory for a capture");
-	rc = file_open(args->file, &capture->file, err);
-	if (rc != 0)
-		goto free;
+	memcpy(capture->path, args->file, length + 1);
+	capture->fd = -1;
 	capture->buffer = sl_mem_alloc(BUFFER_SIZE);
-	if (capture->buffer != NULL)
-		setvbuf(capture->file, capture->buffer, _IOFBF, BUFFER_SIZE);
-	if (!head_write(capture->file)) {
-		rc = sl_err_set(err, -EIO, "the capture %s cannot be written: %s", args->file,
-				strerror(errno));
-		goto close;
+	if (capture->buffer == NULL)
+		rc = sl_err_set(err, -ENOMEM, "no memory to write the capture %s", args->file);
+	else
+		rc = file_open(args->file, &capture->fd, err);
+	if (rc == 0) {
+		int error = head_write(capture);
+
+		if (error != 0)
+			rc = sl_err_set(err, -EIO, "the capture %s cannot be written: %s",
+					args->file, strerror(error));
+	}
+	if (rc != 0) {
+		capture_free(capture);
+		return rc;
 	}
 	*state = capture;
 	return 0;
-close:
-	fclose(capture->file);
-	sl_mem_free(capture->buffer, BUFFER_SIZE);
-free:
-	sl_mem_free(capture, sizeof(*capture));
-	return rc;
+}
+
+static uint8_t *append(uint8_t *to, const void *octets, uint32_t count)
+{
+	memcpy(to, octets, count);
+	return to + count;
 }
 
 static void packet_write(struct capture *capture, const struct rte_mbuf *packet, uint64_t time_ns)
@@ -149,14 +225,28 @@ static void packet_write(struct capture *capture, const struct rte_mbuf *packet,
 		.captured = octets,
 		.original = octets,
 	};
-	bool fine = fwrite(&head, sizeof(head), 1, capture->file) == 1;
+	uint8_t *to;
 
-	for (const struct rte_mbuf *part = packet; fine && part != NULL; part = part->next)
-		fine = fwrite(rte_pktmbuf_mtod(part, const void *), 1, part->data_len,
-			      capture->file) == part->data_len;
-	fine = fine && fwrite(zeros, 1, pad, capture->file) == pad &&
-	       fwrite(&head.size, sizeof(head.size), 1, capture->file) == 1;
-	capture->failed = !fine;
+	if (octets > BUFFER_SIZE / 2) {
+		lose(capture, 1);
+		return;
+	}
+	if (head.size > BUFFER_SIZE - capture->used)
+		buffer_flush(capture);
+	if (capture->error != 0) {
+		lose(capture, 1);
+		return;
+	}
+	to = append(capture->buffer + capture->used, &head, sizeof(head));
+	for (const struct rte_mbuf *part = packet; octets > 0 && part != NULL; part = part->next) {
+		uint32_t count = SL_MIN(part->data_len, octets);
+
+		to = append(to, rte_pktmbuf_mtod(part, const void *), count);
+		octets -= count;
+	}
+	to = append(to, zeros, pad);
+	(void)append(to, &head.size, sizeof(head.size));
+	capture->used += head.size;
 }
 
 static void capture_burst(void *state, const struct sl_handler_burst *burst)
@@ -167,26 +257,31 @@ static void capture_burst(void *state, const struct sl_handler_burst *burst)
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	time_ns = (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
-	for (uint32_t i = 0; i < burst->count && !capture->failed; i++)
+	for (uint32_t i = 0; i < burst->count; i++)
 		packet_write(capture, burst->packets[i], time_ns);
 	rte_pktmbuf_free_bulk(burst->packets, burst->count);
 }
 
 static void capture_flush(void *state)
 {
-	struct capture *capture = state;
+	buffer_flush(state);
+}
 
-	if (!capture->failed)
-		capture->failed = fflush(capture->file) != 0;
+static void capture_look(void *state, struct sl_handler_look *look)
+{
+	const struct capture *capture = state;
+	int error = __atomic_load_n(&capture->error, __ATOMIC_ACQUIRE);
+
+	look->lost = __atomic_load_n(&capture->lost, __ATOMIC_RELAXED);
+	if (error != 0)
+		snprintf(look->text, sizeof(look->text),
+			 "the capture %.150s ends where it could still be written: %s",
+			 capture->path, strerror(error));
 }
 
 static void capture_close(void *state)
 {
-	struct capture *capture = state;
-
-	fclose(capture->file);
-	sl_mem_free(capture->buffer, BUFFER_SIZE);
-	sl_mem_free(capture, sizeof(*capture));
+	capture_free(state);
 }
 
 const struct sl_handler_ops sl_handler_capture = {
@@ -195,4 +290,5 @@ const struct sl_handler_ops sl_handler_capture = {
 	.burst = capture_burst,
 	.flush = capture_flush,
 	.close = capture_close,
+	.look = capture_look,
 };

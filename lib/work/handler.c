@@ -64,6 +64,7 @@ int sl_handler_open(const char *name, const struct sl_handler_args *args,
 	if (opened == NULL)
 		return sl_err_set(err, -ENOMEM, "node %s: no memory for its handler", args->node);
 	opened->ops = ops;
+	snprintf(opened->node, sizeof(opened->node), "%s", args->node);
 	rc = ops->open(args, &opened->state, err);
 	if (rc != 0) {
 		sl_mem_free(opened, sizeof(*opened));

@@ -3,11 +3,11 @@
 /* The handler contract: what serves the packets of a worker node. Users can write their own.
  *
  * Why:     a node of this machine is a thread and a handler; the thread is sluice's, the handler is
- *          a table of four functions.
+ *          a table of functions.
  * Shape:   one instance a node. Packets come in bursts, whole Ethernet frames as they were
  *          received, in the order of each flow.
  * Threads: open, close: control. burst, flush: the worker thread of the node, never two at a time,
- *          never after close.
+ *          never after close. look: control, at any time between open and close.
  * Memory:  packets given to burst() are the handler's: each is sent or freed, once, in burst() or
  *          later, at the latest in close().
  * Errors:  open: negative errno and a sentence.
@@ -20,7 +20,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <sys/queue.h>
+
 #include "base/err.h"
+#include "base/limit.h"
 #include "state/result.h"
 
 struct rte_mbuf;
@@ -50,6 +53,12 @@ struct sl_handler_burst {
 	uint64_t wall_ms; /* a few milliseconds coarse */
 };
 
+/* How a handler fares. */
+struct sl_handler_look {
+	uint64_t lost;	/* packets that it took and lost */
+	char text[256]; /* what is wrong, a sentence; empty: nothing */
+};
+
 struct sl_handler_ops {
 	const char *name; /* as in the configuration */
 	int (*open)(const struct sl_handler_args *args, void **state, struct sl_err *err);
@@ -68,6 +77,8 @@ struct sl_handler_ops {
 	void (*reset)(void *state);
 	/* Of what kind keys are: never changes. NULL: SL_RESULT_TEXT. Any thread. */
 	enum sl_result_key (*key_kind)(const void *state);
+	/* How it fares, or NULL: control, at any time between open and close. look is zeros. */
+	void (*look)(void *state, struct sl_handler_look *look);
 };
 
 /* Sends a packet by the port it came in by; it is no longer the handler's. One that is larger than the
@@ -98,6 +109,10 @@ int sl_handler_register(const struct sl_handler_ops *ops);
 struct sl_handler {
 	const struct sl_handler_ops *ops;
 	void *state;
+	char node[SL_NAME_SIZE];
+	/* whoever opened it */
+	LIST_ENTRY(sl_handler) link;
+	bool told; /* that something is wrong */
 };
 
 /* Opens the handler of a name for a node. -ENOENT: no such handler. */

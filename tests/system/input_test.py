@@ -251,4 +251,52 @@ def no_report():
         true("/nowhere/report.json" in done.stderr, done.stderr)
 
 
+@case("a capture is read whole with few buffers: reading waits for them")
+def few_buffers():
+    long = checked(FRAME[:54] + bytes(1446))
+    for handler in ("sink", "capture"):
+        with daemon.Folder() as folder:
+            daemon.write_pcap(folder.file("in.pcap"), [long] * 6000)
+            node = {"name": "w0", "worker": 0, "handler": handler, "weight": 1}
+            if handler == "capture":
+                node["file"] = "w0.pcapng"
+            report = daemon.run(folder, conf(folder, nodes=[node], dataplane={"packet_buffers": 1024}))
+            equal(report["balance"]["delivered"], 6000, handler)
+            equal(report["ports"]["p0"]["rx_no_buffer"], 0, "rx_no_buffer")
+
+
+@case("large frames of a capture are read whole, with few buffers, too")
+def large_frames():
+    frame = checked(FRAME + bytes(65535 - len(FRAME)))
+    with daemon.Folder() as folder:
+        daemon.write_pcap(folder.file("in.pcap"), [frame] * 500)
+        report = daemon.run(folder, conf(folder, dataplane={"packet_buffers": 1024}))
+        equal(report["balance"]["received"], 500, "received")
+
+
+@case("frames of more than 65,535 octets are truncated, and it is said which")
+def too_large():
+    for size in (65536, 67584, 70000, 140000):
+        with daemon.Folder() as folder:
+            large = checked(FRAME + bytes(size - len(FRAME)))
+            daemon.write_pcap(folder.file("in.pcap"), [checked(FRAME), large, checked(FRAME)])
+            with daemon.Daemon(folder, conf(folder), ("--exit-when-idle", "150")) as one:
+                equal(one.wait(), 0, f"{size}: {one.log()}")
+                report = one.report()
+                daemon.balanced(report)
+                equal((report["balance"]["received"], report["dropped"]["truncated"]), (3, 1), size)
+                true("frame 2" in one.log(), one.log())
+
+
+@case("more receive queues than a core polls are refused with the remedy")
+def too_many_queues():
+    with daemon.Folder() as folder:
+        daemon.write_pcap(folder.file("in.pcap"), [checked(FRAME)])
+        made = conf(folder)
+        many = ",".join(["rx_pcap=in.pcap"] * 16)
+        made["ports"] += [{"name": f"q{number}", "device": f"net_pcap{number},{many}"} for number in range(1, 6)]
+        log = daemon.run(folder, made, status=2)
+        true("81 receive queues" in log and "rx_cpus" in log, log)
+
+
 run(CASES)

@@ -285,4 +285,165 @@ def hugepages_required():
         true("hugepages" in log, log)
 
 
+class Wedge:
+    """A daemon whose worker's handler does not come back: it writes to a pipe that nobody reads."""
+
+    def __init__(self, folder):
+        os.mkfifo(folder.file("wedged"))
+        self.pipe = os.open(folder.file("wedged"), os.O_RDWR)
+        made = conf(folder, endless=True, handlers=("capture",))
+        made["pools"][0]["nodes"][0]["file"] = "wedged"
+        made["control"]["state"] = folder.file("state")
+        self.daemon = daemon.Daemon(folder, made)
+
+    def __enter__(self):
+        return self.daemon
+
+    def __exit__(self, *rest):
+        self.daemon.__exit__(*rest)
+        os.close(self.pipe)
+
+
+def is_stuck(one):
+    with daemon.Session(one.socket) as session:
+        return [core["stuck"] for core in session.result("status")["cores"] if core["name"] == "worker0"][0]
+
+
+@case("a handler that does not come back is named, and the end comes without it: report, state, status 2")
+def stuck():
+    with daemon.Folder() as folder:
+        traffic(folder)
+        with Wedge(folder) as one:
+            one.ready()
+            end = time.monotonic() + 30
+            while not is_stuck(one) and time.monotonic() < end:
+                time.sleep(0.1)
+            true(is_stuck(one), one.log())
+            true("worker0" in one.log() and "has not come back" in one.log(), one.log())
+            equal(one.stop(seconds=60), 2, one.log())
+            true("worker0" in one.log().split("ending")[1], one.log())
+            true(one.report()["balance"]["received"] > 0, "no report")
+            true(os.path.getsize(folder.file("state")) > 0, "no state")
+
+
+@case("a second SIGTERM cuts the wait for such a handler short")
+def stuck_and_asked_again():
+    with daemon.Folder() as folder:
+        traffic(folder)
+        with Wedge(folder) as one:
+            one.ready()
+            while not is_stuck(one):
+                time.sleep(0.1)
+            start = time.monotonic()
+            one.process.send_signal(signal.SIGTERM)
+            while "ending" not in one.log():
+                time.sleep(0.05)
+            time.sleep(0.2)
+            equal(one.stop(seconds=60), 2, one.log())
+            # Without the second one it is 10 seconds.
+            true(time.monotonic() - start < 9, f"{time.monotonic() - start} s")
+            true(one.report()["balance"]["received"] > 0, "no report")
+
+
+@case("signals that mean nothing to it are said once and change nothing")
+def strangers():
+    with daemon.Folder() as folder:
+        traffic(folder)
+        with daemon.Daemon(folder, conf(folder, endless=True)) as one:
+            one.ready()
+            strange = [signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGXFSZ, signal.SIGVTALRM,
+                       signal.SIGPROF, signal.SIGIO, signal.SIGPWR, signal.SIGRTMIN + 3]
+            for number in 2 * strange + [signal.SIGPIPE]:
+                one.process.send_signal(number)
+                time.sleep(0.01)
+            end = time.monotonic() + 20
+            while one.log().count("is ignored") < len(strange) and time.monotonic() < end:
+                time.sleep(0.05)
+            equal(one.log().count("is ignored"), len(strange), one.log())
+            equal(one.stop(), 0, one.log())
+            daemon.balanced(one.report())
+
+
+@case("an end in good order leaves nothing in /run")
+def run_folders():
+    with daemon.Folder() as folder:
+        traffic(folder)
+        made = conf(folder, endless=True)
+        name = made["dataplane"]["instance"]
+        made["control"]["socket"] = f"/run/{name}/control.sock"
+        if os.geteuid() != 0 or not os.access("/run", os.W_OK):
+            raise Skip("/run can be written by root alone")
+        with daemon.Daemon(folder, made) as one:
+            one.ready()
+            equal(one.stop(), 0, one.log())
+        equal([path for path in (f"/run/{name}", f"/run/dpdk/{name}") if os.path.exists(path)], [], "left")
+
+
+class Disk:
+    """A file system of so many octets."""
+
+    def __init__(self, folder, size):
+        self.path, self.size = folder.file("disk"), size
+
+    def __enter__(self):
+        os.mkdir(self.path)
+        if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={self.size}", "none",
+                                                self.path], capture_output=True).returncode:
+            raise Skip("no file system of a size can be mounted here")
+        return self
+
+    def __exit__(self, *_):
+        subprocess.run(["umount", self.path], check=False)
+
+
+@case("a capture on a full disk ends in a whole block, is named, what is lost is counted, and the status is 2")
+def full_disk():
+    with daemon.Folder() as folder:
+        traffic(folder, 3000)
+        with Disk(folder, "64k"):
+            made = conf(folder, handlers=("capture",))
+            made["pools"][0]["nodes"][0]["file"] = "disk/w"
+            with daemon.Daemon(folder, made, ("--exit-when-idle", "300")) as one:
+                equal(one.wait(), 2, one.log())
+                equal(one.log().count("disk/w"), 1, one.log())
+                frames = daemon.read_pcap(folder.file("disk/w"))
+                node = one.report()["pools"]["web"]["nodes"]["w0"]
+                count = one.report()["balance"]["delivered"]
+                equal(len(frames) + node["handler_lost"], count, "frames in the file and lost")
+                true(0 < len(frames) < count, f"{len(frames)} of {count} frames")
+                with open(folder.file("disk/w"), "rb") as file:
+                    equal(whole_blocks(file.read()), len(frames) + 2, "blocks, up to the end of the file")
+
+
+def whole_blocks(data):
+    at = blocks = 0
+    while at < len(data):
+        size = int.from_bytes(data[at + 4:at + 8], "little")
+        equal(data[at + 4:at + 8], data[at + size - 4:at + size], f"the size of block {blocks}, twice")
+        at, blocks = at + size, blocks + 1
+    return blocks
+
+
+@case("tx_pcap on a full disk ends in a whole frame, is named, what is lost is counted, and the status is 2")
+def full_disk_of_a_port():
+    with daemon.Folder() as folder:
+        traffic(folder, 3000)
+        with Disk(folder, "64k"):
+            made = daemon.configuration(
+                folder, [{"name": "p0", "device": "net_pcap0,rx_pcap=in.pcap,tx_pcap=disk/out.pcap", "arp": "off"}],
+                [{"name": "web", "nodes": [{"name": "o", "output": "p0", "weight": 1}]}],
+                [{"name": "all", "address": "any", "pool": "web"}], dataplane={"worker_cpus": []})
+            with daemon.Daemon(folder, made, ("--exit-when-idle", "300")) as one:
+                equal(one.wait(), 2, one.log())
+                true("disk/out.pcap" in one.log(), one.log())
+                report = one.report()
+                daemon.balanced(report)
+                frames = daemon.read_pcap(folder.file("disk/out.pcap"))
+                equal(report["balance"]["forwarded"], len(frames), "forwarded are those in the file")
+                equal(report["dropped"]["tx_failed"], report["ports"]["p0"]["tx_failed"], "tx_failed")
+                true(report["dropped"]["tx_failed"] > 0, "nothing was lost")
+                equal(sum(len(frame) + 16 for frame in frames) + 24,
+                      os.path.getsize(folder.file("disk/out.pcap")), "octets of the file")
+
+
 run(CASES)

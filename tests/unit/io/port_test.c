@@ -96,7 +96,7 @@ static void more_buffers_than_memory_are_refused_with_the_remedy(void **state)
 	struct sl_err err;
 
 	(void)state;
-	assert_true(sl_port_pool_create("large", 1u << 20, &large, &err) < 0);
+	assert_true(sl_port_pool_create("large", 1u << 20, SL_PORT_ROOM, &large, &err) < 0);
 	assert_non_null(strstr(err.text, "raise memory_mb"));
 }
 

@@ -103,7 +103,7 @@ static int teardown(void **state)
 	event_base_free(f->base);
 	assert_int_equal(access(f->path, F_OK), -1);
 	(void)snprintf(run, sizeof(run), "%s/run", f->folder);
-	assert_int_equal(rmdir(run), 0);
+	(void)rmdir(run); /* of those that make it themselves */
 	assert_int_equal(rmdir(f->folder), 0);
 	free(f);
 	return 0;
@@ -412,6 +412,26 @@ static void the_socket_of_a_living_daemon_is_refused(void **state)
 	turn(f);
 }
 
+static void folder_make(const struct fixture *f)
+{
+	char run[96];
+
+	(void)snprintf(run, sizeof(run), "%s/run", f->folder);
+	assert_int_equal(mkdir(run, 0700), 0);
+}
+
+static void a_folder_that_was_made_for_the_socket_goes_with_it_and_another_stays(void **state)
+{
+	struct fixture *f = *state;
+	struct sl_err err = {0};
+
+	sl_server_destroy(f->server);
+	folder_make(f); /* so it was gone */
+	assert_int_equal(server_start(f, &f->server, &err), 0);
+	sl_server_destroy(f->server);
+	assert_int_equal(server_start(f, &f->server, &err), 0); /* in the same */
+}
+
 static void the_socket_of_a_dead_daemon_is_taken_over(void **state)
 {
 	struct fixture *f = *state;
@@ -420,6 +440,7 @@ static void the_socket_of_a_dead_daemon_is_taken_over(void **state)
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
 	sl_server_destroy(f->server);
+	folder_make(f);
 	memcpy(addr.sun_path, f->path, strlen(f->path) + 1);
 	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	(void)listen(fd, 1);
@@ -440,6 +461,7 @@ static void a_file_that_is_no_socket_is_left_alone(void **state)
 	FILE *file;
 
 	sl_server_destroy(f->server);
+	folder_make(f);
 	file = fopen(f->path, "w");
 	assert_non_null(file);
 	(void)fclose(file);
@@ -554,6 +576,7 @@ int main(void)
 		CASE(a_peer_is_known_by_its_credentials),
 		CASE(the_socket_of_a_living_daemon_is_refused),
 		CASE(the_socket_of_a_dead_daemon_is_taken_over),
+		CASE(a_folder_that_was_made_for_the_socket_goes_with_it_and_another_stays),
 		CASE(a_file_that_is_no_socket_is_left_alone),
 		CASE(guests_leave_room_for_those_who_may_change_things),
 		CASE(a_right_that_is_taken_away_is_gone_at_once),

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "io/interface.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <linux/ethtool.h>
+#include <linux/if_packet.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#define FANOUT_FLAGS_SHIFT 16 /* in the word of PACKET_FANOUT */
+#define HASH_DIGITS	   5
+
+/* FNV-1a. */
+#define HASH_START 2166136261u
+#define HASH_PRIME 16777619u
+
+bool sl_interface_is_there(const char *name)
+{
+	return if_nametoindex(name) != 0;
+}
+
+/* One question about an interface, or one order. */
+static int ask(uint32_t index, unsigned long what, struct ifreq *request)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), rc = -1;
+
+	if (fd >= 0 && if_indextoname(index, request->ifr_name) != NULL)
+		rc = ioctl(fd, what, request);
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
+/* Asked of the driver: /sys may show interfaces of another namespace. */
+uint32_t sl_interface_rx_queues(const char *name)
+{
+	struct ethtool_channels channels = {.cmd = ETHTOOL_GCHANNELS};
+	struct ifreq request = {.ifr_data = (void *)&channels};
+
+	if (ask(if_nametoindex(name), SIOCETHTOOL, &request) != 0)
+		return 0;
+	return channels.rx_count + channels.combined_count;
+}
+
+uint32_t sl_interface_hash(const char *text)
+{
+	uint32_t hash = HASH_START;
+
+	for (; *text != '\0'; text++)
+		hash = (hash ^ (uint8_t)*text) * HASH_PRIME;
+	return hash;
+}
+
+void sl_interface_name(const char *prefix, const char *name, char *text)
+{
+	int kept = SL_INTERFACE_NAME_SIZE - 1 - (int)strlen(prefix);
+
+	if ((int)strlen(name) <= kept) {
+		snprintf(text, SL_INTERFACE_NAME_SIZE, "%s%s", prefix, name);
+		return;
+	}
+	snprintf(text, SL_INTERFACE_NAME_SIZE, "%s%.*s-%0*x", prefix, kept - 1 - HASH_DIGITS, name,
+		 HASH_DIGITS, sl_interface_hash(name) >> (32 - 4 * HASH_DIGITS));
+}
+
+uint32_t sl_interface_flags(uint32_t index)
+{
+	struct ifreq request = {0};
+
+	if (ask(index, SIOCGIFFLAGS, &request) != 0)
+		return 0;
+	return (uint32_t)request.ifr_flags & (IFF_PROMISC | IFF_ALLMULTI);
+}
+
+void sl_interface_flags_restore(uint32_t index, uint32_t flags)
+{
+	struct ifreq request = {0};
+
+	if (flags == 0 || ask(index, SIOCGIFFLAGS, &request) != 0)
+		return;
+	request.ifr_flags = (short)(request.ifr_flags | (int)flags);
+	(void)ask(index, SIOCSIFFLAGS, &request);
+}
+
+int sl_interface_take_all(uint32_t index)
+{
+	/* Of no protocol: it receives nothing. */
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), rc;
+	struct packet_mreq request = {.mr_ifindex = (int)index, .mr_type = PACKET_MR_PROMISC};
+
+	if (fd < 0)
+		return -errno;
+	if (setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &request, sizeof(request)) == 0)
+		return fd;
+	rc = -errno;
+	close(fd);
+	return rc;
+}
+
+uint64_t sl_interface_missed(int fd)
+{
+	struct tpacket_stats stats = {0};
+	socklen_t size = sizeof(stats);
+
+	if (getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &stats, &size) != 0)
+		return 0;
+	return stats.tp_drops;
+}
+
+/* In place of the C library's, for the drivers, too: a fanout leaves fragments as they came. Large
+ * UDP would be merged into what no port can send and no buffer can hold. */
+int setsockopt(int fd, int level, int option, const void *value, socklen_t size)
+{
+	uint32_t fanout;
+
+	if (level == SOL_PACKET && option == PACKET_FANOUT && size == sizeof(fanout)) {
+		memcpy(&fanout, value, sizeof(fanout));
+		fanout &= ~((uint32_t)PACKET_FANOUT_FLAG_DEFRAG << FANOUT_FLAGS_SHIFT);
+		value = &fanout;
+	}
+	return (int)syscall(SYS_setsockopt, fd, level, option, value, size);
+}
