@@ -2,7 +2,8 @@
 
 /* A connection to the daemon's control socket: calls and their answers.
  *
- * Threads: one; calls block.
+ * Shape:   what comes is free of control characters, whoever sent it.
+ * Threads: one; calls block, for as long as the target's timeout.
  * Errors:  told to the user on standard error; functions answer NULL, or an exit status.
  */
 
@@ -11,12 +12,19 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct client;
 
-/* Connects to path, or where the daemon listens by default when that is NULL. Returns an exit
- * status. */
-int client_open(const char *path, struct client **client);
+/* Whom to speak to. */
+struct client_target {
+	const char *path;     /* of the socket; NULL: SLUICE_SOCKET, or that of the instance */
+	const char *instance; /* NULL: the default one */
+	uint64_t timeout_ms;  /* of a call */
+};
+
+/* Returns an exit status. */
+int client_open(const struct client_target *target, struct client **client);
 void client_close(struct client *client); /* takes NULL */
 
 /* Calls a method; params become the client's. Returns the result (a new reference), or NULL when it
@@ -27,6 +35,8 @@ json_t *client_call(struct client *client, const char *method, json_t *params, c
 json_t *client_call_parts(struct client *client, const char *method, json_t *params);
 int client_status(const struct client *client);
 
+/* From now on what comes is waited for without end. */
+void client_wait_long(struct client *client);
 /* The next notification's params (a new reference), or NULL when the daemon went. */
 json_t *client_event(struct client *client);
 

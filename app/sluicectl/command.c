@@ -9,7 +9,8 @@
 
 #include "base/guess.h"
 
-#define VERBS_MAX 64
+#define VERBS_MAX    64
+#define COMMON_COUNT (sizeof(common_options) / sizeof(common_options[0]))
 
 static const struct option_spec change_options[] = {
 	{"dry-run", NULL, "say what would change, change nothing"},
@@ -18,6 +19,8 @@ static const struct option_spec change_options[] = {
 
 static const struct option_spec common_options[] = {
 	{"socket", "PATH", "control socket of the daemon (also -s, SLUICE_SOCKET)"},
+	{"instance", "NAME", "the daemon of that dataplane.instance (also -i)"},
+	{"timeout", "TIME", "how long a call may take, 5s unless told"},
 	{"json", NULL, "print the result object alone"},
 	{"help", NULL, "this text"},
 };
@@ -48,12 +51,12 @@ static void print_options(const struct option_spec *options, uint32_t count)
 
 static int print_help(void)
 {
-	printf("usage: sluicectl [-s SOCKET] [--json] VERB ...\n\n"
+	printf("usage: sluicectl [-s SOCKET | -i INSTANCE] [--json] VERB ...\n\n"
 	       "Speaks to a running sluiced.\n\nverbs:\n");
 	for (uint32_t i = 0; i < verb_count; i++)
 		printf("  %-14s %s\n", verbs[i].name, verbs[i].summary);
 	printf("\noptions:\n");
-	print_options(common_options, 3);
+	print_options(common_options, COMMON_COUNT);
 	printf("  %-22s %s\n", "--version", "version of sluicectl");
 	printf("\n`sluicectl VERB --help` says more of a verb. POOL may be * in POOL/NODE.\n"
 	       "Exit status: 0 done, 1 refused or wrong, 2 no daemon at the socket.\n\n"
@@ -69,7 +72,7 @@ static int print_verb_help(const struct verb *verb)
 	print_options(verb->options, COMMAND_OPTIONS_MAX);
 	if (verb->changes)
 		print_options(change_options, 2);
-	print_options(common_options, 3);
+	print_options(common_options, COMMON_COUNT);
 	printf("\nexample:\n  %s\n", verb->example);
 	return EXIT_DONE;
 }
@@ -122,31 +125,38 @@ const char *command_option(const struct command *command, const char *name)
 static int unknown_option(const struct verb *verb, const char *word)
 {
 	const struct option_spec *options[COMMAND_OPTIONS_MAX];
-	const char *names[COMMAND_OPTIONS_MAX + 3];
+	const char *names[COMMAND_OPTIONS_MAX + COMMON_COUNT];
 	uint32_t count = verb_options(verb, options);
 	const char *guess;
 
 	for (uint32_t i = 0; i < count; i++)
 		names[i] = options[i]->name;
-	for (uint32_t i = 0; i < 3; i++)
+	for (uint32_t i = 0; i < COMMON_COUNT; i++)
 		names[count + i] = common_options[i].name;
-	guess = sl_guess(word + strspn(word, "-"), names, count + 3);
+	guess = sl_guess(word + strspn(word, "-"), names, count + COMMON_COUNT);
 	return complain("unknown option \"%s\"%s%s%s (sluicectl %s%s--help lists all)", word,
 			guess ? ", did you mean --" : "", guess ? guess : "", guess ? "?" : "",
 			verb ? verb->name : "", verb ? " " : "");
 }
 
+/* Where the argument of an option goes that all verbs have; NULL: it is none of these. */
+static const char **common_target(struct command *command, const char *name, size_t length)
+{
+	if (length == 6 && strncmp(name, "socket", 6) == 0)
+		return &command->socket;
+	if (length == 8 && strncmp(name, "instance", 8) == 0)
+		return &command->instance;
+	if (length == 7 && strncmp(name, "timeout", 7) == 0)
+		return &command->timeout;
+	return NULL;
+}
+
 /* A word that starts like an option and is none of the verb's own. Returns -1 to go on. */
 static int common_option(struct command *command, const char *name, size_t length,
-			 const char *value, bool *takes_next)
+			 const char *value)
 {
 	if (length == 4 && strncmp(name, "json", 4) == 0 && !value) {
 		command->json = true;
-		return -1;
-	}
-	if (length == 6 && strncmp(name, "socket", 6) == 0) {
-		*takes_next = !value;
-		command->socket = value;
 		return -1;
 	}
 	if (length == 4 && strncmp(name, "help", 4) == 0)
@@ -158,38 +168,51 @@ static int common_option(struct command *command, const char *name, size_t lengt
 	return EXIT_REFUSED;
 }
 
-/* Takes the option argv[*at], and its argument when that is the next word. */
-static int take_option(struct command *command, int argc, char **argv, int *at)
+/* Where the argument of the option goes, NULL when it is none; *takes: whether it has one. */
+static const char **option_target(struct command *command, const char *word, size_t length,
+				  bool *takes)
 {
 	const struct option_spec *options[COMMAND_OPTIONS_MAX];
 	uint32_t count = verb_options(command->verb, options);
-	const char *name = argv[*at] + 2, *equal = strchr(name, '=');
-	size_t length = equal ? (size_t)(equal - name) : strlen(name);
-	const char **target = &command->socket;
-	bool takes_next = false;
-	int rc = EXIT_REFUSED;
 
-	if (strcmp(argv[*at], "-h") == 0)
+	*takes = true;
+	for (uint32_t i = 0; strncmp(word, "--", 2) == 0 && i < count; i++)
+		if (strlen(options[i]->name) == length &&
+		    strncmp(options[i]->name, word + 2, length) == 0) {
+			*takes = options[i]->argument;
+			return &command->values[i];
+		}
+	if (strcmp(word, "-s") == 0)
+		return &command->socket;
+	if (strcmp(word, "-i") == 0)
+		return &command->instance;
+	return strncmp(word, "--", 2) == 0 ? common_target(command, word + 2, length) : NULL;
+}
+
+/* Takes the option argv[*at], and its argument when that is the next word. */
+static int take_option(struct command *command, int argc, char **argv, int *at)
+{
+	const char *word = argv[*at], *equal = strchr(word, '=');
+	size_t length = (equal ? (size_t)(equal - word) : strlen(word)) - 2;
+	const char **target;
+	bool takes;
+	int rc;
+
+	if (strcmp(word, "-h") == 0)
 		return command->verb ? print_verb_help(command->verb) : print_help();
-	if (strcmp(argv[*at], "-s") == 0)
-		takes_next = true;
-	for (uint32_t i = 0; i < count && !takes_next; i++) {
-		if (strlen(options[i]->name) != length || strncmp(options[i]->name, name, length))
-			continue;
-		if (equal && !options[i]->argument)
-			return complain("option --%s takes no argument", options[i]->name);
-		target = &command->values[i];
-		*target = equal ? equal + 1 : "";
-		takes_next = !equal && options[i]->argument;
-		if (!takes_next)
-			return -1;
+	target = option_target(command, word, length, &takes);
+	if (!target) {
+		rc = strncmp(word, "--", 2) == 0 ? common_option(command, word + 2, length, equal)
+						 : EXIT_REFUSED;
+		return rc == EXIT_REFUSED ? unknown_option(command->verb, word) : rc;
 	}
-	if (!takes_next && strncmp(argv[*at], "--", 2) == 0)
-		rc = common_option(command, name, length, equal ? equal + 1 : NULL, &takes_next);
-	if (!takes_next)
-		return rc == EXIT_REFUSED ? unknown_option(command->verb, argv[*at]) : rc;
+	if (equal && !takes)
+		return complain("option %.*s takes no argument", (int)length + 2, word);
+	*target = equal ? equal + 1 : "";
+	if (equal || !takes)
+		return -1;
 	if (*at + 1 >= argc)
-		return complain("option %s needs an argument", argv[*at]);
+		return complain("option %s needs an argument", word);
 	*target = argv[++*at];
 	return -1;
 }

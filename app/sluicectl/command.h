@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "client.h"
+
 #define COMMAND_WORDS_MAX   64
 #define COMMAND_OPTIONS_MAX 12
 
@@ -20,8 +22,6 @@
 #define EXIT_DONE      0
 #define EXIT_REFUSED   1
 #define EXIT_NO_DAEMON 2
-
-struct client;
 
 struct option_spec {
 	const char *name;     /* without the dashes */
@@ -31,12 +31,15 @@ struct option_spec {
 
 struct command {
 	const struct verb *verb;
-	const char *socket; /* -s, or NULL */
+	const char *socket;   /* -s, or NULL */
+	const char *instance; /* -i, or NULL */
+	const char *timeout;  /* or NULL */
 	bool json;
 	const char *words[COMMAND_WORDS_MAX]; /* after the verb, without options */
 	uint32_t word_count;
 	const char *values[COMMAND_OPTIONS_MAX]; /* as verb->options; "" for one without argument */
-	struct client *client;			 /* connected */
+	struct client_target target;
+	struct client *client; /* connected to it */
 };
 
 struct verb {

@@ -4,8 +4,12 @@
 
 #include <locale.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "base/number.h"
 #include "verbs.h"
+
+#define TIMEOUT_MS 5000
 
 #define DRY_FORCE                                                                                  \
 	{                                                                                          \
@@ -38,7 +42,14 @@ const struct verb verbs[] = {
 	      "sluicectl pools", NO_OPTIONS),
 	READS("nodes", verb_nodes, "[POOL]", 0, 1,
 	      "nodes: weight, state and since when and why, shares, flows, packets",
-	      "sluicectl nodes web", NO_OPTIONS),
+	      "sluicectl nodes web --sort flows",
+	      {"all", NULL, "also leaving nodes that have no flows left"},
+	      {"sort", "KEY",
+	       "name, or a figure's: weight, state, since, slots, flows, packets, share"},
+	      {"state", "STATE", "only nodes in that state: up, down, draining, drained, ..."},
+	      {"watch", NULL, "again and again, with packets per second"},
+	      {"interval", "TIME", "pause between two looks, 1s unless told"},
+	      {"count", "N", "end after N looks"}),
 	READS("services", verb_services, "", 0, 0, "services: what they take, their pool, packets",
 	      "sluicectl services", NO_OPTIONS),
 	READS("stats", verb_stats, "", 0, 0, "all statistics; --watch refreshes in place",
@@ -66,11 +77,12 @@ const struct verb verbs[] = {
 		"sluicectl add-node web r2 address=10.0.0.12 encap=ipip weight=50", NO_OPTIONS),
 	CHANGES("remove-node", verb_remove_node, "POOL/NODE", 1, 1,
 		"takes a node from the pool: no new flows, live ones stay until they are idle",
-		"sluicectl remove-node web/r1", {"now", NULL, "cuts live flows too"}),
+		"sluicectl remove-node web/r1", {"now", NULL, "cuts live flows too"},
+		{"wait", NULL, "says what is left until nothing is"}),
 	CHANGES("drain", verb_drain, "POOL/NODE", 1, 1, "no new flows to a node, live ones stay",
 		"sluicectl drain web/r1 --deadline 60s --wait",
 		{"deadline", "TIME", "cuts the rest after this time"},
-		{"wait", NULL, "returns when nothing is left"}),
+		{"wait", NULL, "says what is left until nothing is"}),
 	CHANGES("enable", verb_enable, "POOL/NODE", 1, 1, "by hand up again",
 		"sluicectl enable web/r1", NO_OPTIONS),
 	CHANGES("disable", verb_disable, "POOL/NODE", 1, 1, "by hand down at once",
@@ -98,12 +110,28 @@ const struct verb verbs[] = {
 		"sluicectl rollback 7", DRY_FORCE),
 	READS("events", verb_events, "", 0, 0,
 	      "follows node states, generations and warnings, a line each",
-	      "sluicectl events --json", NO_OPTIONS),
+	      "sluicectl events --since 7",
+	      {"since", "GENERATION", "first what history has after that generation"}),
 	READS("log-level", verb_log_level, "[LEVEL]", 0, 1, "shows or sets the daemon's log level",
 	      "sluicectl log-level debug", NO_OPTIONS),
 };
 
 const uint32_t verb_count = sizeof(verbs) / sizeof(verbs[0]);
+
+static int target_of(const struct command *command, struct client_target *target)
+{
+	*target = (struct client_target){
+		.path = command->socket, .instance = command->instance, .timeout_ms = TIMEOUT_MS};
+	if (command->socket && command->instance)
+		return complain("--socket and --instance exclude each other");
+	if (command->instance && (!*command->instance || strchr(command->instance, '/')))
+		return complain("--instance \"%s\" is no name", command->instance);
+	if (command->timeout &&
+	    (sl_duration_parse(command->timeout, &target->timeout_ms) || target->timeout_ms == 0))
+		return complain("--timeout %s is no duration: write 500ms, 5s or 1m",
+				command->timeout);
+	return EXIT_DONE;
+}
 
 int main(int argc, char **argv)
 {
@@ -114,7 +142,9 @@ int main(int argc, char **argv)
 	rc = command_parse(argc, argv, &command);
 	if (rc >= 0)
 		return rc;
-	rc = client_open(command.socket, &command.client);
+	rc = target_of(&command, &command.target);
+	if (rc == EXIT_DONE)
+		rc = client_open(&command.target, &command.client);
 	if (rc == EXIT_DONE)
 		rc = command.verb->run(&command);
 	client_close(command.client);

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* Output for people: aligned tables, bars on a terminal, numbers with units.
+/* Output for people: times and durations, members of answers.
  *
- * Why:     what is piped stays plain: no colour, no bar, one line a thing.
  * Threads: one.
- * Memory:  table_create() and table_print(), which frees it.
  */
 
 #ifndef SL_SLUICECTL_SHOW_H
@@ -12,25 +10,10 @@
 
 #include <jansson.h>
 #include <stdbool.h>
-#include <stdint.h>
 
-#define TABLE_COLUMNS_MAX 16
-#define SHOW_TEXT_SIZE	  32
+#define SHOW_TEXT_SIZE	 32
+#define SHOW_DATE_LENGTH 10 /* characters of a time's date, before a blank and the time of day */
 
-struct table;
-
-/* Heads separated by '|'; one that starts with '>' stands to the right. */
-struct table *table_create(const char *heads);
-/* The next cell; rows end by themselves. */
-void table_cell(struct table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Prints when there are rows, else says `nothing`; frees. */
-void table_print(struct table *table, const char *nothing);
-
-/* Whether standard output is a terminal. */
-bool show_fancy(void);
-
-/* A bar of at most 20 places for a share of 0..1, "" when piped. */
-const char *show_bar(double share, char *text, size_t size);
 /* "3d 4h", "5m 12s", "1.5 s" */
 const char *show_duration(double seconds, char *text);
 /* Wall-clock milliseconds as local time. */

@@ -7,9 +7,9 @@ _sluicectl_verbs() # PROGRAM
 	"$1" --help 2>/dev/null | awk '/^verbs:/ { on = 1; next } /^$/ { on = 0 } on { print $1 }'
 }
 
-_sluicectl_names() # VERB; what stands first in the lines of its table
+_sluicectl_names() # VERB...; what stands first in the lines of its table
 {
-	"$ctl" "${socket[@]}" "$1" 2>/dev/null | awk 'NR > 1 { print $1 }'
+	"$ctl" "${socket[@]}" "$@" 2>/dev/null | awk 'NR > 1 { print $1 }'
 }
 
 _sluicectl_keys() # POOL; what the daemon says when a node is to have a key that there is not
@@ -25,11 +25,11 @@ _sluicectl()
 
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		-s | --socket)
-			socket=(-s "${COMP_WORDS[i + 1]}")
+		-s | --socket | -i | --instance)
+			socket=("${COMP_WORDS[i]}" "${COMP_WORDS[i + 1]}")
 			((i++))
 			;;
-		--deadline | --if-generation | --limit | --interval | --count | --save | --export | --import | \
+		--timeout | --sort | --state | --since | --deadline | --if-generation | --limit | --interval | --count | --save | --export | --import | \
 			--src | --sport | --dst | --dport | --proto | --flags | --pcap | --frame)
 			((++i))
 			;;
@@ -46,9 +46,16 @@ _sluicectl()
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
-	--deadline | --if-generation | --limit | --interval | --count | --src | --sport | --dst | --dport | --frame)
+	-i | --instance | --timeout | --since | --deadline | --if-generation | --limit | --interval | --count | \
+		--src | --sport | --dst | --dport | --frame)
 		COMPREPLY=()
 		return
+		;;
+	--sort)
+		words='name weight state since slots flows packets share'
+		;;
+	--state)
+		words='up down draining drained disabled leaving'
 		;;
 	--proto)
 		words='tcp udp'
@@ -60,16 +67,16 @@ _sluicectl()
 	if [ "$words" ]; then
 		:
 	elif [ -z "$verb" ]; then
-		words="$(_sluicectl_verbs "$ctl") --json --socket --help --version"
+		words="$(_sluicectl_verbs "$ctl") --json --socket --instance --timeout --help --version"
 	elif [[ $word == -* ]]; then
 		words=$("$ctl" "$verb" --help | awk '/^  --/ { print $1 }')
 	else
 		case $verb:$place in
 		set-weight:0 | remove-node:0 | drain:0 | enable:0 | disable:0)
-			words=$(_sluicectl_names nodes)
+			words=$(_sluicectl_names nodes --all)
 			;;
 		flows:0)
-			words="$(_sluicectl_names pools) $(_sluicectl_names nodes)"
+			words="$(_sluicectl_names pools) $(_sluicectl_names nodes --all)"
 			;;
 		nodes:0 | table:0 | add-node:0)
 			words=$(_sluicectl_names pools)

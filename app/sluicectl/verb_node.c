@@ -2,27 +2,24 @@
 
 /* Verbs that change nodes, and what all changing verbs share. */
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/limit.h"
+#include "base/number.h"
 #include "show.h"
 #include "verbs.h"
 
-#define WAIT_NS 200000000 /* between two looks at a draining node */
-
 bool parse_count(const char *what, const char *text, long long *number)
 {
-	char *end;
+	uint64_t value;
 
-	errno = 0;
-	*number = strtoll(text, &end, 10);
-	if (errno || end == text || *end || *number < 0) {
+	if (sl_number_parse(text, &value)) {
 		(void)complain("%s \"%s\" is no whole number", what, text);
 		return false;
 	}
+	*number = (long long)value;
 	return true;
 }
 
@@ -55,6 +52,11 @@ bool change_params(const struct command *command, json_t *params)
 	return true;
 }
 
+static const char *text_of(const json_t *value)
+{
+	return json_is_string(value) ? json_string_value(value) : "";
+}
+
 void show_change(const struct command *command, const json_t *result)
 {
 	const json_t *left = json_object_get(result, "left"), *line;
@@ -63,7 +65,7 @@ void show_change(const struct command *command, const json_t *result)
 	size_t i;
 
 	json_array_foreach(json_object_get(result, "changes"), i, line)
-		printf("%s\n", json_string_value(line));
+		printf("%s\n", text_of(line));
 	if (json_object_get(result, "changes") && i == 0)
 		printf("nothing differs\n");
 	printf("generation %lld%s\n", get_integer(result, "generation"),
@@ -77,7 +79,7 @@ void show_change(const struct command *command, const json_t *result)
 		       json_is_true(json_object_get(left, "exact")) ? ""
 								    : " known by now, maybe more");
 	json_array_foreach(json_object_get(result, "warnings"), i, line)(void)
-		fprintf(stderr, "warning: %s\n", json_string_value(line));
+		fprintf(stderr, "warning: %s\n", text_of(line));
 }
 
 int run_change(struct command *command, const char *method, json_t *params, const char *file)
@@ -99,8 +101,7 @@ int run_change(struct command *command, const char *method, json_t *params, cons
 	return EXIT_DONE;
 }
 
-/* What a verb whose only word is POOL/NODE asks for; NULL: a mistake, which was told. */
-static json_t *node_params(const struct command *command)
+json_t *node_params(const struct command *command)
 {
 	json_t *params = json_object();
 
@@ -126,15 +127,15 @@ static int change_node(struct command *command, const char *method)
 int verb_set_weight(struct command *command)
 {
 	json_t *params = json_object();
-	const char *word = command->words[1];
-	char *end;
-	double weight = strtod(word, &end);
+	const char *word = command->words[1], *why;
+	uint64_t weight;
 
-	if (end == word || *end || strpbrk(word, "xXnN") || !(weight > -1e300 && weight < 1e300)) {
+	if (sl_weight_parse(word, &weight, &why)) {
 		json_decref(params);
-		return complain("weight \"%s\" is no decimal number such as 50.5", word);
+		return complain("weight \"%s\" %s", word, why);
 	}
-	(void)json_object_set_new(params, "weight", json_real(weight));
+	(void)json_object_set_new(params, "weight",
+				  json_real((double)weight / (double)SL_WEIGHT_UNIT));
 	if (!split_pool_node(command->words[0], params)) {
 		json_decref(params);
 		return EXIT_REFUSED;
@@ -169,11 +170,6 @@ int verb_add_node(struct command *command)
 	return run_change(command, "node.add", params, NULL);
 }
 
-int verb_remove_node(struct command *command)
-{
-	return change_node(command, "node.remove");
-}
-
 int verb_enable(struct command *command)
 {
 	return change_node(command, "node.enable");
@@ -182,94 +178,4 @@ int verb_enable(struct command *command)
 int verb_disable(struct command *command)
 {
 	return change_node(command, "node.disable");
-}
-
-/* Draining nodes of that name, the flows that they still have, and how many were brought back. */
-struct draining {
-	const char *pool, *node;
-	long long flows, nodes, others;
-	char why[64]; /* the last of them is drained */
-};
-
-static void look(struct draining *draining, json_t *pools)
-{
-	const char *name;
-	json_t *nodes;
-
-	draining->flows = draining->nodes = draining->others = 0;
-	json_object_foreach(pools, name, nodes)
-	{
-		bool meant = strcmp(draining->pool, "*") == 0 || strcmp(draining->pool, name) == 0;
-		json_t *node = meant ? json_object_get(nodes, draining->node) : NULL;
-		const char *state = get_string(node, "state");
-
-		draining->flows += get_integer(node, "flows");
-		draining->nodes += strcmp(state, "draining") == 0;
-		if (node)
-			(void)snprintf(draining->why, sizeof(draining->why), "%s",
-				       get_string(node, "why"));
-		draining->others +=
-			strcmp(state, "draining") != 0 && strcmp(state, "drained") != 0 && node;
-	}
-}
-
-/* Until nothing is left: then `left` says so. */
-static int wait_drained(struct command *command, struct draining *draining)
-{
-	const struct timespec pause = {.tv_nsec = WAIT_NS};
-	long long before = -1;
-
-	for (;;) {
-		json_t *result = client_call_parts(command->client, "nodes", NULL);
-
-		if (!result)
-			return client_status(command->client);
-		look(draining, json_object_get(result, "nodes"));
-		json_decref(result);
-		if (draining->others > 0)
-			return complain("%s/%s drains no longer: somebody changed its state",
-					draining->pool, draining->node);
-		if (draining->nodes == 0)
-			return EXIT_DONE;
-		if (!command->json && draining->flows != before) {
-			printf("%lld flows left\n", draining->flows);
-			(void)fflush(stdout);
-		}
-		before = draining->flows;
-		(void)nanosleep(&pause, NULL);
-	}
-}
-
-int verb_drain(struct command *command)
-{
-	json_t *params = node_params(command), *result;
-	bool waits = command_option(command, "wait") && !command_option(command, "dry-run");
-	struct draining draining;
-	char pool[128];
-	int rc = EXIT_DONE;
-
-	if (!params || !waits)
-		return params ? run_change(command, "node.drain", params, NULL) : EXIT_REFUSED;
-	(void)snprintf(pool, sizeof(pool), "%s", get_string(params, "pool"));
-	draining = (struct draining){.pool = pool, .node = strchr(command->words[0], '/') + 1};
-	if (!change_params(command, params)) {
-		json_decref(params);
-		return EXIT_REFUSED;
-	}
-	result = client_call(command->client, "node.drain", params, NULL);
-	if (!result)
-		return client_status(command->client);
-	if (!command->json)
-		show_change(command, result);
-	(void)fflush(stdout);
-	rc = wait_drained(command, &draining);
-	(void)json_object_set_new(result, "left",
-				  json_pack("{s:i, s:I, s:b}", "slots", 0, "flows",
-					    (json_int_t)draining.flows, "exact", 1));
-	if (rc == EXIT_DONE && command->json)
-		show_json(result);
-	else if (rc == EXIT_DONE)
-		printf("drained: %s\n", draining.why);
-	json_decref(result);
-	return rc;
 }

@@ -5,13 +5,14 @@
 #include <string.h>
 
 #include "show.h"
+#include "table.h"
 #include "verbs.h"
 
 /* Answers with a row for each node come in parts. */
 static bool has_parts(const char *method)
 {
 	return strcmp(method, "nodes") == 0 || strcmp(method, "pools") == 0 ||
-	       strcmp(method, "stats") == 0;
+	       strcmp(method, "services") == 0 || strcmp(method, "stats") == 0;
 }
 
 int call_read(struct command *command, const char *method, json_t *params, json_t **result)
@@ -28,42 +29,40 @@ int call_read(struct command *command, const char *method, json_t *params, json_
 	return EXIT_DONE;
 }
 
+#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
+
 static void show_ports(json_t *ports)
 {
-	struct table *table = table_create("PORT|>RX PACKETS|>RX BYTES|>TX PACKETS|>TX BYTES|"
-					   ">MISSED|>TX FAILED");
+	static const struct column columns[] = {
+		{"PORT", NULL, COLUMN_NAME},
+		{"RX PACKETS", "rx_packets", COLUMN_INTEGER},
+		{"RX BYTES", "rx_bytes", COLUMN_INTEGER | COLUMN_SPARE},
+		{"TX PACKETS", "tx_packets", COLUMN_INTEGER},
+		{"TX BYTES", "tx_bytes", COLUMN_INTEGER | COLUMN_SPARE},
+		{"MISSED", "rx_missed", COLUMN_INTEGER},
+		{"TX FAILED", "tx_failed", COLUMN_INTEGER},
+	};
+	struct table *table = table_create(columns, COUNT(columns), 0);
 	const char *name;
 	json_t *port;
 
-	json_object_foreach(ports, name, port)
-	{
-		table_cell(table, "%s", name);
-		table_cell(table, "%lld", get_integer(port, "rx_packets"));
-		table_cell(table, "%lld", get_integer(port, "rx_bytes"));
-		table_cell(table, "%lld", get_integer(port, "tx_packets"));
-		table_cell(table, "%lld", get_integer(port, "tx_bytes"));
-		table_cell(table, "%lld", get_integer(port, "rx_missed"));
-		table_cell(table, "%lld", get_integer(port, "tx_failed"));
-	}
+	json_object_foreach(ports, name, port) table_row(table, name, port, NULL);
 	table_print(table, "no ports");
 }
 
 static void show_cores(const json_t *cores)
 {
-	struct table *table = table_create("CORE|>CPU|>BUSY|");
+	static const struct column columns[] = {
+		{"CORE", "name", COLUMN_TEXT},
+		{"CPU", "cpu", COLUMN_INTEGER},
+		{"BUSY", "busy", COLUMN_PERCENT},
+		{"", "busy", COLUMN_BAR},
+	};
+	struct table *table = table_create(columns, COUNT(columns), 0);
 	const json_t *core;
-	char bar[128];
 	size_t i;
 
-	json_array_foreach(cores, i, core)
-	{
-		double busy = get_number(core, "busy");
-
-		table_cell(table, "%s", get_string(core, "name"));
-		table_cell(table, "%lld", get_integer(core, "cpu"));
-		table_cell(table, "%.1f %%", 100 * busy);
-		table_cell(table, "%s", show_bar(busy, bar, sizeof(bar)));
-	}
+	json_array_foreach(cores, i, core) table_row(table, "", core, NULL);
 	table_print(table, "no cores");
 }
 
@@ -88,6 +87,16 @@ int verb_status(struct command *command)
 
 int verb_pools(struct command *command)
 {
+	static const struct column columns[] = {
+		{"POOL", NULL, COLUMN_NAME},
+		{"SCHEDULER", "scheduler", COLUMN_TEXT},
+		{"SLOTS", "slots", COLUMN_INTEGER},
+		{"OPEN", "open_slots", COLUMN_INTEGER},
+		{"NODES", "node_count", COLUMN_INTEGER},
+		{"TRACKED", "tracked_flows", COLUMN_INTEGER},
+		{"BEGUN", "begun_flows", COLUMN_INTEGER | COLUMN_SPARE},
+		{"LOAD MAX/MEAN", "load.factor", COLUMN_RATIO},
+	};
 	struct table *table;
 	const char *name;
 	json_t *result, *pool;
@@ -95,101 +104,64 @@ int verb_pools(struct command *command)
 
 	if (!result)
 		return rc;
-	table = table_create("POOL|SCHEDULER|>SLOTS|>OPEN|>NODES|>TRACKED|>BEGUN|>LOAD MAX/MEAN");
+	table = table_create(columns, COUNT(columns), 0);
 	json_object_foreach(json_object_get(result, "pools"), name, pool)
 	{
-		json_t *nodes = json_object_get(pool, "nodes");
+		size_t nodes = json_object_size(json_object_get(pool, "nodes"));
 
-		table_cell(table, "%s", name);
-		table_cell(table, "%s", get_string(pool, "scheduler"));
-		table_cell(table, "%lld", get_integer(pool, "slots"));
-		table_cell(table, "%lld", get_integer(pool, "open_slots"));
-		table_cell(table, "%zu", json_object_size(nodes));
-		table_cell(table, "%lld", get_integer(pool, "tracked_flows"));
-		table_cell(table, "%lld", get_integer(pool, "begun_flows"));
-		table_cell(table, "%.3f", get_number(json_object_get(pool, "load"), "factor"));
+		(void)json_object_set_new(pool, "node_count", json_integer((json_int_t)nodes));
+		table_row(table, name, pool, NULL);
 	}
 	table_print(table, "no pools");
 	json_decref(result);
 	return EXIT_DONE;
 }
 
-static void node_row(struct table *table, const char *pool, const char *name, const json_t *node)
+/* "80,8000-8099" */
+static void ports_text(const json_t *list, char *text, size_t size)
 {
-	char time[SHOW_TEXT_SIZE], bar[128];
+	const json_t *port;
+	size_t i, used = 0;
 
-	table_cell(table, "%s/%s", pool, name);
-	table_cell(table, "%.15g", get_number(node, "weight"));
-	table_cell(table, "%s", get_string(node, "state"));
-	table_cell(table, "%s", show_time(get_number(node, "since_ms"), time));
-	table_cell(table, "%.2f %%", 100 * get_number(node, "expected_share"));
-	table_cell(table, "%.2f %%", 100 * get_number(node, "measured_share"));
-	table_cell(table, "%lld", get_integer(node, "slots"));
-	table_cell(table, "%lld", get_integer(node, "flows"));
-	table_cell(table, "%lld", get_integer(node, "packets"));
-	table_cell(table, "%s", show_bar(get_number(node, "measured_share"), bar, sizeof(bar)));
-	table_cell(table, "%s", get_string(node, "why"));
-}
-
-int verb_nodes(struct command *command)
-{
-	json_t *params = json_object(), *result, *pool, *node;
-	const char *wanted = command->word_count ? command->words[0] : NULL, *name, *node_name;
-	struct table *table;
-	int rc;
-
-	if (wanted)
-		(void)json_object_set_new(params, "pool", json_string(wanted));
-	rc = call_read(command, "nodes", params, &result);
-	if (!result)
-		return rc;
-	table = table_create("NODE|>WEIGHT|STATE|SINCE|>EXPECTED|>MEASURED|>SLOTS|>FLOWS|"
-			     ">PACKETS||WHY");
-	if (wanted) {
-		json_object_foreach(json_object_get(result, "nodes"), node_name, node)
-			node_row(table, wanted, node_name, node);
-	} else {
-		json_object_foreach(json_object_get(result, "nodes"), name, pool)
-			json_object_foreach(pool, node_name, node)
-				node_row(table, name, node_name, node);
+	text[0] = '\0';
+	json_array_foreach(list, i, port)
+	{
+		if (used + 1 >= size)
+			break;
+		if (json_is_string(port))
+			used += (size_t)snprintf(text + used, size - used, "%s%s", i ? "," : "",
+						 json_string_value(port));
+		else
+			used += (size_t)snprintf(text + used, size - used, "%s%lld", i ? "," : "",
+						 json_integer_value(port));
 	}
-	table_print(table, "no nodes");
-	json_decref(result);
-	return EXIT_DONE;
 }
 
 int verb_services(struct command *command)
 {
+	static const struct column columns[] = {
+		{"SERVICE", NULL, COLUMN_NAME},
+		{"ADDRESS", "address", COLUMN_TEXT},
+		{"PROTOCOL", "protocol", COLUMN_TEXT},
+		{"PORTS", "ports", COLUMN_TEXT},
+		{"POOL", "pool", COLUMN_TEXT},
+		{"PACKETS", "packets", COLUMN_INTEGER},
+		{"BYTES", "bytes", COLUMN_INTEGER | COLUMN_SPARE},
+	};
+	char ports[1024];
 	struct table *table;
 	const char *name;
-	json_t *result, *service, *port;
-	size_t i;
+	json_t *result, *service;
 	int rc = call_read(command, "services", NULL, &result);
 
 	if (!result)
 		return rc;
-	table = table_create("SERVICE|ADDRESS|PROTOCOL|PORTS|POOL|>PACKETS|>BYTES");
+	table = table_create(columns, COUNT(columns), 0);
 	json_object_foreach(json_object_get(result, "services"), name, service)
 	{
-		char ports[256] = "";
-
-		json_array_foreach(json_object_get(service, "ports"), i, port)
-		{
-			char *text =
-				json_is_string(port) ? NULL : json_dumps(port, JSON_ENCODE_ANY);
-			size_t used = strlen(ports);
-
-			(void)snprintf(ports + used, sizeof(ports) - used, "%s%s", i ? "," : "",
-				       text ? text : json_string_value(port));
-			free(text);
-		}
-		table_cell(table, "%s", name);
-		table_cell(table, "%s", get_string(service, "address"));
-		table_cell(table, "%s", get_string(service, "protocol"));
-		table_cell(table, "%s", ports);
-		table_cell(table, "%s", get_string(service, "pool"));
-		table_cell(table, "%lld", get_integer(service, "packets"));
-		table_cell(table, "%lld", get_integer(service, "bytes"));
+		ports_text(json_object_get(service, "ports"), ports, sizeof(ports));
+		(void)json_object_set_new(service, "ports", json_string(ports));
+		table_row(table, name, service, NULL);
 	}
 	table_print(table, "no services");
 	json_decref(result);
@@ -198,10 +170,18 @@ int verb_services(struct command *command)
 
 int verb_flows(struct command *command)
 {
+	static const struct column columns[] = {
+		{"FLOW", "key", COLUMN_TEXT},
+		{"NODE", NULL, COLUMN_NAME},
+		{"AGE", "age_seconds", COLUMN_DURATION},
+		{"KIND", "kind", COLUMN_TEXT},
+		{"CORE", "core", COLUMN_INTEGER},
+	};
 	json_t *params = json_object(), *result, *flow;
 	const char *word = command->word_count ? command->words[0] : NULL, *slash;
 	const char *limit = command_option(command, "limit");
 	struct table *table;
+	char name[512];
 	long long number;
 	size_t i;
 	int rc;
@@ -220,16 +200,12 @@ int verb_flows(struct command *command)
 	rc = call_read(command, "flows", params, &result);
 	if (!result)
 		return rc;
-	table = table_create("FLOW|NODE|>AGE|KIND|>CORE");
+	table = table_create(columns, COUNT(columns), 0);
 	json_array_foreach(json_object_get(result, "flows"), i, flow)
 	{
-		char time[SHOW_TEXT_SIZE];
-
-		table_cell(table, "%s", get_string(flow, "key"));
-		table_cell(table, "%s/%s", get_string(flow, "pool"), get_string(flow, "node"));
-		table_cell(table, "%s", show_duration(get_number(flow, "age_seconds"), time));
-		table_cell(table, "%s", get_string(flow, "kind"));
-		table_cell(table, "%lld", get_integer(flow, "core"));
+		(void)snprintf(name, sizeof(name), "%s/%s", get_string(flow, "pool"),
+			       get_string(flow, "node"));
+		table_row(table, name, flow, NULL);
 	}
 	table_print(table, "no tracked flows");
 	if (json_is_true(json_object_get(result, "more")))
@@ -238,58 +214,122 @@ int verb_flows(struct command *command)
 	return EXIT_DONE;
 }
 
+/* History as a whole, or its last `limit` lines; NULL was told. */
+static json_t *fetch_history(struct client *client, const char *limit)
+{
+	long long number;
+
+	if (!limit)
+		return client_call_parts(client, "history", NULL);
+	if (!parse_count("--limit", limit, &number))
+		return NULL;
+	return client_call(client, "history", json_pack("{s:I}", "limit", (json_int_t)number),
+			   NULL);
+}
+
 int verb_history(struct command *command)
 {
-	json_t *params = json_object(), *result, *entry, *moved;
-	const char *limit = command_option(command, "limit"), *pool;
+	static const struct column columns[] = {
+		{"GENERATION", "generation", COLUMN_INTEGER},
+		{"TIME", "time_ms", COLUMN_TIME},
+		{"UID", "uid", COLUMN_INTEGER | COLUMN_SPARE},
+		{"PID", "pid", COLUMN_INTEGER | COLUMN_SPARE},
+		{"VERB", "verb", COLUMN_TEXT},
+		{"MOVED", "moved", COLUMN_INTEGER},
+		{"WHAT", "what", COLUMN_TEXT},
+	};
+	json_t *result = fetch_history(command->client, command_option(command, "limit")), *entry;
 	struct table *table;
-	long long number;
+	const char *pool;
+	json_t *moved;
 	size_t i;
-	int rc;
 
-	if (limit && !parse_count("--limit", limit, &number))
-		return EXIT_REFUSED;
-	if (limit)
-		(void)json_object_set_new(params, "limit", json_integer(number));
-	rc = call_read(command, "history", params, &result);
 	if (!result)
-		return rc;
-	table = table_create(">GENERATION|TIME|>UID|>PID|VERB|WHAT|>MOVED");
+		return client_status(command->client) ? client_status(command->client)
+						      : EXIT_REFUSED;
+	if (command->json) {
+		show_json(result);
+		json_decref(result);
+		return EXIT_DONE;
+	}
+	table = table_create(columns, COUNT(columns), 0);
 	json_array_foreach(json_object_get(result, "history"), i, entry)
 	{
-		char time[SHOW_TEXT_SIZE];
-		long long sum = 0;
+		json_int_t sum = 0;
 
 		json_object_foreach(json_object_get(entry, "moved_slots"), pool, moved) sum +=
 			json_integer_value(moved);
-		table_cell(table, "%lld", get_integer(entry, "generation"));
-		table_cell(table, "%s", show_time(get_number(entry, "time_ms"), time));
-		table_cell(table, "%lld", get_integer(entry, "uid"));
-		table_cell(table, "%lld", get_integer(entry, "pid"));
-		table_cell(table, "%s", get_string(entry, "verb"));
-		table_cell(table, "%s", get_string(entry, "what"));
-		table_cell(table, "%lld", sum);
+		(void)json_object_set_new(entry, "moved", json_integer(sum));
+		table_row(table, "", entry, NULL);
 	}
 	table_print(table, "nothing was changed yet");
 	json_decref(result);
 	return EXIT_DONE;
 }
 
-int verb_events(struct command *command)
+static void show_event(const struct command *command, const json_t *event)
 {
-	json_t *result = client_call(command->client, "events", NULL, NULL), *event;
 	char time[SHOW_TEXT_SIZE];
 
+	if (command->json)
+		show_json(event);
+	else
+		printf("%s %s: %s\n", show_time(get_number(event, "time_ms"), time),
+		       get_string(event, "kind"), get_string(event, "text"));
+	(void)fflush(stdout);
+}
+
+/* What history has after a generation, up to the one that events go on from. Asked on another
+ * connection, since events come on the first by now. */
+static int show_since(const struct command *command, long long since, long long until)
+{
+	struct client *client;
+	json_t *result, *line;
+	int rc = client_open(&command->target, &client);
+	size_t i;
+
+	if (rc)
+		return rc;
+	result = fetch_history(client, NULL);
+	json_array_foreach(json_object_get(result, "history"), i, line)
+	{
+		json_t *event;
+
+		if (get_integer(line, "generation") <= since ||
+		    get_integer(line, "generation") > until)
+			continue;
+		event = json_pack("{s:s, s:I, s:I, s:s, s:I, s:I, s:s}", "kind", "generation",
+				  "time_ms", get_integer(line, "time_ms"), "generation",
+				  get_integer(line, "generation"), "verb", get_string(line, "verb"),
+				  "uid", get_integer(line, "uid"), "pid", get_integer(line, "pid"),
+				  "text", get_string(line, "what"));
+		show_event(command, event);
+		json_decref(event);
+	}
+	rc = result ? EXIT_DONE : client_status(client);
 	json_decref(result);
-	if (!result)
-		return client_status(command->client);
+	client_close(client);
+	return rc;
+}
+
+int verb_events(struct command *command)
+{
+	const char *since = command_option(command, "since");
+	long long generation = 0;
+	json_t *result, *event;
+	int rc = EXIT_DONE;
+
+	if (since && !parse_count("--since", since, &generation))
+		return EXIT_REFUSED;
+	result = client_call(command->client, "events", NULL, NULL);
+	if (result && since)
+		rc = show_since(command, generation, get_integer(result, "generation"));
+	json_decref(result);
+	if (!result || rc)
+		return rc ? rc : client_status(command->client);
+	client_wait_long(command->client);
 	while ((event = client_event(command->client))) {
-		if (command->json)
-			show_json(event);
-		else
-			printf("%s %s: %s\n", show_time(get_number(event, "time_ms"), time),
-			       get_string(event, "kind"), get_string(event, "text"));
-		(void)fflush(stdout);
+		show_event(command, event);
 		json_decref(event);
 	}
 	return client_status(command->client);

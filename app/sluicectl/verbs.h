@@ -13,7 +13,6 @@
 /* verb_read.c */
 int verb_status(struct command *command);
 int verb_pools(struct command *command);
-int verb_nodes(struct command *command);
 int verb_services(struct command *command);
 int verb_flows(struct command *command);
 int verb_history(struct command *command);
@@ -23,14 +22,19 @@ int verb_log_level(struct command *command);
 /* verb_stats.c */
 int verb_stats(struct command *command);
 
+/* verb_nodes.c */
+int verb_nodes(struct command *command);
+
+/* verb_wait.c */
+int verb_drain(struct command *command);
+int verb_remove_node(struct command *command);
+
 /* verb_explain.c */
 int verb_explain(struct command *command);
 
 /* verb_node.c */
 int verb_set_weight(struct command *command);
 int verb_add_node(struct command *command);
-int verb_remove_node(struct command *command);
-int verb_drain(struct command *command);
 int verb_enable(struct command *command);
 int verb_disable(struct command *command);
 
@@ -57,6 +61,17 @@ int run_change(struct command *command, const char *method, json_t *params, cons
 void show_change(const struct command *command, const json_t *result);
 /* Calls and prints the result when --json was given: then *result is NULL. */
 int call_read(struct command *command, const char *method, json_t *params, json_t **result);
+/* What is shown once, or again and again: seconds since `before`, 0 when there is none. */
+struct watched {
+	const char *method; /* answers by parts */
+	json_t *params;	    /* or NULL */
+	void (*show)(const struct command *command, const json_t *now, const json_t *before,
+		     double seconds);
+};
+/* By the verb's options --watch, --interval and --count. */
+int show_once_or_watch(struct command *command, const struct watched *watched);
+/* What a verb whose only word is POOL/NODE asks for; NULL: a mistake, which was told. */
+json_t *node_params(const struct command *command);
 /* A whole file, zero-terminated, to be freed; NULL was told. "-" is standard input. */
 char *read_file(const char *path, size_t *length);
 /* Replaces a file by text: a temporary one beside it, renamed. Returns an exit status. */

@@ -15,7 +15,7 @@
 #include "rpc/method.h"
 #include "show/json.h"
 
-#define HISTORY_LIMIT SL_HISTORY_MAX
+#define PART_OCTETS 524288u /* of history in one answer; a line has less than half a MiB */
 
 struct sl_model_report *sl_rpc_report(struct sl_rpc_call *call, uint64_t *next)
 {
@@ -118,9 +118,23 @@ static int method_pools(struct sl_rpc_call *call)
 	return answer_report(call, pools_json);
 }
 
+/* In parts that are counted in services. */
 static int method_services(struct sl_rpc_call *call)
 {
-	return answer_report(call, services_json);
+	uint64_t from = sl_rpc_integer(call, "from", 0), next, left;
+	struct sl_model_report *report = sl_rpc_report(call, &next), part;
+	json_t *result;
+
+	if (!report)
+		return -1;
+	part = *report;
+	from = SL_MIN(from, (uint64_t)report->service_count);
+	left = report->service_count - from;
+	part.services += from;
+	part.service_count = (uint32_t)SL_MIN(sl_rpc_integer(call, "count", UINT64_MAX), left);
+	result = services_json(&part);
+	sl_model_report_destroy(report);
+	return answer(call, result, part.service_count < left ? from + part.service_count : 0);
 }
 
 static int method_stats(struct sl_rpc_call *call)
@@ -177,28 +191,47 @@ static json_t *line_json(const struct sl_history *history, uint32_t place)
 			 moved);
 }
 
-/* The last `limit` lines, oldest first. */
-static json_t *history_json(const struct sl_history *history, uint64_t limit)
+/* Lines from a generation on, oldest first, as many as asked and as fit an answer. *next: the generation
+ * that the next part begins with, 0: there is none. */
+static json_t *history_json(const struct sl_history *history, uint64_t from, uint64_t count,
+			    uint64_t *next)
 {
-	uint32_t count = sl_history_count(history);
+	uint32_t i = 0, lines = sl_history_count(history);
 	json_t *list = json_array();
+	size_t octets = 0;
 
-	for (uint32_t i = count > limit ? count - (uint32_t)limit : 0; i < count; i++)
-		(void)json_array_append_new(list, line_json(history, i));
+	while (i < lines && sl_history_record(history, i)->generation < from)
+		i++;
+	for (; i < lines && json_array_size(list) < count && octets < PART_OCTETS; i++) {
+		json_t *line = line_json(history, i);
+
+		octets += json_dumpb(line, NULL, 0, 0);
+		(void)json_array_append_new(list, line);
+	}
+	*next = i < lines ? sl_history_record(history, i)->generation : 0;
 	return list;
 }
 
 static int method_history(struct sl_rpc_call *call)
 {
 	const struct sl_rpc_scope *scope = call->context;
-	uint64_t limit = sl_rpc_integer(call, "limit", HISTORY_LIMIT);
-	uint64_t oldest = sl_history_record(scope->history, 0)->generation;
+	uint32_t lines = sl_history_count(scope->history);
+	uint64_t oldest = sl_history_record(scope->history, 0)->generation, next = 0, first;
+	uint64_t limit = sl_rpc_integer(call, "limit", lines);
 
+	first = limit < lines
+			? sl_history_record(scope->history, lines - (uint32_t)limit)->generation
+			: 0;
+	if (limit == 0)
+		first = UINT64_MAX;
+	first = SL_MAX(first, sl_rpc_integer(call, "from", 0));
 	return answer(call,
 		      json_pack("{s:I, s:I, s:o}", "generation",
 				(json_int_t)sl_model_generation(scope->model), "oldest",
-				(json_int_t)oldest, "history", history_json(scope->history, limit)),
-		      0);
+				(json_int_t)oldest, "history",
+				history_json(scope->history, first,
+					     sl_rpc_integer(call, "count", UINT64_MAX), &next)),
+		      next);
 }
 
 static int method_events(struct sl_rpc_call *call)
@@ -243,9 +276,9 @@ static const struct sl_rpc_method methods[] = {
 	{"status", method_status, false, {{0}}},
 	{"pools", method_pools, false, {PART}},
 	{"nodes", method_nodes, false, {{"pool", SL_RPC_STRING, false}, PART}},
-	{"services", method_services, false, {{0}}},
+	{"services", method_services, false, {PART}},
 	{"stats", method_stats, false, {PART}},
-	{"history", method_history, false, {{"limit", SL_RPC_INTEGER, false}}},
+	{"history", method_history, false, {{"limit", SL_RPC_INTEGER, false}, PART}},
 	{"events", method_events, false, {{0}}},
 	{"log.level", method_log_level, false, {{"level", SL_RPC_STRING, false}}},
 };
