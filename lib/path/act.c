@@ -11,6 +11,7 @@
 #include "pkt/encap.h"
 #include "pkt/hdr.h"
 #include "pkt/mss.h"
+#include "state/judge.h"
 
 static void drop(struct sl_path_core *core, struct rte_mbuf *packet, enum sl_drop reason)
 {
@@ -51,11 +52,6 @@ static void cut(struct rte_mbuf *packet, uint32_t size)
 		packet->nb_segs++;
 }
 
-static bool is_ttl_expired(const uint8_t *l3, const struct sl_pkt *pkt)
-{
-	return l3[(pkt->flags & SL_PKT_IPV6) ? SL_IP6_HOPS : SL_IP4_TTL] <= 1;
-}
-
 /* What the packet's sender can mend it is told; the packet is gone either way. mtu: what would have
  * fitted. */
 static __attribute__((noinline, cold)) void refuse(struct sl_path_core *core,
@@ -92,34 +88,21 @@ static void rewrite(struct sl_path_core *core, const struct sl_node_view *view,
 	cut(packet, pkt->l3_size + view->encap.size);
 }
 
-/* True if a packet that is too big once encapsulated may go in fragments of the tunnel: as the pool
- * says for what has no DF; and IPv6 packets that every link takes, of which no sender could make
- * smaller ones (RFC 2473 section 7.1, RFC 4213 section 3.2.1). */
-static bool may_split(const struct sl_node_view *view, const struct sl_pkt *pkt)
-{
-	if (view->encap.type == SL_ENCAP_NONE)
-		return false;
-	if (pkt->flags & SL_PKT_IPV6)
-		return pkt->l3_size <= SL_IP6_MTU_MIN;
-	return (view->flags & SL_NODE_SPLITS) && !(pkt->flags & SL_PKT_DF);
-}
-
 /* What to_remote() cannot send as it is: some may go in fragments of the tunnel, the others are
- * dropped with the reason. Too big is also what has no room for more headers: frames that went
- * round a loop device gather them. True: it is sent. */
+ * dropped with the reason. True: it is sent. */
 static __attribute__((noinline, cold)) bool
 refuse_remote(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t port,
 	      const struct sl_node_view *view, uint32_t i)
 {
 	struct rte_mbuf *packet = core->packets[i];
 	const struct sl_pkt *pkt = &core->burst.pkt[i];
-	bool known = !(view->flags & SL_NODE_NO_NEIGHBOR);
-	bool room = packet->data_off + pkt->l3_off >= view->encap.size;
+	enum sl_drop reason = sl_judge_remote(
+		view, pkt, rte_pktmbuf_mtod_offset(packet, const uint8_t *, pkt->l3_off),
+		(uint32_t)packet->data_off + pkt->l3_off);
 	int status;
 
-	if (!known || !room || !may_split(view, pkt)) {
-		refuse(core, snapshot, port, i, known ? SL_DROP_TOO_BIG : SL_DROP_NO_NEIGHBOR,
-		       view->l3_size_max);
+	if (reason != SL_DROP_COUNT) {
+		refuse(core, snapshot, port, i, reason, view->l3_size_max);
 		return false;
 	}
 	core->outer_id += core->outer_step;
@@ -142,7 +125,8 @@ static __attribute__((noinline)) bool to_remote_odd(struct sl_path_core *core,
 	const struct sl_pkt *pkt = &core->burst.pkt[i];
 
 	if (view->encap.type == SL_ENCAP_NONE &&
-	    is_ttl_expired(rte_pktmbuf_mtod_offset(packet, const uint8_t *, pkt->l3_off), pkt)) {
+	    sl_judge_is_ttl_expired(rte_pktmbuf_mtod_offset(packet, const uint8_t *, pkt->l3_off),
+				    pkt)) {
 		refuse(core, snapshot, port, i, SL_DROP_TTL_EXPIRED, 0);
 		return false;
 	}

@@ -7,22 +7,7 @@
 #include "base/bytes.h"
 #include "path/stage.h"
 #include "pkt/parse.h"
-
-#define MAC_MASK 0xffffffffffffull
-
-/* What a parse status is before services are looked up. */
-static const uint8_t verdict_of[] = {
-	[SL_PKT_OK] = SL_VERDICT_NODE,	      [SL_PKT_NOT_IP] = SL_VERDICT_PUNT,
-	[SL_PKT_TRUNCATED] = SL_VERDICT_DROP, [SL_PKT_BAD_HEADER] = SL_VERDICT_DROP,
-	[SL_PKT_TINY] = SL_VERDICT_DROP,
-};
-static const uint8_t reason_of[] = {
-	[SL_PKT_OK] = 0,
-	[SL_PKT_NOT_IP] = SL_DROP_NO_SERVICE,
-	[SL_PKT_TRUNCATED] = SL_DROP_TRUNCATED,
-	[SL_PKT_BAD_HEADER] = SL_DROP_BAD_HEADER,
-	[SL_PKT_TINY] = SL_DROP_FRAGMENT,
-};
+#include "state/judge.h"
 
 /* Moves octets of later buffers into the first one until all headers lie together; every later
  * reader and writer may then rely on it. False: there is no room (a foreign pool's buffers). */
@@ -63,13 +48,11 @@ void sl_path_parse_odd(struct sl_path_core *core, uint32_t i, uint32_t options)
 		memset(pkt, 0, sizeof(*pkt));
 		pkt->status = SL_PKT_TRUNCATED;
 	}
-	burst->verdict[i] = verdict_of[pkt->status];
-	burst->reason[i] = reason_of[pkt->status];
+	sl_judge_parse(burst, i);
 	sl_burst_spoil(burst);
 	core->burst_flags |= pkt->flags;
 }
 
-/* Virtual devices give every frame, also with promiscuous off. */
 static void filter(struct sl_path_core *core, const struct sl_path_queue *queue)
 {
 	struct sl_burst *burst = &core->burst;
@@ -77,9 +60,7 @@ static void filter(struct sl_path_core *core, const struct sl_path_queue *queue)
 	for (uint32_t i = 0; i < burst->count; i++) {
 		const uint8_t *frame = rte_pktmbuf_mtod(core->packets[i], const uint8_t *);
 
-		if (core->packets[i]->data_len < sizeof(uint64_t) ||
-		    (frame[0] & SL_ETH_GROUP_BIT) != 0 ||
-		    (sl_load64(frame) & MAC_MASK) == queue->mac)
+		if (!sl_judge_is_foreign(frame, core->packets[i]->data_len, queue->mac))
 			continue;
 		burst->verdict[i] = SL_VERDICT_DROP;
 		burst->reason[i] = SL_DROP_NO_SERVICE;

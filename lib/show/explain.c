@@ -17,9 +17,11 @@
 #include "state/claim.h"
 #include "state/decide.h"
 #include "state/frag_table.h"
+#include "state/judge.h"
 
 #define HEAD_SIZE   512u /* what the packet path reads of a frame */
 #define ROOM_SIZE   128u /* in front, for outer headers */
+#define HEADROOM    128u /* of a packet buffer, in front of the frame */
 #define TTL_BUILT   64
 #define TCP_OFFSET5 0x50 /* a TCP header of five words */
 
@@ -233,15 +235,7 @@ static enum sl_drop refusal(const struct question *question, const struct sl_nod
 										: SL_DROP_COUNT;
 	if (view->kind != SL_NODE_REMOTE)
 		return SL_DROP_COUNT;
-	if (view->flags & SL_NODE_NO_NEIGHBOR)
-		return SL_DROP_NO_NEIGHBOR;
-	if (pkt->l3_size > view->l3_size_max &&
-	    (!(view->flags & SL_NODE_SPLITS) || (pkt->flags & SL_PKT_DF)))
-		return SL_DROP_TOO_BIG;
-	if (view->encap.type == SL_ENCAP_NONE &&
-	    l3[(pkt->flags & SL_PKT_IPV6) ? SL_IP6_HOPS : SL_IP4_TTL] <= 1)
-		return SL_DROP_TTL_EXPIRED;
-	return SL_DROP_COUNT;
+	return sl_judge_remote(view, pkt, l3, HEADROOM + pkt->l3_off);
 }
 
 static json_t *answer_node(const struct question *question)
@@ -275,31 +269,15 @@ static json_t *answer_node(const struct question *question)
 			     sl_image_node_conf(question->image, (uint32_t)p, (uint32_t)n)));
 }
 
-/* What a parse status is before services are looked up. */
-static void judge_parse(struct sl_burst *burst)
-{
-	burst->verdict[0] = SL_VERDICT_NODE;
-	if (burst->pkt[0].status == SL_PKT_NOT_IP)
-		burst->verdict[0] = SL_VERDICT_PUNT;
-	else if (burst->pkt[0].status != SL_PKT_OK)
-		burst->verdict[0] = SL_VERDICT_DROP;
-	burst->reason[0] = SL_DROP_NO_SERVICE;
-	if (burst->pkt[0].status == SL_PKT_TRUNCATED)
-		burst->reason[0] = SL_DROP_TRUNCATED;
-	if (burst->pkt[0].status == SL_PKT_BAD_HEADER)
-		burst->reason[0] = SL_DROP_BAD_HEADER;
-	if (burst->pkt[0].status == SL_PKT_TINY)
-		burst->reason[0] = SL_DROP_FRAGMENT;
-}
-
 /* A frame that is not for the port's MAC address, where it takes no others. */
 static bool is_foreign(const struct question *question)
 {
 	const struct sl_mac *mac = &question->snapshot->ports[question->port].mac;
+	uint8_t octets[sizeof(uint64_t)] = {0};
 
+	memcpy(octets, mac->octets, SL_MAC_SIZE);
 	return !question->image->conf->ports[question->port].promiscuous &&
-	       question->size >= SL_MAC_SIZE && !(question->frame[0] & SL_ETH_GROUP_BIT) &&
-	       memcmp(question->frame, mac->octets, SL_MAC_SIZE) != 0;
+	       sl_judge_is_foreign(question->frame, question->size, sl_load64(octets));
 }
 
 /* What sluice answers itself; it decides nothing else about the packet then. */
@@ -356,7 +334,7 @@ static bool judge(const struct question *question, const struct sl_explain_frame
 	struct sl_burst *burst = question->burst;
 	const struct sl_pkt *pkt = &burst->pkt[0];
 
-	judge_parse(burst);
+	sl_judge_parse(burst, 0);
 	if (is_foreign(question)) {
 		burst->verdict[0] = SL_VERDICT_DROP;
 		burst->reason[0] = SL_DROP_NO_SERVICE;
