@@ -3,10 +3,13 @@
 #include "file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/log.h"
 
@@ -26,14 +29,24 @@ static int read_stream(FILE *stream, char **text, size_t *length)
 	return 0;
 }
 
-static int read_text(const char *path, char **text, size_t *length)
+/* A pipe is read to its end at the start; later, control would wait for who writes it. */
+static int read_text(const char *path, bool running, char **text, size_t *length)
 {
-	FILE *stream = fopen(path, "re");
+	int fd = open(path, O_RDONLY | O_CLOEXEC | (running ? O_NONBLOCK : 0));
+	FILE *stream = fd >= 0 ? fdopen(fd, "r") : NULL;
+	struct stat about;
 	int status;
 
-	if (!stream)
-		return -errno;
-	status = read_stream(stream, text, length);
+	if (!stream) {
+		status = -errno;
+		if (fd >= 0)
+			(void)close(fd);
+		return status;
+	}
+	if (running && (fstat(fd, &about) || !S_ISREG(about.st_mode)))
+		status = -ENOTSUP;
+	else
+		status = read_stream(stream, text, length);
 	fclose(stream);
 	return status;
 }
@@ -47,15 +60,17 @@ static void say(const char *path, enum sl_log_level level, const struct sl_conf_
 			    list[i].message);
 }
 
-int file_read(const char *path, struct sl_conf **conf)
+int file_read(const char *path, bool running, struct sl_conf **conf)
 {
 	struct sl_conf_errors errors;
 	size_t length = 0;
 	char *text = NULL;
-	int status = read_text(path, &text, &length);
+	int status = read_text(path, running, &text, &length);
 
 	if (status < 0) {
-		sl_log(SL_LOG_ERROR, "%s: cannot be read: %s", path, strerror(-status));
+		sl_log(SL_LOG_ERROR, "%s: cannot be read: %s", path,
+		       status == -ENOTSUP ? "is no regular file, and is not waited for"
+					  : strerror(-status));
 		return status;
 	}
 	if (length > SL_CONF_TEXT_MAX) {

@@ -88,7 +88,7 @@ static void reload(void *context)
 	struct sl_conf *conf;
 	uint64_t before;
 
-	if (file_read(daemon->options.file, &conf) < 0) {
+	if (file_read(daemon->options.file, true, &conf) < 0) {
 		sl_log(SL_LOG_ERROR, "%s: not applied; everything goes on as before",
 		       daemon->options.file);
 		return;
@@ -330,7 +330,7 @@ int main(int argc, char **argv)
 	if (status != 0)
 		return status > 0 ? EXIT_FINE : EXIT_CONFIGURATION;
 	sl_log_level_set(daemon.options.level);
-	if (file_read(daemon.options.file, &daemon.file) < 0)
+	if (file_read(daemon.options.file, false, &daemon.file) < 0)
 		return EXIT_CONFIGURATION;
 	if (!daemon.options.check)
 		status = run(&daemon);

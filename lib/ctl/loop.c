@@ -191,12 +191,25 @@ static struct event *add_signal(struct sl_loop *loop, int number, event_callback
 	return NULL;
 }
 
+/* What libevent has to say goes where our own lines go. */
+static void log_line(int severity, const char *line)
+{
+	static const enum sl_log_level levels[] = {[EVENT_LOG_DEBUG] = SL_LOG_DEBUG,
+						   [EVENT_LOG_MSG] = SL_LOG_INFO,
+						   [EVENT_LOG_WARN] = SL_LOG_WARNING,
+						   [EVENT_LOG_ERR] = SL_LOG_ERROR};
+
+	sl_log(severity >= 0 && severity <= EVENT_LOG_ERR ? levels[severity] : SL_LOG_ERROR,
+	       "libevent: %s", line);
+}
+
 int sl_loop_create(struct sl_model *model, const struct sl_loop_hooks *hooks, struct sl_loop **loop)
 {
 	struct sl_loop *made = calloc(1, sizeof(*made));
 
 	if (!made)
 		return -ENOMEM;
+	event_set_log_callback(log_line);
 	made->model = model;
 	made->hooks = *hooks;
 	made->bell = -1;

@@ -216,21 +216,21 @@ static int method_history(struct sl_rpc_call *call)
 {
 	const struct sl_rpc_scope *scope = call->context;
 	uint32_t lines = sl_history_count(scope->history);
-	uint64_t oldest = sl_history_record(scope->history, 0)->generation, next = 0, first;
-	uint64_t limit = sl_rpc_integer(call, "limit", lines);
+	uint64_t oldest = sl_history_record(scope->history, 0)->generation, next = 0;
+	json_t *list;
+	uint64_t limit = sl_rpc_integer(call, "limit", lines), first = 0;
 
-	first = limit < lines
-			? sl_history_record(scope->history, lines - (uint32_t)limit)->generation
-			: 0;
 	if (limit == 0)
 		first = UINT64_MAX;
+	else if (limit < lines)
+		first = sl_history_record(scope->history, lines - (uint32_t)limit)->generation;
 	first = SL_MAX(first, sl_rpc_integer(call, "from", 0));
+	list = history_json(scope->history, first, sl_rpc_integer(call, "count", UINT64_MAX),
+			    &next);
 	return answer(call,
 		      json_pack("{s:I, s:I, s:o}", "generation",
 				(json_int_t)sl_model_generation(scope->model), "oldest",
-				(json_int_t)oldest, "history",
-				history_json(scope->history, first,
-					     sl_rpc_integer(call, "count", UINT64_MAX), &next)),
+				(json_int_t)oldest, "history", list),
 		      next);
 }
 

@@ -3,6 +3,7 @@
 #include "show/prometheus.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "show/figure.h"
@@ -95,21 +96,74 @@ static void write_rows(FILE *out, const struct sl_figures *figures, const char *
 	}
 }
 
+/* Two nodes of a pool have one name only while the one before is leaving: that one's samples say its
+ * index, those of the other are the same series as ever. */
+static void write_node(FILE *out, const struct sl_figure *figure, const char *pool,
+		       const struct sl_node_report *node, bool has_namesake)
+{
+	char index[24] = "";
+
+	if (has_namesake)
+		(void)snprintf(index, sizeof(index), ",index=\"%" PRIu32 "\"", node->index);
+	LABELS("{pool=\"%s\",node=\"%s\"%s}", pool, node->name, index);
+	sample_figure(out, figure, labels, node);
+}
+
+static int compare_names(const void *one, const void *other)
+{
+	const struct sl_node_report *const *a = one, *const *b = other;
+	int order = strcmp((*a)->name, (*b)->name);
+
+	/* of one name, what is not leaving comes first, then what is newer */
+	if (order == 0)
+		order = ((*a)->state == SL_NODE_STATE_LEAVING) -
+			((*b)->state == SL_NODE_STATE_LEAVING);
+	return order ? order : ((*a)->index < (*b)->index) - ((*a)->index > (*b)->index);
+}
+
+/* Marks the pool's nodes whose name another one has a better claim to; NULL: no memory,
+ * then all that are leaving count as such. */
+static bool *find_namesakes(const struct sl_pool_report *pool)
+{
+	const struct sl_node_report **nodes = calloc(pool->node_count + 1u, sizeof(*nodes));
+	bool *marks = calloc(pool->node_count + 1u, sizeof(*marks));
+
+	for (uint32_t n = 0; nodes && marks && n < pool->node_count; n++)
+		nodes[n] = &pool->nodes[n];
+	if (nodes && marks)
+		qsort(nodes, pool->node_count, sizeof(*nodes), compare_names);
+	for (uint32_t n = 1; nodes && marks && n < pool->node_count; n++)
+		marks[nodes[n] - pool->nodes] = strcmp(nodes[n]->name, nodes[n - 1]->name) == 0;
+	free(nodes);
+	return marks;
+}
+
+static void write_pool_nodes(FILE *out, const struct sl_figure *figure,
+			     const struct sl_pool_report *pool, const bool *namesakes)
+{
+	for (uint32_t n = 0; n < pool->node_count; n++)
+		write_node(out, figure, pool->name, &pool->nodes[n],
+			   namesakes ? namesakes[n]
+				     : pool->nodes[n].state == SL_NODE_STATE_LEAVING);
+}
+
 static void write_nodes(FILE *out, const struct sl_model_report *report)
 {
+	bool **namesakes = calloc(report->pool_count + 1u, sizeof(*namesakes));
+
+	for (uint32_t p = 0; namesakes && p < report->pool_count; p++)
+		namesakes[p] = find_namesakes(&report->pools[p]);
 	for (uint32_t i = 0; i < sl_figures_node.count; i++) {
 		const struct sl_figure *figure = &sl_figures_node.list[i];
 
 		head(out, figure->metric, figure->help);
 		for (uint32_t p = 0; p < report->pool_count; p++)
-			for (uint32_t n = 0; n < report->pools[p].node_count; n++) {
-				const struct sl_node_report *node = &report->pools[p].nodes[n];
-				LABELS("{pool=\"%s\",node=\"%s\",index=\"%" PRIu32 "\"}",
-				       report->pools[p].name, node->name, node->index);
-
-				sample_figure(out, figure, labels, node);
-			}
+			write_pool_nodes(out, figure, &report->pools[p],
+					 namesakes ? namesakes[p] : NULL);
 	}
+	for (uint32_t p = 0; namesakes && p < report->pool_count; p++)
+		free(namesakes[p]);
+	free(namesakes);
 }
 
 static void write_cores(FILE *out, const struct sl_show_daemon *daemon)

@@ -14,7 +14,7 @@ import socket
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from tap import case, equal, run, true, until  # noqa: E402
+from tap import Skip, case, equal, run, true, until  # noqa: E402
 import control  # noqa: E402
 import daemon  # noqa: E402
 from control import refused  # noqa: E402
@@ -153,6 +153,62 @@ def state_busy():
         error = refused(changing.session, -32003, "config.apply",
                         text=json.dumps(changing.with_control(state=state)))
         true("another daemon" in error["message"], error)
+
+
+@case("metrics move to another address of their port, and another spelling of the state file is the same file")
+def ourselves():
+    with Changing() as changing:
+        port, state = daemon.free_port(), changing.folder.file("state")
+        changing.apply(metrics=f"127.0.0.1:{port}", state=state)
+        changing.conf = changing.with_control(metrics=f"127.0.0.1:{port}", state=state)
+        other = os.path.join(changing.folder.path, ".", "state")
+        equal(changing.apply(metrics=f"0.0.0.0:{port}", state=other)["warnings"], [], "warnings")
+        true(listens(port), "no metrics at the other address")
+        changing.session.result("node.set_weight", pool="web", node="a", weight=7)
+        equal([name for name in os.listdir(changing.folder.path) if name.startswith("state")], ["state"], "files")
+
+
+@case("who may not change things learns nothing of files and ports by a rehearsal, and no secrets")
+def rehearsals():
+    if os.geteuid() != 0:
+        raise Skip("needs root to become another user")
+    with Changing() as changing, socket.socket() as taken:
+        taken.bind((daemon.LOOPBACK, 0))
+        taken.listen()
+        key = "00112233445566778899aabbccddeeff"
+        text = changing.with_control(mode="0666")
+        text["dataplane"]["hash_key"] = key
+        changing.session.result("config.apply", text=json.dumps(text), force=True)
+        os.chmod(changing.folder.path, 0o755)
+        groups = os.getgroups()
+        os.setgroups([])
+        os.setegid(65534)
+        os.seteuid(65534)
+        try:
+            guest = daemon.Session(changing.daemon.socket)
+        finally:
+            os.seteuid(0)
+            os.setegid(0)
+            os.setgroups(groups)
+        said = [guest.call("config.check", text=json.dumps(changing.with_control(mode="0666", **more))) for more in (
+            {}, {"state": "/root/none/none"}, {"state": "/root"}, {"state": "/etc/passwd"},
+            {"metrics": f"127.0.0.1:{taken.getsockname()[1]}"}, {"metrics": "203.0.113.77:9464"})]
+        for answer in said:
+            equal({**answer, "id": 0}, {**said[0], "id": 0}, "what a guest is told")
+        true(key not in guest.result("config.get")["text"], "the hash key is shown")
+        true(key in changing.session.result("config.get")["text"], "the hash key is hidden")
+        guest.__exit__()
+
+
+@case("a pipe in the configuration file's place is refused at SIGHUP, and control goes on")
+def pipe():
+    with Changing() as changing:
+        path = changing.folder.file("sluiced.yaml")
+        os.unlink(path)
+        os.mkfifo(path)
+        changing.daemon.process.send_signal(signal.SIGHUP)
+        until(lambda: "is no regular file" in changing.daemon.log(), "a sentence about the pipe")
+        changing.session.result("status")
 
 
 if __name__ == "__main__":

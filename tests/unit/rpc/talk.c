@@ -14,6 +14,19 @@ static void *allocate(size_t size)
 	return malloc(size);
 }
 
+static void on_event(void *context, const struct sl_model_event *event)
+{
+	struct talk *talk = context;
+	struct sl_history_line line = {.generation = event->generation, .verb = "set-weight"};
+
+	if (event->kind != SL_EVENT_CHANGE)
+		return;
+	memset(line.what, 'x', sizeof(line.what) - 1);
+	assert_int_equal(sl_history_add(talk->scope.history, &line, event,
+					sl_model_hash_key(talk->model.model)),
+			 0);
+}
+
 void talk_open(struct talk *talk, const char *text)
 {
 	const struct sl_history_line line = {.generation = 1, .verb = "start"};
@@ -32,6 +45,8 @@ void talk_open(struct talk *talk, const char *text)
 					  sl_model_hash_key(talk->model.model)),
 			 0);
 	sl_rpc_scope_add(&talk->rpc, &talk->scope);
+	talk->listener = (struct sl_model_listener){.event = on_event, .context = talk};
+	sl_model_listen(talk->model.model, &talk->listener);
 }
 
 void talk_close(struct talk *talk)

@@ -33,8 +33,9 @@ struct talk {
 	struct fixture model;
 	struct sl_rpc_scope scope;
 	struct sl_rpc rpc;
-	struct sl_peer root, guest; /* may change things, and may not */
-	json_t *answer;		    /* the last */
+	struct sl_model_listener listener; /* puts changes into history, in many words */
+	struct sl_peer root, guest;	   /* may change things, and may not */
+	json_t *answer;			   /* the last */
 };
 
 void talk_open(struct talk *talk, const char *text);

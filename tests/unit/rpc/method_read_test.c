@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Methods that only read: parts, names that are not there, history of any length. */
+
+#include "talk.h"
+
+#include <stdio.h>
+
+static json_int_t integer_at(const json_t *object, const char *name)
+{
+	return json_integer_value(json_object_get(object, name));
+}
+
+static void every_reading_method_answers_a_guest(void **state)
+{
+	static const char *const methods[] = {"status", "pools",   "nodes",  "services",
+					      "stats",	"history", "events", "log.level"};
+	struct talk talk;
+
+	(void)state;
+	talk_open(&talk, TALK_TEXT);
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+		assert_non_null(talk_ask(&talk, &talk.guest, methods[i], "{}"));
+	talk_refused(&talk, &talk.guest, "log.level", "{'level': 'debug'}", SL_RPC_NOT_PERMITTED,
+		     "changes things");
+	talk_refused(&talk, &talk.root, "log.level", "{'level': 'loud'}", SL_RPC_INVALID_VALUE,
+		     "error, warning, notice");
+	talk_refused(&talk, &talk.guest, "nodes", "{'pool': 'wbe'}", SL_RPC_NOT_FOUND,
+		     "did you mean \"web\"");
+	talk_close(&talk);
+}
+
+static void nodes_and_services_come_in_parts(void **state)
+{
+	struct talk talk;
+	json_t *result;
+
+	(void)state;
+	talk_open(&talk,
+		  TALK_DATAPLANE "ports: [{name: p0, device: d}]\n"
+				 "services: [{name: one, address: 192.0.2.1, pool: web}, "
+				 "{name: two, address: 192.0.2.2, pool: web}, "
+				 "{name: three, address: 192.0.2.3, pool: web}]\n" TALK_POOL);
+	result = talk_ask(&talk, &talk.guest, "services", "{'count': 2}");
+	assert_int_equal(json_object_size(json_object_get(result, "services")), 2);
+	assert_int_equal(integer_at(result, "next"), 2);
+	result = talk_ask(&talk, &talk.guest, "services", "{'from': 2, 'count': 2}");
+	assert_int_equal(json_object_size(json_object_get(result, "services")), 1);
+	assert_null(json_object_get(result, "next"));
+	result = talk_ask(&talk, &talk.guest, "services", "{'from': 9}");
+	assert_int_equal(json_object_size(json_object_get(result, "services")), 0);
+	result = talk_ask(&talk, &talk.guest, "nodes", "{'pool': 'web', 'count': 1}");
+	assert_int_equal(json_object_size(json_object_get(result, "nodes")), 1);
+	assert_int_equal(integer_at(result, "next"), 1);
+	talk_refused(&talk, &talk.guest, "services", "{'count': 0}", SL_RPC_INVALID_VALUE,
+		     "1 at least");
+	talk_close(&talk);
+}
+
+static void make_history(struct talk *talk, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		assert_int_equal(fixture_weight(&talk->model, "web", "a", 1 + i % 2),
+				 0);
+}
+
+static void history_comes_in_parts_that_fit_a_line(void **state)
+{
+	struct talk talk;
+	json_t *result, *list;
+	json_int_t from = 0, seen = 0;
+	char params[64];
+	uint32_t parts = 0;
+
+	(void)state;
+	talk_open(&talk, TALK_TEXT);
+	make_history(&talk, 3000);
+	do {
+		size_t i;
+		json_t *line;
+
+		(void)snprintf(params, sizeof(params), "{'from': %lld, 'count': 2500}",
+			       (long long)from);
+		result = talk_ask(&talk, &talk.guest, "history", params);
+		list = json_object_get(result, "history");
+		assert_true(json_dumpb(talk.answer, NULL, 0, JSON_COMPACT) < SL_SERVER_LINE_MAX);
+		json_array_foreach(list, i, line)
+			assert_int_equal(integer_at(line, "generation"), ++seen);
+		from = integer_at(result, "next");
+		parts++;
+	} while (from > 0);
+	assert_int_equal(seen, 3001);
+	assert_true(parts >= 2);
+	result = talk_ask(&talk, &talk.guest, "history", "{'limit': 2}");
+	list = json_object_get(result, "history");
+	assert_int_equal(json_array_size(list), 2);
+	assert_int_equal(integer_at(json_array_get(list, 1), "generation"), 3001);
+	result = talk_ask(&talk, &talk.guest, "history", "{'limit': 0}");
+	assert_int_equal(json_array_size(json_object_get(result, "history")), 0);
+	talk_close(&talk);
+}
+
+static void without_memory_they_are_refused(void **state)
+{
+	static const char *const methods[] = {"status",	  "pools", "nodes",
+					      "services", "stats", "history"};
+	struct talk talk;
+
+	(void)state;
+	talk_open(&talk, TALK_TEXT);
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+		talk_without_memory(&talk, methods[i], "{}");
+	talk_close(&talk);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_reading_method_answers_a_guest),
+		cmocka_unit_test(nodes_and_services_come_in_parts),
+		cmocka_unit_test(history_comes_in_parts_that_fit_a_line),
+		cmocka_unit_test(without_memory_they_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
