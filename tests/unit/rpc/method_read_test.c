@@ -60,8 +60,7 @@ static void nodes_and_services_come_in_parts(void **state)
 static void make_history(struct talk *talk, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
-		assert_int_equal(fixture_weight(&talk->model, "web", "a", 1 + i % 2),
-				 0);
+		assert_int_equal(fixture_weight(&talk->model, "web", "a", 1 + i % 2), 0);
 }
 
 static void history_comes_in_parts_that_fit_a_line(void **state)
