@@ -87,7 +87,7 @@ class Reports:
         hushed = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tests/support")
         return {"ASAN_OPTIONS": common, "UBSAN_OPTIONS": common + ":halt_on_error=1:print_stacktrace=1",
                 "LSAN_OPTIONS": f"suppressions={os.path.realpath(hushed)}/lsan.supp",
-                "TSAN_OPTIONS": f"{common}:suppressions={os.path.realpath(hushed)}/tsan.supp",
+                "TSAN_OPTIONS": f"{common}:history_size=5:suppressions={os.path.realpath(hushed)}/tsan.supp",
                 "SLUICE_SANITIZER": self.sanitizer}
 
     def read(self):

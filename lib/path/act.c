@@ -185,8 +185,8 @@ static void count_service(struct sl_path_core *core, uint32_t i)
 {
 	struct sl_service_stats *service = &core->stats->services[core->burst.service[i]];
 
-	service->packets++;
-	service->bytes += core->burst.frame_size[i];
+	sl_stats_add(&service->packets, 1);
+	sl_stats_add(&service->bytes, core->burst.frame_size[i]);
 }
 
 static void to_punt(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t port,

@@ -233,7 +233,7 @@ static uint32_t receive_all(struct sl_path_core *core)
 		fetch(core, 2);
 		if (sl_unlikely(core->hold.learned_count > 0))
 			sl_path_release_fragments(core, snapshot);
-		core->stats->bursts++;
+		sl_stats_add(&core->stats->bursts, 1);
 		core->held = true;
 		total += count;
 		fetch(core, 3);

@@ -31,7 +31,7 @@ static __attribute__((noinline, cold)) void hand_full(struct sl_path_core *core,
 		if (sl_worker_stages_put(core->stages, worker, packet))
 			return;
 	}
-	core->stats->nodes[node].queue_dropped++;
+	sl_stats_add(&core->stats->nodes[node].queue_dropped, 1);
 	sl_stats_add(&core->stats->dropped[SL_DROP_QUEUE_FULL], 1);
 	rte_pktmbuf_free(packet);
 }

@@ -147,7 +147,7 @@ uint32_t sl_path_receive(struct sl_path_core *core, const struct sl_path_queue *
 	if (count == 0)
 		return 0;
 	sl_stats_add(&core->stats->received, count);
-	port->rx_packets += count;
+	sl_stats_add(&port->rx_packets, count);
 	if (queue->lengths) {
 		count = shorten(core, count);
 		if (sl_unlikely(count == 0))
@@ -157,7 +157,7 @@ uint32_t sl_path_receive(struct sl_path_core *core, const struct sl_path_queue *
 		sl_path_parse_wide(core, count, queue->checksum);
 	else
 		sl_path_parse(core, count, queue->checksum);
-	port->rx_bytes += core->burst.bytes;
+	sl_stats_add(&port->rx_bytes, core->burst.bytes);
 	if (sl_unlikely(queue->filter))
 		filter(core, queue);
 	return count;
