@@ -29,6 +29,8 @@ struct sl_carried_node {
 	uint32_t index; /* in this run; 0: it is no more */
 };
 
+#define SL_CARRIED_LIVES 16 /* of kinds below SL_FLOW_ODD */
+
 struct sl_carried_pool {
 	char name[SL_NAME_SIZE];
 	struct sl_conf_pool conf; /* without strings and nodes */
@@ -38,7 +40,7 @@ struct sl_carried_pool {
 	bool leaving, picks;
 	uint8_t tracking;
 	uint64_t idle_ms, full_since_ms, entries_since_ms;
-	uint32_t life[16]; /* ticks, as in struct sl_flow_clock */
+	uint32_t life[SL_CARRIED_LIVES]; /* ticks, as in struct sl_flow_clock */
 	uint32_t slot_count;
 	uint32_t *words;	   /* slot_count: number of the node * 2 + whether it was lent */
 	struct sl_open_slot *open; /* open_count, in the order of slots; nodes by number */

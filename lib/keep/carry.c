@@ -162,7 +162,7 @@ static void write_pool(struct sl_pack *pack, const struct sl_model *model, uint3
 	write_past(pack, now_ms, body->full_since_ms);
 	write_past(pack, now_ms, view->entries_since_ms);
 	sl_flow_clock_init(&clock, view, now_ms);
-	for (uint32_t i = 0; i < SL_ARRAY_COUNT(clock.life); i++)
+	for (uint32_t i = 0; i < SL_CARRIED_LIVES; i++)
 		sl_pack_number(pack, clock.life[i]);
 	write_slots(pack, view, now_ms);
 }

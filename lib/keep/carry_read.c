@@ -390,8 +390,8 @@ static uint64_t read_word(struct sl_unpack *unpack, const struct sl_carried *car
 	uint32_t node;
 	uint64_t word;
 
-	if (number > carried->node_count || class > SL_FLOW_UDP || kind > SL_FLOW_CLOSING ||
-	    kind == SL_FLOW_FREE || seq > UINT16_MAX) {
+	if (number > carried->node_count || class > SL_FLOW_UDP || kind > SL_FLOW_STRANGER ||
+	    kind % SL_FLOW_ODD == SL_FLOW_FREE || seq > UINT16_MAX) {
 		unpack->failed = true;
 		return 0;
 	}
@@ -402,7 +402,8 @@ static uint64_t read_word(struct sl_unpack *unpack, const struct sl_carried *car
 	word = sl_flow_word(node, (enum sl_flow_class) class, (enum sl_flow_kind)kind,
 			    (uint16_t)seq, (clock->now - (uint32_t)age) & SL_FLOW_TICK_MASK);
 	/* an idle timeout that was raised meanwhile brings nothing back */
-	if (age > pool->life[word >> SL_FLOW_CLASS_SHIFT & 15] || !sl_flow_counts(clock, word))
+	if ((kind != SL_FLOW_AGAIN && age > pool->life[sl_flow_sort(word) % SL_CARRIED_LIVES]) ||
+	    !sl_flow_counts(clock, word))
 		return 0;
 	return word;
 }

@@ -251,7 +251,7 @@ static void walk_entry(struct walk *walk, const struct sl_flow_clock *clock,
 		walk->list, json_pack("{s:s, s:s, s:s, s:f, s:s, s:s, s:i}", "key", key, "pool",
 				      walk->pool->name, "node", name, "age_seconds",
 				      sl_flow_age(clock, entry->word) * TICK_SECONDS, "kind",
-				      kinds[sl_flow_kind(entry->word)], "class",
+				      kinds[sl_flow_kind(entry->word) % SL_FLOW_ODD], "class",
 				      classes[sl_flow_class(entry->word)], "core", (int)core));
 }
 

@@ -16,6 +16,7 @@
 #include "state/flow_table.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/mem.h"
 
@@ -61,13 +62,15 @@ void sl_flow_clock_init(struct sl_flow_clock *clock, const struct sl_pool_view *
 	uint64_t longest = longest_of(pool, now_ms);
 
 	clock->now = sl_tick(now_ms) & SL_FLOW_TICK_MASK;
+	memset(clock->life, 0, sizeof(clock->life));
 	for (uint32_t class = 0; class < 4; class ++) {
-		clock->life[SL_FLOW_FREE << 2 | class] = 0;
-		clock->life[SL_FLOW_BEGUN << 2 | class] =
-			ticks_of(SL_MIN(SL_FLOW_BEGUN_MS, longest));
-		clock->life[SL_FLOW_LIVE << 2 | class] = sl_flow_life(pool, class, now_ms);
-		clock->life[SL_FLOW_CLOSING << 2 | class] =
-			ticks_of(SL_MIN(SL_FLOW_CLOSING_MS, longest));
+		uint32_t *life = &clock->life[class];
+
+		life[SL_FLOW_BEGUN << 2] = ticks_of(SL_MIN(SL_FLOW_BEGUN_MS, longest));
+		life[SL_FLOW_AGAIN << 2] = ticks_of(SL_MIN(SL_FLOW_AGAIN_MS, longest));
+		life[SL_FLOW_LIVE << 2] = sl_flow_life(pool, class, now_ms);
+		life[SL_FLOW_STRANGER << 2] = life[SL_FLOW_LIVE << 2];
+		life[SL_FLOW_CLOSING << 2] = ticks_of(SL_MIN(SL_FLOW_CLOSING_MS, longest));
 	}
 }
 
@@ -138,7 +141,7 @@ static void count_word(struct sl_flow_table *table, uint64_t word, int32_t by)
 
 	if (kind == SL_FLOW_FREE)
 		return;
-	if (kind == SL_FLOW_BEGUN) {
+	if (sl_flow_is_begun(word)) {
 		add64(&table->begun, (uint64_t)(int64_t)by);
 	} else {
 		add64(&table->tracked, (uint64_t)(int64_t)by);
@@ -151,7 +154,7 @@ static void count_word(struct sl_flow_table *table, uint64_t word, int32_t by)
 /* Counts what an entry was out and what it is in. */
 static inline void recount(struct sl_flow_table *table, uint64_t was, uint64_t is)
 {
-	if (sl_flow_kind(was) == SL_FLOW_BEGUN && sl_flow_kind(is) == SL_FLOW_BEGUN) {
+	if (sl_flow_is_begun(was) && sl_flow_is_begun(is)) {
 		add32(&table->node_load[sl_flow_node(was)], -1);
 		add32(&table->node_load[sl_flow_node(is)], 1);
 		return;
@@ -187,7 +190,7 @@ void sl_flow_table_write(struct sl_flow_table *table, struct sl_flow_entry *entr
 /* A bucket's ways, one a lane of 32 bits. */
 struct ways {
 	uint32_t free; /* bits: no entry, or an expired one */
-	__m128i begun; /* age and one more of those begun; 0: another */
+	__m128i made;  /* age and one more of those that a packet may have made up; 0: another */
 };
 
 static inline __m128i lanes(uint32_t value)
@@ -223,6 +226,7 @@ static inline struct ways ways_of(const struct sl_flow_bucket *bucket,
 	__m128i low = _mm_castps_si128(_mm_shuffle_ps(front, back, 0x88)); /* of the words */
 	__m128i age = ages_of(_mm_castps_si128(_mm_shuffle_ps(front, back, 0xdd)), clock);
 	__m128i kind = _mm_and_si128(low, lanes(3u << SL_FLOW_KIND_SHIFT));
+	__m128i odd = _mm_and_si128(low, lanes(SL_FLOW_ODD << SL_FLOW_KIND_SHIFT));
 	__m128i begun = _mm_cmpeq_epi32(kind, lanes(SL_FLOW_BEGUN << SL_FLOW_KIND_SHIFT));
 	__m128i closing = _mm_cmpeq_epi32(kind, lanes(SL_FLOW_CLOSING << SL_FLOW_KIND_SHIFT));
 	__m128i class = _mm_and_si128(_mm_srli_epi32(low, SL_FLOW_CLASS_SHIFT), lanes(3));
@@ -231,17 +235,19 @@ static inline struct ways ways_of(const struct sl_flow_bucket *bucket,
 	__m128i life = _mm_shuffle_epi8(lives(clock, SL_FLOW_LIVE), at);
 	__m128i free = _mm_cmpeq_epi32(kind, _mm_setzero_si128());
 
+	odd = _mm_cmpgt_epi32(odd, _mm_setzero_si128());
 	life = _mm_blendv_epi8(life, lives(clock, SL_FLOW_BEGUN), begun);
+	life = _mm_blendv_epi8(life, lives(clock, SL_FLOW_AGAIN), _mm_and_si128(begun, odd));
 	life = _mm_blendv_epi8(life, lives(clock, SL_FLOW_CLOSING), closing);
 	free = _mm_or_si128(free, _mm_cmpgt_epi32(age, life));
 	return (struct ways){(uint32_t)_mm_movemask_ps(_mm_castsi128_ps(free)),
-			     _mm_and_si128(begun, _mm_add_epi32(age, lanes(1)))};
+			     _mm_and_si128(_mm_or_si128(begun, odd), _mm_add_epi32(age, lanes(1)))};
 }
 
-_Static_assert(SL_FLOW_FREE == 0 && SL_FLOW_KIND_SHIFT + 2 <= 32, "kinds are in the low half");
+_Static_assert(SL_FLOW_FREE == 0 && SL_FLOW_KIND_SHIFT + 3 < 32, "kinds are in the low half");
 
-/* A free or expired entry of the two buckets, the first before the second; else the oldest begun one,
- * which is counted; else NULL. */
+/* A free or expired entry of the two buckets, the first before the second; else the oldest that a packet
+ * may have made up, which is counted; else NULL. */
 static inline struct sl_flow_entry *room_in(struct sl_flow_table *table,
 					    const struct sl_flow_clock *clock,
 					    struct sl_flow_bucket *first,
@@ -258,7 +264,7 @@ static inline struct sl_flow_entry *room_in(struct sl_flow_table *table,
 		return &second->entry[__builtin_ctz(more.free)];
 	/* The least of what is missing to the oldest there can be, and the first that has it. */
 	youth = _mm_minpos_epu16(
-		_mm_xor_si128(_mm_packus_epi32(ways.begun, more.begun), lanes(UINT32_MAX)));
+		_mm_xor_si128(_mm_packus_epi32(ways.made, more.made), lanes(UINT32_MAX)));
 	least = (uint32_t)_mm_cvtsi128_si32(youth);
 	if ((least & 0xffff) == 0xffff)
 		return NULL;
@@ -267,8 +273,8 @@ static inline struct sl_flow_entry *room_in(struct sl_flow_table *table,
 	return way < SL_FLOW_WAYS ? &first->entry[way] : &second->entry[way - SL_FLOW_WAYS];
 }
 
-/* An entry of the bucket whose flow is in its first one and has room in its second, or may put out the
- * oldest begun one there: moves there. Readers look at the second bucket last, so they find it in one or
+/* An entry of the bucket whose flow is in its first one and has room in its second, or may put out another
+ * there: moves there. Readers look at the second bucket last, so they find it in one or
  * the other. */
 static struct sl_flow_entry *make_room(struct sl_flow_table *table, struct sl_flow_bucket *bucket,
 				       const struct sl_flow_clock *clock)

@@ -7,7 +7,8 @@
  * Shape:   buckets of one cache line hold four entries of 16 octets: a tag of 64 bits and a word of
  *          node, kind, last use. A flow has two buckets by its tag; the second one is looked at when
  *          the first does not know it. Entries age where they stand. Room is made by expired
- *          entries, then by the oldest *begun* one, never by a live one.
+ *          entries, then by the oldest of flows that a single packet may have made up: begun ones
+ *          and strangers. Never by a live one.
  *          The tag is a keyed hash of the whole five-tuple under a secret that no sender knows; with
  *          ten million flows two of them share a tag with a probability of 3 in a million.
  * Threads: one owner core writes. sl_flow_table_read() and _at(), the counters: any thread, at any
@@ -35,18 +36,32 @@
 #define SL_FLOW_SECOND	    0x9e3779b97f4a7c15ull /* the tag times it names the second bucket */
 
 #define SL_FLOW_BEGUN_MS   8000u  /* how long a connection may take to open */
+#define SL_FLOW_AGAIN_MS   64000u /* when its SYN came again: hosts wait up to 32 s in between */
 #define SL_FLOW_CLOSING_MS 60000u /* how long a closed one is remembered */
 
-enum sl_flow_kind { SL_FLOW_FREE = 0, SL_FLOW_BEGUN = 1, SL_FLOW_LIVE = 2, SL_FLOW_CLOSING = 3 };
+/* The lower two bits say how long it counts, SL_FLOW_ODD that another rule holds. */
+enum sl_flow_kind {
+	SL_FLOW_FREE = 0,
+	SL_FLOW_BEGUN = 1,
+	SL_FLOW_LIVE = 2,
+	SL_FLOW_CLOSING = 3,
+	SL_FLOW_ODD = 4,
+	SL_FLOW_AGAIN = SL_FLOW_ODD | SL_FLOW_BEGUN,   /* begun, and the SYN came again */
+	SL_FLOW_STRANGER = SL_FLOW_ODD | SL_FLOW_LIVE, /* seen first in mid-life, not again later */
+};
+
+#define SL_FLOW_KINDS 8 /* values that fit a word */
+
 enum sl_flow_class { SL_FLOW_OTHER = 0, SL_FLOW_TCP = 1, SL_FLOW_UDP = 2 };
 
 /* ---- an entry's word ----------------------------------------------------------------------------
- * node 17 bits, class 2, kind 2, upper 16 bits of the SYN's sequence number, tick of last use 27. */
+ * node 17 bits, class 2, kind 3, upper 16 bits of the sequence number (the last one's, but for
+ * beginnings and ends that seem to be another connection's), tick of last use 26. */
 
 #define SL_FLOW_CLASS_SHIFT 17
 #define SL_FLOW_KIND_SHIFT  19
-#define SL_FLOW_SEQ_SHIFT   21
-#define SL_FLOW_LAST_SHIFT  37
+#define SL_FLOW_SEQ_SHIFT   22
+#define SL_FLOW_LAST_SHIFT  38
 #define SL_FLOW_NODE_MASK   ((1ull << SL_FLOW_CLASS_SHIFT) - 1)
 #define SL_FLOW_TICK_MASK   ((1u << (64 - SL_FLOW_LAST_SHIFT)) - 1)
 #define SL_FLOW_LAST_BELOW  ((1ull << SL_FLOW_LAST_SHIFT) - 1) /* all fields but the tick */
@@ -73,7 +88,19 @@ static inline enum sl_flow_class sl_flow_class(uint64_t word)
 
 static inline enum sl_flow_kind sl_flow_kind(uint64_t word)
 {
-	return (enum sl_flow_kind)(word >> SL_FLOW_KIND_SHIFT & 3);
+	return (enum sl_flow_kind)(word >> SL_FLOW_KIND_SHIFT & 7);
+}
+
+/* Whether only beginnings of the flow have been seen. */
+static inline bool sl_flow_is_begun(uint64_t word)
+{
+	return (sl_flow_kind(word) & ~SL_FLOW_ODD) == SL_FLOW_BEGUN;
+}
+
+/* Class and kind of a word as a number: of those below SL_FLOW_KINDS * 4. */
+static inline uint32_t sl_flow_sort(uint64_t word)
+{
+	return (uint32_t)(word >> SL_FLOW_CLASS_SHIFT) & (4 * SL_FLOW_KINDS - 1);
 }
 
 static inline uint16_t sl_flow_seq(uint64_t word)
@@ -91,9 +118,9 @@ static inline uint32_t sl_flow_last(uint64_t word)
 
 /* A pool's times at one moment. */
 struct sl_flow_clock {
-	uint32_t now;	   /* tick, as words hold it */
-	uint32_t life[16]; /* ticks an entry counts after its last use, by kind and class; at most
-			      SL_FLOW_TICK_MASK */
+	uint32_t now;			  /* tick, as words hold it */
+	uint32_t life[4 * SL_FLOW_KINDS]; /* ticks an entry counts after its last use, by
+					     sl_flow_sort(); at most SL_FLOW_TICK_MASK */
 };
 
 /* Ticks that the entry of a live flow counts after its last use. */
@@ -115,7 +142,7 @@ static inline uint32_t sl_flow_age(const struct sl_flow_clock *clock, uint64_t w
 /* Whether the entry is younger than its life. */
 static inline bool sl_flow_counts(const struct sl_flow_clock *clock, uint64_t word)
 {
-	return sl_flow_age(clock, word) <= clock->life[word >> SL_FLOW_CLASS_SHIFT & 15];
+	return sl_flow_age(clock, word) <= clock->life[sl_flow_sort(word)];
 }
 
 /* ---- the table ----------------------------------------------------------------------------------
@@ -144,8 +171,8 @@ struct sl_flow_table {
 	uint64_t tracked __attribute__((aligned(SL_CACHE_LINE))); /* entries live or closing */
 	uint64_t begun;						  /* entries begun */
 	uint64_t refused;					  /* flows that found no room */
-	uint64_t evicted;					  /* begun entries that made room */
-	uint64_t passes; /* times the sweep has gone over the whole table */
+	uint64_t evicted; /* begun entries and strangers that made room */
+	uint64_t passes;  /* times the sweep has gone over the whole table */
 	uint32_t sweep_at;
 };
 
@@ -211,7 +238,7 @@ static inline struct sl_flow_entry *sl_flow_table_find(const struct sl_flow_tabl
 }
 
 /* Owner: enters a tag that has no entry: in place of none or of an expired one, else of the oldest
- * begun one, else of one that finds such room in its second bucket and moves there. False: there is
+ * begun one or stranger, else of one that finds such room in its second bucket and moves there. False: there is
  * no room, and the refusal is counted. */
 bool sl_flow_table_enter(struct sl_flow_table *table, const struct sl_flow_clock *clock,
 			 uint64_t tag, uint64_t word);

@@ -32,7 +32,7 @@ static bool is_told(const struct sl_follow *follow, const struct sl_place *place
 		return sl_flow_node(word) == place->node;
 	if (sl_flow_age(&follow->clock, word) <= (elapsed_ms >> SL_TICK_SHIFT) + 1)
 		return true;
-	return sl_flow_kind(word) == SL_FLOW_BEGUN && sl_flow_node(word) == place->before;
+	return sl_flow_is_begun(word) && sl_flow_node(word) == place->before;
 }
 
 /* And that node keeps its flows. */
@@ -72,19 +72,46 @@ static bool has_data(const struct sl_pkt *pkt)
 	       pkt->l3_size > (uint32_t)(pkt->l4_off - pkt->l3_off) + TCP_HEADER_SIZE_MAX;
 }
 
-/* Kind of the entry of a flow that is first seen with this packet. */
-static enum sl_flow_kind kind_of(const struct sl_pkt *pkt)
+/* Kind of the entry of a flow that is first seen with this packet. stranger: nothing but the packet says
+ * that there is a flow. */
+static enum sl_flow_kind kind_of(const struct sl_pkt *pkt, bool stranger)
 {
 	if (sl_follow_begins(pkt))
 		return SL_FLOW_BEGUN;
+	if (stranger)
+		return SL_FLOW_STRANGER;
 	return is_tcp(pkt) && (pkt->tcp_flags & TCP_ENDS) ? SL_FLOW_CLOSING : SL_FLOW_LIVE;
 }
 
 static uint64_t first_word(const struct sl_follow *follow, const struct sl_follow_pkt *pkt,
-			   uint32_t node)
+			   uint32_t node, bool stranger)
 {
-	return sl_flow_word(node, sl_follow_class(pkt->pkt), kind_of(pkt->pkt),
+	return sl_flow_word(node, sl_follow_class(pkt->pkt), kind_of(pkt->pkt, stranger),
 			    (uint16_t)(pkt->pkt->seq >> 16), follow->clock.now);
+}
+
+/* Whether the packet goes on where its flow was last, by its sequence number: a spoofed one must not end
+ * it. Symmetric pools see those of two directions. */
+static bool is_near(const struct sl_follow_pkt *pkt, uint64_t word)
+{
+	uint16_t ahead = (uint16_t)((pkt->pkt->seq >> 16) - sl_flow_seq(word));
+
+	return (pkt->pool->flags & SL_POOL_SYMMETRIC) ||
+	       (uint16_t)(ahead + SL_FOLLOW_END_REACH) <= 2 * SL_FOLLOW_END_REACH;
+}
+
+/* Kind of the entry after this packet of its flow, which has a TCP header. */
+static enum sl_flow_kind next_kind(const struct sl_pkt *p, enum sl_flow_kind kind, bool near,
+				   bool later)
+{
+	if (sl_follow_begins(p))
+		return later && kind == SL_FLOW_BEGUN ? SL_FLOW_AGAIN : kind;
+	if (kind == SL_FLOW_STRANGER && !later)
+		return kind;
+	if (p->tcp_flags & TCP_ENDS)
+		return near ? SL_FLOW_CLOSING : kind;
+	/* An acknowledgement may follow an end, which is not this flow's when it is far from it. */
+	return kind == SL_FLOW_CLOSING && near && !has_data(p) ? kind : SL_FLOW_LIVE;
 }
 
 /* The entry after this packet of its flow. */
@@ -92,20 +119,20 @@ static uint64_t next_word(const struct sl_follow *follow, const struct sl_follow
 			  uint64_t word)
 {
 	const struct sl_pkt *p = pkt->pkt;
-	enum sl_flow_kind kind = sl_flow_kind(word);
+	enum sl_flow_kind kind = sl_flow_kind(word), after = kind;
 	uint16_t seq = sl_flow_seq(word);
+	bool later = sl_flow_age(&follow->clock, word) > 0;
 
-	if (!is_tcp(p))
-		kind = sl_follow_begins(p) ? kind : SL_FLOW_LIVE;
-	else if (!has_tcp_header(p))
-		;
-	else if (p->tcp_flags & TCP_ENDS)
-		kind = SL_FLOW_CLOSING;
-	else if (sl_follow_begins(p))
-		seq = (uint16_t)(p->seq >> 16);
-	else if (kind != SL_FLOW_CLOSING || has_data(p))
-		kind = SL_FLOW_LIVE;
-	return sl_flow_word(sl_flow_node(word), sl_flow_class(word), kind, seq, follow->clock.now);
+	if (has_tcp_header(p)) {
+		bool near = is_near(pkt, word);
+
+		after = next_kind(p, kind, near, later);
+		if (near || !(p->tcp_flags & (TCP_ENDS | SL_TCP_SYN)) || sl_flow_is_begun(word))
+			seq = (uint16_t)(p->seq >> 16);
+	} else if (!is_tcp(p) && !sl_follow_begins(p) && (kind != SL_FLOW_STRANGER || later)) {
+		after = SL_FLOW_LIVE;
+	}
+	return sl_flow_word(sl_flow_node(word), sl_flow_class(word), after, seq, follow->clock.now);
 }
 
 /* Whether a packet can be of the connection that a SYN began: a spoofed SYN must not pull over a
@@ -116,7 +143,7 @@ static bool fits(const struct sl_follow_pkt *pkt, uint64_t word)
 	const struct sl_pkt *p = pkt->pkt;
 	uint16_t ahead = (uint16_t)((p->seq >> 16) - sl_flow_seq(word));
 
-	if (sl_flow_kind(word) != SL_FLOW_BEGUN || !has_tcp_header(p) || sl_follow_begins(p) ||
+	if (!sl_flow_is_begun(word) || !has_tcp_header(p) || sl_follow_begins(p) ||
 	    (p->flags & SL_PKT_ICMP_ERROR))
 		return true;
 	if ((pkt->pool->flags & SL_POOL_SYMMETRIC) && (p->tcp_flags & SL_TCP_SYN))
@@ -260,7 +287,7 @@ follow_open(struct sl_follow *follow, struct sl_follow_pkt *pkt, const struct sl
 {
 	bool begins = sl_follow_begins(pkt->pkt);
 	uint32_t node = begins ? new_node(follow, pkt, place, writes) : place->prior;
-	bool entered = !writes || enter(follow, pkt, known, first_word(follow, pkt, node));
+	bool entered = !writes || enter(follow, pkt, known, first_word(follow, pkt, node, false));
 
 	pkt->node = node;
 	if (!begins || (!entered && node != SL_NODE_NOBODY)) {
@@ -282,13 +309,13 @@ follow_new(struct sl_follow *follow, struct sl_follow_pkt *pkt, const struct sl_
 	   const struct known *known, const bool writes)
 {
 	bool begins = sl_follow_begins(pkt->pkt);
-	bool enters =
-		begins || pkt->pool->tracking == SL_TRACKING_FULL || place->closing || pkt->orphan;
+	bool moved = place->closing || pkt->orphan;
+	bool enters = begins || moved || pkt->pool->tracking == SL_TRACKING_FULL;
 
 	pkt->node = new_node(follow, pkt, place, writes);
 	if (!writes || !enters)
 		return;
-	if (!enter(follow, pkt, known, first_word(follow, pkt, pkt->node)) &&
+	if (!enter(follow, pkt, known, first_word(follow, pkt, pkt->node, !moved)) &&
 	    pkt->why == SL_WHY_SCHEDULER) {
 		pkt->node = place->node; /* as every packet of a flow that finds no room */
 		pkt->why = place->lent ? SL_WHY_LENT : SL_WHY_SLOT;
@@ -352,7 +379,7 @@ static inline __attribute__((always_inline)) void
 recall_beside(const struct sl_follow *follow, struct sl_follow_pkt *pkt,
 	      const struct sl_place *place, struct known *known, const bool writes)
 {
-	bool begun = known->word && sl_flow_kind(known->word) == SL_FLOW_BEGUN;
+	bool begun = known->word && sl_flow_is_begun(known->word);
 	bool fit = known->word && fits(pkt, known->word);
 	bool error = pkt->pkt->flags & SL_PKT_ICMP_ERROR;
 	struct known beside;

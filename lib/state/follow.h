@@ -10,7 +10,8 @@
  *          Beginnings nearly always go another way before (begin.h).
  *          Miss in an open slot: a beginning goes to the slot's node and is entered *begun*,
  *          anything else goes to the prior and is entered live. Miss in a slot that is unsettled but
- *          no more open, or settled: to the node; only beginnings are entered. Hit: to the entry's
+ *          no more open, or settled: to the node; only beginnings are entered, and with full
+ *          tracking strangers, who are live with a second packet later. Hit: to the entry's
  *          node. An entry counts while it is younger than its life and its node keeps its flows.
  *          What goes elsewhere than to the slot's node stamps the slot, so that it does not settle.
  * Threads: sl_follow: the core that owns the tables; sl_follow_look: any, and it writes nothing.
@@ -31,6 +32,10 @@
 /* How far behind the SYN's sequence number a packet may be that is taken for its connection's, in
  * units of 2^16. */
 #define SL_FOLLOW_SEQ_REACH 2
+
+/* How far from its flow's last sequence number a FIN or RST may be that is believed, in units of 2^16:
+ * who does not see the connection has to send some 500 of them. */
+#define SL_FOLLOW_END_REACH 64
 
 /* An entry of one's own that was not used for so many ticks, or does not fit the packet, is compared
  * with those of other cores: the device may have sent the flow elsewhere and back. */

@@ -23,6 +23,7 @@ void sl_known_init(struct sl_known *known, const struct sl_pool_view *pool, uint
 	known->shift = 64 - table->bits;
 	known->now = (uint64_t)sl_tick(now_ms) << SL_FLOW_LAST_SHIFT | SL_FLOW_LAST_BELOW;
 	memset(known->below, 0, sizeof(known->below));
+	known->seq_mask = (pool->flags & SL_POOL_SYMMETRIC) ? 0 : 0xffff0000u;
 	for (uint32_t class = SL_FLOW_OTHER; class <= SL_FLOW_UDP; class ++)
 		known->below[SL_FLOW_LIVE << 2 | class] =
 			SL_MIN(age_max, sl_flow_life(pool, class, now_ms)) + 1;
@@ -42,7 +43,7 @@ static inline bool is_straight(const struct sl_pkt *pkt)
 /* The node of a straight packet whose flow is in the bucket, and its last use is now; else
  * SL_NODE_NOBODY. */
 static inline uint32_t node_in(const struct sl_known *known, const struct sl_snapshot *snapshot,
-			       struct sl_flow_bucket *bucket, uint64_t tag)
+			       struct sl_flow_bucket *bucket, uint64_t tag, uint32_t seq)
 {
 	uint32_t ways = sl_flow_bucket_ways(bucket, tag), age, node;
 	struct sl_flow_entry *entry;
@@ -54,7 +55,8 @@ static inline uint32_t node_in(const struct sl_known *known, const struct sl_sna
 	word = entry->word;
 	age = (uint32_t)((known->now - word) >> SL_FLOW_LAST_SHIFT);
 	node = sl_flow_node(word);
-	if (sl_unlikely(age >= known->below[word >> SL_FLOW_CLASS_SHIFT & 15] ||
+	if (sl_unlikely(age >= known->below[sl_flow_sort(word)] ||
+			(((uint32_t)(word >> (SL_FLOW_SEQ_SHIFT - 16)) ^ seq) & known->seq_mask) ||
 			!(sl_snapshot_node_flags(snapshot, node) & SL_NODE_KEEPS)))
 		return SL_NODE_NOBODY;
 	/* Always: whether the tick is another one cannot be foretold, which costs more than a
@@ -79,7 +81,7 @@ uint32_t sl_known_look(const struct sl_known *known, const struct sl_snapshot *s
 {
 	struct sl_flow_bucket *bucket = second ? second_of(known, tag) : first_of(known, tag);
 
-	return is_straight(pkt) ? node_in(known, snapshot, bucket, tag) : SL_NODE_NOBODY;
+	return is_straight(pkt) ? node_in(known, snapshot, bucket, tag, pkt->seq) : SL_NODE_NOBODY;
 }
 
 /* ---- packets of a burst -------------------------------------------------------------------------
@@ -121,7 +123,7 @@ static __attribute__((noinline)) uint32_t look_again(const struct sl_known *know
 
 		if (again >> i & 1)
 			node = node_in(known, snapshot, second_of(known, burst->tag[i]),
-				       burst->tag[i]);
+				       burst->tag[i], burst->pkt[i].seq);
 		if (node)
 			burst->node[i] = node;
 		else
@@ -154,7 +156,8 @@ bool sl_known_end(const struct sl_known *known, const struct sl_snapshot *snapsh
 	for (uint32_t i = first; i < end; i++) {
 		if (sl_likely(!(burst->pkt[i].tcp_flags & NOT_FLAGS))) {
 			uint64_t tag = burst->tag[i];
-			uint32_t node = node_in(known, snapshot, first_of(known, tag), tag);
+			uint32_t node = node_in(known, snapshot, first_of(known, tag), tag,
+						burst->pkt[i].seq);
 
 			burst->node[i] = node;
 			if (sl_likely(node != SL_NODE_NOBODY))

@@ -8,7 +8,8 @@
  *          buckets under way; a pass that looks there. A packet goes the straight way when its
  *          flow's entry is live and younger than both its life and the age at which other cores'
  *          tables are asked, its node keeps its flows, and the packet neither begins nor ends a
- *          connection and is no ICMP error. That its slot and service are settled is the caller's
+ *          connection, is no ICMP error, and its sequence number is the entry's but for the lower
+ *          half, so that follow.c keeps the entry's up to date. That its slot and service are settled is the caller's
  *          to know.
  * Threads: the core that owns the table.
  * Errors:  none; what does not go the straight way is for follow.c, and nothing was written.
@@ -39,9 +40,10 @@ static inline void sl_known_ahead(const struct sl_ahead *ahead, struct sl_burst 
 
 struct sl_known {
 	struct sl_flow_bucket *buckets;
-	uint64_t now;	    /* a word used now, but for its other fields, which are all ones */
-	uint32_t shift;	    /* 64 - log2 of the buckets */
-	uint32_t below[16]; /* ticks of age, by kind and class; 0: not straight */
+	uint64_t now;	/* a word used now, but for its other fields, which are all ones */
+	uint32_t shift; /* 64 - log2 of the buckets */
+	uint32_t below[4 * SL_FLOW_KINDS]; /* ticks of age, by sl_flow_sort(); 0: not straight */
+	uint32_t seq_mask; /* of a sequence number: what the entry's must be the same in */
 };
 
 /* The own table of a core in a fully tracked pool. */

@@ -6,7 +6,7 @@
  * Hundreds of thousands of flows are born, sleep, retransmit, close, come again with the same ports
  * and vanish, over three cores among which the device spreads them anew all the time, while slots
  * move back and forth, nodes drain, die and come back, a service is pointed at other pools, cores see
- * each snapshot a little late and at times stand still while packets wait for them, SYNs are spoofed,
+ * each snapshot a little late and at times stand still while packets wait for them, SYNs and ends are spoofed,
  * random ones flood, strays and late ICMP errors come.
  * A flow is broken when a packet goes to another node than the one before, unless that node died or
  * the flow was silent for longer than the idle timeout.
@@ -178,8 +178,8 @@ static bool send_first(struct flow *flow)
 	births++;
 	flow->node = send_by(core, packet_of(flow, SL_TCP_SYN));
 	if (flow->proto != PROTO_UDP && !flow->lingers && !stalls &&
-	    (!flow->syn_ms || world.now_ms > flow->syn_ms + SL_FLOW_BEGUN_MS + 1000) &&
-	    (!flow->spoofed_ms || world.now_ms > flow->spoofed_ms + SL_FLOW_BEGUN_MS + 1000) &&
+	    (!flow->syn_ms || world.now_ms > flow->syn_ms + SL_FLOW_AGAIN_MS + 1000) &&
+	    (!flow->spoofed_ms || world.now_ms > flow->spoofed_ms + SL_FLOW_AGAIN_MS + 1000) &&
 	    !(sl_snapshot_node_flags(world.seen[core], flow->node) & SL_NODE_TAKES))
 		report("a beginning went to a node that takes none", flow, flow->node);
 	flow->syn_ms = world.now_ms;
@@ -264,7 +264,7 @@ static void go_on(uint32_t index)
 		close_flow(index);
 		return;
 	}
-	flow->seq += below(200000);
+	flow->seq += below(chance(3) ? 200000 : 5000);
 	send_on(flow, SL_TCP_ACK | (flow->state == FLOW_HALF ? SL_TCP_PSH : 0));
 	schedule(index, gap_of(flow));
 }
@@ -298,7 +298,8 @@ static void live(uint32_t index)
 	case FLOW_FREE:
 		break;
 	case FLOW_NEW:
-		flow->seq = (uint32_t)sl_prng_next(&prng);
+		/* soon after the connection before on these ports, or anywhere */
+		flow->seq = chance(3) ? flow->seq + 1 : (uint32_t)sl_prng_next(&prng);
 		if (send_first(flow))
 			flow->state = flow->proto == PROTO_UDP ? FLOW_LIVE : FLOW_HANDSHAKE;
 		else
@@ -495,8 +496,9 @@ static void change(void)
 
 static void spoof(void)
 {
+	static const uint8_t ends[] = {SL_TCP_RST, SL_TCP_FIN | SL_TCP_ACK};
 	struct flow *flow = &flows[below(FLOWS)];
-	uint32_t core;
+	uint32_t core, seq = flow->seq + 0x40000000u + below(0x80000000u);
 
 	if (flow->proto != PROTO_TCP || flow->state != FLOW_LIVE || flow->waits)
 		return;
@@ -504,8 +506,9 @@ static void spoof(void)
 	if (stands(core))
 		return;
 	flow->spoofed_ms = world.now_ms;
-	send_by(core,
-		world_tcp(flow->tuple, SL_TCP_SYN, flow->seq + 0x40000000u + below(0x80000000u)));
+	if (chance(3))
+		send_by(core, world_tcp(flow->tuple, ends[below(2)], seq));
+	send_by(core, world_tcp(flow->tuple, SL_TCP_SYN, seq));
 }
 
 static void err(void)
@@ -514,7 +517,7 @@ static void err(void)
 	uint32_t node, core;
 
 	if (flow->state < FLOW_HANDSHAKE || flow->state > FLOW_HALF ||
-	    (flow->spoofed_ms && world.now_ms < flow->spoofed_ms + 2 * SL_FLOW_BEGUN_MS))
+	    (flow->spoofed_ms && world.now_ms < flow->spoofed_ms + 2 * SL_FLOW_AGAIN_MS))
 		return;
 	core = below(CORES);
 	if (world.seen[core] != world.snapshot || stands(core) || is_behind())
@@ -672,7 +675,7 @@ static void check_counts(void)
 			for (uint32_t i = 0; i < sl_flow_table_capacity(memory->flow_tables[core]);
 			     i++)
 				if (sl_flow_table_at(memory->flow_tables[core], i, &entry) &&
-				    sl_flow_kind(entry.word) != SL_FLOW_BEGUN)
+				    !sl_flow_is_begun(entry.word))
 					by_node[sl_flow_node(entry.word)]++;
 		for (uint32_t node = 1; node <= WORLD_POOLS * POOL_NODES; node++)
 			if (by_node[node] != sl_pool_memory_node_flows(memory, node))

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* Ten million SYNs of strangers cost established flows nothing, and stray packets do not keep slots
- * open: the real decisions, in bursts of which a few packets are of established flows.
+/* Ten million SYNs of strangers cost established flows nothing, nor do other packets that anybody can
+ * make up, and stray packets do not keep slots open: the real decisions, in bursts of which a few
+ * packets are of established flows.
  *
  * Strangers' SYNs have addresses and ports of their own each and fill a table that is much smaller
- * than they are many. Beside them every established flow sends again and again, gets a spoofed SYN on
- * its own addresses and ports, and must stay where it is. What is counted must add up to what was
+ * than they are many. Beside them every established flow sends again and again, gets a spoofed SYN, RST
+ * or FIN on its own addresses and ports, and must stay where it is. What is counted must add up to what was
  * sent. The time that all takes is less than a connection has to open, so no entry expires.
  *
  * Usage: flood_test [SYNS] (of each of the three floods; ten million). */
@@ -101,27 +102,49 @@ static uint32_t send_all(uint8_t flags)
 	return broken + send();
 }
 
-static void add_stranger(uint8_t flags)
-{
-	uint32_t flow = STRANGER_FIRST + strangers++;
+enum flood { FLOOD_SYN, FLOOD_ACK, FLOOD_FIN, FLOOD_RST, FLOOD_UDP, FLOOD_FRAGMENT, FLOOD_COUNT };
 
-	add(STRANGER, world_tcp(flow, flags, (uint32_t)sl_prng_next(&prng)));
+static const char *const flood_names[FLOOD_COUNT] = {"SYN", "ACK", "FIN", "RST", "UDP", "fragment"};
+
+/* A packet of a flow that is nobody's, and never comes again. */
+static void add_stranger(enum flood kind)
+{
+	static const uint8_t flags[] = {[FLOOD_SYN] = SL_TCP_SYN,
+					[FLOOD_ACK] = SL_TCP_ACK,
+					[FLOOD_FIN] = SL_TCP_FIN | SL_TCP_ACK,
+					[FLOOD_RST] = SL_TCP_RST};
+	uint32_t flow = STRANGER_FIRST + strangers++;
+	struct sl_pkt pkt;
+
+	if (kind < FLOOD_UDP) {
+		add(STRANGER, world_tcp(flow, flags[kind], (uint32_t)sl_prng_next(&prng)));
+		return;
+	}
+	pkt = world_udp(flow);
+	if (kind == FLOOD_FRAGMENT) {
+		pkt.flags |= SL_PKT_FRAGMENT;
+		pkt.fragment = 8; /* one whose first came */
+	}
+	add(STRANGER, pkt);
 }
 
 /* ---- floods -------------------------------------------------------------------------------------
  */
 
-/* SYNs of strangers with a spoofed one of an established flow, and two packets of its own, in every
+/* Packets of strangers with a spoofed one of an established flow, and two packets of its own, in every
  * burst. Returns how many of those went elsewhere. */
-static uint32_t flood(uint32_t syns)
+static uint32_t flood(enum flood kind, uint32_t syns)
 {
+	static const uint8_t spoofed[FLOOD_COUNT] = {
+		SL_TCP_SYN, SL_TCP_SYN, SL_TCP_FIN | SL_TCP_ACK,
+		SL_TCP_RST, SL_TCP_RST, SL_TCP_SYN};
 	uint64_t start_ms = world.now_ms;
 	uint32_t broken = 0, next = 0;
 
 	for (uint64_t sent = 0; sent < syns; next = (next + 1) % FRIENDS) {
 		for (uint32_t i = 0; i < BURST - 3 && sent < syns; i++, sent++)
-			add_stranger(SL_TCP_SYN);
-		add(STRANGER, world_tcp(next, SL_TCP_SYN, seq_of(next) + 0x40000000u));
+			add_stranger(kind);
+		add(STRANGER, world_tcp(next, spoofed[kind], seq_of(next) + 0x40000000u));
 		add(next, world_tcp(next, SL_TCP_ACK, seq_of(next) + 1));
 		add(next, world_tcp(next, SL_TCP_ACK, seq_of(next) + 1));
 		world.now_ms = start_ms + sent * FLOOD_MS / syns;
@@ -153,7 +176,7 @@ static void flood_beside(const char *where, uint32_t syns, uint64_t tracked)
 	uint64_t begun_before = started(), sent, spoofed;
 
 	check(before.tracked == tracked, where, "the table knows other flows than it should");
-	check(flood(syns) == 0, where, "an established flow changed its node");
+	check(flood(FLOOD_SYN, syns) == 0, where, "an established flow changed its node");
 	after = counts();
 	sent = started() - begun_before;
 	check(after.tracked == tracked, where, "live entries are gone, or strangers are live");
@@ -202,7 +225,8 @@ static void open_slots(uint32_t syns)
 	begin(3);
 	send_all(SL_TCP_ACK);
 	world_move_all(&world, 0, 2);
-	check(flood(syns / 4) == 0, "open slots", "a flow learned in the flood changed its node");
+	check(flood(FLOOD_SYN, syns / 4) == 0, "open slots",
+	      "a flow learned in the flood changed its node");
 	check(counts().tracked == SL_MIN(FRIENDS, (syns / 4 + BURST - 4) / (BURST - 3)),
 	      "open slots", "flows were not learned in the flood");
 	world_fini(&world);
@@ -219,6 +243,55 @@ static void full_tracking(uint32_t syns)
 	flood_beside("full tracking", syns, FRIENDS);
 	world_move_all(&world, 0, 2);
 	check(send_all(SL_TCP_ACK) == 0, "full tracking", "a change after the flood broke flows");
+	world_fini(&world);
+}
+
+/* Every kind of flood on a pool that tracks every flow: by slots, or node by node in turn. Flows that were
+ * there before stay, those that begin with the table full of strangers are entered, and none moves
+ * when slots do, after a silence in which closed ones would be forgotten. */
+static void strangers_in_full_tracking(uint32_t count, enum flood kind, bool picks)
+{
+	const struct sl_sched_node turn[] = {{.index = 1, .weight = SL_WEIGHT_UNIT, .seed = 1},
+					     {.index = 2, .weight = SL_WEIGHT_UNIT, .seed = 2}};
+	const char *where = flood_names[kind];
+
+	begin(6 + kind);
+	world_track(&world, 0, SL_TRACKING_FULL, picks ? turn : NULL, 2, NULL);
+	pass(WORLD_IDLE_S * 1000 + 2000);
+	pass(2000);
+	check(world_open_slots(&world, 0) == 0, where, "slots do not settle");
+	send_all(SL_TCP_SYN);
+	check(send_all(SL_TCP_ACK) == 0, where, "a handshake was torn");
+	pass(1000);
+	check(send_all(SL_TCP_ACK) == 0, where, "a connection was torn");
+	check(flood(kind, count) == 0, where, "an established flow changed its node");
+	check(counts().refused == 0, where, "a flow found no room beside so many strangers");
+	check(counts().evicted > 0, where, "the table held them all");
+	world.now_ms += SL_FLOW_CLOSING_MS + 2000;
+	world_move_all(&world, 0, 3);
+	check(send_all(SL_TCP_ACK) == 0, where, "a change after the flood broke flows");
+	for (uint32_t flow = 0; flow < FRIENDS / 4; flow++) {
+		nodes[flow] = 0;
+		add(flow, world_tcp(flow + 2 * FRIENDS, SL_TCP_SYN, 5));
+		add(flow, world_tcp(flow + 2 * FRIENDS, SL_TCP_ACK, 6));
+		if (burst.count == BURST)
+			check(send() == 0, where, "a flow that began in the flood moved");
+	}
+	check(send() == 0, where, "a flow that began in the flood moved");
+	check(counts().refused == 0, where, "a flow that began in the flood found no room");
+	printf("%s%s: %u packets, %llu made room\n", where, picks ? " by turns" : "", count,
+	       (unsigned long long)counts().evicted);
+	world_fini(&world);
+}
+
+/* The same beside slots that moved: flows that were learned stay. */
+static void strangers_in_open_slots(uint32_t count, enum flood kind)
+{
+	begin(20 + kind);
+	send_all(SL_TCP_ACK);
+	world_move_all(&world, 0, 2);
+	check(send_all(SL_TCP_ACK) == 0, flood_names[kind], "a change broke flows");
+	check(flood(kind, count) == 0, flood_names[kind], "an established flow changed its node");
 	world_fini(&world);
 }
 
@@ -245,7 +318,7 @@ static void strays(uint32_t count)
 	end_ms = world.now_ms + 3 * STRAY_IDLE_MS + 2 * SL_SETTLE_MARGIN_MS;
 	for (uint64_t tick = 0; world.now_ms < end_ms; tick++) {
 		for (uint32_t i = 0; i < each; i++) {
-			add_stranger(SL_TCP_ACK);
+			add_stranger(FLOOD_ACK);
 			if (burst.count == BURST)
 				send();
 		}
@@ -269,6 +342,11 @@ int main(int argc, char **argv)
 	settled_slots(syns);
 	open_slots(syns);
 	full_tracking(syns);
+	for (uint32_t kind = 0; kind < FLOOD_COUNT; kind++) {
+		strangers_in_full_tracking(syns / 10, (enum flood)kind, false);
+		strangers_in_full_tracking(syns / 10, (enum flood)kind, true);
+		strangers_in_open_slots(syns / 20, (enum flood)kind);
+	}
 	strays(syns);
 	return failures != 0;
 }

@@ -31,9 +31,9 @@ MUTANTS = {
         "follow.c", "\tif (sl_place_keeps(follow, sl_flow_node(word)))\n\t\treturn true;",
         "\tif (follow)\n\t\treturn true;"),
     "beginnings_count_whatever_the_slot_had_before": (
-        "follow.c", "SL_FLOW_BEGUN && sl_flow_node(word) == place->before;", "SL_FLOW_BEGUN && place;"),
+        "follow.c", "sl_flow_is_begun(word) && sl_flow_node(word) == place->before;", "sl_flow_is_begun(word) && place;"),
     "beginnings_from_before_do_not_count": (
-        "follow.c", "return sl_flow_kind(word) == SL_FLOW_BEGUN && sl_flow_node(word) == place->before;",
+        "follow.c", "return sl_flow_is_begun(word) && sl_flow_node(word) == place->before;",
         "return false;"),
     "entries_left_behind_by_settled_times_count": (
         "follow.c", "if (sl_flow_age(&follow->clock, word) <= (elapsed_ms >> SL_TICK_SHIFT) + 1)",
@@ -43,10 +43,12 @@ MUTANTS = {
         "return !word && is_tcp(pkt)"),
     "a_live_flow_is_not_entered_beside_a_beginning": (
         "follow.c", "\t\trecall_beside(follow, pkt, &place, &known, writes);", "\t\t(void)recall_beside;"),
+    "spoofed_ends_are_believed": (
+        "follow.c", "return near ? SL_FLOW_CLOSING : kind;", "return SL_FLOW_CLOSING;"),
     "quic_flows_stay_beginnings": (
-        "follow.c", "kind = sl_follow_begins(p) ? kind : SL_FLOW_LIVE;", "(void)kind;"),
+        "follow.c", "\t\tafter = SL_FLOW_LIVE;", "\t\tafter = kind;"),
     "data_does_not_make_a_closing_connection_live": (
-        "follow.c", "(kind != SL_FLOW_CLOSING || has_data(p))", "(kind != SL_FLOW_CLOSING || (has_data(p) && false))"),
+        "follow.c", "near && !has_data(p) ?", "(near || has_data(p)) ?"),
     "tables_of_former_pools_are_not_asked": (
         "follow.c", "word = better_of(follow, pkt, &then, pool, there, word);", "(void)there;"),
     "icmp_errors_refresh_entries": (
@@ -100,7 +102,8 @@ MUTANTS = {
         "slots.c", "(away && !is_old((uint64_t)away << SL_TICK_SHIFT, now_ms, idle_ms)) ||",
         "(false && away) ||"),
     "live_entries_make_room": (
-        "flow_table.c", "_mm_and_si128(begun, _mm_add_epi32(age, lanes(1)))", "_mm_add_epi32(age, lanes(1))"),
+        "flow_table.c", "_mm_and_si128(_mm_or_si128(begun, odd), _mm_add_epi32(age, lanes(1)))",
+        "_mm_add_epi32(age, lanes(1))"),
     "closing_entries_live_no_longer_than_beginnings": (
         "flow_table.c", "ticks_of(SL_MIN(SL_FLOW_CLOSING_MS, longest));",
         "ticks_of(SL_MIN(SL_FLOW_BEGUN_MS, longest));"),

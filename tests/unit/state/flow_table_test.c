@@ -134,10 +134,10 @@ live_flows_find_room_among_beginnings_though_both_buckets_are_full_of_live_ones(
 /* An entry of any kind and age, or none. */
 static struct sl_flow_entry any_entry(struct sl_prng *prng, const struct sl_flow_clock *clock)
 {
-	uint32_t kind = sl_prng_below(prng, 4), class = sl_prng_below(prng, 3), age;
+	uint32_t kind = sl_prng_below(prng, SL_FLOW_KINDS), class = sl_prng_below(prng, 3), age;
 	uint32_t life = clock->life[kind << 2 | class];
 
-	if (kind == SL_FLOW_FREE)
+	if (kind % SL_FLOW_ODD == SL_FLOW_FREE || kind > SL_FLOW_STRANGER)
 		return (struct sl_flow_entry){0, 0};
 	age = sl_prng_below(prng, 2) ? sl_prng_below(prng, life + 1)
 				     : life - 1 + sl_prng_below(prng, 4);
@@ -161,7 +161,8 @@ static struct sl_flow_entry *naive_room(struct sl_flow_bucket *const *buckets,
 
 		if (!entry->word || !sl_flow_counts(clock, entry->word))
 			return entry;
-		if (sl_flow_kind(entry->word) == SL_FLOW_BEGUN &&
+		if ((sl_flow_is_begun(entry->word) ||
+		     sl_flow_kind(entry->word) == SL_FLOW_STRANGER) &&
 		    (!oldest || sl_flow_age(clock, entry->word) > sl_flow_age(clock, oldest->word)))
 			oldest = entry;
 	}

@@ -56,7 +56,7 @@ static struct sl_flow_entry *enter(enum sl_flow_kind kind, uint64_t ago_ms, bool
 		second ? sl_flow_table_second(table, TAG) : sl_flow_table_first(table, TAG);
 
 	sl_flow_table_write(table, &bucket->entry[2], TAG,
-			    sl_flow_word(3, SL_FLOW_TCP, kind, 77,
+			    sl_flow_word(3, SL_FLOW_TCP, kind, 0,
 					 sl_tick(world.now_ms - ago_ms) & SL_FLOW_TICK_MASK));
 	return &bucket->entry[2];
 }
@@ -71,9 +71,19 @@ static void a_known_live_flow_goes_where_its_entry_says_and_the_entry_is_used_no
 	struct sl_flow_entry *entry = enter(SL_FLOW_LIVE, 100000, false);
 
 	assert_int_equal(look(world_tcp(1, ACK, 5), false), 3);
-	assert_int_equal(entry->word, sl_flow_word(3, SL_FLOW_TCP, SL_FLOW_LIVE, 77,
+	assert_int_equal(entry->word, sl_flow_word(3, SL_FLOW_TCP, SL_FLOW_LIVE, 0,
 						   sl_tick(world.now_ms) & SL_FLOW_TICK_MASK));
 	assert_int_equal(entry->tag, TAG);
+}
+
+static void every_64_kib_of_a_connection_its_entry_is_brought_up_to_date(void **state)
+{
+	enter(SL_FLOW_LIVE, 0, false);
+	assert_int_equal(look(world_tcp(1, ACK, 0xffff), false), 3);
+	assert_int_equal(look(world_tcp(1, ACK, 0x10000), false), SL_NODE_NOBODY);
+	pool->flags |= SL_POOL_SYMMETRIC;
+	sl_known_init(&known, pool, 0, world.now_ms);
+	assert_int_equal(look(world_tcp(1, ACK, 0x10000), false), 3);
 }
 
 static void a_flow_in_its_second_bucket_is_found_there(void **state)
@@ -182,6 +192,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(a_known_live_flow_goes_where_its_entry_says_and_the_entry_is_used_now),
+		CASE(every_64_kib_of_a_connection_its_entry_is_brought_up_to_date),
 		CASE(a_flow_in_its_second_bucket_is_found_there),
 		CASE(packets_that_begin_or_end_a_connection_and_errors_do_not),
 		CASE(flows_that_begin_or_close_do_not),
