@@ -298,8 +298,9 @@ static void live(uint32_t index)
 	case FLOW_FREE:
 		break;
 	case FLOW_NEW:
-		/* soon after the connection before on these ports, or anywhere */
-		flow->seq = chance(3) ? flow->seq + 1 : (uint32_t)sl_prng_next(&prng);
+		/* Soon after the connection before on these ports, or anywhere; what waits for a
+		 * core that stands still cannot be told from its successor then. */
+		flow->seq = !stalls && chance(3) ? flow->seq + 1 : (uint32_t)sl_prng_next(&prng);
 		if (send_first(flow))
 			flow->state = flow->proto == PROTO_UDP ? FLOW_LIVE : FLOW_HANDSHAKE;
 		else

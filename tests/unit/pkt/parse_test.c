@@ -263,6 +263,37 @@ static void ipv6_extension_headers_are_walked(void **state)
 				   .protocol = 6});
 }
 
+static void one_flow_has_one_key_under_any_flow_label_and_options(void **state)
+{
+	static const char *const options[] = {NULL, "01010101", "94040000", "0101010101010100"};
+	struct sl_key wanted = key_of(A6, 1024, B6, 80, 6);
+
+	(void)state;
+	for (uint32_t label = 0; label < 50; label++) {
+		begin(0x86dd);
+		packet_ip(&packet, &(struct packet_ip){.src = A6,
+						       .dst = B6,
+						       .protocol = 6,
+						       .flow_label = label * 20971,
+						       .tos = (uint8_t)label});
+		packet_tcp(&packet, &(struct packet_tcp){.sport = 1024, .dport = 80});
+		packet_finish(&packet);
+		parse();
+		assert_memory_equal(&got.key, &wanted, sizeof(wanted));
+	}
+	wanted = key_of(A4, 1024, B4, 80, 6);
+	for (uint32_t i = 0; i < 4; i++) {
+		begin(0x0800);
+		packet_ip(&packet,
+			  &(struct packet_ip){
+				  .src = A4, .dst = B4, .protocol = 6, .options = options[i]});
+		packet_tcp(&packet, &(struct packet_tcp){.sport = 1024, .dport = 80});
+		packet_finish(&packet);
+		parse();
+		assert_memory_equal(&got.key, &wanted, sizeof(wanted));
+	}
+}
+
 static void eight_extension_headers_are_walked_and_nine_are_bad(void **state)
 {
 #define SEVEN                                                                                      \
@@ -582,6 +613,7 @@ int main(void)
 		cmocka_unit_test(frames_to_a_group_are_marked),
 		cmocka_unit_test(ipv4_options_are_skipped),
 		cmocka_unit_test(ipv6_extension_headers_are_walked),
+		cmocka_unit_test(one_flow_has_one_key_under_any_flow_label_and_options),
 		cmocka_unit_test(eight_extension_headers_are_walked_and_nine_are_bad),
 		cmocka_unit_test(an_extension_header_longer_than_the_packet_is_truncated),
 		cmocka_unit_test(ipv4_first_fragment_has_ports_and_later_ones_do_not),

@@ -131,6 +131,27 @@ static void where_a_pool_is_symmetric_ends_are_believed(void **state)
 	assert_int_equal(count_kind(SL_FLOW_CLOSING), 1);
 }
 
+/* The client comes again with the same ports: to a node that takes new connections, whether it ended the
+ * one before by FIN or RST; without an end, where that one is. */
+static void on_a_draining_node_ports_begin_anew_after_fin_and_rst(void **state)
+{
+	static const uint8_t ends[] = {FIN, RST, ACK};
+	static const uint32_t wanted[] = {2, 2, 1};
+
+	for (uint32_t i = 0; i < 3; i++) {
+		assert_int_equal(give(world_tcp(i, SYN, 5)), 1);
+		assert_int_equal(give(world_tcp(i, ACK, 6)), 1);
+	}
+	world_node_flags(&world, 1, SL_NODE_KEEPS);
+	world_move_all(&world, 0, 2);
+	for (uint32_t i = 0; i < 3; i++) {
+		assert_int_equal(give(world_tcp(i, ACK, 6)), 1);
+		assert_int_equal(give(world_tcp(i, ends[i], 7)), 1);
+		assert_int_equal(give(world_tcp(i, SYN, FAR)), wanted[i]);
+		assert_int_equal(give(world_tcp(i, ACK, FAR + 1)), wanted[i]);
+	}
+}
+
 /* ---- strangers ----------------------------------------------------------------------------------
  */
 
@@ -223,6 +244,7 @@ int main(void)
 		CASE(an_end_close_to_the_last_packet_is_believed),
 		CASE(an_end_that_came_first_is_taken_back_by_another_sequence_number),
 		CASE(where_a_pool_is_symmetric_ends_are_believed),
+		CASE(on_a_draining_node_ports_begin_anew_after_fin_and_rst),
 		FULL(with_full_tracking_strangers_make_room_and_live_flows_do_not),
 		FULL(a_stranger_that_comes_again_later_is_live),
 		FULL(a_stranger_counts_for_the_idle_timeout),
