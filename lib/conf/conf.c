@@ -150,8 +150,13 @@ void sl_conf_destroy(struct sl_conf *conf)
 {
 	if (!conf)
 		return;
-	sl_conf_table_fini(&sl_conf_root_table, conf);
+	sl_conf_fini(conf);
 	free(conf);
+}
+
+void sl_conf_fini(struct sl_conf *conf)
+{
+	sl_conf_table_fini(&sl_conf_root_table, conf);
 }
 
 struct sl_conf *sl_conf_copy(const struct sl_conf *conf)
@@ -298,4 +303,22 @@ int sl_conf_node_copy(const struct sl_conf_node *from, struct sl_conf_node *to)
 	if (!err)
 		*to = copy;
 	return err;
+}
+
+int sl_conf_pool_copy(const struct sl_conf_pool *from, struct sl_conf_pool *to)
+{
+	struct sl_conf_pool bare = *from, copy;
+	int err;
+
+	bare.nodes = NULL;
+	bare.node_count = 0;
+	err = sl_conf_table_copy(&sl_conf_pool_table, &bare, &copy);
+	if (!err)
+		*to = copy;
+	return err;
+}
+
+void sl_conf_pool_fini(struct sl_conf_pool *conf)
+{
+	sl_conf_table_fini(&sl_conf_pool_table, conf);
 }

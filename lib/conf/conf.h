@@ -238,6 +238,8 @@ struct sl_conf_errors {
 int sl_conf_parse(const char *text, size_t length, struct sl_conf **conf,
 		  struct sl_conf_errors *errors);
 void sl_conf_destroy(struct sl_conf *conf);
+/* Frees what is in conf, not conf itself. */
+void sl_conf_fini(struct sl_conf *conf);
 void sl_conf_errors_fini(struct sl_conf_errors *errors);
 
 /* The handlers that worker nodes may name; names are borrowed for ever. Before the first parse and
@@ -273,6 +275,10 @@ const char *sl_conf_node_key(uint32_t number);
 
 /* to becomes a node of its own with the same content. -ENOMEM: to is as before. */
 int sl_conf_node_copy(const struct sl_conf_node *from, struct sl_conf_node *to);
+
+/* The same of a pool, without its nodes. */
+int sl_conf_pool_copy(const struct sl_conf_pool *from, struct sl_conf_pool *to);
+void sl_conf_pool_fini(struct sl_conf_pool *conf);
 
 /* The configuration as YAML that sl_conf_parse() takes and that gives an equal struct. Allocated;
  * NULL: no memory. */

@@ -156,8 +156,8 @@ static void refresh_pool(struct sl_health *health, const struct sl_image *image,
 	struct sl_health_spec *shared = NULL, *spec;
 
 	for (uint32_t n = 0; n < pool->node_count && !pool->leaving; n++) {
-		const struct sl_conf_node *conf = sl_image_node_conf(image, p, n);
-		const struct sl_conf_health *check = &sl_image_pool_conf(image, p)->health;
+		const struct sl_conf_node *conf = image->pools[p]->nodes[n].conf;
+		const struct sl_conf_health *check = &image->pools[p]->conf.health;
 
 		if (!is_checked(&pool->nodes[n], conf, check))
 			continue;
@@ -242,7 +242,7 @@ static void warn_of_nobody(struct sl_health *health, const char *name)
 		if (sl_image_node_takes(&image->pools[p]->nodes[n]))
 			return;
 	(void)snprintf(text, sizeof(text), "pool %s: no node is up: %s", name,
-		       does[sl_image_pool_conf(image, (uint32_t)p)->no_node]);
+		       does[image->pools[p]->conf.no_node]);
 	sl_log(SL_LOG_ERROR, "%s", text);
 	sl_model_note(health->model, "health", name, NULL, text);
 }

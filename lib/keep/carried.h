@@ -33,7 +33,7 @@ struct sl_carried_node {
 
 struct sl_carried_pool {
 	char name[SL_NAME_SIZE];
-	struct sl_conf_pool conf; /* without strings and nodes */
+	struct sl_conf_pool conf; /* its name too; without strings and nodes */
 	uint32_t node_first;	  /* nodes of the pools before */
 	uint32_t node_count;
 	struct sl_carried_node *nodes;

@@ -45,22 +45,6 @@ static void write_past(struct sl_pack *pack, uint64_t now_ms, uint64_t at_ms)
 /* ---- pools and nodes ----------------------------------------------------------------------------
  */
 
-/* Of a worker that is leaving the strings are where its handler is. */
-static void write_conf(struct sl_pack *pack, const struct sl_model *model,
-		       const struct sl_image_node *node, const struct sl_conf_node *conf)
-{
-	struct sl_conf_node whole = *conf;
-
-	if (conf->kind == SL_NODE_WORKER && !whole.handler) {
-		whole.handler = model->nodes[node->index].handler_name;
-		whole.file = model->nodes[node->index].file;
-	}
-	if (conf->kind == SL_NODE_WORKER && !whole.handler)
-		sl_pack_number(pack, 0);
-	else
-		sl_past_write_node(pack, model->image->conf, &whole);
-}
-
 static void write_nodes(struct sl_pack *pack, const struct sl_model *model, uint32_t place)
 {
 	const struct sl_image_pool *pool = model->image->pools[place];
@@ -74,7 +58,7 @@ static void write_nodes(struct sl_pack *pack, const struct sl_model *model, uint
 		sl_pack_number(pack, node->cut || !sl_image_node_keeps(node));
 		sl_pack_number(pack, node->since_ms);
 		sl_pack_text(pack, node->why);
-		write_conf(pack, model, node, sl_image_node_conf(model->image, place, n));
+		sl_past_write_node(pack, model->image->conf, node->conf);
 	}
 }
 
@@ -154,7 +138,7 @@ static void write_pool(struct sl_pack *pack, const struct sl_model *model, uint3
 	sl_pack_number(pack, 1);
 	sl_pack_text(pack, pool->name);
 	sl_pack_number(pack, pool->leaving);
-	write_pool_conf(pack, sl_image_pool_conf(model->image, place));
+	write_pool_conf(pack, &pool->conf);
 	write_nodes(pack, model, place);
 	sl_pack_number(pack, body->tracking);
 	sl_pack_number(pack, body->picks);

@@ -66,8 +66,7 @@ static void find_nodes(const struct sl_image *image, uint32_t place, struct sl_c
 		struct sl_carried_node *node = &pool->nodes[i];
 		int n = node->leaving ? -1 : sl_lookup_find(&lookup, node->name);
 
-		if (n >= 0 && node->is_fine &&
-		    sl_edit_same_node(&image->conf->pools[place].nodes[n], &node->conf))
+		if (n >= 0 && node->is_fine && sl_edit_same_node(now->nodes[n].conf, &node->conf))
 			node->index = now->nodes[n].index;
 	}
 	sl_lookup_fini(&lookup);
@@ -113,17 +112,13 @@ static int bring_node(struct sl_edit *edit, struct sl_image_pool *pool,
 		return sl_err_set(edit->err, status, "no room for node %s", carried->name);
 	if (sl_life_handler_open(edit, index, &carried->conf) < 0)
 		return 0;
-	node = sl_image_node_insert(pool, pool->node_count, carried->name);
+	node = sl_image_node_append(pool, sl_node_conf_create(&carried->conf));
 	if (!node)
 		return no_memory(edit);
 	node->index = carried->index = index;
-	node->leaving = true;
 	node->since_ms = carried->since_ms;
 	snprintf(node->why, sizeof(node->why), "%s",
 		 carried->leaving ? carried->why : "not in the file any more");
-	node->gone = carried->conf;
-	node->gone.handler = NULL;
-	node->gone.file = NULL;
 	return 0;
 }
 
@@ -168,7 +163,7 @@ static int bring_pool(struct sl_edit *edit, struct sl_carried_pool *carried)
 	if (!pools)
 		return no_memory(edit);
 	image->pools = pools;
-	pool = sl_image_pool_create(carried->name, carried->node_count);
+	pool = sl_image_pool_create(&carried->conf, carried->node_count);
 	if (!pool)
 		return no_memory(edit);
 	pools[image->pool_count++] = pool;
@@ -176,7 +171,6 @@ static int bring_pool(struct sl_edit *edit, struct sl_carried_pool *carried)
 	if (status < 0)
 		return sl_err_set(edit->err, status, "pool %s: no room for it", carried->name);
 	pool->leaving = true;
-	pool->gone = carried->conf;
 	carried->index = pool->index;
 	status = bring_nodes(edit, pool, carried);
 	return status < 0 ? status : bring_tables(pool, edit->change->made_from, carried);

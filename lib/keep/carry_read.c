@@ -305,7 +305,7 @@ static int restore_pool(struct sl_model *model, const struct sl_carried *carried
 {
 	struct sl_body_pool *body = &model->pools[pool->index];
 	struct sl_pool_view *view = &model->snapshot->pools[pool->index];
-	struct sl_image_pool *built = sl_image_pool_create(pool->name, 0);
+	struct sl_image_pool *built = sl_image_pool_create(&pool->conf, 0);
 	struct sl_slot_table *slots = NULL;
 
 	if (!built || restore_slots(carried, pool, &slots) < 0) {

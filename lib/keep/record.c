@@ -59,7 +59,7 @@ static void write_hand(struct sl_pack *pack, const char *pool, const struct sl_i
 static void write_hands(struct sl_pack *pack, const struct sl_image *image,
 			const struct sl_past_clock *clock)
 {
-	for (uint32_t p = 0; p < image->conf->pool_count; p++) {
+	for (uint32_t p = 0; p < image->listed_count; p++) {
 		const struct sl_image_pool *pool = image->pools[p];
 
 		for (uint32_t n = 0; n < pool->node_count; n++)
@@ -68,16 +68,18 @@ static void write_hands(struct sl_pack *pack, const struct sl_image *image,
 	}
 }
 
-static void write_text(struct sl_pack *pack, const struct sl_conf *conf,
+static void write_text(struct sl_pack *pack, const struct sl_image *image,
 		       const struct sl_hash_key *key)
 {
-	char *text = sl_conf_format(conf);
+	struct sl_conf *conf = sl_image_conf(image);
+	char *text = conf ? sl_conf_format(conf) : NULL;
 
 	sl_pack_number(pack, SL_PAST_TEXT);
 	sl_pack_text(pack, text ? text : "");
 	sl_pack_block(pack, key, sizeof(*key));
 	pack->failed = pack->failed || !text;
 	free(text);
+	sl_image_conf_free(conf);
 }
 
 /* ---- tables -------------------------------------------------------------------------------------
@@ -183,9 +185,9 @@ static void write_pool_step(struct sl_pack *pack, const struct sl_image_pool *ol
 void sl_past_write_state(struct sl_pack *pack, const struct sl_image *image,
 			 const struct sl_hash_key *key, const struct sl_past_clock *clock)
 {
-	write_text(pack, image->conf, key);
+	write_text(pack, image, key);
 	write_hands(pack, image, clock);
-	for (uint32_t p = 0; p < image->conf->pool_count; p++)
+	for (uint32_t p = 0; p < image->listed_count; p++)
 		write_tables(pack, image->pools[p]);
 	sl_pack_number(pack, SL_PAST_END);
 }
@@ -221,11 +223,11 @@ static void write_node_step(struct sl_pack *pack, const struct sl_change *change
 	sl_pack_text(pack, pool->name);
 	sl_pack_text(pack, name);
 	if (change->kind == SL_CHANGE_SET_WEIGHT)
-		sl_pack_number(pack, of->conf->pools[p].nodes[n].weight);
+		sl_pack_number(pack, pool->nodes[n].conf->weight);
 	if (change->kind != SL_CHANGE_ADD_NODE)
 		return;
 	sl_pack_number(pack, came_back(before->pools[p], pool->nodes[n].index));
-	sl_past_write_node(pack, after->conf, &after->conf->pools[p].nodes[n]);
+	sl_past_write_node(pack, after->conf, pool->nodes[n].conf);
 }
 
 void sl_past_write_step(struct sl_pack *pack, const struct sl_change *change,
@@ -235,10 +237,10 @@ void sl_past_write_step(struct sl_pack *pack, const struct sl_change *change,
 	bool whole = change->kind == SL_CHANGE_APPLY || change->kind == SL_CHANGE_ROLLBACK;
 
 	if (whole) {
-		write_text(pack, after->conf, key);
+		write_text(pack, after, key);
 		write_hands(pack, after, clock);
 	}
-	for (uint32_t p = 0; p < after->conf->pool_count; p++) {
+	for (uint32_t p = 0; p < after->listed_count; p++) {
 		const struct sl_image_pool *pool = after->pools[p];
 		int old = sl_image_find_pool(before, pool->name);
 

@@ -89,53 +89,49 @@ static int read_place(struct reader *reader, int *pool, int *node)
 
 static int read_weight(struct reader *reader)
 {
+	struct sl_conf_node *node;
 	int p, n, rc = read_place(reader, &p, &n);
 
 	if (rc)
 		return rc;
-	reader->past->image->conf->pools[p].nodes[n].weight = sl_unpack_number(reader->unpack);
+	node = sl_image_node_edit(reader->past->image->pools[p], (uint32_t)n);
+	if (!node)
+		return -ENOMEM;
+	node->weight = sl_unpack_number(reader->unpack);
 	return 0;
 }
 
 static int read_remove(struct reader *reader)
 {
-	struct sl_image *image = reader->past->image;
-	struct sl_conf_pool *conf;
+	struct sl_image_pool *pool;
 	int p, n, rc = read_place(reader, &p, &n);
 
 	if (rc)
 		return rc;
-	conf = &image->conf->pools[p];
-	rc = sl_gone_add(&reader->past->gone, conf->name, conf->nodes[n].name,
-			 image->pools[p]->nodes[n].index);
+	pool = reader->past->image->pools[p];
+	rc = sl_gone_add(&reader->past->gone, pool->name, pool->nodes[n].name,
+			 pool->nodes[n].index);
 	if (rc)
 		return rc;
-	sl_image_node_remove(image->pools[p], (uint32_t)n);
-	sl_conf_node_fini(&conf->nodes[n]);
-	conf->node_count--;
-	memmove(&conf->nodes[n], &conf->nodes[n + 1],
-		(conf->node_count - (uint32_t)n) * sizeof(*conf->nodes));
+	sl_image_node_remove(pool, (uint32_t)n);
 	return 0;
 }
 
+/* Takes the node over, also on failure. */
 static int insert_node(struct sl_past *past, uint32_t p, struct sl_conf_node *node, bool back)
 {
-	struct sl_conf_pool *conf = &past->image->conf->pools[p];
-	struct sl_conf_node *nodes =
-		realloc(conf->nodes, (conf->node_count + 1) * sizeof(*conf->nodes));
+	struct sl_image_pool *pool = past->image->pools[p];
+	uint32_t index = back ? sl_gone_take(&past->gone, pool->name, node->name) : 0;
 	struct sl_image_node *entry;
-	uint32_t index = back ? sl_gone_take(&past->gone, conf->name, node->name) : 0;
 
-	if (!nodes)
+	if (!index && index_take(past, &index)) {
+		sl_conf_node_fini(node);
 		return -ENOMEM;
-	conf->nodes = nodes;
-	if (!index && index_take(past, &index))
-		return -ENOMEM;
-	entry = sl_image_node_insert(past->image->pools[p], conf->node_count, node->name);
+	}
+	entry = sl_image_node_insert(pool, pool->listed_count, sl_node_conf_adopt(node));
 	if (!entry)
 		return -ENOMEM;
 	entry->index = index;
-	nodes[conf->node_count++] = *node;
 	return 0;
 }
 
@@ -170,10 +166,7 @@ static int read_add(struct reader *reader)
 	rc = sl_past_read_node(reader->unpack, reader->past->image->conf, name, &node);
 	if (rc)
 		return rc;
-	rc = insert_node(reader->past, (uint32_t)p, &node, back);
-	if (rc)
-		sl_conf_node_fini(&node);
-	return rc;
+	return insert_node(reader->past, (uint32_t)p, &node, back);
 }
 
 static int read_hand(struct reader *reader)

@@ -184,12 +184,15 @@ static bool same_machine(const struct sl_conf *a, const struct sl_conf *b)
 	return !(sl_conf_changes(a, b) & (SL_CONF_DATAPLANE | SL_CONF_PORTS | SL_CONF_SOCKET));
 }
 
-static void begin_kept(const struct sl_conf *file, struct sl_restore *restore)
+static int begin_kept(const struct sl_conf *file, struct sl_restore *restore, struct sl_err *err)
 {
 	uint32_t last = sl_history_count(restore->history) - 1;
 	struct sl_history_line line;
-	const struct sl_conf *kept = restore->past.image->conf;
+	struct sl_conf *kept = sl_image_conf(restore->past.image);
 
+	if (!kept)
+		return sl_err_set(err, -ENOMEM, "no memory");
+	restore->kept = kept;
 	sl_history_line(restore->history, last, &line);
 	restore->image = restore->past.image;
 	restore->hash_key = restore->past.hash_key;
@@ -197,7 +200,7 @@ static void begin_kept(const struct sl_conf *file, struct sl_restore *restore)
 		restore->conf = kept;
 		sl_log(SL_LOG_INFO, "control.state %s: going on from generation %" PRIu64,
 		       sl_keep_path(restore->keep), line.generation);
-		return;
+		return 0;
 	}
 	sl_log(SL_LOG_WARNING,
 	       "the configuration file changed since control.state %s was written: the file's word "
@@ -209,6 +212,7 @@ static void begin_kept(const struct sl_conf *file, struct sl_restore *restore)
 	if (file->dataplane.hash_key_set)
 		memcpy(&restore->hash_key, file->dataplane.hash_key, sizeof(restore->hash_key));
 	restore->conf = file;
+	return 0;
 }
 
 int sl_restore_open(const struct sl_conf *file, struct sl_restore *restore, struct sl_err *err)
@@ -228,7 +232,7 @@ int sl_restore_open(const struct sl_conf *file, struct sl_restore *restore, stru
 	}
 	restore->past = found.past;
 	if (rc == 0 && found.state)
-		begin_kept(file, restore);
+		rc = begin_kept(file, restore, err);
 	else if (rc == 0)
 		rc = begin_fresh(file, restore, err);
 	if (rc)
@@ -238,11 +242,13 @@ int sl_restore_open(const struct sl_conf *file, struct sl_restore *restore, stru
 
 void sl_restore_fini(struct sl_restore *restore)
 {
+	sl_image_conf_free(restore->kept);
 	sl_past_fini(&restore->past);
 	sl_history_destroy(restore->history);
 	sl_keep_destroy(restore->keep);
 	restore->history = NULL;
 	restore->keep = NULL;
 	restore->conf = NULL;
+	restore->kept = NULL;
 	restore->image = NULL;
 }

@@ -23,6 +23,7 @@ struct sl_restore {
 	bool file_wins; /* the file changed since: a new generation */
 	uint64_t file_digest;
 	struct sl_past past;
+	struct sl_conf *kept;	    /* the whole configuration of past */
 	struct sl_history *history; /* taken over by sl_control_create() */
 	struct sl_keep *keep;	    /* likewise; NULL: control.state is empty */
 };

@@ -14,10 +14,9 @@
 /* A pool of the wanted configuration, and what there was of that name. */
 struct pair {
 	const struct sl_conf_pool *conf;
-	const struct sl_conf_pool *old_conf; /* NULL: a new pool */
-	const struct sl_image_pool *old;
-	struct sl_image_pool *pool; /* in the making */
-	uint8_t *stays;		    /* per node of old */
+	const struct sl_image_pool *old; /* NULL: a new pool */
+	struct sl_image_pool *pool;	 /* in the making */
+	uint8_t *stays;			 /* per node of old */
 };
 
 static int no_memory(struct sl_edit *edit)
@@ -34,7 +33,7 @@ static int find_same(const struct pair *pair, uint32_t place, uint32_t *cursor)
 	if (!pair->old)
 		return -1;
 	n = sl_image_find_next(pair->old, node->name, cursor);
-	return n >= 0 && sl_edit_same_node(&pair->old_conf->nodes[n], node) ? n : -1;
+	return n >= 0 && sl_edit_same_node(pair->old->nodes[n].conf, node) ? n : -1;
 }
 
 static double shown(uint64_t weight)
@@ -73,7 +72,7 @@ static int say_node(struct sl_edit *edit, const struct pair *pair, int old, uint
 	struct saying saying = {edit, "pool ", pair->conf->name, more};
 
 	(void)snprintf(more, sizeof(more), ": node %s", node->name);
-	return say_part(&saying, SL_CONF_PART_NODE, &pair->old_conf->nodes[old], node,
+	return say_part(&saying, SL_CONF_PART_NODE, pair->old->nodes[old].conf, node,
 			edit->image->conf);
 }
 
@@ -81,12 +80,29 @@ static int say_pool(struct sl_edit *edit, const struct pair *pair)
 {
 	struct saying saying = {edit, "pool ", pair->conf->name, ""};
 
-	if (pair->old_conf)
-		return say_part(&saying, SL_CONF_PART_POOL, pair->old_conf, pair->conf,
+	if (pair->old)
+		return say_part(&saying, SL_CONF_PART_POOL, &pair->old->conf, pair->conf,
 				edit->image->conf);
 	sl_change_say(edit->result, "pool %s added with %" PRIu32 " nodes", pair->conf->name,
 		      pair->conf->node_count);
 	return 0;
+}
+
+/* The node as it was, with the wanted configuration, which is shared when it is the same. */
+static bool keep_node(struct sl_image_pool *pool, uint32_t n, const struct sl_image_node *old,
+		      const struct sl_conf_node *wanted)
+{
+	const struct sl_conf_node *conf = sl_conf_node_equal(old->conf, wanted)
+						  ? sl_node_conf_get(old->conf)
+						  : sl_node_conf_create(wanted);
+	struct sl_image_node *node = sl_image_node_insert(pool, n, conf);
+
+	if (!node)
+		return false;
+	*node = *old;
+	node->conf = conf;
+	node->name = conf->name;
+	return true;
 }
 
 static int take_nodes(struct sl_edit *edit, struct pair *pair, bool *rebuild)
@@ -110,10 +126,9 @@ static int take_nodes(struct sl_edit *edit, struct pair *pair, bool *rebuild)
 			continue;
 		}
 		pair->stays[same] = 1;
-		if (!sl_image_node_insert(pool, n, node->name))
+		if (!keep_node(pool, n, &pair->old->nodes[same], node))
 			return no_memory(edit);
-		pool->nodes[n] = pair->old->nodes[same];
-		*rebuild |= pair->old_conf->nodes[same].weight != node->weight;
+		*rebuild |= pair->old->nodes[same].conf->weight != node->weight;
 		status = say_node(edit, pair, same, n);
 		if (status < 0)
 			return status;
@@ -140,16 +155,14 @@ static int leave_nodes(struct sl_edit *edit, struct pair *pair, bool *rebuild)
 
 		if (pair->stays[n] || (node->leaving && has_index(pool, node->index)))
 			continue;
-		if (!sl_image_node_insert(pool, pool->node_count, node->name))
+		if (!sl_image_node_append(pool, sl_node_conf_get(node->conf)))
 			return no_memory(edit);
 		pool->nodes[pool->node_count - 1] = *node;
 		if (node->leaving)
 			continue;
 		*rebuild = true;
 		sl_change_say(edit->result, "pool %s: node %s removed", pool->name, node->name);
-		if (sl_edit_node_leave(pool, pool->node_count - 1, &pair->old_conf->nodes[n], cut,
-				       edit) < 0)
-			return -ENOMEM;
+		sl_edit_node_leave(edit, pool, pool->node_count - 1, cut);
 	}
 	return 0;
 }
@@ -164,28 +177,28 @@ static struct sl_table *translate(const struct sl_table *table, const uint32_t *
 	return made;
 }
 
-static bool same_shares(const struct sl_conf_pool *a, const struct sl_conf_pool *b)
+static bool same_shares(const struct sl_image_pool *a, const struct sl_image_pool *b)
 {
-	if (a->slots != b->slots || a->node_count != b->node_count || a->scheduler != b->scheduler)
+	if (a->conf.slots != b->conf.slots || a->listed_count != b->listed_count ||
+	    a->conf.scheduler != b->conf.scheduler)
 		return false;
-	for (uint32_t n = 0; n < a->node_count; n++)
+	for (uint32_t n = 0; n < a->listed_count; n++)
 		if (strcmp(a->nodes[n].name, b->nodes[n].name) != 0 ||
-		    a->nodes[n].weight != b->nodes[n].weight)
+		    a->nodes[n].conf->weight != b->nodes[n].conf->weight)
 			return false;
 	return true;
 }
 
 /* Tables and hand-set states of a pool as they were in another image. */
 static int take_kept(struct sl_edit *edit, struct sl_image_pool *pool,
-		     const struct sl_conf_pool *conf, const struct sl_image_pool *from,
-		     const struct sl_conf_pool *from_conf, bool *rebuild)
+		     const struct sl_image_pool *from, bool *rebuild)
 {
 	uint32_t *map = calloc(SL_NODE_INDEX_MAX, sizeof(*map)), cursor = 0;
 	int status;
 
 	if (!map)
 		return no_memory(edit);
-	for (uint32_t n = 0; n < from_conf->node_count; n++) {
+	for (uint32_t n = 0; n < from->listed_count; n++) {
 		const struct sl_image_node *kept = &from->nodes[n];
 		int place = sl_image_find_next(pool, kept->name, &cursor);
 
@@ -206,26 +219,25 @@ static int take_kept(struct sl_edit *edit, struct sl_image_pool *pool,
 		sl_schedule_replace(pool, translate(from->home, map), translate(from->former, map));
 	free(map);
 	if (status == 0)
-		*rebuild = !same_shares(conf, from_conf);
+		*rebuild = !same_shares(pool, from);
 	return status < 0 ? no_memory(edit) : 0;
 }
 
 static int fill_pool(struct sl_edit *edit, struct pair *pair, const struct sl_image *from,
 		     uint32_t place)
 {
-	bool rebuild = !pair->old || pair->old_conf->scheduler != pair->conf->scheduler;
+	bool rebuild = !pair->old || pair->old->conf.scheduler != pair->conf->scheduler;
 	int kept = from ? sl_image_find_pool(from, pair->conf->name) : -1;
 	int status = take_nodes(edit, pair, &rebuild);
 
 	if (status == 0)
 		status = leave_nodes(edit, pair, &rebuild);
 	if (status == 0 && kept >= 0 && from->pools[kept]->home->count == pair->conf->slots)
-		status = take_kept(edit, pair->pool, pair->conf, from->pools[kept],
-				   &from->conf->pools[kept], &rebuild);
-	if (status == 0 && sl_schedule_resize(pair->conf, pair->pool) < 0)
+		status = take_kept(edit, pair->pool, from->pools[kept], &rebuild);
+	if (status == 0 && sl_schedule_resize(pair->pool) < 0)
 		status = no_memory(edit);
 	/* fewer slots: every second one is kept, and quotas differ */
-	if (pair->old && pair->old_conf->slots > pair->conf->slots)
+	if (pair->old && pair->old->conf.slots > pair->conf->slots)
 		rebuild = true;
 	edit->rebuild[place] = rebuild;
 	return status;
@@ -238,7 +250,7 @@ static int make_pool(struct sl_edit *edit, struct pair *pair, const struct sl_im
 	int status = 0;
 
 	pair->stays = calloc(room + 1, 1);
-	pair->pool = sl_image_pool_create(pair->conf->name, room);
+	pair->pool = sl_image_pool_create(pair->conf, room);
 	if (!pair->stays || !pair->pool) {
 		sl_image_pool_put(pair->pool);
 		free(pair->stays);
@@ -272,7 +284,7 @@ static void share_equal(struct sl_edit *edit, const struct pair *pair, uint32_t 
 	struct sl_image_pool *pool = pair->pool;
 	int old = pair->old ? sl_image_find_pool(edit->before, pool->name) : -1;
 
-	if (old < 0 || edit->rebuild[place] || !sl_conf_pool_equal(pair->old_conf, pair->conf) ||
+	if (old < 0 || edit->rebuild[place] || !sl_conf_pool_equal(&pair->old->conf, &pool->conf) ||
 	    pool->home != pair->old->home || pool->node_count != pair->old->node_count ||
 	    memcmp(pool->nodes, pair->old->nodes, pool->node_count * sizeof(*pool->nodes)) != 0)
 		return;
@@ -290,10 +302,8 @@ static int make_pools(struct sl_edit *edit, const struct sl_conf *conf, const st
 		int old = before ? sl_image_find_pool(before, pair.conf->name) : -1;
 		int status;
 
-		if (old >= 0) {
+		if (old >= 0)
 			pair.old = before->pools[old];
-			pair.old_conf = &before->conf->pools[old];
-		}
 		status = make_pool(edit, &pair, from, p);
 		if (status < 0)
 			return status;
@@ -305,7 +315,6 @@ static int make_pools(struct sl_edit *edit, const struct sl_conf *conf, const st
 /* A pool that is removed stays as long as flows need its answer. */
 static int leave_pool(struct sl_edit *edit, uint32_t old, uint32_t place)
 {
-	const struct sl_conf_pool *conf = sl_image_pool_conf(edit->before, old);
 	struct sl_image_pool *pool;
 
 	edit->image->pools[place] = edit->before->pools[old];
@@ -313,24 +322,19 @@ static int leave_pool(struct sl_edit *edit, uint32_t old, uint32_t place)
 	edit->image->pool_count = place + 1;
 	if (edit->before->pools[old]->leaving)
 		return 0;
-	sl_change_say(edit->result, "pool %s removed", conf->name);
 	pool = sl_image_pool_edit(edit->image, place);
 	if (!pool)
 		return no_memory(edit);
+	sl_change_say(edit->result, "pool %s removed", pool->name);
 	pool->leaving = true;
-	pool->gone = *conf;
-	pool->gone.nodes = NULL;
-	pool->gone.node_count = 0;
-	memset(&pool->gone.health, 0, sizeof(pool->gone.health));
-	for (uint32_t n = 0; n < conf->node_count; n++)
-		if (sl_edit_node_leave(pool, 0, &conf->nodes[n], false, edit) < 0)
-			return -ENOMEM;
+	while (pool->listed_count > 0)
+		sl_edit_node_leave(edit, pool, 0, false);
 	return 0;
 }
 
 static int leave_pools(struct sl_edit *edit)
 {
-	uint32_t place = edit->image->conf->pool_count;
+	uint32_t place = edit->image->listed_count;
 
 	for (uint32_t p = 0; edit->before && p < edit->before->pool_count; p++) {
 		const struct sl_image_pool *pool = edit->before->pools[p];
@@ -359,14 +363,14 @@ static int make_services(struct sl_edit *edit)
 
 	for (uint32_t s = 0; s < image->service_count; s++) {
 		const struct sl_conf_service *service = &image->conf->services[s];
-		const char *pool = image->conf->pools[service->pool].name;
+		const char *pool = image->pools[service->pool]->name;
 		int old = edit->before ? find_service(edit->before, service->name) : -1;
 		struct saying saying = {edit, "service ", service->name, ""};
 		int status = 0;
 
 		if (old >= 0) {
 			const struct sl_conf *was = edit->before->conf;
-			const char *old_pool = was->pools[was->services[old].pool].name;
+			const char *old_pool = edit->before->pools[was->services[old].pool]->name;
 
 			image->service_index[s] = edit->before->service_index[old];
 			if (strcmp(old_pool, pool) != 0)
@@ -391,55 +395,55 @@ static int make_services(struct sl_edit *edit)
 	return 0;
 }
 
-/* What needs a restart stays as it runs, in a configuration that was made earlier. */
-static int keep_running_parts(struct sl_edit *edit, struct sl_conf *conf)
+/* The wanted sections; in a configuration that was made earlier what needs a restart stays as it
+ * runs. */
+static struct sl_conf *sections_of(const struct sl_edit *edit, const struct sl_conf *wanted,
+				   bool rollback)
 {
-	struct sl_conf *running = sl_conf_copy(edit->before->conf), swap;
+	struct sl_conf sections = *wanted;
 
-	if (!running)
-		return no_memory(edit);
-	swap = *conf;
-	conf->dataplane = running->dataplane;
-	conf->ports = running->ports;
-	conf->port_count = running->port_count;
-	conf->control = running->control;
-	running->dataplane = swap.dataplane;
-	running->ports = swap.ports;
-	running->port_count = swap.port_count;
-	running->control = swap.control;
-	sl_conf_destroy(running);
-	return 0;
+	sections.pools = NULL;
+	sections.pool_count = 0;
+	if (edit->before && rollback) {
+		sections.dataplane = edit->before->conf->dataplane;
+		sections.ports = edit->before->conf->ports;
+		sections.port_count = edit->before->conf->port_count;
+		sections.control = edit->before->conf->control;
+	}
+	return sl_conf_copy(&sections);
 }
 
 int sl_apply_make(struct sl_edit *edit, const struct sl_conf *wanted, const struct sl_image *from)
 {
 	uint32_t leaving = edit->before ? edit->before->pool_count : 0;
 	struct saying saying = {edit, "control", "", ""};
-	struct sl_conf *conf;
+	struct sl_conf *sections;
 	int status = edit->before ? sl_refuse_check(edit, wanted, from != NULL) : 0;
 
 	if (status < 0)
 		return status;
-	conf = sl_conf_copy(wanted);
-	if (conf && edit->before && from)
-		status = keep_running_parts(edit, conf);
+	sections = sections_of(edit, wanted, from != NULL);
 	sl_image_put(edit->image);
-	edit->image = NULL;
-	if (!conf || status < 0) {
-		sl_conf_destroy(conf);
-		return no_memory(edit);
-	}
-	edit->image = sl_image_frame(conf, leaving);
+	edit->image = sections ? sl_image_frame(sections, wanted->pool_count, leaving) : NULL;
 	if (!edit->image)
 		return no_memory(edit);
 	if (edit->before)
 		edit->image->generation = edit->before->generation;
 	if (edit->before && !from)
 		status = say_part(&saying, SL_CONF_PART_CONTROL, &edit->before->conf->control,
-				  &conf->control, conf);
+				  &wanted->control, wanted);
 	if (status == 0)
-		status = make_pools(edit, conf, from);
+		status = make_pools(edit, wanted, from);
 	if (status == 0)
 		status = leave_pools(edit);
 	return status < 0 ? status : make_services(edit);
+}
+
+int sl_apply_rollback(struct sl_edit *edit, const struct sl_image *to)
+{
+	struct sl_conf *wanted = sl_image_conf(to);
+	int status = wanted ? sl_apply_make(edit, wanted, to) : no_memory(edit);
+
+	sl_image_conf_free(wanted);
+	return status;
 }

@@ -60,7 +60,7 @@ static void view_node(const struct sl_model *model, uint32_t place, uint32_t n, 
 {
 	const struct sl_image_pool *pool = model->image->pools[place];
 	const struct sl_image_node *node = &pool->nodes[n];
-	const struct sl_conf_node *conf = sl_image_node_conf(model->image, place, n);
+	const struct sl_conf_node *conf = node->conf;
 
 	memset(view, 0, sizeof(*view));
 	view->kind = (uint8_t)conf->kind;
@@ -75,9 +75,9 @@ static void view_node(const struct sl_model *model, uint32_t place, uint32_t n, 
 	view->port = (uint8_t)conf->port;
 	if (conf->kind != SL_NODE_REMOTE)
 		return;
-	if (!encap_of(model, sl_image_pool_conf(model->image, place), conf, &view->encap))
+	if (!encap_of(model, &pool->conf, conf, &view->encap))
 		view->flags |= SL_NODE_NO_NEIGHBOR;
-	if (splits(sl_image_pool_conf(model->image, place), conf))
+	if (splits(&pool->conf, conf))
 		view->flags |= SL_NODE_SPLITS;
 	view->l3_size_max =
 		(uint16_t)(model->image->conf->ports[conf->port].mtu - view->encap.overhead);
@@ -102,8 +102,7 @@ static int put_view(struct sl_snapshot *snapshot, uint32_t index, const struct s
 static int build_nodes(const struct sl_model *model, uint32_t place, struct sl_snapshot *snapshot)
 {
 	const struct sl_image_pool *pool = model->image->pools[place];
-	const struct sl_conf_pool *conf = sl_image_pool_conf(model->image, place);
-	bool regardless = sl_schedule_regardless(conf, pool);
+	bool regardless = sl_schedule_regardless(pool);
 
 	if (model->pools[pool->index].built == pool && !model->touched)
 		return 0;
@@ -157,7 +156,7 @@ static int build_pick(const struct sl_model *model, uint32_t place, struct sl_po
 
 	if (model->pools[pool->index].built == pool)
 		return 0;
-	status = sl_schedule_pick(sl_image_pool_conf(model->image, place), pool, &pick);
+	status = sl_schedule_pick(pool, &pick);
 	if (status < 0)
 		return status;
 	if (pick && sl_pool_pick_create(pick, &owner) < 0) {
@@ -189,7 +188,7 @@ static void set_idle(const struct sl_model *model, const struct sl_body_pool *bo
 static int build_pool(const struct sl_model *model, uint32_t place, struct sl_snapshot *snapshot)
 {
 	const struct sl_image_pool *pool = model->image->pools[place];
-	const struct sl_conf_pool *conf = sl_image_pool_conf(model->image, place);
+	const struct sl_conf_pool *conf = &pool->conf;
 	const struct sl_body_pool *body = &model->pools[pool->index];
 	struct sl_pool_view *view = &snapshot->pools[pool->index];
 	struct sl_slot_table *slots;
@@ -237,7 +236,7 @@ static int build_services(const struct sl_model *model, struct sl_snapshot *snap
 		struct sl_service_view *view = &snapshot->services[index];
 		int status = sl_build_service(
 			model, &model->services[index], image->pools[conf->pool]->index,
-			sl_build_idle_ms(&image->conf->pools[conf->pool]), view);
+			sl_build_idle_ms(&image->pools[conf->pool]->conf), view);
 
 		if (status < 0)
 			return status;
@@ -292,7 +291,7 @@ static uint32_t collect_others(const struct sl_model *model, struct sl_addr *lis
 			list[count++] = image->conf->ports[p].gateway;
 	for (uint32_t p = 0; p < image->pool_count; p++)
 		for (uint32_t n = 0; n < image->pools[p]->node_count; n++) {
-			const struct sl_conf_node *node = sl_image_node_conf(image, p, n);
+			const struct sl_conf_node *node = image->pools[p]->nodes[n].conf;
 
 			if (node->kind == SL_NODE_REMOTE &&
 			    sl_service_table_owns(image->service_table, &node->address) !=
@@ -369,7 +368,7 @@ static void remember(struct sl_model *model, const struct sl_snapshot *snapshot)
 		struct sl_image_pool *pool = image->pools[p];
 		struct sl_body_pool *body = &model->pools[pool->index];
 
-		remember_pool(model, body, sl_image_pool_conf(image, p));
+		remember_pool(model, body, &pool->conf);
 		sl_slot_table_put(body->slots);
 		body->slots = sl_slot_table_get(snapshot->pools[pool->index].slots);
 		if (body->built == pool)

@@ -29,12 +29,12 @@ enum sl_tracking sl_build_tracking(const struct sl_conf_pool *conf)
 
 int64_t sl_build_longer_ms(const struct sl_model *model, uint32_t place)
 {
-	const struct sl_body_pool *body = &model->pools[model->image->pools[place]->index];
+	const struct sl_image_pool *pool = model->image->pools[place];
+	const struct sl_body_pool *body = &model->pools[pool->index];
 
 	if (!body->built)
 		return 0;
-	return (int64_t)sl_build_idle_ms(sl_image_pool_conf(model->image, place)) -
-	       (int64_t)body->idle_ms;
+	return (int64_t)sl_build_idle_ms(&pool->conf) - (int64_t)body->idle_ms;
 }
 
 /* Whether some unsettled service goes by what the pool says. */
@@ -53,21 +53,21 @@ static uint64_t open_for(uint64_t idle_ms)
 	return idle_ms + SL_SETTLE_MARGIN_MS;
 }
 
-uint64_t sl_build_open_ms(const struct sl_model *model, const struct sl_conf_pool *conf,
-			  uint32_t index, uint64_t now_ms)
+uint64_t sl_build_open_ms(const struct sl_model *model, const struct sl_image_pool *pool,
+			  uint64_t now_ms)
 {
-	const struct sl_body_pool *body = &model->pools[index];
-	uint64_t idle_ms = SL_MAX(sl_build_idle_ms(conf), body->built ? body->idle_ms : 0);
+	const struct sl_body_pool *body = &model->pools[pool->index];
+	uint64_t idle_ms = SL_MAX(sl_build_idle_ms(&pool->conf), body->built ? body->idle_ms : 0);
 	bool was_full = body->built && body->tracking == SL_TRACKING_FULL;
 	bool recent = body->full_since_ms && now_ms < body->full_since_ms + open_for(idle_ms);
 
-	switch (sl_build_tracking(conf)) {
+	switch (sl_build_tracking(&pool->conf)) {
 	case SL_TRACKING_NONE:
 		return 0;
 	case SL_TRACKING_TRANSITION:
 		return open_for(idle_ms);
 	case SL_TRACKING_FULL:
-		return body->built && (!was_full || recent || is_asked(model, index))
+		return body->built && (!was_full || recent || is_asked(model, pool->index))
 			       ? open_for(idle_ms)
 			       : 0;
 	}
@@ -184,7 +184,7 @@ int sl_build_slots(const struct sl_model *model, uint32_t place, const struct sl
 		   struct sl_slot_table **slots)
 {
 	const struct sl_image_pool *pool = model->image->pools[place];
-	const struct sl_conf_pool *conf = sl_image_pool_conf(model->image, place);
+	const struct sl_conf_pool *conf = &pool->conf;
 	const struct sl_body_pool *body = &model->pools[pool->index];
 	struct sl_table_moves moved;
 	struct sl_slots_move move = {
@@ -193,7 +193,7 @@ int sl_build_slots(const struct sl_model *model, uint32_t place, const struct sl
 		.snapshot = snapshot,
 		.count = pool->target->count,
 		.now_ms = model->options.now_ms(),
-		.open_ms = sl_build_open_ms(model, conf, pool->index, model->options.now_ms()),
+		.open_ms = sl_build_open_ms(model, pool, model->options.now_ms()),
 		.longer_ms = sl_build_longer_ms(model, place),
 		.rest = rest_of(conf, body),
 		.since_ms = body->built && body->tracking == SL_TRACKING_FULL
@@ -228,10 +228,10 @@ static int64_t service_longer_ms(const struct sl_model *model, const struct sl_s
 	int64_t before = 0, after = 0;
 
 	for (uint32_t p = 0; p < model->image->pool_count; p++) {
-		uint32_t index = model->image->pools[p]->index;
-		int64_t idle_ms = (int64_t)sl_build_idle_ms(sl_image_pool_conf(model->image, p));
+		const struct sl_image_pool *pool = model->image->pools[p];
+		int64_t idle_ms = (int64_t)sl_build_idle_ms(&pool->conf);
 
-		if (index != view->pool && index != view->prior_pool)
+		if (pool->index != view->pool && pool->index != view->prior_pool)
 			continue;
 		after = SL_MAX(after, idle_ms);
 		before = SL_MAX(before, idle_ms - sl_build_longer_ms(model, p));

@@ -34,7 +34,7 @@ static int revive(const struct sl_image_pool *pool, const struct sl_conf_node *c
 		const struct sl_image_node *node = &pool->nodes[n];
 
 		if (node->leaving && !node->cut && conf->kind != SL_NODE_WORKER &&
-		    strcmp(node->name, conf->name) == 0 && sl_edit_same_node(&node->gone, conf))
+		    strcmp(node->name, conf->name) == 0 && sl_edit_same_node(node->conf, conf))
 			return (int)n;
 	}
 	return -1;
@@ -61,7 +61,7 @@ int sl_edit_node_begin(struct sl_edit *edit, struct sl_image_pool *pool,
 	if (status < 0)
 		return sl_err_set(edit->err, status, "pool %s: no room for node %s", pool->name,
 				  conf->name);
-	node = sl_image_node_insert(pool, place, conf->name);
+	node = sl_image_node_insert(pool, place, sl_node_conf_create(conf));
 	if (!node)
 		return sl_err_set(edit->err, -ENOMEM, "no memory");
 	node->index = index;
@@ -69,24 +69,16 @@ int sl_edit_node_begin(struct sl_edit *edit, struct sl_image_pool *pool,
 	return 0;
 }
 
-int sl_edit_node_leave(struct sl_image_pool *pool, uint32_t place, const struct sl_conf_node *conf,
-		       bool cut, const struct sl_edit *edit)
+void sl_edit_node_leave(const struct sl_edit *edit, struct sl_image_pool *pool, uint32_t place,
+			bool cut)
 {
-	struct sl_image_node node = pool->nodes[place];
+	struct sl_image_node *node;
 
 	/* the flows of one that is down or disabled went elsewhere already */
-	cut |= !sl_image_node_keeps(&node);
-	sl_image_node_remove(pool, place);
-	node.leaving = true;
-	node.cut = cut;
-	node.gone = *conf;
-	node.gone.handler = NULL;
-	node.gone.file = NULL;
-	sl_edit_node_why(edit, &node, cut ? "removed, flows cut" : "removed");
-	if (!sl_image_node_insert(pool, pool->node_count, node.name))
-		return sl_err_set(edit->err, -ENOMEM, "no memory");
-	pool->nodes[pool->node_count - 1] = node;
-	return 0;
+	cut |= !sl_image_node_keeps(&pool->nodes[place]);
+	node = sl_image_node_leave(pool, place);
+	node->cut = cut;
+	sl_edit_node_why(edit, node, cut ? "removed, flows cut" : "removed");
 }
 
 /* ---- kinds that name one node -------------------------------------------------------------------
@@ -94,14 +86,18 @@ int sl_edit_node_leave(struct sl_image_pool *pool, uint32_t place, const struct 
 
 static int set_weight(struct sl_edit *edit, uint32_t p, uint32_t n)
 {
-	struct sl_conf_node *node = &edit->image->conf->pools[p].nodes[n];
+	struct sl_image_pool *pool = edit->image->pools[p];
 	uint64_t weight = edit->change->weight;
+	struct sl_conf_node *node;
 
 	if (weight > SL_WEIGHT_MAX)
 		return sl_err_set(edit->err, -EINVAL, "weight is above 1000000");
-	sl_change_say(edit->result, "pool %s: node %s: weight %.15g -> %.15g",
-		      edit->image->pools[p]->name, node->name,
-		      (double)node->weight / SL_WEIGHT_UNIT, (double)weight / SL_WEIGHT_UNIT);
+	node = sl_image_node_edit(pool, n);
+	if (!node)
+		return sl_err_set(edit->err, -ENOMEM, "no memory");
+	sl_change_say(edit->result, "pool %s: node %s: weight %.15g -> %.15g", pool->name,
+		      node->name, (double)node->weight / SL_WEIGHT_UNIT,
+		      (double)weight / SL_WEIGHT_UNIT);
 	edit->rebuild[p] |= node->weight != weight;
 	node->weight = weight;
 	return 0;
@@ -119,21 +115,13 @@ static int cut_leaving(const struct sl_edit *edit, struct sl_image_pool *pool, u
 
 static int remove_node(struct sl_edit *edit, uint32_t p, uint32_t n)
 {
-	struct sl_conf_pool *conf = &edit->image->conf->pools[p];
 	struct sl_image_pool *pool = edit->image->pools[p];
-	bool cut = edit->change->now || conf->tracking == SL_CONF_TRACKING_NONE;
-	int status;
+	bool cut = edit->change->now || pool->conf.tracking == SL_CONF_TRACKING_NONE;
 
 	if (pool->nodes[n].leaving)
 		return cut_leaving(edit, pool, n);
 	sl_change_say(edit->result, "pool %s: node %s removed", pool->name, pool->nodes[n].name);
-	status = sl_edit_node_leave(pool, n, &conf->nodes[n], cut, edit);
-	if (status < 0)
-		return status;
-	sl_conf_node_fini(&conf->nodes[n]);
-	conf->node_count--;
-	memmove(&conf->nodes[n], &conf->nodes[n + 1],
-		(conf->node_count - n) * sizeof(*conf->nodes));
+	sl_edit_node_leave(edit, pool, n, cut);
 	edit->rebuild[p] = true;
 	return 0;
 }
@@ -219,7 +207,7 @@ static int for_nodes(struct sl_edit *edit)
 	bool cuts = change->kind == SL_CHANGE_REMOVE_NODE && change->now;
 	bool all = strcmp(change->pool, "*") == 0, pool_found = all, found = false, leaves = false;
 
-	for (uint32_t p = 0; p < edit->image->conf->pool_count; p++) {
+	for (uint32_t p = 0; p < edit->image->listed_count; p++) {
 		int n, gone, status;
 
 		if (!all && strcmp(edit->image->pools[p]->name, change->pool) != 0)
@@ -247,10 +235,8 @@ static int for_nodes(struct sl_edit *edit)
 
 static int add_node(struct sl_edit *edit, uint32_t p)
 {
-	struct sl_conf_pool *conf = &edit->image->conf->pools[p];
 	struct sl_image_pool *pool = sl_image_pool_edit(edit->image, p);
 	const struct sl_conf_node *add = edit->change->add;
-	struct sl_conf_node *nodes;
 
 	if (!pool)
 		return sl_err_set(edit->err, -ENOMEM, "no memory");
@@ -260,38 +246,30 @@ static int add_node(struct sl_edit *edit, uint32_t p)
 	if (add->kind != SL_NODE_WORKER && add->port >= edit->image->conf->port_count)
 		return sl_err_set(edit->err, -EINVAL, "node %s: there is no port %" PRIu32,
 				  add->name, add->port);
-	nodes = realloc(conf->nodes, (conf->node_count + 1) * sizeof(*nodes));
-	if (!nodes)
-		return sl_err_set(edit->err, -ENOMEM, "no memory");
-	conf->nodes = nodes;
-	if (sl_conf_node_copy(add, &nodes[conf->node_count]) < 0)
-		return sl_err_set(edit->err, -ENOMEM, "no memory");
-	conf->node_count++;
 	edit->rebuild[p] = true;
 	sl_change_say(edit->result, "pool %s: node %s added with weight %.15g", pool->name,
 		      add->name, (double)add->weight / SL_WEIGHT_UNIT);
-	return sl_edit_node_begin(edit, pool, pool, add, conf->node_count - 1);
+	return sl_edit_node_begin(edit, pool, pool, add, pool->listed_count);
 }
 
 static int set_table(struct sl_edit *edit, uint32_t p)
 {
 	const struct sl_change_table *table = edit->change->table;
-	const struct sl_conf_pool *conf = &edit->image->conf->pools[p];
 	struct sl_image_pool *pool = sl_image_pool_edit(edit->image, p);
 	uint32_t *index = calloc(table->name_count + 1, sizeof(*index));
 	struct sl_table *home = sl_table_create(table->count);
 	int status = pool && index && home ? 0 : sl_err_set(edit->err, -ENOMEM, "no memory");
 
-	if (status == 0 && table->count != conf->slots)
+	if (status == 0 && table->count != pool->conf.slots)
 		status = sl_err_set(edit->err, -EINVAL,
 				    "the table has %" PRIu32 " slots, pool %s has %" PRIu32,
-				    table->count, conf->name, conf->slots);
+				    table->count, pool->name, pool->conf.slots);
 	for (uint32_t i = 0; status == 0 && i < table->name_count; i++) {
 		int n = sl_image_find_node(pool, table->names[i]);
 
 		if (n < 0)
 			status = sl_err_set(edit->err, -ENOENT, "pool %s has no node '%s'",
-					    conf->name, table->names[i]);
+					    pool->name, table->names[i]);
 		else
 			index[i + 1] = pool->nodes[n].index;
 	}
@@ -307,7 +285,7 @@ static int set_table(struct sl_edit *edit, uint32_t p)
 		sl_table_put(home);
 		return status;
 	}
-	sl_change_say(edit->result, "pool %s: slots as given", conf->name);
+	sl_change_say(edit->result, "pool %s: slots as given", pool->name);
 	status = sl_schedule_home_set(pool, home);
 	return status < 0 ? sl_err_set(edit->err, status, "no memory") : 0;
 }
@@ -331,7 +309,7 @@ int sl_edit_make(struct sl_edit *edit)
 	case SL_CHANGE_APPLY:
 		return sl_apply_make(edit, edit->change->conf, NULL);
 	case SL_CHANGE_ROLLBACK:
-		return sl_apply_make(edit, edit->change->image->conf, edit->change->image);
+		return sl_apply_rollback(edit, edit->change->image);
 	case SL_CHANGE_SETTLE:
 		return sl_settle_make(edit);
 	case SL_CHANGE_RETURN:

@@ -27,7 +27,6 @@ struct sl_body_node {
 	uint32_t serial; /* tells one idle time from the next */
 	uint64_t token;	 /* of queues_passed */
 	void *handler;
-	char *handler_name, *file; /* what it was made from; file may be NULL */
 	struct sl_node_stats base; /* what the counters said when the index was given out */
 	uint64_t share_base;	   /* packets when the pool's expected shares last changed */
 	uint64_t window[SL_LOAD_WINDOW_S]; /* packets, one sample a second */
@@ -153,12 +152,14 @@ bool sl_edit_same_node(const struct sl_conf_node *a, const struct sl_conf_node *
 int sl_edit_node_begin(struct sl_edit *edit, struct sl_image_pool *pool,
 		       const struct sl_image_pool *before, const struct sl_conf_node *conf,
 		       uint32_t place);
-int sl_edit_node_leave(struct sl_image_pool *pool, uint32_t place, const struct sl_conf_node *conf,
-		       bool cut, const struct sl_edit *edit);
+/* A node stops being listed; cut: its live flows go elsewhere. */
+void sl_edit_node_leave(const struct sl_edit *edit, struct sl_image_pool *pool, uint32_t place,
+			bool cut);
 void sl_edit_node_why(const struct sl_edit *edit, struct sl_image_node *node, const char *why);
 
 /* apply.c: the configuration as a whole. */
 int sl_apply_make(struct sl_edit *edit, const struct sl_conf *conf, const struct sl_image *from);
+int sl_apply_rollback(struct sl_edit *edit, const struct sl_image *to);
 
 /* refuse.c: -EPERM when a configuration asks for what needs a restart, or force. */
 int sl_refuse_check(struct sl_edit *edit, const struct sl_conf *wanted, bool rollback);
@@ -172,8 +173,8 @@ int sl_build_slots(const struct sl_model *model, uint32_t place, const struct sl
 uint64_t sl_build_idle_ms(const struct sl_conf_pool *conf);
 /* For how long slots that move are open. With full tracking they need not be, once every flow that is
  * alive has sent since it began; but for the flows of a service that was pointed elsewhere. */
-uint64_t sl_build_open_ms(const struct sl_model *model, const struct sl_conf_pool *conf,
-			  uint32_t index, uint64_t now_ms);
+uint64_t sl_build_open_ms(const struct sl_model *model, const struct sl_image_pool *pool,
+			  uint64_t now_ms);
 /* By how much a pool's longest idle timeout is more than when its last snapshot was built. */
 int64_t sl_build_longer_ms(const struct sl_model *model, uint32_t place);
 enum sl_tracking sl_build_tracking(const struct sl_conf_pool *conf);

@@ -124,11 +124,7 @@ void sl_life_handler_close(struct sl_model *model, uint32_t index)
 	if (model->nodes[index].handler)
 		model->options.hooks.handler_destroy(model->options.hooks.context,
 						     model->nodes[index].handler);
-	free(model->nodes[index].handler_name);
-	free(model->nodes[index].file);
 	model->nodes[index].handler = NULL;
-	model->nodes[index].handler_name = NULL;
-	model->nodes[index].file = NULL;
 }
 
 static void node_free(struct sl_model *model, uint32_t index)
@@ -164,7 +160,7 @@ void sl_life_undo(struct sl_edit *edit)
 
 static int pool_begin(struct sl_edit *edit, uint32_t place)
 {
-	const struct sl_conf_pool *conf = sl_image_pool_conf(edit->image, place);
+	const struct sl_conf_pool *conf = &edit->image->pools[place]->conf;
 	struct sl_body_pool *pool = &edit->model->pools[edit->image->pools[place]->index];
 	bool tracks =
 		conf->tracking != SL_CONF_TRACKING_NONE || !sl_sched_fills_slots(conf->scheduler);
@@ -194,12 +190,6 @@ int sl_life_handler_open(struct sl_edit *edit, uint32_t index, const struct sl_c
 
 	if (conf->kind != SL_NODE_WORKER || node->handler || !hooks->handler_create)
 		return 0;
-	free(node->handler_name);
-	free(node->file);
-	node->handler_name = conf->handler ? strdup(conf->handler) : NULL;
-	node->file = conf->file ? strdup(conf->file) : NULL;
-	if (!node->handler_name || !node->file != !conf->file)
-		return sl_err_set(edit->err, -ENOMEM, "no memory");
 	status = hooks->handler_create(hooks->context, index, conf, &node->handler, edit->err);
 	return status < 0 ? status : 0;
 }
@@ -207,14 +197,13 @@ int sl_life_handler_open(struct sl_edit *edit, uint32_t index, const struct sl_c
 static int handlers_begin(struct sl_edit *edit, uint32_t place)
 {
 	const struct sl_image_pool *pool = edit->image->pools[place];
-	const struct sl_conf_pool *conf = sl_image_pool_conf(edit->image, place);
 
-	for (uint32_t n = 0; n < conf->node_count; n++) {
-		int status = sl_life_handler_open(edit, pool->nodes[n].index, &conf->nodes[n]);
+	for (uint32_t n = 0; n < pool->listed_count; n++) {
+		const struct sl_image_node *node = &pool->nodes[n];
+		int status = sl_life_handler_open(edit, node->index, node->conf);
 
 		if (status < 0) {
-			sl_err_prefix(edit->err, "pool %s: node %s", conf->name,
-				      conf->nodes[n].name);
+			sl_err_prefix(edit->err, "pool %s: node %s", pool->name, node->name);
 			return status;
 		}
 	}

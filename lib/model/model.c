@@ -33,21 +33,20 @@ void sl_model_listen(struct sl_model *model, struct sl_model_listener *listener)
 /* ---- finishing a change -------------------------------------------------------------------------
  */
 
-static int warn_starved(struct sl_edit *edit, uint32_t place)
+static int warn_starved(struct sl_edit *edit, const struct sl_image_pool *pool)
 {
-	const struct sl_conf_pool *conf = &edit->image->conf->pools[place];
 	uint64_t total = 0;
 	uint32_t starved = 0;
 	int status = 0;
 
-	for (uint32_t n = 0; n < conf->node_count; n++)
-		total += conf->nodes[n].weight;
-	for (uint32_t n = 0; status == 0 && n < conf->node_count; n++) {
-		const struct sl_conf_node *node = &conf->nodes[n];
+	for (uint32_t n = 0; n < pool->listed_count; n++)
+		total += pool->nodes[n].conf->weight;
+	for (uint32_t n = 0; status == 0 && n < pool->listed_count; n++) {
+		const struct sl_conf_node *node = pool->nodes[n].conf;
 		uint32_t least = sl_conf_slots_least(node->weight, total);
 		char remedy[64] = "no number of slots serves it";
 
-		if (node->weight == 0 || (least && least <= conf->slots) ||
+		if (node->weight == 0 || (least && least <= pool->conf.slots) ||
 		    ++starved > STARVED_WARNINGS_MAX)
 			continue;
 		if (least)
@@ -56,17 +55,16 @@ static int warn_starved(struct sl_edit *edit, uint32_t place)
 		status = sl_change_warn(
 			edit->result,
 			"pool %s: the weight of node %s is less than one of %" PRIu32 " slots; %s",
-			conf->name, node->name, conf->slots, remedy);
+			pool->name, node->name, pool->conf.slots, remedy);
 	}
 	if (status == 0 && starved > STARVED_WARNINGS_MAX)
 		status = sl_change_warn(edit->result, "pool %s: so are %" PRIu32 " more nodes",
-					conf->name, starved - STARVED_WARNINGS_MAX);
+					pool->name, starved - STARVED_WARNINGS_MAX);
 	return status;
 }
 
 static int finish_pool(struct sl_edit *edit, uint32_t place)
 {
-	const struct sl_conf_pool *conf = &edit->image->conf->pools[place];
 	struct sl_image_pool *pool = edit->image->pools[place];
 	const struct sl_image_pool *old = sl_image_pool_at(edit->before, pool->index);
 	struct sl_change_pool *row = &edit->result->pools[edit->result->pool_count];
@@ -75,17 +73,17 @@ static int finish_pool(struct sl_edit *edit, uint32_t place)
 	if (old == pool)
 		return 0;
 	if (edit->rebuild[place])
-		status = sl_schedule_home(conf, pool);
+		status = sl_schedule_home(pool);
 	if (status == 0)
-		status = sl_schedule_target(conf, pool);
+		status = sl_schedule_target(pool);
 	if (status == 0)
-		status = sl_schedule_measure(conf, old, pool, &row->moved_slots, &row->least_slots);
+		status = sl_schedule_measure(old, pool, &row->moved_slots, &row->least_slots);
 	if (status == 0 && edit->rebuild[place] && !edit->change->conf_warnings &&
-	    sl_sched_fills_slots(conf->scheduler))
-		status = warn_starved(edit, place);
+	    sl_sched_fills_slots(pool->conf.scheduler))
+		status = warn_starved(edit, pool);
 	if (status < 0)
 		return sl_err_set(edit->err, status, "pool %s: cannot build its slots: %s",
-				  conf->name, strerror(-status));
+				  pool->name, strerror(-status));
 	memcpy(row->name, pool->name, sizeof(row->name));
 	edit->result->pool_count++;
 	return 0;
@@ -149,8 +147,8 @@ static int check_limits(struct sl_edit *edit)
 {
 	uint32_t nodes = 0;
 
-	for (uint32_t p = 0; p < edit->image->conf->pool_count; p++)
-		nodes += edit->image->conf->pools[p].node_count;
+	for (uint32_t p = 0; p < edit->image->listed_count; p++)
+		nodes += edit->image->pools[p]->listed_count;
 	if (nodes > SL_NODES_MAX)
 		return sl_err_set(edit->err, -ENOSPC, "%" PRIu32 " nodes are more than %d", nodes,
 				  SL_NODES_MAX);
@@ -164,7 +162,7 @@ static int finish(struct sl_edit *edit)
 	edit->result->pools = calloc(edit->image->pool_count + 1, sizeof(*edit->result->pools));
 	if (!edit->result->pools)
 		return sl_err_set(edit->err, -ENOMEM, "no memory");
-	for (uint32_t p = 0; p < edit->image->conf->pool_count && status == 0; p++)
+	for (uint32_t p = 0; p < edit->image->listed_count && status == 0; p++)
 		status = finish_pool(edit, p);
 	if (status == 0)
 		status = finish_services(edit);

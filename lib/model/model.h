@@ -183,7 +183,7 @@ const struct sl_hash_key *sl_model_hash_key(const struct sl_model *model);
 struct sl_node_report {
 	const char *name;
 	const char *why;
-	const struct sl_conf_node *conf; /* also of leaving ones, then without strings */
+	const struct sl_conf_node *conf; /* also of leaving ones */
 	uint32_t index;
 	enum sl_node_state state;
 	uint64_t weight;	   /* millionths; 0 when leaving */

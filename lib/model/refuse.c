@@ -23,7 +23,6 @@ static int refuse_pool(struct sl_edit *edit, const struct sl_conf_pool *pool, co
 /* A pool's hash or the hash key differs: every flow may move. So may some with fewer slots. */
 static int refuse_hash(struct sl_edit *edit, const struct sl_conf *wanted)
 {
-	const struct sl_conf *running = edit->before->conf;
 	int status = 0;
 
 	if (has_other_key(edit, wanted))
@@ -33,7 +32,7 @@ static int refuse_hash(struct sl_edit *edit, const struct sl_conf *wanted)
 	for (uint32_t p = 0; p < wanted->pool_count && status == 0; p++) {
 		const struct sl_conf_pool *pool = &wanted->pools[p];
 		int old = sl_image_find_pool(edit->before, pool->name);
-		const struct sl_conf_pool *was = old < 0 ? pool : &running->pools[old];
+		const struct sl_conf_pool *was = old < 0 ? pool : &edit->before->pools[old]->conf;
 
 		if (pool->hash != was->hash)
 			status = refuse_pool(edit, pool, "hash");

@@ -18,14 +18,13 @@ static bool is_served(const struct sl_image_node *node, bool regardless)
 	       (regardless && sl_image_node_hand(node) == SL_HAND_UP && !node->leaving);
 }
 
-static double expected_total(const struct sl_conf_pool *conf, const struct sl_image_pool *pool,
-			     bool regardless)
+static double expected_total(const struct sl_image_pool *pool, bool regardless)
 {
 	double sum = 0;
 
-	for (uint32_t n = 0; n < conf->node_count; n++)
+	for (uint32_t n = 0; n < pool->listed_count; n++)
 		if (is_served(&pool->nodes[n], regardless))
-			sum += (double)conf->nodes[n].weight;
+			sum += (double)pool->nodes[n].conf->weight;
 	return sum;
 }
 
@@ -44,7 +43,7 @@ static void report_node(const struct sl_model *model, uint32_t place, uint32_t n
 	row->why = node->why;
 	if (!model->ask_health || !model->ask_health(model->ask_context, node->index, &row->health))
 		row->health = (struct sl_model_health){.state = "none", .result = "", .text = ""};
-	row->conf = sl_image_node_conf(model->image, place, n);
+	row->conf = node->conf;
 	row->index = node->index;
 	row->state = sl_image_node_state(node);
 	row->weight = node->leaving ? 0 : row->conf->weight;
@@ -176,17 +175,16 @@ static void count_open(const struct sl_model *model, struct sl_pool_report *row)
 static int report_pool(struct sl_model *model, uint32_t place, struct sl_pool_report *row)
 {
 	const struct sl_image_pool *pool = model->image->pools[place];
-	const struct sl_conf_pool *conf = sl_image_pool_conf(model->image, place);
-	bool regardless = sl_schedule_regardless(conf, pool);
-	double total = expected_total(conf, pool, regardless);
+	bool regardless = sl_schedule_regardless(pool);
+	double total = expected_total(pool, regardless);
 
 	row->nodes = calloc(pool->node_count + 1, sizeof(*row->nodes));
 	if (!row->nodes)
 		return -ENOMEM;
 	row->name = pool->name;
-	row->conf = conf;
+	row->conf = &pool->conf;
 	row->index = pool->index;
-	row->slots = conf->slots;
+	row->slots = pool->conf.slots;
 	if (model->pools[pool->index].memory) {
 		struct sl_flow_counts flows;
 
@@ -214,7 +212,7 @@ static int report_pool(struct sl_model *model, uint32_t place, struct sl_pool_re
 
 static int report_pools(struct sl_model *model, struct sl_model_report *report)
 {
-	uint32_t count = model->image->conf->pool_count;
+	uint32_t count = model->image->listed_count;
 
 	report->pools = calloc(count + 1, sizeof(*report->pools));
 	if (!report->pools)
@@ -247,7 +245,7 @@ static int report_services(struct sl_model *model, struct sl_model_report *repor
 		sl_life_service_stats(model, model->image->service_index[s], &stats);
 		row->name = conf->services[s].name;
 		row->conf = &conf->services[s];
-		row->pool = conf->pools[conf->services[s].pool].name;
+		row->pool = model->image->pools[conf->services[s].pool]->name;
 		row->packets = stats.packets;
 		row->bytes = stats.bytes;
 	}

@@ -9,14 +9,13 @@
 #include "base/bytes.h"
 #include "sched/sched.h"
 
-static struct sl_sched_node *nodes_of(const struct sl_conf_pool *conf,
-				      const struct sl_image_pool *pool)
+static struct sl_sched_node *nodes_of(const struct sl_image_pool *pool)
 {
 	struct sl_sched_node *nodes = calloc(pool->node_count + 1, sizeof(*nodes));
 
-	for (uint32_t n = 0; nodes && n < conf->node_count; n++) {
+	for (uint32_t n = 0; nodes && n < pool->listed_count; n++) {
 		nodes[n].index = pool->nodes[n].index;
-		nodes[n].weight = conf->nodes[n].weight;
+		nodes[n].weight = pool->nodes[n].conf->weight;
 		nodes[n].seed = pool->nodes[n].seed;
 	}
 	return nodes;
@@ -62,12 +61,12 @@ int sl_schedule_replace(struct sl_image_pool *pool, struct sl_table *home, struc
 	return 0;
 }
 
-int sl_schedule_resize(const struct sl_conf_pool *conf, struct sl_image_pool *pool)
+int sl_schedule_resize(struct sl_image_pool *pool)
 {
-	if (pool->home && pool->former && pool->home->count == conf->slots)
+	if (pool->home && pool->former && pool->home->count == pool->conf.slots)
 		return 0;
-	return sl_schedule_replace(pool, resized(pool->home, conf->slots),
-				   resized(pool->former, conf->slots));
+	return sl_schedule_replace(pool, resized(pool->home, pool->conf.slots),
+				   resized(pool->former, pool->conf.slots));
 }
 
 /* A number for each index that a table of the pool may hold. */
@@ -150,10 +149,10 @@ int sl_schedule_home_set(struct sl_image_pool *pool, struct sl_table *home)
 
 /* What each node holds, when it is known: the configuration's, and behind them, without weight, those
  * that were removed and still hold slots. Returns how many they are; else *held is NULL. */
-static uint32_t held_of(const struct sl_conf_pool *conf, const struct sl_image_pool *pool,
-			struct sl_sched_node *nodes, uint32_t **held)
+static uint32_t held_of(const struct sl_image_pool *pool, struct sl_sched_node *nodes,
+			uint32_t **held)
 {
-	uint32_t count = conf->node_count;
+	uint32_t count = pool->listed_count;
 
 	*held = NULL;
 	if (nodes && pool->counted_home == pool->home->serial)
@@ -161,35 +160,35 @@ static uint32_t held_of(const struct sl_conf_pool *conf, const struct sl_image_p
 	for (uint32_t n = 0; *held && n < pool->node_count; n++) {
 		const struct sl_image_node *node = &pool->nodes[n];
 
-		if (n >= conf->node_count && node->home_slots > 0)
+		if (n >= pool->listed_count && node->home_slots > 0)
 			nodes[count++].index = node->index;
-		if (n < conf->node_count || node->home_slots > 0)
-			(*held)[n < conf->node_count ? n : count - 1] = node->home_slots;
+		if (n < pool->listed_count || node->home_slots > 0)
+			(*held)[n < pool->listed_count ? n : count - 1] = node->home_slots;
 	}
 	if (count <= SL_NODES_MAX)
 		return count;
 	free(*held);
 	*held = NULL;
-	return conf->node_count;
+	return pool->listed_count;
 }
 
-int sl_schedule_home(const struct sl_conf_pool *conf, struct sl_image_pool *pool)
+int sl_schedule_home(struct sl_image_pool *pool)
 {
-	struct sl_sched_node *nodes = nodes_of(conf, pool);
-	struct sl_table *home = sl_table_create(conf->slots);
-	uint32_t *held, count = held_of(conf, pool, nodes, &held);
+	struct sl_sched_node *nodes = nodes_of(pool);
+	struct sl_table *home = sl_table_create(pool->conf.slots);
+	uint32_t *held, count = held_of(pool, nodes, &held);
 	struct sl_sched_input input = {
 		.nodes = nodes,
 		.node_count = count,
-		.slot_count = conf->slots,
+		.slot_count = pool->conf.slots,
 		.before = pool->home->word,
 		.former = pool->former->word,
 		.held = held,
 	};
 	int status = nodes && home ? 0 : -ENOMEM;
 
-	if (status == 0 && weight_of(nodes, conf->node_count) > 0)
-		status = sl_sched_build(filler(conf->scheduler), &input, home->word);
+	if (status == 0 && weight_of(nodes, pool->listed_count) > 0)
+		status = sl_sched_build(filler(pool->conf.scheduler), &input, home->word);
 	free(nodes);
 	free(held);
 	if (status < 0) {
@@ -199,14 +198,14 @@ int sl_schedule_home(const struct sl_conf_pool *conf, struct sl_image_pool *pool
 	return sl_schedule_home_set(pool, home);
 }
 
-bool sl_schedule_regardless(const struct sl_conf_pool *conf, const struct sl_image_pool *pool)
+bool sl_schedule_regardless(const struct sl_image_pool *pool)
 {
 	bool down = false;
 
-	if (conf->no_node != SL_NO_NODE_ANY)
+	if (pool->conf.no_node != SL_NO_NODE_ANY)
 		return false;
-	for (uint32_t n = 0; n < conf->node_count; n++) {
-		if (conf->nodes[n].weight == 0)
+	for (uint32_t n = 0; n < pool->listed_count; n++) {
+		if (pool->nodes[n].conf->weight == 0)
 			continue;
 		if (sl_image_node_takes(&pool->nodes[n]))
 			return false;
@@ -216,13 +215,12 @@ bool sl_schedule_regardless(const struct sl_conf_pool *conf, const struct sl_ima
 }
 
 /* absent[n] for lending; returns how many. */
-static uint32_t absence(const struct sl_conf_pool *conf, const struct sl_image_pool *pool,
-			bool *absent)
+static uint32_t absence(const struct sl_image_pool *pool, bool *absent)
 {
-	bool regardless = sl_schedule_regardless(conf, pool);
+	bool regardless = sl_schedule_regardless(pool);
 	uint32_t count = 0;
 
-	for (uint32_t n = 0; n < conf->node_count; n++) {
+	for (uint32_t n = 0; n < pool->listed_count; n++) {
 		const struct sl_image_node *node = &pool->nodes[n];
 
 		absent[n] = regardless ? sl_image_node_hand(node) != SL_HAND_UP
@@ -268,19 +266,19 @@ static int count_slots(struct sl_image_pool *pool)
 	return status;
 }
 
-int sl_schedule_target(const struct sl_conf_pool *conf, struct sl_image_pool *pool)
+int sl_schedule_target(struct sl_image_pool *pool)
 {
-	struct sl_sched_node *nodes = nodes_of(conf, pool);
-	bool *absent = calloc(conf->node_count + 1, sizeof(*absent));
+	struct sl_sched_node *nodes = nodes_of(pool);
+	bool *absent = calloc(pool->listed_count + 1, sizeof(*absent));
 	struct sl_table *target = NULL;
 	int status = nodes && absent ? 0 : -ENOMEM;
 
-	if (status == 0 && absence(conf, pool, absent) == 0) {
+	if (status == 0 && absence(pool, absent) == 0) {
 		target = sl_table_get(pool->home);
 	} else if (status == 0) {
-		target = sl_table_create(conf->slots);
-		status = target ? sl_sched_lend(nodes, conf->node_count, absent, pool->home->word,
-						conf->slots, target->word)
+		target = sl_table_create(pool->conf.slots);
+		status = target ? sl_sched_lend(nodes, pool->listed_count, absent, pool->home->word,
+						pool->conf.slots, target->word)
 				: -ENOMEM;
 	}
 	free(nodes);
@@ -299,21 +297,21 @@ int sl_schedule_target(const struct sl_conf_pool *conf, struct sl_image_pool *po
 	return count_slots(pool);
 }
 
-int sl_schedule_pick(const struct sl_conf_pool *conf, const struct sl_image_pool *pool,
-		     struct sl_pick_view **view)
+int sl_schedule_pick(const struct sl_image_pool *pool, struct sl_pick_view **view)
 {
 	struct sl_sched_node *nodes;
 	bool *absent;
 	int status = -ENOMEM;
 
 	*view = NULL;
-	if (sl_sched_fills_slots(conf->scheduler))
+	if (sl_sched_fills_slots(pool->conf.scheduler))
 		return 0;
-	nodes = nodes_of(conf, pool);
-	absent = calloc(conf->node_count + 1, sizeof(*absent));
+	nodes = nodes_of(pool);
+	absent = calloc(pool->listed_count + 1, sizeof(*absent));
 	if (nodes && absent) {
-		absence(conf, pool, absent);
-		status = sl_pick_build(conf->scheduler, nodes, conf->node_count, absent, view);
+		absence(pool, absent);
+		status = sl_pick_build(pool->conf.scheduler, nodes, pool->listed_count, absent,
+				       view);
 	}
 	free(nodes);
 	free(absent);
@@ -336,20 +334,19 @@ static uint32_t slots_before(const struct sl_image_pool *before, uint32_t index,
 
 /* The least movement to the quotas of those that take flows now. scaled: the table before, where the
  * nodes' numbers of slots are not those of the pool before. */
-static int least_of(const struct sl_conf_pool *conf, const struct sl_image_pool *before,
-		    const struct sl_image_pool *after, const struct sl_table *scaled,
-		    uint32_t *least)
+static int least_of(const struct sl_image_pool *before, const struct sl_image_pool *after,
+		    const struct sl_table *scaled, uint32_t *least)
 {
-	struct sl_sched_node *nodes = nodes_of(conf, after);
-	uint32_t *held = calloc(conf->node_count + 1, sizeof(*held));
-	bool *absent = calloc(conf->node_count + 1, sizeof(*absent));
+	struct sl_sched_node *nodes = nodes_of(after);
+	uint32_t *held = calloc(after->listed_count + 1, sizeof(*held));
+	bool *absent = calloc(after->listed_count + 1, sizeof(*absent));
 	uint32_t count = 0, cursor = 0;
 	int status = nodes && absent && held ? 0 : -ENOMEM;
 
 	*least = 0;
 	if (status == 0)
-		absence(conf, after, absent);
-	for (uint32_t n = 0; status == 0 && n < conf->node_count; n++) {
+		absence(after, absent);
+	for (uint32_t n = 0; status == 0 && n < after->listed_count; n++) {
 		if (absent[n])
 			continue;
 		if (!scaled)
@@ -357,16 +354,17 @@ static int least_of(const struct sl_conf_pool *conf, const struct sl_image_pool 
 		nodes[count++] = nodes[n];
 	}
 	if (status == 0 && weight_of(nodes, count) > 0)
-		status = scaled ? sl_sched_least(nodes, count, scaled->word, conf->slots, least)
-				: sl_sched_missing(nodes, count, held, conf->slots, least);
+		status = scaled ? sl_sched_least(nodes, count, scaled->word, after->conf.slots,
+						 least)
+				: sl_sched_missing(nodes, count, held, after->conf.slots, least);
 	free(nodes);
 	free(held);
 	free(absent);
 	return status;
 }
 
-static int measure_scaled(const struct sl_conf_pool *conf, const struct sl_image_pool *before,
-			  const struct sl_image_pool *after, uint32_t *moved, uint32_t *least)
+static int measure_scaled(const struct sl_image_pool *before, const struct sl_image_pool *after,
+			  uint32_t *moved, uint32_t *least)
 {
 	struct sl_table *scaled = resized(before->target, after->target->count);
 	int status = 0;
@@ -375,26 +373,26 @@ static int measure_scaled(const struct sl_conf_pool *conf, const struct sl_image
 		return -ENOMEM;
 	*moved = sl_sched_moved(scaled->word, after->target->word, scaled->count);
 	if (*moved > 0)
-		status = least_of(conf, before, after, scaled, least);
+		status = least_of(before, after, scaled, least);
 	sl_table_put(scaled);
 	return status;
 }
 
-int sl_schedule_measure(const struct sl_conf_pool *conf, const struct sl_image_pool *before,
-			const struct sl_image_pool *after, uint32_t *moved, uint32_t *least)
+int sl_schedule_measure(const struct sl_image_pool *before, const struct sl_image_pool *after,
+			uint32_t *moved, uint32_t *least)
 {
 	*moved = 0;
 	*least = 0;
 	if (!before || before->target == after->target)
 		return 0;
 	if (before->target->count != after->target->count)
-		return measure_scaled(conf, before, after, moved, least);
+		return measure_scaled(before, after, moved, least);
 	if (after->target->origin == before->target->serial)
 		*moved = after->target->moved_count;
 	else
 		*moved = sl_sched_moved(before->target->word, after->target->word,
 					after->target->count);
-	return least_of(conf, before, after, NULL, least);
+	return least_of(before, after, NULL, least);
 }
 
 int sl_schedule_forget(struct sl_image_pool *pool, uint32_t index)

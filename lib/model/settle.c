@@ -285,7 +285,7 @@ static int go_over_pool(struct sl_model *model, struct sl_edit *edit, const stru
 /* A pool that is leaving goes with its last node. */
 static void drop_pools(struct sl_model *model, struct sl_image *image)
 {
-	uint32_t kept = image->conf->pool_count;
+	uint32_t kept = image->listed_count;
 
 	for (uint32_t p = kept; p < image->pool_count; p++) {
 		struct sl_image_pool *pool = image->pools[p];
@@ -328,10 +328,9 @@ bool sl_settle_tick(struct sl_model *model)
 static void left_in(const struct sl_edit *edit, uint32_t place, struct sl_change_left *left)
 {
 	const struct sl_image_pool *pool = edit->before->pools[place];
-	const struct sl_conf_pool *conf = &edit->before->conf->pools[place];
 	const struct sl_body_pool *body = &edit->model->pools[pool->index];
 	const struct sl_slot_table *slots = body->slots;
-	bool opens = sl_build_open_ms(edit->model, conf, pool->index, edit->now_ms) > 0;
+	bool opens = sl_build_open_ms(edit->model, pool, edit->now_ms) > 0;
 	uint64_t now = cores_now(edit->model);
 	int n = sl_image_find_node(pool, edit->change->node);
 	uint32_t index;
@@ -355,7 +354,7 @@ void sl_settle_left(const struct sl_edit *edit, struct sl_change_left *left)
 	if (edit->change->kind != SL_CHANGE_DRAIN && edit->change->kind != SL_CHANGE_REMOVE_NODE)
 		return;
 	*left = (struct sl_change_left){0};
-	for (uint32_t p = 0; p < edit->before->conf->pool_count; p++)
+	for (uint32_t p = 0; p < edit->before->listed_count; p++)
 		if (strcmp(pool, "*") == 0 || strcmp(pool, edit->before->pools[p]->name) == 0)
 			left_in(edit, p, left);
 	left->exact = left->slots == 0;

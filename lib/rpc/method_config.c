@@ -31,8 +31,10 @@ static size_t part_end(const char *text, size_t length, size_t from, uint64_t co
 static int method_get(struct sl_rpc_call *call)
 {
 	const struct sl_rpc_scope *scope = call->context;
-	const struct sl_conf *conf = sl_model_image(scope->model)->conf;
-	char *text = call->peer->may_change ? sl_conf_format(conf) : sl_conf_format_public(conf);
+	struct sl_conf *conf = sl_image_conf(sl_model_image(scope->model));
+	char *text = !conf		      ? NULL
+		     : call->peer->may_change ? sl_conf_format(conf)
+					      : sl_conf_format_public(conf);
 	size_t length = text ? strlen(text) : 0;
 	size_t from = (size_t)SL_MIN(sl_rpc_integer(call, "from", 0), (uint64_t)length);
 	size_t end = text ? part_end(text, length, from, sl_rpc_integer(call, "count", length)) : 0;
@@ -44,6 +46,7 @@ static int method_get(struct sl_rpc_call *call)
 	if (call->result && end < length)
 		(void)json_object_set_new(call->result, "next", json_integer((json_int_t)end));
 	free(text);
+	sl_image_conf_free(conf);
 	return call->result
 		       ? 0
 		       : sl_rpc_fail(call, SL_RPC_INVALID_VALUE,
@@ -114,23 +117,19 @@ static int stage(struct sl_rpc_call *call, struct sl_stage *staged)
 	return 0;
 }
 
-static uint64_t slots_of(const struct sl_conf *conf)
-{
-	uint64_t slots = 0;
-
-	for (uint32_t p = 0; p < conf->pool_count; p++)
-		slots += conf->pools[p].slots;
-	return slots;
-}
-
 /* A rehearsal costs control the time and memory of the change: who may not make it may not ask for
  * much more than there is. */
 static int check_guest(struct sl_rpc_call *call, const struct sl_conf *conf)
 {
 	const struct sl_rpc_scope *scope = call->context;
-	uint64_t slots = slots_of(conf), here = slots_of(sl_model_image(scope->model)->conf);
-	uint64_t most = SL_MAX(here, (uint64_t)SL_SLOTS_REHEARSED_MAX);
+	const struct sl_image *image = sl_model_image(scope->model);
+	uint64_t slots = 0, here = 0, most;
 
+	for (uint32_t p = 0; p < conf->pool_count; p++)
+		slots += conf->pools[p].slots;
+	for (uint32_t p = 0; p < image->listed_count; p++)
+		here += image->pools[p]->conf.slots;
+	most = SL_MAX(here, (uint64_t)SL_SLOTS_REHEARSED_MAX);
 	if (call->peer->may_change || slots <= most)
 		return 0;
 	return sl_rpc_fail(call, SL_RPC_NOT_PERMITTED,

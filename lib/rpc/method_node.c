@@ -37,10 +37,10 @@ static void guess_name(struct sl_rpc_call *call, const struct sl_change *change)
 	if (!change->pool || all)
 		return;
 	names = calloc(SL_NODES_MAX, sizeof(*names));
-	for (uint32_t p = 0; names && place < 0 && p < image->conf->pool_count; p++)
+	for (uint32_t p = 0; names && place < 0 && p < image->listed_count; p++)
 		names[count++] = image->pools[p]->name;
-	for (uint32_t n = 0; names && place >= 0 && n < image->conf->pools[place].node_count; n++)
-		names[count++] = image->conf->pools[place].nodes[n].name;
+	for (uint32_t n = 0; names && place >= 0 && n < image->pools[place]->listed_count; n++)
+		names[count++] = image->pools[place]->nodes[n].name;
 	if (names)
 		guess = sl_guess(place < 0 ? change->pool : change->node, names, count);
 	if (guess)

@@ -41,9 +41,9 @@ int sl_rpc_find_pool(struct sl_rpc_call *call, const char *name)
 
 	if (place >= 0)
 		return place;
-	for (uint32_t p = 0; p < image->conf->pool_count; p++)
+	for (uint32_t p = 0; p < image->listed_count; p++)
 		names[p] = image->pools[p]->name;
-	guess = sl_guess(name, names, image->conf->pool_count);
+	guess = sl_guess(name, names, image->listed_count);
 	(void)sl_rpc_fail(call, SL_RPC_NOT_FOUND, "there is no pool \"%.64s\"%s%s%s", name,
 			  guess ? ", did you mean \"" : "", guess ? guess : "", guess ? "\"?" : "");
 	return -1;

@@ -258,15 +258,14 @@ static json_t *answer_node(const struct question *question)
 	if (n < 0)
 		return answer_dropped(SL_DROP_NO_NODE);
 	(void)snprintf(hash, sizeof(hash), "%016" PRIx64, burst->hash[0]);
-	return json_pack(
-		"{s:s, s:s, s:s, s:s, s:I, s:I, s:s, s:b, s:o}", "service",
-		service_name(question->image, burst->service[0]), "pool",
-		question->image->pools[p]->name, "node", question->image->pools[p]->nodes[n].name,
-		"hash", hash, "slot", slot_of(question, service->pool), "generation",
-		(json_int_t)question->snapshot->generation, "why", whys[burst->why[0]], "tracked",
-		burst->why[0] == SL_WHY_TRACKED, "forward",
-		forward_json(question, node,
-			     sl_image_node_conf(question->image, (uint32_t)p, (uint32_t)n)));
+	return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:s, s:b, s:o}", "service",
+			 service_name(question->image, burst->service[0]), "pool",
+			 question->image->pools[p]->name, "node",
+			 question->image->pools[p]->nodes[n].name, "hash", hash, "slot",
+			 slot_of(question, service->pool), "generation",
+			 (json_int_t)question->snapshot->generation, "why", whys[burst->why[0]],
+			 "tracked", burst->why[0] == SL_WHY_TRACKED, "forward",
+			 forward_json(question, node, question->image->pools[p]->nodes[n].conf));
 }
 
 /* A frame that is not for the port's MAC address, where it takes no others. */

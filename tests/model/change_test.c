@@ -123,14 +123,13 @@ static void check_answer(const struct sl_image *before)
 		const struct sl_change_pool *row = &f.result.pools[i];
 		int place = sl_image_find_pool(image, row->name);
 		const struct sl_image_pool *old = before->pools[place], *pool = image->pools[place];
-		const struct sl_conf_pool *conf = &image->conf->pools[place];
 		struct sl_sched_node nodes[NODES];
 		uint32_t count = 0, least = 0;
 
-		for (uint32_t n = 0; n < conf->node_count; n++)
+		for (uint32_t n = 0; n < pool->listed_count; n++)
 			if (sl_image_node_takes(&pool->nodes[n]))
 				nodes[count++] = (struct sl_sched_node){pool->nodes[n].index,
-									conf->nodes[n].weight,
+									pool->nodes[n].conf->weight,
 									pool->nodes[n].seed};
 		assert_int_equal(row->moved_slots,
 				 sl_sched_moved(old->target->word, pool->target->word, SLOTS));
@@ -280,7 +279,7 @@ static void roll_back(void)
 		for (uint32_t n = 0; n < NODES; n++)
 			twin.node[p][n].down = twin.node[p][n].there && now.pool[p] &&
 					       now.node[p][n].there && now.node[p][n].down;
-	for (uint32_t p = 0; p < past[i].image->conf->pool_count; p++) {
+	for (uint32_t p = 0; p < past[i].image->listed_count; p++) {
 		const struct sl_image *image = sl_model_image(f.model);
 		const struct sl_image_pool *was = past[i].image->pools[p];
 		const struct sl_image_pool *is = image->pools[sl_image_find_pool(image, was->name)];
@@ -313,7 +312,7 @@ static uint32_t address_at(uint32_t index)
 static void begin_hold(void)
 {
 	const struct sl_image *image = sl_model_image(f.model);
-	const struct sl_image_pool *pool = image->pools[below(image->conf->pool_count)];
+	const struct sl_image_pool *pool = image->pools[below(image->listed_count)];
 	struct hold *hold = &holds[below(HOLDS)];
 	const struct sl_image_node *node;
 
@@ -379,30 +378,29 @@ static void pass_time(void)
 /* ---- what must hold -----------------------------------------------------------------------------
  */
 
-static void check_pool(uint32_t p, const struct sl_conf_pool *conf,
-		       const struct sl_image_pool *pool)
+static void check_pool(uint32_t p, const struct sl_image_pool *pool)
 {
 	struct sl_sched_node nodes[NODES];
 	uint32_t quotas[NODES], slots[NODES] = {0};
 	bool away = false;
 
-	for (uint32_t n = 0; n < conf->node_count; n++) {
-		const struct twin_node *is = &twin.node[p][atoi(conf->nodes[n].name + 1)];
+	for (uint32_t n = 0; n < pool->listed_count; n++) {
+		const struct twin_node *is = &twin.node[p][atoi(pool->nodes[n].name + 1)];
 
 		assert_true(is->there);
-		assert_string_equal(conf->nodes[n].name, pool->nodes[n].name);
-		assert_int_equal(conf->nodes[n].weight, is->weight * SL_WEIGHT_UNIT);
+		assert_string_equal(pool->nodes[n].conf->name, pool->nodes[n].name);
+		assert_int_equal(pool->nodes[n].conf->weight, is->weight * SL_WEIGHT_UNIT);
 		assert_int_equal(pool->nodes[n].hand, is->hand);
 		assert_int_equal(pool->nodes[n].down, is->down);
 		away |= is->hand != SL_HAND_UP || is->down;
-		nodes[n] = (struct sl_sched_node){pool->nodes[n].index, conf->nodes[n].weight,
+		nodes[n] = (struct sl_sched_node){pool->nodes[n].index, pool->nodes[n].conf->weight,
 						  pool->nodes[n].seed};
 	}
-	assert_int_equal(sl_sched_quota(nodes, conf->node_count, SLOTS, quotas), 0);
+	assert_int_equal(sl_sched_quota(nodes, pool->listed_count, SLOTS, quotas), 0);
 	for (uint32_t s = 0; s < SLOTS; s++)
-		for (uint32_t n = 0; n < conf->node_count; n++)
+		for (uint32_t n = 0; n < pool->listed_count; n++)
 			slots[n] += pool->home->word[s] == pool->nodes[n].index;
-	for (uint32_t n = 0; n < conf->node_count; n++)
+	for (uint32_t n = 0; n < pool->listed_count; n++)
 		assert_int_equal(slots[n], quotas[n]);
 	for (uint32_t s = 0; s < SLOTS; s++) {
 		bool known = pool->former->word[s] == 0;
@@ -473,13 +471,13 @@ static void check(void)
 		pools++;
 		for (uint32_t n = 0; n < NODES; n++)
 			nodes += twin.node[p][n].there;
-		assert_int_equal(image->conf->pools[place].node_count, nodes);
-		check_pool(p, &image->conf->pools[place], image->pools[place]);
+		assert_int_equal(image->pools[place]->listed_count, nodes);
+		check_pool(p, image->pools[place]);
 		check_counts(image->pools[place]);
 		check_slots(&sl_model_snapshot(f.model)->pools[image->pools[place]->index],
 			    image->pools[place]);
 	}
-	assert_int_equal(image->conf->pool_count, pools);
+	assert_int_equal(image->listed_count, pools);
 	check_holds();
 }
 

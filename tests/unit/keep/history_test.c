@@ -99,21 +99,26 @@ static void generation_equals(const struct watch *watch, uint64_t generation)
 	const struct sl_image *wanted = watch->images[generation];
 	struct sl_past past;
 	struct sl_err err = {0};
+	struct sl_conf *conf[2];
 	char *a, *b;
 
 	assert_int_equal(sl_history_state(watch->history, generation, &past, &err), 0);
 	assert_int_equal(past.image->generation, generation);
-	a = sl_conf_format(past.image->conf);
-	b = sl_conf_format(wanted->conf);
+	conf[0] = sl_image_conf(past.image);
+	conf[1] = sl_image_conf(wanted);
+	a = sl_conf_format(conf[0]);
+	b = sl_conf_format(conf[1]);
 	assert_string_equal(a, b);
-	for (uint32_t p = 0; p < wanted->conf->pool_count; p++) {
+	for (uint32_t p = 0; p < wanted->listed_count; p++) {
 		pools_equal(past.image->pools[p], wanted->pools[p]);
-		for (uint32_t n = 0; n < wanted->conf->pools[p].node_count; n++)
+		for (uint32_t n = 0; n < wanted->pools[p]->listed_count; n++)
 			assert_int_equal(past.image->pools[p]->nodes[n].hand,
 					 wanted->pools[p]->nodes[n].hand);
 	}
 	free(a);
 	free(b);
+	sl_image_conf_free(conf[0]);
+	sl_image_conf_free(conf[1]);
 	sl_past_fini(&past);
 }
 

@@ -217,6 +217,7 @@ static void hold_as_state(const struct sl_conf *conf)
 	struct sl_past past = {.index_next = 1};
 	struct sl_pack pack = {0};
 	struct sl_unpack unpack;
+	struct sl_conf *read;
 
 	assert_non_null(image);
 	sl_past_write_state(&pack, image, &key, &clock);
@@ -224,7 +225,9 @@ static void hold_as_state(const struct sl_conf *conf)
 	unpack = (struct sl_unpack){.at = pack.data, .end = pack.data + pack.size};
 	if (sl_past_read_state(&unpack, &clock, &past))
 		fail_msg("a state that was written is refused");
-	hold_equal(&sl_conf_root_table, conf, past.image->conf);
+	read = sl_image_conf(past.image);
+	hold_equal(&sl_conf_root_table, conf, read);
+	sl_image_conf_free(read);
 	sl_past_fini(&past);
 	sl_pack_fini(&pack);
 	sl_image_put(image);
@@ -250,21 +253,25 @@ static void hold_as_record(const struct sl_conf *conf, const struct sl_conf_node
 static void hold_as_applied(const struct sl_conf *conf)
 {
 	struct sl_change change = {.kind = SL_CHANGE_APPLY, .conf = conf, .force = true};
-	struct sl_conf *again;
+	struct sl_conf *again, *now;
 	struct fixture f;
 	char *text;
 
 	fixture_open_conf(&f, conf, NULL);
 	if (fixture_change(&f, &change, false) < 0)
 		fail_msg("what was read cannot be applied: %s", f.err.text);
-	text = sl_conf_format(sl_model_image(f.model)->conf);
+	now = sl_image_conf(sl_model_image(f.model));
+	text = sl_conf_format(now);
+	sl_image_conf_free(now);
 	again = parse(text, "what `config` says is refused");
 	change.conf = again;
 	if (fixture_change(&f, &change, false) < 0)
 		fail_msg("what `config` says cannot be applied: %s", f.err.text);
 	if (f.result.sentence_count)
 		fail_msg("what `config` says differs: %s", f.result.sentences[0]);
-	hold_equal(&sl_conf_root_table, conf, sl_model_image(f.model)->conf);
+	now = sl_image_conf(sl_model_image(f.model));
+	hold_equal(&sl_conf_root_table, conf, now);
+	sl_image_conf_free(now);
 	sl_conf_destroy(again);
 	free(text);
 	fixture_close(&f);

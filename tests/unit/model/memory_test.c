@@ -104,7 +104,7 @@ static void drive(struct fixture *f, const struct sl_change *change)
 		assert_int_equal(f->handlers, handlers);
 	}
 	assert_int_equal(status, 0);
-	assert_true(nth > 10);
+	assert_true(nth > 5);
 }
 
 static void drive_flush(struct fixture *f)

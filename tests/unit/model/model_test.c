@@ -187,7 +187,7 @@ static void test_nodes_come_and_go_with_their_indices(void **state)
 	fixture_open(&f, THREE, NULL);
 	index = fixture_index(&f, "web", "b");
 	assert_int_equal(fixture_node(&f, SL_CHANGE_REMOVE_NODE, "web", "b"), 0);
-	assert_int_equal(sl_model_image(f.model)->conf->pools[0].node_count, 2);
+	assert_int_equal(sl_model_image(f.model)->pools[0]->listed_count, 2);
 	assert_int_equal(sl_model_image(f.model)->pools[0]->node_count, 3);
 	assert_int_equal(sl_snapshot_node(sl_model_snapshot(f.model), index)->state,
 			 SL_NODE_STATE_LEAVING);
@@ -371,7 +371,7 @@ static void test_rollback_restores_slots_weights_and_hands(void **state)
 	assert_int_equal(fixture_change(&f, &change, false), 0);
 	assert_int_equal(f.result.generation, 7);
 	assert_memory_equal(sl_model_image(f.model)->pools[0]->home->word, home->word, 1024 * 4);
-	assert_int_equal(sl_model_image(f.model)->conf->pools[0].nodes[0].weight,
+	assert_int_equal(sl_model_image(f.model)->pools[0]->nodes[0].conf->weight,
 			 3 * SL_WEIGHT_UNIT);
 	assert_int_equal(sl_model_image(f.model)->pools[0]->nodes[1].hand, SL_HAND_DISABLED);
 	sl_image_put(image);
@@ -391,11 +391,13 @@ static void test_a_kept_image_is_taken_over_at_the_start(void **state)
 	assert_int_equal(fixture_weight(&f, "web", "a", 3), 0);
 	assert_int_equal(fixture_node(&f, SL_CHANGE_DRAIN, "web", "c"), 0);
 	image = sl_image_get(sl_model_image(f.model));
-	text = sl_conf_format(image->conf);
+	conf = sl_image_conf(image);
+	text = sl_conf_format(conf);
+	sl_image_conf_free(conf);
 	fixture_open(&g, text, image);
 	assert_int_equal(sl_model_generation(g.model), 4);
-	conf = sl_model_image(g.model)->conf;
-	assert_int_equal(conf->pools[0].nodes[0].weight, 3 * SL_WEIGHT_UNIT);
+	assert_int_equal(sl_model_image(g.model)->pools[0]->nodes[0].conf->weight,
+			 3 * SL_WEIGHT_UNIT);
 	assert_memory_equal(sl_model_image(g.model)->pools[0]->home->word,
 			    image->pools[0]->home->word, 1024 * 4);
 	assert_int_equal(fixture_slots(&g, "web", "c"), 0);
