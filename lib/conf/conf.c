@@ -50,6 +50,7 @@ static void check_root(struct sl_conf_reader *reader, const struct sl_conf_found
 	(void)found;
 	(void)object;
 	sl_conf_check_addresses(reader);
+	sl_conf_check_devices(reader);
 	sl_conf_check_services(reader);
 }
 

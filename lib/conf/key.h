@@ -183,6 +183,7 @@ void sl_conf_write_quoted(struct sl_conf_writer *writer, const char *text);
 /* ---- checks over all entries -------------------------------------------------------------------*/
 
 void sl_conf_check_addresses(struct sl_conf_reader *reader); /* conf_port.c */
+void sl_conf_check_devices(struct sl_conf_reader *reader);   /* device.c */
 void sl_conf_check_services(struct sl_conf_reader *reader);  /* conf_service.c */
 
 /* ---- members ----------------------------------------------------------------------------------*/

@@ -87,10 +87,11 @@ static void random_dataplane(struct sl_prng *prng, struct sl_conf_dataplane *d)
 static void random_port(struct sl_prng *prng, struct sl_conf_port *port, uint32_t index,
 			uint32_t count)
 {
-	char text[SL_ADDR_TEXT_SIZE];
+	char text[SL_ADDR_TEXT_SIZE], *device = random_text(prng);
 
 	random_name(prng, 'p', index, port->name);
-	port->device = random_text(prng);
+	assert_true(asprintf(&port->device, "%u%s", index, device) > 0); /* no two the same */
+	free(device);
 	port->mtu = (uint16_t)(SL_MTU_MIN + below(prng, SL_MTU_MAX - SL_MTU_MIN + 1));
 	port->promiscuous = below(prng, 2);
 	port->address_count = 2;
@@ -340,7 +341,7 @@ static void each_difference_is_seen_where_it_is(void **state)
 		{"dataplane: {worker_cpus: [0]}\n" PORTS CONTROL TAIL, SL_CONF_HASH_KEY, NULL},
 		{HEAD "ports: [{name: p0, device: e}]\n" CONTROL TAIL, SL_CONF_PORTS,
 		 "2:9 device of port p0, 2:9 addresses of port p0, 2:9 gateway of port p0"},
-		{HEAD "ports: [{name: p0, device: d}, {name: p1, device: d}]\n" CONTROL TAIL,
+		{HEAD "ports: [{name: p0, device: d}, {name: p1, device: e}]\n" CONTROL TAIL,
 		 SL_CONF_PORTS, "2:9 ports"},
 		{HEAD PORTS "control: {socket: /t}\n" TAIL, SL_CONF_SOCKET, "3:10 control.socket"},
 		{"dataplane: {worker_cpus: [0], burst: 8, hash_key: "

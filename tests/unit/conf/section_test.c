@@ -131,6 +131,38 @@ static void each_key_of_dataplane_has_its_range_and_its_sentence(void **state)
 	conf_expect_all(cases, COUNT(cases));
 }
 
+#define TWO(one, other)                                                                            \
+	"ports:\n- {name: p0, device: \"" one "\"}\n- {name: p1, device: \"" other                 \
+	"\"}\n" POOLS SERVICES
+#define TAKEN(what)                                                                                \
+	"3:3: " what " of port `p1` is that of port `p0` of line 2, too; each serves one port\n"
+
+static void what_a_device_has_for_itself_no_other_port_has(void **state)
+{
+	static const struct conf_case cases[] = {
+		{TWO("net_null0", "net_null0"), TAKEN("the device net_null0"), ""},
+		{TWO("net_null0", "net_null0,size=64"), TAKEN("the device net_null0"), ""},
+		{TWO("net_null0", "net_null1"), "", ""},
+		{TWO("01:00.0", "0000:01:00.0"), TAKEN("the device 01:00.0"), ""},
+		{TWO("0000:01:00.0", "0001:01:00.0"), "", ""},
+		{TWO("packet:eth0", "packet:eth0"), TAKEN("the device packet:eth0"), ""},
+		{TWO("packet:eth0", "net_af_packet7,iface=eth0"), TAKEN("the interface eth0"), ""},
+		{TWO("packet:eth0", "xdp:eth0"), TAKEN("the interface eth0"), ""},
+		{TWO("packet:eth0", "packet:eth1"), "", ""},
+		{TWO("tap:t0", "net_tap0,iface=t0"), TAKEN("the interface t0"), ""},
+		{TWO("net_af_xdp0,iface=eth0,start_queue=0",
+		     "net_af_xdp1,iface=eth0,start_queue=1"),
+		 "", ""},
+		{TWO("net_pcap0,rx_pcap=a,tx_pcap=b", "net_pcap1,rx_pcap=a,tx_pcap=b"),
+		 TAKEN("the capture b"), ""},
+		{TWO("net_pcap0,rx_pcap=a,tx_pcap=b", "net_pcap1,rx_pcap=a,tx_pcap=c"), "", ""},
+		{TWO("net_pcap0,tx_pcap=/dev/null", "net_pcap1,tx_pcap=/dev/null"), "", ""},
+	};
+
+	(void)state;
+	conf_expect_all(cases, COUNT(cases));
+}
+
 static void each_key_of_ports_has_its_range_and_its_sentence(void **state)
 {
 	static const struct conf_case cases[] = {
@@ -230,19 +262,19 @@ static void each_key_of_ports_has_its_range_and_its_sentence(void **state)
 		 "1:9: address 192.0.2.2 of port `p0` is that of port `p0` of line 1, too; each "
 		 "has one place\n",
 		 ""},
-		{"ports: [{name: p0, device: d}, {name: p1, device: d}, {name: p2, device: d}, "
-		 "{name: p3, device: d}, {name: p4, device: d}, {name: p5, device: d}, {name: p6, "
-		 "device: d}, {name: p7, device: d}, {name: p8, device: d}, {name: p9, device: d}, "
-		 "{name: p10, device: d}, {name: p11, device: d}, {name: p12, device: d}, {name: "
-		 "p13, device: d}, {name: p14, device: d}, {name: p15, device: d}]\n" POOLS
+		{"ports: [{name: p0, device: a}, {name: p1, device: b}, {name: p2, device: c}, "
+		 "{name: p3, device: d}, {name: p4, device: e}, {name: p5, device: f}, {name: p6, "
+		 "device: g}, {name: p7, device: h}, {name: p8, device: i}, {name: p9, device: j}, "
+		 "{name: p10, device: k}, {name: p11, device: l}, {name: p12, device: m}, {name: "
+		 "p13, device: n}, {name: p14, device: o}, {name: p15, device: p}]\n" POOLS
 			 SERVICES,
 		 "", ""},
-		{"ports: [{name: p0, device: d}, {name: p1, device: d}, {name: p2, device: d}, "
-		 "{name: p3, device: d}, {name: p4, device: d}, {name: p5, device: d}, {name: p6, "
-		 "device: d}, {name: p7, device: d}, {name: p8, device: d}, {name: p9, device: d}, "
-		 "{name: p10, device: d}, {name: p11, device: d}, {name: p12, device: d}, {name: "
-		 "p13, device: d}, {name: p14, device: d}, {name: p15, device: d}, {name: p16, "
-		 "device: d}]\n" POOLS SERVICES,
+		{"ports: [{name: p0, device: a}, {name: p1, device: b}, {name: p2, device: c}, "
+		 "{name: p3, device: d}, {name: p4, device: e}, {name: p5, device: f}, {name: p6, "
+		 "device: g}, {name: p7, device: h}, {name: p8, device: i}, {name: p9, device: j}, "
+		 "{name: p10, device: k}, {name: p11, device: l}, {name: p12, device: m}, {name: "
+		 "p13, device: n}, {name: p14, device: o}, {name: p15, device: p}, {name: p16, "
+		 "device: q}]\n" POOLS SERVICES,
 		 "1:8: `ports` has 17 entries; there may be at most 16\n", ""},
 		{"ports: [foo]\n" POOLS SERVICES,
 		 "1:9: a port is a mapping such as {name: ...}, not `foo`\n", ""},
@@ -438,6 +470,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_key_of_dataplane_has_its_range_and_its_sentence),
+		cmocka_unit_test(what_a_device_has_for_itself_no_other_port_has),
 		cmocka_unit_test(each_key_of_ports_has_its_range_and_its_sentence),
 		cmocka_unit_test(each_key_of_control_has_its_range_and_its_sentence),
 		cmocka_unit_test(each_key_of_services_has_its_range_and_its_sentence),

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Device strings of different ports: what one has no other may have. The strings alone tell. */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "conf/key.h"
+
+#define CLAIM_SIZE 1024
+#define DOMAIN	   "0000:" /* of a PCI address, may be left out */
+
+/* The nth thing that a device has for itself: its name, its interface, the captures it writes. False:
+ * there are no more. */
+static bool claim(const char *device, uint32_t nth, char *text)
+{
+	static const char *const forms[] = {"packet:", "tap:", "xdp:"};
+	static const char *const keys[] = {",iface=", ",tx_pcap=", ",tx_iface="};
+	const char *at = device;
+
+	if (nth == 0) {
+		if (strncmp(device, DOMAIN, strlen(DOMAIN)) == 0)
+			at += strlen(DOMAIN);
+		(void)snprintf(text, CLAIM_SIZE, "the device %.*s", (int)strcspn(at, ","), at);
+		return true;
+	}
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
+		if (strncmp(device, forms[i], strlen(forms[i])) == 0 && --nth == 0) {
+			(void)snprintf(text, CLAIM_SIZE, "the interface %s",
+				       device + strlen(forms[i]));
+			return true;
+		}
+	/* Sockets of AF_XDP with a queue each share an interface. */
+	for (size_t i = strstr(device, ",start_queue=") ? 1 : 0; i < sizeof(keys) / sizeof(keys[0]);
+	     i++)
+		for (at = strstr(device, keys[i]); at; at = strstr(at, keys[i])) {
+			at += strlen(keys[i]);
+			if (--nth > 0)
+				continue;
+			(void)snprintf(text, CLAIM_SIZE, "the %s %.*s",
+				       i == 1 ? "capture" : "interface", (int)strcspn(at, ","), at);
+			return true;
+		}
+	return false;
+}
+
+static bool claims(const char *device, const char *wanted)
+{
+	char text[CLAIM_SIZE];
+
+	for (uint32_t i = 0; claim(device, i, text); i++)
+		if (strcmp(text, wanted) == 0)
+			return true;
+	return false;
+}
+
+static void check_device(struct sl_conf_reader *reader, const struct sl_conf_port *port)
+{
+	char text[CLAIM_SIZE];
+
+	for (const struct sl_conf_port *other = reader->conf->ports; other < port; other++)
+		for (uint32_t i = 0; other->device && claim(port->device, i, text); i++) {
+			if (strcmp(text, "the capture /dev/null") == 0 ||
+			    !claims(other->device, text))
+				continue;
+			sl_conf_error_at(reader, port->line, port->column,
+					 "%s of port `%s` is that of port `%s` of line %u, too; "
+					 "each serves one port",
+					 text, port->name, other->name, other->line);
+			return;
+		}
+}
+
+void sl_conf_check_devices(struct sl_conf_reader *reader)
+{
+	for (uint32_t i = 0; i < reader->conf->port_count; i++)
+		if (reader->conf->ports[i].device)
+			check_device(reader, &reader->conf->ports[i]);
+}
