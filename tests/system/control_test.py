@@ -238,8 +238,7 @@ def objects():
         call = talk.session.result
         status = call("status")
         true({"version", "uptime_seconds", "generation", "ports", "cores"} <= set(status), status)
-        equal(set(status["ports"]["p0"]), {"rx_packets", "rx_bytes", "tx_packets", "tx_bytes",
-                                           "rx_missed", "tx_failed"}, "port")
+        true({"rx_packets", "rx_bytes", "tx_packets", "tx_bytes", "rx_missed", "tx_failed"} <= set(status["ports"]["p0"]), status)
         equal([core["name"] for core in status["cores"]], ["rx0", "worker0"], "cores")
         pool = call("pools")["pools"]["web"]
         equal((pool["scheduler"], pool["slots"]), ("minimal", 4096), "pool")
@@ -721,7 +720,7 @@ def metrics():
                       if not line.startswith("#"))
         received = int(values["sluice_received_packets_total"])
         true(before <= received <= after and received > 0, (before, received, after))
-        true('sluice_node_up{pool="web",node="a",' in text.decode(), "no node")
+        true('sluice_node_up{pool="web",node="a"}' in text.decode(), "no node")
         try:
             urllib.request.urlopen(f"http://{place}/other", timeout=PATIENCE)
             raise Failed("another path was answered")
@@ -776,7 +775,7 @@ def telemetry_of_nodes():
         after = talk.session.result("stats")
         for name, value in got.items():
             old, new = before["pools"]["web"]["nodes"][name], after["pools"]["web"]["nodes"][name]
-            equal(set(value), set(old), "members of a node")
+            equal(set(value), {key for key in old if not isinstance(old[key], dict)}, "members of a node")
             for member in ("packets", "bytes", "flows_started", "queue_dropped"):
                 true(old[member] <= value[member] <= new[member], f"{name} {member}: {value}")
             equal(value["state"], "up", "state")
