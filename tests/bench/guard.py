@@ -99,7 +99,7 @@ def count(build, arguments):
                         "--toggle-collect=sl_path_round", program, "--turns", str(TURNS), "--flows", "1000",
                         *arguments], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         profile = Profile(out, "path_bench")
-    packets = (TURNS + 2) * TURN_PACKETS  # and two turns that warm up
+    packets = (TURNS + 3) * TURN_PACKETS  # and three turns that warm up
     counts = {stage: profile.within(function) / packets for stage, function in STAGES.items()}
     return {stage: round(value, 2) for stage, value in counts.items()}
 

@@ -220,8 +220,11 @@ static void warm_up(struct sl_path_core *core, const struct sl_port *port,
 	uint64_t turns = flows / TURN_PACKETS + 1;
 
 	source_in_turn(true);
-	for (uint64_t i = 0; i < turns; i++)
-		turn_path(core, port);
+	for (uint32_t time = 0; time < 2; time++) {
+		for (uint64_t i = 0; i < turns; i++)
+			turn_path(core, port);
+		usleep(2000 << SL_TICK_SHIFT); /* flows are live with a packet that comes later */
+	}
 	source_in_turn(false);
 	for (uint64_t i = 0; i < turns; i++) {
 		turn_floor(port);
