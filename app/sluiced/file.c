@@ -60,6 +60,22 @@ static void say(const char *path, enum sl_log_level level, const struct sl_conf_
 			    list[i].message);
 }
 
+/* The state would take the place of the configuration. */
+static int check_state(const char *path, const struct sl_conf *conf)
+{
+	const struct sl_conf_control *control = &conf->control;
+	struct stat file, state;
+
+	if (!control->state[0] || stat(path, &file) || stat(control->state, &state) ||
+	    file.st_dev != state.st_dev || file.st_ino != state.st_ino)
+		return 0;
+	sl_log(SL_LOG_ERROR,
+	       "%s:%" PRIu32 ":%" PRIu32 ": `state` is the configuration file itself, %s; name "
+	       "another file",
+	       path, control->line, control->column, control->state);
+	return -EINVAL;
+}
+
 int file_read(const char *path, bool running, struct sl_conf **conf)
 {
 	struct sl_conf_errors errors;
@@ -85,6 +101,11 @@ int file_read(const char *path, bool running, struct sl_conf **conf)
 	if (status < 0 && errors.count == 0)
 		sl_log(SL_LOG_ERROR, "%s: %s", path, strerror(-status));
 	sl_conf_errors_fini(&errors);
+	if (status == 0 && check_state(path, *conf)) {
+		sl_conf_destroy(*conf);
+		*conf = NULL;
+		return -EINVAL;
+	}
 	return status;
 }
 

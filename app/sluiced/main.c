@@ -330,6 +330,7 @@ int main(int argc, char **argv)
 	if (status != 0)
 		return status > 0 ? EXIT_FINE : EXIT_CONFIGURATION;
 	sl_log_level_set(daemon.options.level);
+	wire_handlers();
 	if (file_read(daemon.options.file, false, &daemon.file) < 0)
 		return EXIT_CONFIGURATION;
 	if (!daemon.options.check)

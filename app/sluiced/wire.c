@@ -285,6 +285,17 @@ static int refuse_queues(const struct wire *wire, struct sl_err *err)
 			  queues, wire->eal.rx_count, SL_PATH_CORE_QUEUES_MAX);
 }
 
+void wire_handlers(void)
+{
+	static struct sl_conf_handler handlers[SL_HANDLERS_MAX];
+	uint32_t count = 0;
+
+	for (; sl_handler_at(count); count++)
+		handlers[count] = (struct sl_conf_handler){sl_handler_at(count)->name,
+							   sl_handler_at(count)->needs_file};
+	sl_conf_handlers_set(handlers, count);
+}
+
 int wire_open(struct wire *wire, const struct sl_conf *conf, bool debug, struct sl_err *err)
 {
 	int status;

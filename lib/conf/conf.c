@@ -51,6 +51,7 @@ static void check_root(struct sl_conf_reader *reader, const struct sl_conf_found
 	(void)object;
 	sl_conf_check_addresses(reader);
 	sl_conf_check_devices(reader);
+	sl_conf_check_sense(reader);
 	sl_conf_check_services(reader);
 }
 
@@ -140,6 +141,10 @@ int sl_conf_parse(const char *text, size_t length, struct sl_conf **conf,
 		err = read_tree(&reader, text, length);
 	if (!err)
 		err = late_defaults(reader.conf);
+	if (!err) {
+		sl_conf_check_files(&reader);
+		err = finish(&reader);
+	}
 	if (err)
 		sl_conf_destroy(reader.conf);
 	else
@@ -239,6 +244,7 @@ static void read_pairs(struct sl_conf_reader *reader, struct pairs *pairs, const
 	add_scalar(pairs, name, strlen(name), 1);
 	if (add_pairs(reader, pairs, list, count, pairs->text))
 		sl_conf_read_table(reader, &sl_conf_node_table, &pairs->root, node);
+	sl_conf_check_node(reader, node);
 	free(pairs->text);
 }
 

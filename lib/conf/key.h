@@ -184,7 +184,21 @@ void sl_conf_write_quoted(struct sl_conf_writer *writer, const char *text);
 
 void sl_conf_check_addresses(struct sl_conf_reader *reader); /* conf_port.c */
 void sl_conf_check_devices(struct sl_conf_reader *reader);   /* device.c */
+void sl_conf_check_sense(struct sl_conf_reader *reader);     /* sense.c */
+void sl_conf_check_files(struct sl_conf_reader *reader);     /* sense.c; after late defaults */
 void sl_conf_check_services(struct sl_conf_reader *reader);  /* conf_service.c */
+
+/* One remote node against ports and services: sense.c. */
+void sl_conf_check_node(struct sl_conf_reader *reader, const struct sl_conf_node *node);
+
+/* Addresses that are no host's of a network: sense.c. */
+struct sl_conf_special {
+	struct sl_prefix prefix;
+	const char *what;   /* "is loopback" */
+	const char *remedy; /* for a service that names it; NULL: one may */
+};
+/* What holds the whole prefix; NULL: it is like any other. */
+const struct sl_conf_special *sl_conf_special(const struct sl_prefix *prefix);
 
 /* ---- members ----------------------------------------------------------------------------------*/
 

@@ -7,9 +7,7 @@
 #include <string.h>
 
 #include "conf/key.h"
-
-#define MULTICAST4_FIRST 224
-#define MULTICAST6_FIRST 0xff
+#include "pkt/host.h"
 
 static const char *scalar_text(const struct sl_yaml_node *value)
 {
@@ -20,14 +18,18 @@ static const char *scalar_text(const struct sl_yaml_node *value)
 
 /* ---- addresses --------------------------------------------------------------------------------*/
 
-static bool is_host(const struct sl_addr *addr)
+/* Reports an address that is no host's. True: it is one's. */
+static bool check_host(struct sl_conf_reader *reader, const struct sl_conf_key *key,
+		       const struct sl_yaml_node *value, const struct sl_addr *addr)
 {
-	static const struct sl_addr zero;
-	uint8_t first = addr->octets[0];
+	const struct sl_prefix whole = {*addr, sl_addr_bits(addr)};
+	const struct sl_conf_special *special = sl_conf_special(&whole);
+	char shown[SL_CONF_SHOW_SIZE];
 
-	if (memcmp(addr->octets, zero.octets, sizeof(zero.octets)) == 0)
-		return false;
-	return addr->family == SL_FAMILY_IPV4 ? first < MULTICAST4_FIRST : first < MULTICAST6_FIRST;
+	if (special)
+		sl_conf_error(reader, value, "`%s` takes the address of one host, not %s, which %s",
+			      key->name, sl_conf_show(value, shown), special->what);
+	return !special;
 }
 
 static void read_addr(struct sl_conf_reader *reader, const struct sl_conf_key *key,
@@ -42,12 +44,8 @@ static void read_addr(struct sl_conf_reader *reader, const struct sl_conf_key *k
 			      key->name, sl_conf_show(value, shown));
 		return;
 	}
-	if (!is_host(&addr)) {
-		sl_conf_error(reader, value, "`%s` takes the address of one host, not %s",
-			      key->name, sl_conf_show(value, shown));
-		return;
-	}
-	memcpy(sl_conf_member(key, object), &addr, sizeof(addr));
+	if (check_host(reader, key, value, &addr))
+		memcpy(sl_conf_member(key, object), &addr, sizeof(addr));
 }
 
 static void write_addr(struct sl_conf_writer *writer, const struct sl_conf_key *key,
@@ -70,7 +68,7 @@ static void read_mac(struct sl_conf_reader *reader, const struct sl_conf_key *ke
 			      key->name, sl_conf_show(value, shown));
 		return;
 	}
-	if (mac.octets[0] & 1) {
+	if (!sl_host_is_mac(mac.octets)) {
 		sl_conf_error(reader, value, "`%s` takes the MAC address of one host, not %s",
 			      key->name, sl_conf_show(value, shown));
 		return;
@@ -101,11 +99,8 @@ static void read_host(struct sl_conf_reader *reader, const struct sl_conf_key *k
 			      key->name, sl_conf_show(value, shown));
 		return;
 	}
-	if (!is_host(&address->addr)) {
-		sl_conf_error(reader, value, "`%s` takes addresses of one host, not %s", key->name,
-			      sl_conf_show(value, shown));
+	if (!check_host(reader, key, value, &address->addr))
 		memset(address, 0, sizeof(*address));
-	}
 }
 
 static void write_host(struct sl_conf_writer *writer, const struct sl_conf_key *key,
@@ -124,14 +119,21 @@ static void read_target(struct sl_conf_reader *reader, const struct sl_conf_key 
 {
 	struct sl_conf_service *service = object;
 	char shown[SL_CONF_SHOW_SIZE], text[SL_ADDR_TEXT_SIZE];
+	const struct sl_conf_special *special;
 	struct sl_prefix prefix;
 	struct sl_addr host;
 
 	(void)key;
 	if (strcmp(scalar_text(value), "any") == 0) {
 		service->any = true;
-	} else if (!sl_prefix_parse(scalar_text(value), &service->prefix, NULL)) {
+	} else if (!sl_prefix_parse(scalar_text(value), &prefix, NULL)) {
+		special = sl_conf_special(&prefix);
 		service->any = false;
+		if (special && special->remedy)
+			sl_conf_error(reader, value, "`address`: %s %s; %s",
+				      sl_conf_show(value, shown), special->what, special->remedy);
+		else
+			service->prefix = prefix;
 	} else if (!sl_prefix_parse(scalar_text(value), &prefix, &host)) {
 		sl_conf_error(reader, value, "%s has bits set beyond its length; %s would be right",
 			      sl_conf_show(value, shown), sl_prefix_format(&prefix, text));

@@ -286,6 +286,7 @@ static void capture_close(void *state)
 
 const struct sl_handler_ops sl_handler_capture = {
 	.name = "capture",
+	.needs_file = true,
 	.open = capture_open,
 	.burst = capture_burst,
 	.flush = capture_flush,

@@ -27,6 +27,11 @@ const struct sl_handler_ops *sl_handler_find(const char *name)
 	return NULL;
 }
 
+const struct sl_handler_ops *sl_handler_at(uint32_t number)
+{
+	return number < known_count ? known[number] : NULL;
+}
+
 const char *sl_handler_names(void)
 {
 	static char names[NAMES_SIZE];

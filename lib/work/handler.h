@@ -61,6 +61,7 @@ struct sl_handler_look {
 
 struct sl_handler_ops {
 	const char *name; /* as in the configuration */
+	bool needs_file;  /* a node that names it has a `file`; others may not have one */
 	int (*open)(const struct sl_handler_args *args, void **state, struct sl_err *err);
 	void (*burst)(void *state, const struct sl_handler_burst *burst);
 	void (*flush)(void *state); /* when the worker has nothing to do, and at its end; or NULL */
@@ -101,6 +102,8 @@ const char *sl_handler_option(const struct sl_handler_args *args, const char *na
 /* The handler of a name; NULL: there is none. Names of all, for messages: "sink, echo, capture". */
 const struct sl_handler_ops *sl_handler_find(const char *name);
 const char *sl_handler_names(void);
+/* Those that are known, by number; NULL: there is none of that number. */
+const struct sl_handler_ops *sl_handler_at(uint32_t number);
 /* Makes a user's handler known, before configurations are read. ops stays the caller's. -EEXIST,
  * -ENOSPC, -EINVAL. */
 int sl_handler_register(const struct sl_handler_ops *ops);

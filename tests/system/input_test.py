@@ -152,6 +152,18 @@ def handler():
             nodes=[{"name": "w0", "worker": 0, "handler": "juggle", "weight": 1}])
 
 
+@case("a state that would take the configuration's place is refused with status 1, and nothing is moved")
+def state_in_place():
+    with daemon.Folder() as folder:
+        path = folder.file("sluiced.yaml")
+        os.symlink(path, folder.file("link"))
+        for name in ("sluiced.yaml", "link"):
+            text = conf(folder, device="net_null0", control={"state": folder.file(name)})
+            log = daemon.run(folder, text, status=1)
+            true(any("sluiced.yaml:" in line and "`state`" in line for line in log.split("\n")), log)
+            true("pools" in folder.read("sluiced.yaml"), "the configuration is gone")
+
+
 @case("every error of a file is reported with file, line and column, not just the first")
 def all_errors():
     text = """\

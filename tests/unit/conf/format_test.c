@@ -48,7 +48,7 @@ static void random_addr(struct sl_prng *prng, struct sl_addr *addr)
 	memset(addr, 0, sizeof(*addr));
 	addr->family = four ? SL_FAMILY_IPV4 : SL_FAMILY_IPV6;
 	for (int i = 0; i < (four ? 4 : 16); i++)
-		addr->octets[i] = (uint8_t)(1 + below(prng, 200));
+		addr->octets[i] = (uint8_t)(1 + below(prng, 100));
 }
 
 static void random_mac(struct sl_prng *prng, struct sl_mac *mac)
@@ -125,7 +125,7 @@ static void random_remote(struct sl_prng *prng, struct sl_conf_node *node)
 	if (node->encap == SL_ENCAP_GUE)
 		node->gue_port = (uint16_t)(1 + below(prng, 65535));
 	if (node->encap == SL_ENCAP_VXLAN)
-		node->vni = 1 + below(prng, 0xffffff);
+		node->vni = below(prng, SL_VNI_MAX + 1);
 	if (node->encap != SL_ENCAP_NONE)
 		node->outer_df = below(prng, 4);
 }
@@ -213,7 +213,7 @@ static void random_pool(struct sl_prng *prng, const struct sl_conf *conf, struct
 static void random_service(struct sl_prng *prng, const struct sl_conf *conf,
 			   struct sl_conf_service *service, uint32_t index)
 {
-	static const int16_t protocols[] = {-1, 6, 17, 132, 1, 58, 47, 255, 0};
+	static const int16_t protocols[] = {-1, 6, 17, 132, 1, 2, 47, 255, 0};
 	char text[SL_ADDR_TEXT_SIZE];
 
 	random_name(prng, 's', index, service->name);
@@ -249,7 +249,7 @@ static struct sl_conf *random_conf(struct sl_prng *prng)
 	conf->ports = calloc(conf->port_count, sizeof(*conf->ports));
 	for (uint32_t i = 0; i < conf->port_count; i++)
 		random_port(prng, &conf->ports[i], i, conf->port_count);
-	conf->control.socket = random_text(prng);
+	conf->control.socket = strdup(below(prng, 2) ? "/run/a b/\"socket\"" : "s");
 	conf->control.mode = below(prng, 01000);
 	conf->control.group = below(prng, 2) ? random_text(prng) : strdup("");
 	conf->control.state = below(prng, 2) ? random_text(prng) : strdup("");

@@ -208,10 +208,14 @@ static void each_key_of_ports_has_its_range_and_its_sentence(void **state)
 		 "\"::/64\", \"ff02::1\", a]}]\n" POOLS SERVICES,
 		 "1:43: `addresses` takes addresses with their network's length such as "
 		 "\"192.0.2.2/24\", not `192.0.2.2/33`\n"
-		 "1:57: `addresses` takes addresses of one host, not `0.0.0.0/0`\n"
-		 "1:68: `addresses` takes addresses of one host, not `224.0.0.1`\n"
-		 "1:79: `addresses` takes addresses of one host, not `::/64`\n"
-		 "1:88: `addresses` takes addresses of one host, not `ff02::1`\n"
+		 "1:57: `addresses` takes the address of one host, not `0.0.0.0/0`, which stands "
+		 "for no host\n"
+		 "1:68: `addresses` takes the address of one host, not `224.0.0.1`, which is a "
+		 "multicast group\n"
+		 "1:79: `addresses` takes the address of one host, not `::/64`, which stands for "
+		 "no host\n"
+		 "1:88: `addresses` takes the address of one host, not `ff02::1`, which is a "
+		 "multicast group\n"
 		 "1:99: `addresses` takes addresses with their network's length such as "
 		 "\"192.0.2.2/24\", not `a`\n",
 		 ""},
@@ -368,7 +372,7 @@ static void each_key_of_services_has_its_range_and_its_sentence(void **state)
 		 "1:42: `address` takes an address, a prefix such as 192.0.2.0/24 or any, not a "
 		 "list\n",
 		 ""},
-		{"services: [{name: s, pool: web, address: \"2001:db8::/32\"}]\n" PORTS POOLS, "",
+		{"services: [{name: s, pool: web, address: \"2001:db9::/32\"}]\n" PORTS POOLS, "",
 		 ""},
 		{"services: [{name: s, pool: web, address: any, protocol: tpc}]\n" PORTS POOLS,
 		 "1:57: `protocol` takes a name such as tcp, udp, sctp, icmp or gre, or a number "

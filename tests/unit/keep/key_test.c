@@ -48,7 +48,8 @@ struct place {
 static const kind anything[] = {{{NULL, NULL}}};
 static const kind ports[] = {{{"name", "q0"}, {"device", "e"}}};
 static const kind gateways[] = {{{"mac", "\"02:00:00:00:00:01\""}}, {{"address", "192.0.2.1"}}};
-static const kind pools[] = {{{"name", "q"}}, {{"name", "q"}, {"scheduler", "wrr"}}};
+static const kind pools[] = {{{"name", "q"}, {"slots", "256"}},
+			     {{"name", "q"}, {"slots", "256"}, {"scheduler", "wrr"}}};
 static const kind healths[] = {
 	{{"type", "http"}, {"port", "80"}},
 	{{"type", "https"}, {"port", "443"}},
@@ -79,7 +80,7 @@ static const kind services[] = {
 	"{mac: \"02:00:00:00:00:01\"}}, {name: p1, device: c, "                                    \
 	"addresses: [198.51.100.1/24], gateway: {mac: \"02:00:00:00:00:02\"}}"
 #define PORTS	      PORTS_OPEN "]\n"
-#define POOLS_OPEN    "pools: [{name: web}, {name: other}"
+#define POOLS_OPEN    "pools: [{name: web, slots: 256}, {name: other, slots: 256}"
 #define POOLS	      POOLS_OPEN "]\n"
 #define SERVICES_OPEN "services: [{name: s, address: any, pool: web}"
 #define SERVICES      SERVICES_OPEN "]\n"
@@ -125,8 +126,8 @@ static const struct place places[] = {
 	 find_port},
 	{&sl_conf_pool_table, DATAPLANE PORTS POOLS_OPEN ", ", "]\n" SERVICES, KINDS(pools),
 	 find_pool},
-	{&sl_conf_node_table, DATAPLANE PORTS POOLS_OPEN ", {name: q, nodes: [", "]}]\n" SERVICES,
-	 KINDS(nodes), find_node},
+	{&sl_conf_node_table, DATAPLANE PORTS POOLS_OPEN ", {name: q, slots: 256, nodes: [",
+	 "]}]\n" SERVICES, KINDS(nodes), find_node},
 	{&sl_conf_service_table, DATAPLANE PORTS POOLS SERVICES_OPEN ", ", "]\n", KINDS(services),
 	 find_service},
 };
@@ -278,7 +279,7 @@ static void hold_as_applied(const struct sl_conf *conf)
 }
 
 static bool try_value(const struct place *place, const struct pair *pairs,
-		      const struct sl_conf_key *key, const char *sample)
+		      const struct sl_conf_key *key, const char *sample, bool apply)
 {
 	char *text = whole_text(place, pairs, key, sample);
 	struct sl_conf *conf = parse(text, NULL);
@@ -289,7 +290,8 @@ static bool try_value(const struct place *place, const struct pair *pairs,
 		hold_as_state(conf);
 		if (place->table == &sl_conf_node_table)
 			hold_as_record(conf, place->find(conf));
-		hold_as_applied(conf);
+		if (apply)
+			hold_as_applied(conf);
 	}
 	sl_conf_destroy(conf);
 	free(text);
@@ -352,7 +354,8 @@ static void try_key(const struct place *place, const struct sl_conf_key *key)
 		uint32_t taken = 0;
 
 		for (uint32_t k = 0; k < place->kind_count; k++)
-			taken += try_value(place, place->kinds[k], key, samples.text[i]);
+			taken +=
+				try_value(place, place->kinds[k], key, samples.text[i], taken == 0);
 		if (!taken && !samples.some)
 			fail_msg("no entry takes `%s: %s` of %s", key->name, samples.text[i],
 				 place->table->noun);
