@@ -21,6 +21,9 @@
 
 void sl_carry_write(const struct sl_model *model, struct sl_pack *pack);
 
+/* When the octets were written, by the wall clock; 0: they make no sense. */
+uint64_t sl_carry_written_ms(const struct sl_pack *pack);
+
 /* After the first snapshot was published; publishes another one. Returns how many flows were taken up, -EINVAL when the
  * octets make no sense, -ENOMEM. */
 int64_t sl_carry_read(struct sl_model *model, const struct sl_pack *pack);

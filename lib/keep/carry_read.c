@@ -451,6 +451,15 @@ static int64_t read_flows(struct sl_unpack *unpack, const struct sl_model *model
 	return unpack->failed ? -EINVAL : taken;
 }
 
+uint64_t sl_carry_written_ms(const struct sl_pack *pack)
+{
+	struct sl_unpack unpack = {.at = pack->data, .end = pack->data + pack->size};
+	bool known = sl_unpack_number(&unpack) == SL_CARRY_FORM;
+	uint64_t written_ms = sl_unpack_number(&unpack);
+
+	return known && !unpack.failed ? written_ms : 0;
+}
+
 int64_t sl_carry_read(struct sl_model *model, const struct sl_pack *pack)
 {
 	struct sl_unpack unpack = {.at = pack->data, .end = pack->data + pack->size};

@@ -121,10 +121,25 @@ static bool all_zero(const uint8_t *octets, size_t size)
 	return size == 0 || (octets[0] == 0 && memcmp(octets, octets + 1, size - 1) == 0);
 }
 
+/* Where the last octets end that are no hole, so that one as large as a disk is not read. */
+static off_t end_of_data(const struct sl_frame_reader *reader)
+{
+	off_t end = reader->at, data;
+
+	while (end < reader->size && (data = lseek(reader->fd, end, SEEK_DATA)) >= 0) {
+		off_t hole = lseek(reader->fd, data, SEEK_HOLE);
+
+		if (hole <= end)
+			return reader->size;
+		end = hole;
+	}
+	return end < reader->size && errno != ENXIO ? reader->size : SL_MIN(end, reader->size);
+}
+
 off_t sl_frame_end(const struct sl_frame_reader *reader)
 {
 	uint8_t block[65536];
-	off_t end = reader->size;
+	off_t end = end_of_data(reader);
 
 	while (end > reader->at) {
 		off_t from = SL_MAX(reader->at, end - (off_t)sizeof(block));
@@ -137,10 +152,6 @@ off_t sl_frame_end(const struct sl_frame_reader *reader)
 				got--;
 			return from + got;
 		}
-		/* a hole as large as a disk is passed at once */
-		if (from > reader->at && lseek(reader->fd, reader->at, SEEK_DATA) < 0 &&
-		    errno == ENXIO)
-			return reader->at;
 		end = from;
 	}
 	return reader->at;

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "keep/frame.h"
 
@@ -213,10 +214,9 @@ void sl_history_line(const struct sl_history *history, uint32_t place, struct sl
 }
 
 /* The state after the record at a place; on failure *bad is the record that could not be read. */
-static int read_state(const struct sl_history *history, uint32_t place, struct sl_past *past,
-		      uint32_t *bad)
+static int read_state(const struct sl_history *history, uint32_t place,
+		      const struct sl_past_clock *now, struct sl_past *past, uint32_t *bad)
 {
-	struct sl_past_clock now = clock_now();
 	struct sl_history_line line;
 	int rc = 0;
 
@@ -227,9 +227,9 @@ static int read_state(const struct sl_history *history, uint32_t place, struct s
 		(void)read_line(&unpack, &line);
 		skip_pools(&unpack);
 		if (i == 0)
-			rc = sl_past_read_state(&unpack, &now, past);
+			rc = sl_past_read_state(&unpack, now, past);
 		else
-			rc = sl_past_read_step(&unpack, &now, past);
+			rc = sl_past_read_step(&unpack, now, past);
 		if (rc && i > 0)
 			sl_past_fini(past);
 	}
@@ -251,6 +251,7 @@ static void say_why(struct sl_image *image)
 int sl_history_state(const struct sl_history *history, uint64_t generation, struct sl_past *past,
 		     struct sl_err *err)
 {
+	struct sl_past_clock now = clock_now();
 	uint64_t first, last;
 	uint32_t bad;
 	int rc;
@@ -264,7 +265,7 @@ int sl_history_state(const struct sl_history *history, uint64_t generation, stru
 				  "generation %" PRIu64 " is not kept: %" PRIu64 " to %" PRIu64
 				  " are",
 				  generation, first, last);
-	rc = read_state(history, (uint32_t)(generation - first), past, &bad);
+	rc = read_state(history, (uint32_t)(generation - first), &now, past, &bad);
 	if (rc == 0)
 		say_why(past->image);
 	return rc ? sl_err_set(err, rc == -ENOMEM ? rc : -EIO,
@@ -272,13 +273,22 @@ int sl_history_state(const struct sl_history *history, uint64_t generation, stru
 		  : 0;
 }
 
-int sl_history_read_back(struct sl_history *history, struct sl_past *past, uint64_t *octets)
+int sl_history_read_back(struct sl_history *history, uint64_t written_ms, struct sl_past *past,
+			 uint64_t *octets)
 {
+	struct sl_past_clock now = clock_now();
+	struct sl_history_line line;
 	uint32_t bad;
 
+	now.wall_ms = SL_MAX(now.wall_ms, written_ms);
 	*octets = 0;
 	while (history->count > 0) {
-		int rc = read_state(history, history->count - 1, past, &bad);
+		struct sl_past_clock then = now;
+		int rc;
+
+		sl_history_line(history, history->count - 1, &line);
+		then.wall_ms = SL_MAX(then.wall_ms, line.wall_ms);
+		rc = read_state(history, history->count - 1, &then, past, &bad);
 
 		if (rc == 0 || rc == -ENOMEM)
 			return rc;
@@ -304,7 +314,7 @@ static int fold_to(struct sl_history *history, uint32_t place)
 	struct sl_pack pack = {0};
 	struct sl_past past;
 	uint32_t bad;
-	int rc = read_state(history, place, &past, &bad);
+	int rc = read_state(history, place, &now, &past, &bad);
 
 	if (rc)
 		return rc;

@@ -63,9 +63,11 @@ int sl_history_take(struct sl_history *history, const uint8_t *data, size_t size
 /* True if the octets begin as a record does; then *generation is its own. */
 bool sl_history_peek(const uint8_t *data, size_t size, uint64_t *generation);
 
-/* Reads the last state. Records that make no sense, and those behind them, are dropped: *octets is
+/* Reads the last state as of now, or of written_ms (wall clock) or the last change, whichever is
+ * latest: a clock that was set back gives no drain more time than it had left. Records that make no sense, and those behind them, are dropped: *octets is
  * what they take in a file. -ENOENT when there is none, -ENOMEM. */
-int sl_history_read_back(struct sl_history *history, struct sl_past *past, uint64_t *octets);
+int sl_history_read_back(struct sl_history *history, uint64_t written_ms, struct sl_past *past,
+			 uint64_t *octets);
 
 /* Makes room when there is too much. Returns whether records changed. */
 bool sl_history_fold(struct sl_history *history);

@@ -5,13 +5,17 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "base/bytes.h"
 #include "base/file.h"
+#include "keep/carry.h"
 #include "keep/frame.h"
 
 #define WORD_SIZE (sizeof("sluice state ") - 1) /* of the head line, up to the version */
+#define WRONG_MAX 3				/* octets of a head line that is still one */
 
 struct reading {
 	struct sl_history *history;
@@ -89,24 +93,31 @@ static int read_records(struct reading *reading, struct sl_frame_reader *reader)
 	return 0;
 }
 
-static uint64_t read_version(int fd)
+/* The version that the first line names; 0: none. A line that is nearly ours is, and damaged. */
+static uint64_t read_version(int fd, bool *damaged)
 {
-	char head[32] = "";
-	uint64_t version = 0;
+	char head[32] = "", *end;
+	uint64_t version;
+	size_t same = 0;
 
-	if (sl_file_read(fd, head, sizeof(head) - 1, 0) < (ssize_t)SL_STATE_HEAD_SIZE ||
-	    memcmp(head, SL_STATE_HEAD, WORD_SIZE) != 0 ||
-	    sscanf(head + WORD_SIZE, "%" SCNu64, &version) != 1)
+	if (sl_file_read(fd, head, sizeof(head) - 1, 0) < (ssize_t)SL_STATE_HEAD_SIZE)
 		return 0;
-	return version;
+	version = strtoull(head + WORD_SIZE, &end, 10);
+	if (memcmp(head, SL_STATE_HEAD, WORD_SIZE) == 0 && end > head + WORD_SIZE && *end == '\n')
+		return version;
+	for (size_t i = 0; i < SL_STATE_HEAD_SIZE; i++)
+		same += head[i] == SL_STATE_HEAD[i];
+	*damaged = version == SL_STATE_VERSION && same >= SL_STATE_HEAD_SIZE - WRONG_MAX;
+	return *damaged ? version : 0;
 }
 
 /* Octets may be whole and yet make no sense: then what stands before them counts. */
 static int read_back(struct reading *reading)
 {
 	uint64_t last = last_generation(reading->history);
-	uint64_t octets = 0;
-	int rc = sl_history_read_back(reading->history, &reading->loaded->past, &octets);
+	uint64_t written_ms = sl_carry_written_ms(reading->rest), octets = 0;
+	int rc =
+		sl_history_read_back(reading->history, written_ms, &reading->loaded->past, &octets);
 
 	if (rc == 0 && octets) {
 		reading->loaded->good -= (off_t)octets;
@@ -129,7 +140,7 @@ int sl_load(int fd, struct sl_history *history, struct sl_pack *rest, struct sl_
 	*loaded = (struct sl_loaded){0};
 	if (fstat(fd, &status))
 		return -errno;
-	loaded->version = read_version(fd);
+	loaded->version = read_version(fd, &loaded->head);
 	loaded->end = status.st_size;
 	if (loaded->version == SL_STATE_VERSION) {
 		sl_frame_reader_init(&reader, fd, SL_STATE_HEAD_SIZE, status.st_size);
@@ -160,6 +171,11 @@ static int say_damaged(const struct sl_loaded *loaded, const char *path, char *n
 {
 	long long at = loaded->good, left = loaded->end - loaded->good;
 
+	if (left == 0)
+		return snprintf(note, SL_LOADED_NOTE_SIZE,
+				"control.state %.160s: its first line is damaged; all changes are "
+				"kept, up to generation %" PRIu64,
+				path, loaded->last);
 	if (loaded->flows)
 		return snprintf(note, SL_LOADED_NOTE_SIZE,
 				"control.state %.160s: what it says of flows (%lld octets) is "
@@ -187,7 +203,7 @@ bool sl_load_say(const struct sl_loaded *loaded, const char *path, char note[SL_
 		     loaded->end == (off_t)SL_STATE_HEAD_SIZE; /* nothing was kept yet */
 
 	note[0] = word[0] = '\0';
-	if (begun || (loaded->state && loaded->good == loaded->end))
+	if (begun || (loaded->state && loaded->good == loaded->end && !loaded->head))
 		return false;
 	if (loaded->version > SL_STATE_VERSION)
 		(void)snprintf(word, SL_LOADED_WORD_SIZE, "version-%" PRIu64, loaded->version);

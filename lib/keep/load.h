@@ -33,6 +33,7 @@ struct sl_loaded {
 	uint64_t version;    /* of the head line; 0: none of ours */
 	uint64_t last;	     /* generation that is kept */
 	uint64_t behind;     /* last generation found in what is not kept; 0: none was */
+	bool head;	     /* the first line is damaged */
 	bool flows;	     /* what is not kept are flows alone */
 };
 
