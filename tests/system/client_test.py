@@ -23,7 +23,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
 
 import daemon  # noqa: E402
-from tap import Failed, case, equal, run  # noqa: E402
+from tap import PATIENCE, Failed, case, equal, run  # noqa: E402
 
 NODE = {"weight": 1, "state": "up", "since_ms": 1700000000000, "expected_share": 0.5, "measured_share": 0.5,
         "slots": 128, "flows": 7, "packets": 1000, "why": "since the start", "open_slots": 0}
@@ -75,7 +75,7 @@ class Server:
         shutil.rmtree(self.folder)
 
     def run(self, *words, status=0, env=None):
-        done = subprocess.run([daemon.SLUICECTL, "-s", self.path, *words], capture_output=True, text=True, timeout=60,
+        done = subprocess.run([daemon.SLUICECTL, "-s", self.path, *words], capture_output=True, text=True, timeout=PATIENCE,
                               env={**os.environ, **(env or {})}, check=False)
         if done.returncode != status:
             raise Failed(f"{words}: status {done.returncode}, wanted {status}: {done.stdout}{done.stderr}")
@@ -130,7 +130,7 @@ def _():
     try:
         path = f"{folder}/control.sock" if os.geteuid() == 0 else f"{folder}/{name}/control.sock"
         with Server(lambda method, params: {"level": "info"}, path):
-            done = subprocess.run([daemon.SLUICECTL, "-i", name, "log-level"], capture_output=True, text=True, timeout=60,
+            done = subprocess.run([daemon.SLUICECTL, "-i", name, "log-level"], capture_output=True, text=True, timeout=PATIENCE,
                                   env={**os.environ, "XDG_RUNTIME_DIR": folder, "SLUICE_SOCKET": "/nowhere"}, check=False)
             equal((done.returncode, done.stdout), (0, "info\n"), f"-i {name}: {done.stderr}")
     finally:
@@ -144,7 +144,7 @@ def _():
     for octets in said:
         with Server(lambda method, params, octets=octets: octets) as server:
             done = subprocess.run([daemon.SLUICECTL, "-s", server.path, "--timeout", "2s", "set-weight", "web/a", "1"],
-                                  capture_output=True, text=True, timeout=60, check=False)
+                                  capture_output=True, text=True, timeout=PATIENCE, check=False)
             wanted = 0 if octets == said[-1] else 1
             equal(done.returncode, wanted, f"status after {octets}: {done.stdout} {done.stderr}")
             if "(null)" in done.stdout + done.stderr or (wanted and not done.stderr.startswith("sluicectl: ")):

@@ -315,12 +315,9 @@ def stuck():
         traffic(folder)
         with Wedge(folder) as one:
             one.ready()
-            end = time.monotonic() + 30
-            while not is_stuck(one) and time.monotonic() < end:
-                time.sleep(0.1)
-            true(is_stuck(one), one.log())
+            until(lambda: is_stuck(one), "a word about the handler")
             true("worker0" in one.log() and "has not come back" in one.log(), one.log())
-            equal(one.stop(seconds=60), 2, one.log())
+            equal(one.stop(), 2, one.log())
             true("worker0" in one.log().split("ending")[1], one.log())
             true(one.report()["balance"]["received"] > 0, "no report")
             true(os.path.getsize(folder.file("state")) > 0, "no state")
@@ -328,21 +325,25 @@ def stuck():
 
 @case("a second SIGTERM cuts the wait for such a handler short")
 def stuck_and_asked_again():
+    # Without the second one it is 10 seconds, on whatever machine: one that takes less proves the cut, and a
+    # busy machine may need more than one.
+    true(any(asked_again() < 9 for _ in range(6)), "it always takes as long as without")
+
+
+def asked_again():
+    """Seconds until its end."""
     with daemon.Folder() as folder:
         traffic(folder)
         with Wedge(folder) as one:
             one.ready()
-            while not is_stuck(one):
-                time.sleep(0.1)
+            until(lambda: is_stuck(one), "a word about the handler")
             start = time.monotonic()
             one.process.send_signal(signal.SIGTERM)
-            while "ending" not in one.log():
-                time.sleep(0.05)
+            until(lambda: "ending" in one.log(), "its ending")
             time.sleep(0.2)
-            equal(one.stop(seconds=60), 2, one.log())
-            # Without the second one it is 10 seconds.
-            true(time.monotonic() - start < 9, f"{time.monotonic() - start} s")
+            equal(one.stop(), 2, one.log())
             true(one.report()["balance"]["received"] > 0, "no report")
+            return time.monotonic() - start
 
 
 @case("signals that mean nothing to it are said once and change nothing")
@@ -356,9 +357,7 @@ def strangers():
             for number in 2 * strange + [signal.SIGPIPE]:
                 one.process.send_signal(number)
                 time.sleep(0.01)
-            end = time.monotonic() + 20
-            while one.log().count("is ignored") < len(strange) and time.monotonic() < end:
-                time.sleep(0.05)
+            until(lambda: one.log().count("is ignored") >= len(strange), "a word about each signal")
             equal(one.log().count("is ignored"), len(strange), one.log())
             equal(one.stop(), 0, one.log())
             daemon.balanced(one.report())

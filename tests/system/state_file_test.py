@@ -14,7 +14,7 @@ import struct
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from tap import case, equal, run, true  # noqa: E402
+from tap import PATIENCE, case, equal, run, true  # noqa: E402
 import control  # noqa: E402
 import daemon  # noqa: E402
 
@@ -138,7 +138,7 @@ def torn():
         lines = [{"jsonrpc": "2.0", "id": n, "method": "node.set_weight",
                   "params": {"pool": "web", "node": "b", "weight": 1 + n % 9}} for n in range(200)]
         with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(20)
+            client.settimeout(PATIENCE)
             client.connect(kept.daemon.socket)
             client.sendall(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
             process.send_signal(signal.SIGCONT)
