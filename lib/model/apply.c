@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/lookup.h"
 #include "model/inside.h"
 #include "model/schedule.h"
 
@@ -14,9 +15,10 @@
 /* A pool of the wanted configuration, and what there was of that name. */
 struct pair {
 	const struct sl_conf_pool *conf;
-	const struct sl_image_pool *old; /* NULL: a new pool */
-	struct sl_image_pool *pool;	 /* in the making */
-	uint8_t *stays;			 /* per node of old */
+	const struct sl_image_pool *old;  /* NULL: a new pool */
+	struct sl_image_pool *pool;	  /* in the making */
+	struct sl_lookup listed, leaving; /* nodes of old */
+	uint8_t *stays;			  /* per node of old */
 };
 
 static int no_memory(struct sl_edit *edit)
@@ -24,16 +26,44 @@ static int no_memory(struct sl_edit *edit)
 	return sl_err_set(edit->err, -ENOMEM, "no memory");
 }
 
-/* The same node of the old pool; -1: none. */
-static int find_same(const struct pair *pair, uint32_t place, uint32_t *cursor)
+static const char *listed_name(const void *nodes, uint32_t place)
 {
-	const struct sl_conf_node *node = &pair->conf->nodes[place];
-	int n;
+	const struct sl_image_node *node = (const struct sl_image_node *)nodes + place;
 
-	if (!pair->old)
-		return -1;
-	n = sl_image_find_next(pair->old, node->name, cursor);
+	return node->leaving ? NULL : node->name;
+}
+
+static const char *leaving_name(const void *nodes, uint32_t place)
+{
+	const struct sl_image_node *node = (const struct sl_image_node *)nodes + place;
+
+	return node->leaving && !node->cut ? node->name : NULL;
+}
+
+/* The same node of the old pool; -1: none. */
+static int find_same(struct pair *pair, const struct sl_conf_node *node)
+{
+	int n = sl_lookup_find(&pair->listed, node->name);
+
 	return n >= 0 && sl_edit_same_node(pair->old->nodes[n].conf, node) ? n : -1;
+}
+
+/* The index of a leaving node of the old pool that comes back; 0: none. */
+static uint32_t find_back(struct pair *pair, const struct sl_conf_node *node)
+{
+	int found = sl_lookup_find(&pair->leaving, node->name);
+
+	/* several that had the name may be leaving */
+	for (uint32_t n = 0; found >= 0 && n < pair->old->node_count; n++) {
+		uint32_t place = ((uint32_t)found + n) % pair->old->node_count;
+		const struct sl_image_node *old = &pair->old->nodes[place];
+
+		if (strcmp(old->name, node->name) != 0 || !sl_edit_comes_back(old, node))
+			continue;
+		pair->stays[place] = 1;
+		return old->index;
+	}
+	return 0;
 }
 
 static double shown(uint64_t weight)
@@ -108,11 +138,10 @@ static bool keep_node(struct sl_image_pool *pool, uint32_t n, const struct sl_im
 static int take_nodes(struct sl_edit *edit, struct pair *pair, bool *rebuild)
 {
 	struct sl_image_pool *pool = pair->pool;
-	uint32_t cursor = 0;
 
 	for (uint32_t n = 0; n < pair->conf->node_count; n++) {
 		const struct sl_conf_node *node = &pair->conf->nodes[n];
-		int same = find_same(pair, n, &cursor), status;
+		int same = find_same(pair, node), status;
 
 		if (same < 0) {
 			*rebuild = true;
@@ -120,7 +149,7 @@ static int take_nodes(struct sl_edit *edit, struct pair *pair, bool *rebuild)
 				sl_change_say(edit->result,
 					      "pool %s: node %s added with weight %.15g",
 					      pool->name, node->name, shown(node->weight));
-			status = sl_edit_node_begin(edit, pool, pair->old, node, n);
+			status = sl_edit_node_begin(edit, pool, node, n, find_back(pair, node));
 			if (status < 0)
 				return status;
 			continue;
@@ -136,14 +165,6 @@ static int take_nodes(struct sl_edit *edit, struct pair *pair, bool *rebuild)
 	return 0;
 }
 
-static bool has_index(const struct sl_image_pool *pool, uint32_t index)
-{
-	for (uint32_t n = 0; n < pool->node_count; n++)
-		if (pool->nodes[n].index == index)
-			return true;
-	return false;
-}
-
 /* Those of the old pool that the new one has not leave; those that were leaving go on to. */
 static int leave_nodes(struct sl_edit *edit, struct pair *pair, bool *rebuild)
 {
@@ -153,7 +174,7 @@ static int leave_nodes(struct sl_edit *edit, struct pair *pair, bool *rebuild)
 	for (uint32_t n = 0; pair->old && n < pair->old->node_count; n++) {
 		const struct sl_image_node *node = &pair->old->nodes[n];
 
-		if (pair->stays[n] || (node->leaving && has_index(pool, node->index)))
+		if (pair->stays[n])
 			continue;
 		if (!sl_image_node_append(pool, sl_node_conf_get(node->conf)))
 			return no_memory(edit);
@@ -167,14 +188,20 @@ static int leave_nodes(struct sl_edit *edit, struct pair *pair, bool *rebuild)
 	return 0;
 }
 
-/* The slot table from another image, its words in this pool's indices; unknown ones are nobody. */
-static struct sl_table *translate(const struct sl_table *table, const uint32_t *map)
+/* The slot table from another image, its words in this pool's indices; unknown ones are nobody. The
+ * pool's own table when that is the same. */
+static struct sl_table *translate(const struct sl_table *table, const uint32_t *map,
+				  struct sl_table *own)
 {
 	struct sl_table *made = sl_table_create(table->count);
 
 	for (uint32_t s = 0; made && s < table->count; s++)
 		made->word[s] = map[table->word[s]];
-	return made;
+	if (!made || !own || own->count != made->count ||
+	    memcmp(own->word, made->word, made->count * sizeof(*made->word)) != 0)
+		return made;
+	sl_table_put(made);
+	return sl_table_get(own);
 }
 
 static bool same_shares(const struct sl_image_pool *a, const struct sl_image_pool *b)
@@ -189,38 +216,55 @@ static bool same_shares(const struct sl_image_pool *a, const struct sl_image_poo
 	return true;
 }
 
+/* A node's state by hand as it was in another image. A deadline is of the start's, not of a rollback's. */
+static int take_hand(struct sl_edit *edit, const struct sl_image_pool *pool,
+		     struct sl_image_node *node, const struct sl_image_node *kept)
+{
+	if (node->hand == kept->hand)
+		return 0;
+	node->hand = kept->hand;
+	node->cut = kept->cut;
+	node->drained = false;
+	node->deadline_ms = edit->before ? 0 : kept->deadline_ms;
+	sl_edit_node_why(edit, node, kept->why);
+	if (!edit->before)
+		node->since_ms = kept->since_ms;
+	else if (kept->deadline_ms)
+		return sl_change_warn(edit->result,
+				      "pool %s: node %s is drained again, without the deadline "
+				      "that it had: drain --deadline sets one",
+				      pool->name, node->name);
+	return 0;
+}
+
 /* Tables and hand-set states of a pool as they were in another image. */
 static int take_kept(struct sl_edit *edit, struct sl_image_pool *pool,
 		     const struct sl_image_pool *from, bool *rebuild)
 {
-	uint32_t *map = calloc(SL_NODE_INDEX_MAX, sizeof(*map)), cursor = 0;
-	int status;
+	uint32_t *map = calloc(SL_NODE_INDEX_MAX, sizeof(*map));
+	struct sl_lookup names;
+	int status = 0;
 
-	if (!map)
-		return no_memory(edit);
-	for (uint32_t n = 0; n < from->listed_count; n++) {
+	sl_lookup_init(&names, pool->nodes, pool->node_count, listed_name);
+	for (uint32_t n = 0; map && status == 0 && n < from->listed_count; n++) {
 		const struct sl_image_node *kept = &from->nodes[n];
-		int place = sl_image_find_next(pool, kept->name, &cursor);
+		int place = sl_lookup_find(&names, kept->name);
 
 		if (place < 0)
 			continue;
 		map[kept->index] = pool->nodes[place].index;
-		if (pool->nodes[place].hand != kept->hand) {
-			pool->nodes[place].hand = kept->hand;
-			pool->nodes[place].cut = kept->cut;
-			pool->nodes[place].drained = false;
-			pool->nodes[place].deadline_ms = edit->before ? 0 : kept->deadline_ms;
-			sl_edit_node_why(edit, &pool->nodes[place], kept->why);
-			if (!edit->before)
-				pool->nodes[place].since_ms = kept->since_ms;
-		}
+		status = take_hand(edit, pool, &pool->nodes[place], kept);
 	}
-	status =
-		sl_schedule_replace(pool, translate(from->home, map), translate(from->former, map));
+	sl_lookup_fini(&names);
+	if (map && status == 0)
+		status = sl_schedule_replace(pool, translate(from->home, map, pool->home),
+					     translate(from->former, map, pool->former));
+	if (!map || status < 0)
+		status = no_memory(edit);
 	free(map);
 	if (status == 0)
 		*rebuild = !same_shares(pool, from);
-	return status < 0 ? no_memory(edit) : 0;
+	return status;
 }
 
 static int fill_pool(struct sl_edit *edit, struct pair *pair, const struct sl_image *from,
@@ -228,16 +272,17 @@ static int fill_pool(struct sl_edit *edit, struct pair *pair, const struct sl_im
 {
 	bool rebuild = !pair->old || pair->old->conf.scheduler != pair->conf->scheduler;
 	int kept = from ? sl_image_find_pool(from, pair->conf->name) : -1;
+	bool taken = kept >= 0 && from->pools[kept]->home->count == pair->conf->slots;
 	int status = take_nodes(edit, pair, &rebuild);
 
 	if (status == 0)
 		status = leave_nodes(edit, pair, &rebuild);
-	if (status == 0 && kept >= 0 && from->pools[kept]->home->count == pair->conf->slots)
+	if (status == 0 && taken)
 		status = take_kept(edit, pair->pool, from->pools[kept], &rebuild);
 	if (status == 0 && sl_schedule_resize(pair->pool) < 0)
 		status = no_memory(edit);
 	/* fewer slots: every second one is kept, and quotas differ */
-	if (pair->old && pair->old->conf.slots > pair->conf->slots)
+	if (!taken && pair->old && pair->old->conf.slots > pair->conf->slots)
 		rebuild = true;
 	edit->rebuild[place] = rebuild;
 	return status;
@@ -257,6 +302,11 @@ static int make_pool(struct sl_edit *edit, struct pair *pair, const struct sl_im
 		return no_memory(edit);
 	}
 	edit->image->pools[place] = pair->pool;
+	if (pair->old) {
+		sl_lookup_init(&pair->listed, pair->old->nodes, pair->old->node_count, listed_name);
+		sl_lookup_init(&pair->leaving, pair->old->nodes, pair->old->node_count,
+			       leaving_name);
+	}
 	status = say_pool(edit, pair);
 	if (pair->old) {
 		pair->pool->index = pair->old->index;
@@ -268,11 +318,15 @@ static int make_pool(struct sl_edit *edit, struct pair *pair, const struct sl_im
 	} else if (status == 0) {
 		status = sl_life_pool_take(edit, &pair->pool->index);
 		if (status < 0)
-			status = sl_err_set(edit->err, status, "pool %s: no room for it",
+			status = sl_err_set(edit->err, status,
+					    "pool %s: no room for it until a pool that was removed "
+					    "is gone",
 					    pair->conf->name);
 	}
 	if (status == 0)
 		status = fill_pool(edit, pair, from, place);
+	sl_lookup_fini(&pair->listed);
+	sl_lookup_fini(&pair->leaving);
 	free(pair->stays);
 	return status;
 }
@@ -327,8 +381,9 @@ static int leave_pool(struct sl_edit *edit, uint32_t old, uint32_t place)
 		return no_memory(edit);
 	sl_change_say(edit->result, "pool %s removed", pool->name);
 	pool->leaving = true;
-	while (pool->listed_count > 0)
-		sl_edit_node_leave(edit, pool, 0, false);
+	for (uint32_t n = 0; n < pool->listed_count; n++)
+		sl_edit_node_left(edit, &pool->nodes[n], false);
+	pool->listed_count = 0;
 	return 0;
 }
 
@@ -340,7 +395,7 @@ static int leave_pools(struct sl_edit *edit)
 		const struct sl_image_pool *pool = edit->before->pools[p];
 		int status;
 
-		if (!pool->leaving && sl_image_find_pool(edit->image, pool->name) >= 0)
+		if (sl_image_pool_at(edit->image, pool->index))
 			continue;
 		status = leave_pool(edit, p, place++);
 		if (status < 0)
@@ -395,8 +450,8 @@ static int make_services(struct sl_edit *edit)
 	return 0;
 }
 
-/* The wanted sections; in a configuration that was made earlier what needs a restart stays as it
- * runs. */
+/* The wanted sections. In a configuration that was made earlier what needs a restart stays as it
+ * runs; the hash key goes with its text. */
 static struct sl_conf *sections_of(const struct sl_edit *edit, const struct sl_conf *wanted,
 				   bool rollback)
 {
@@ -409,6 +464,11 @@ static struct sl_conf *sections_of(const struct sl_edit *edit, const struct sl_c
 		sections.ports = edit->before->conf->ports;
 		sections.port_count = edit->before->conf->port_count;
 		sections.control = edit->before->conf->control;
+		if (sl_refuse_wanted_key(edit, wanted)) {
+			sections.dataplane.hash_key_set = wanted->dataplane.hash_key_set;
+			memcpy(sections.dataplane.hash_key, wanted->dataplane.hash_key,
+			       sizeof(sections.dataplane.hash_key));
+		}
 	}
 	return sl_conf_copy(&sections);
 }
@@ -437,13 +497,4 @@ int sl_apply_make(struct sl_edit *edit, const struct sl_conf *wanted, const stru
 	if (status == 0)
 		status = leave_pools(edit);
 	return status < 0 ? status : make_services(edit);
-}
-
-int sl_apply_rollback(struct sl_edit *edit, const struct sl_image *to)
-{
-	struct sl_conf *wanted = sl_image_conf(to);
-	int status = wanted ? sl_apply_make(edit, wanted, to) : no_memory(edit);
-
-	sl_image_conf_free(wanted);
-	return status;
 }

@@ -70,6 +70,7 @@ struct sl_change {
 	bool force;			     /* APPLY, ROLLBACK: a change of the hash is wanted */
 	const struct sl_change_table *table; /* TABLE_SET */
 	const struct sl_image *image;	     /* ROLLBACK: what to go back to */
+	const struct sl_hash_key *hash_key;  /* ROLLBACK: the key then; NULL: as the image says */
 	int (*make)(struct sl_edit *edit);   /* RETURN: what makes it, outside the model */
 	void *made_from;		     /* RETURN: make's own */
 	bool healthy;			     /* HEALTH */

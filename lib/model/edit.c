@@ -27,37 +27,18 @@ void sl_edit_node_why(const struct sl_edit *edit, struct sl_image_node *node, co
 	snprintf(node->why, sizeof(node->why), "%s", why);
 }
 
-/* A node that is leaving and was the same one: its live flows come home. */
-static int revive(const struct sl_image_pool *pool, const struct sl_conf_node *conf)
+bool sl_edit_comes_back(const struct sl_image_node *node, const struct sl_conf_node *conf)
 {
-	for (uint32_t n = 0; n < pool->node_count; n++) {
-		const struct sl_image_node *node = &pool->nodes[n];
-
-		if (node->leaving && !node->cut && conf->kind != SL_NODE_WORKER &&
-		    strcmp(node->name, conf->name) == 0 && sl_edit_same_node(node->conf, conf))
-			return (int)n;
-	}
-	return -1;
+	return node->leaving && !node->cut && conf->kind != SL_NODE_WORKER &&
+	       sl_edit_same_node(node->conf, conf);
 }
 
 int sl_edit_node_begin(struct sl_edit *edit, struct sl_image_pool *pool,
-		       const struct sl_image_pool *before, const struct sl_conf_node *conf,
-		       uint32_t place)
+		       const struct sl_conf_node *conf, uint32_t place, uint32_t index)
 {
-	int old = before ? revive(before, conf) : -1;
 	struct sl_image_node *node;
-	uint32_t index = 0;
-	int status = 0;
+	int status = index ? 0 : sl_life_node_take(edit, &index);
 
-	if (old >= 0) {
-		index = before->nodes[old].index;
-		edit->model->nodes[index].idle = false;
-		edit->model->nodes[index].serial++;
-		if (before == pool)
-			sl_image_node_remove(pool, (uint32_t)old);
-	} else {
-		status = sl_life_node_take(edit, &index);
-	}
 	if (status < 0)
 		return sl_err_set(edit->err, status, "pool %s: no room for node %s", pool->name,
 				  conf->name);
@@ -69,16 +50,19 @@ int sl_edit_node_begin(struct sl_edit *edit, struct sl_image_pool *pool,
 	return 0;
 }
 
+void sl_edit_node_left(const struct sl_edit *edit, struct sl_image_node *node, bool cut)
+{
+	/* the flows of one that is down or disabled went elsewhere already */
+	node->leaving = false;
+	node->cut = cut || !sl_image_node_keeps(node);
+	node->leaving = true;
+	sl_edit_node_why(edit, node, node->cut ? "removed, flows cut" : "removed");
+}
+
 void sl_edit_node_leave(const struct sl_edit *edit, struct sl_image_pool *pool, uint32_t place,
 			bool cut)
 {
-	struct sl_image_node *node;
-
-	/* the flows of one that is down or disabled went elsewhere already */
-	cut |= !sl_image_node_keeps(&pool->nodes[place]);
-	node = sl_image_node_leave(pool, place);
-	node->cut = cut;
-	sl_edit_node_why(edit, node, cut ? "removed, flows cut" : "removed");
+	sl_edit_node_left(edit, sl_image_node_leave(pool, place), cut);
 }
 
 /* ---- kinds that name one node -------------------------------------------------------------------
@@ -146,7 +130,6 @@ static int set_hand(struct sl_edit *edit, uint32_t p, uint32_t n)
 	node->deadline_ms = 0;
 	if (hand == SL_HAND_DRAINING && edit->change->deadline_ms)
 		node->deadline_ms = edit->now_ms + edit->change->deadline_ms;
-	sl_model_note_deadline(edit->model, node->deadline_ms);
 	sl_change_say(edit->result, "pool %s: node %s %s", pool->name, node->name, done[hand]);
 	return 0;
 }
@@ -237,6 +220,7 @@ static int add_node(struct sl_edit *edit, uint32_t p)
 {
 	struct sl_image_pool *pool = sl_image_pool_edit(edit->image, p);
 	const struct sl_conf_node *add = edit->change->add;
+	uint32_t index = 0;
 
 	if (!pool)
 		return sl_err_set(edit->err, -ENOMEM, "no memory");
@@ -249,7 +233,15 @@ static int add_node(struct sl_edit *edit, uint32_t p)
 	edit->rebuild[p] = true;
 	sl_change_say(edit->result, "pool %s: node %s added with weight %.15g", pool->name,
 		      add->name, (double)add->weight / SL_WEIGHT_UNIT);
-	return sl_edit_node_begin(edit, pool, pool, add, pool->listed_count);
+	for (uint32_t n = pool->listed_count; n < pool->node_count && !index; n++) {
+		const struct sl_image_node *node = &pool->nodes[n];
+
+		if (strcmp(node->name, add->name) != 0 || !sl_edit_comes_back(node, add))
+			continue;
+		index = node->index;
+		sl_image_node_remove(pool, n);
+	}
+	return sl_edit_node_begin(edit, pool, add, pool->listed_count, index);
 }
 
 static int set_table(struct sl_edit *edit, uint32_t p)
@@ -309,7 +301,7 @@ int sl_edit_make(struct sl_edit *edit)
 	case SL_CHANGE_APPLY:
 		return sl_apply_make(edit, edit->change->conf, NULL);
 	case SL_CHANGE_ROLLBACK:
-		return sl_apply_rollback(edit, edit->change->image);
+		return sl_rollback_make(edit);
 	case SL_CHANGE_SETTLE:
 		return sl_settle_make(edit);
 	case SL_CHANGE_RETURN:

@@ -27,6 +27,7 @@ struct sl_body_node {
 	uint32_t serial; /* tells one idle time from the next */
 	uint64_t token;	 /* of queues_passed */
 	void *handler;
+	uint8_t told;		   /* what listeners heard of it last, 0: nothing */
 	struct sl_node_stats base; /* what the counters said when the index was given out */
 	uint64_t share_base;	   /* packets when the pool's expected shares last changed */
 	uint64_t window[SL_LOAD_WINDOW_S]; /* packets, one sample a second */
@@ -87,6 +88,7 @@ struct sl_model {
 	uint32_t window_place;		  /* where the next sample goes */
 	uint32_t window_filled;		  /* samples there are */
 	uint32_t node_hint;		  /* no index below is free */
+	uint32_t pool_end;		  /* no pool index from here on was ever used */
 	struct sl_life_item *retired;	  /* wait for the next snapshot */
 	struct sl_life_item *sweeping;	  /* wait until no flow table names them */
 	uint64_t sweep_epoch;		  /* times that all tables were swept */
@@ -148,10 +150,13 @@ void sl_life_service_stats(const struct sl_model *model, uint32_t index,
 int sl_edit_make(struct sl_edit *edit);
 /* Pieces of it for apply. */
 bool sl_edit_same_node(const struct sl_conf_node *a, const struct sl_conf_node *b);
-/* A node at a place; one that is leaving in `before` (pool itself, NULL) comes back. */
+/* True if a leaving node of that name is the same one, so that its live flows come home. */
+bool sl_edit_comes_back(const struct sl_image_node *node, const struct sl_conf_node *conf);
+/* A node at a place; index: of the one that comes back, 0: a new one. */
 int sl_edit_node_begin(struct sl_edit *edit, struct sl_image_pool *pool,
-		       const struct sl_image_pool *before, const struct sl_conf_node *conf,
-		       uint32_t place);
+		       const struct sl_conf_node *conf, uint32_t place, uint32_t index);
+/* Marks a node as leaving where it stands. */
+void sl_edit_node_left(const struct sl_edit *edit, struct sl_image_node *node, bool cut);
 /* A node stops being listed; cut: its live flows go elsewhere. */
 void sl_edit_node_leave(const struct sl_edit *edit, struct sl_image_pool *pool, uint32_t place,
 			bool cut);
@@ -159,10 +164,15 @@ void sl_edit_node_why(const struct sl_edit *edit, struct sl_image_node *node, co
 
 /* apply.c: the configuration as a whole. */
 int sl_apply_make(struct sl_edit *edit, const struct sl_conf *conf, const struct sl_image *from);
-int sl_apply_rollback(struct sl_edit *edit, const struct sl_image *to);
+
+/* rollback.c: an image from history, bound to the ports and workers of this run by name and number. */
+int sl_rollback_make(struct sl_edit *edit);
 
 /* refuse.c: -EPERM when a configuration asks for what needs a restart, or force. */
 int sl_refuse_check(struct sl_edit *edit, const struct sl_conf *wanted, bool rollback);
+/* The hash key that a configuration asks for; NULL: whichever there is. */
+const struct sl_hash_key *sl_refuse_wanted_key(const struct sl_edit *edit,
+					       const struct sl_conf *wanted);
 
 /* build.c: the snapshot of the present image. 0 or -ENOMEM; then nothing changed. */
 int sl_build_snapshot(struct sl_model *model, struct sl_snapshot **snapshot);

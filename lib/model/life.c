@@ -98,6 +98,7 @@ int sl_life_pool_take(struct sl_edit *edit, uint32_t *index)
 			continue;
 		memset(&edit->model->pools[i], 0, sizeof(edit->model->pools[i]));
 		edit->model->pools[i].use = SL_USE_TAKEN;
+		edit->model->pool_end = SL_MAX(edit->model->pool_end, i + 1);
 		*index = i;
 		return 0;
 	}
@@ -330,6 +331,20 @@ static void retire(struct sl_model *model, const struct sl_life_item *item)
 	}
 }
 
+/* Listed nodes are not idle, whatever they were as leaving ones; their deadlines count from now on. */
+static void nodes_end(struct sl_model *model, const struct sl_image_pool *pool)
+{
+	for (uint32_t n = 0; n < pool->listed_count; n++) {
+		struct sl_body_node *node = &model->nodes[pool->nodes[n].index];
+
+		if (node->idle) {
+			node->idle = false;
+			node->serial++;
+		}
+		sl_model_note_deadline(model, pool->nodes[n].deadline_ms);
+	}
+}
+
 void sl_life_end(struct sl_edit *edit, struct sl_life_item *items)
 {
 	struct sl_model *model = edit->model;
@@ -339,6 +354,8 @@ void sl_life_end(struct sl_edit *edit, struct sl_life_item *items)
 
 		if (pool->use == SL_USE_TAKEN)
 			pool->use = SL_USE_LIVE;
+		if (!is_shared(edit, p))
+			nodes_end(model, edit->image->pools[p]);
 		if (!pool->fresh)
 			continue;
 		sl_pool_memory_put(pool->memory);
@@ -440,14 +457,14 @@ void sl_life_published(struct sl_model *model)
 /* An epoch ends when every table was swept twice since it began: once it may have been under way. */
 static void sweep_watch(struct sl_model *model)
 {
-	for (uint32_t i = 0; i < SL_POOLS_MAX; i++) {
+	for (uint32_t i = 0; i < model->pool_end; i++) {
 		const struct sl_body_pool *pool = &model->pools[i];
 
 		if (pool->use != SL_USE_FREE && pool->memory && pool->memory->flow_entries &&
 		    sl_pool_memory_passes(pool->memory) < pool->sweep_mark + 2)
 			return;
 	}
-	for (uint32_t i = 0; i < SL_POOLS_MAX; i++)
+	for (uint32_t i = 0; i < model->pool_end; i++)
 		if (model->pools[i].memory)
 			model->pools[i].sweep_mark = sl_pool_memory_passes(model->pools[i].memory);
 	model->sweep_epoch++;
@@ -476,7 +493,7 @@ uint64_t sl_life_node_flows(const struct sl_model *model, uint32_t node)
 {
 	uint64_t flows = 0;
 
-	for (uint32_t i = 0; i < SL_POOLS_MAX; i++)
+	for (uint32_t i = 0; i < model->pool_end; i++)
 		if (model->pools[i].use != SL_USE_FREE && model->pools[i].memory)
 			flows += sl_pool_memory_node_flows(model->pools[i].memory, node);
 	return flows;

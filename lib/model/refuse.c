@@ -7,10 +7,21 @@
 
 #include "model/inside.h"
 
+const struct sl_hash_key *sl_refuse_wanted_key(const struct sl_edit *edit,
+					       const struct sl_conf *wanted)
+{
+	if (edit->change->hash_key)
+		return edit->change->hash_key;
+	return wanted->dataplane.hash_key_set
+		       ? (const struct sl_hash_key *)(const void *)wanted->dataplane.hash_key
+		       : NULL;
+}
+
 static bool has_other_key(const struct sl_edit *edit, const struct sl_conf *wanted)
 {
-	return wanted->dataplane.hash_key_set &&
-	       memcmp(wanted->dataplane.hash_key, &edit->hash_key, sizeof(edit->hash_key)) != 0;
+	const struct sl_hash_key *key = sl_refuse_wanted_key(edit, wanted);
+
+	return key && memcmp(key, &edit->hash_key, sizeof(edit->hash_key)) != 0;
 }
 
 static int refuse_pool(struct sl_edit *edit, const struct sl_conf_pool *pool, const char *key)
@@ -73,7 +84,7 @@ int sl_refuse_check(struct sl_edit *edit, const struct sl_conf *wanted, bool rol
 	status = sl_change_refused(edit->result, -EPERM, edit->err);
 	if (status == 0 && has_other_key(edit, wanted)) {
 		sl_change_say(edit->result, "dataplane: hash_key changes, all flows may move");
-		memcpy(&edit->hash_key, wanted->dataplane.hash_key, sizeof(edit->hash_key));
+		memcpy(&edit->hash_key, sl_refuse_wanted_key(edit, wanted), sizeof(edit->hash_key));
 	}
 	return status;
 }

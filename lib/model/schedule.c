@@ -69,14 +69,19 @@ int sl_schedule_resize(struct sl_image_pool *pool)
 				   resized(pool->former, pool->conf.slots));
 }
 
-/* A number for each index that a table of the pool may hold. */
-static uint32_t *counts_create(const struct sl_image_pool *pool)
+static uint32_t highest_index(const struct sl_image_pool *pool)
 {
 	uint32_t highest = 0;
 
 	for (uint32_t n = 0; n < pool->node_count; n++)
 		highest = SL_MAX(highest, pool->nodes[n].index);
-	return calloc((size_t)highest + 1, sizeof(uint32_t));
+	return highest;
+}
+
+/* A number for each index that a table of the pool may hold. */
+static uint32_t *counts_create(const struct sl_image_pool *pool)
+{
+	return calloc((size_t)highest_index(pool) + 1, sizeof(uint32_t));
 }
 
 static void set_home_slots(struct sl_image_pool *pool, const uint32_t *counts)
@@ -318,18 +323,16 @@ int sl_schedule_pick(const struct sl_image_pool *pool, struct sl_pick_view **vie
 	return status;
 }
 
-/* What the nodes of a pool had of the table before; *cursor as in sl_image_find_next(). */
-static uint32_t slots_before(const struct sl_image_pool *before, uint32_t index, uint32_t *cursor)
+/* By index, what the nodes of a pool had of the table before; nodes of `after` have a place, too. */
+static uint32_t *slots_before(const struct sl_image_pool *before, const struct sl_image_pool *after)
 {
-	for (uint32_t i = 0; i < before->node_count; i++) {
-		uint32_t n = (*cursor + i) % before->node_count;
+	uint32_t highest = highest_index(after), *slots;
 
-		if (before->nodes[n].index != index)
-			continue;
-		*cursor = n + 1;
-		return before->nodes[n].slots;
-	}
-	return 0;
+	highest = SL_MAX(highest, highest_index(before));
+	slots = calloc((size_t)highest + 1, sizeof(*slots));
+	for (uint32_t n = 0; slots && n < before->node_count; n++)
+		slots[before->nodes[n].index] = before->nodes[n].slots;
+	return slots;
 }
 
 /* The least movement to the quotas of those that take flows now. scaled: the table before, where the
@@ -340,8 +343,8 @@ static int least_of(const struct sl_image_pool *before, const struct sl_image_po
 	struct sl_sched_node *nodes = nodes_of(after);
 	uint32_t *held = calloc(after->listed_count + 1, sizeof(*held));
 	bool *absent = calloc(after->listed_count + 1, sizeof(*absent));
-	uint32_t count = 0, cursor = 0;
-	int status = nodes && absent && held ? 0 : -ENOMEM;
+	uint32_t *had = slots_before(before, after), count = 0;
+	int status = nodes && absent && held && had ? 0 : -ENOMEM;
 
 	*least = 0;
 	if (status == 0)
@@ -350,7 +353,7 @@ static int least_of(const struct sl_image_pool *before, const struct sl_image_po
 		if (absent[n])
 			continue;
 		if (!scaled)
-			held[count] = slots_before(before, nodes[n].index, &cursor);
+			held[count] = had[nodes[n].index];
 		nodes[count++] = nodes[n];
 	}
 	if (status == 0 && weight_of(nodes, count) > 0)
@@ -359,6 +362,7 @@ static int least_of(const struct sl_image_pool *before, const struct sl_image_po
 				: sl_sched_missing(nodes, count, held, after->conf.slots, least);
 	free(nodes);
 	free(held);
+	free(had);
 	free(absent);
 	return status;
 }
@@ -395,15 +399,22 @@ int sl_schedule_measure(const struct sl_image_pool *before, const struct sl_imag
 	return least_of(before, after, NULL, least);
 }
 
-int sl_schedule_forget(struct sl_image_pool *pool, uint32_t index)
+int sl_schedule_forget(struct sl_image_pool *pool)
 {
 	struct sl_table *former = resized(pool->former, pool->former->count);
+	uint32_t highest = highest_index(pool), *known = counts_create(pool);
 
-	if (!former)
+	if (!former || !known) {
+		sl_table_put(former);
+		free(known);
 		return -ENOMEM;
+	}
+	for (uint32_t n = 0; n < pool->node_count; n++)
+		known[pool->nodes[n].index] = 1;
 	for (uint32_t s = 0; s < former->count; s++)
-		if (former->word[s] == index)
+		if (former->word[s] > highest || !known[former->word[s]])
 			former->word[s] = 0;
+	free(known);
 	sl_table_put(pool->former);
 	pool->former = former;
 	return 0;

@@ -43,7 +43,7 @@ bool sl_schedule_regardless(const struct sl_image_pool *pool);
 /* The choice for new flows of a scheduler that makes one; *view is NULL for those that fill slots. */
 int sl_schedule_pick(const struct sl_image_pool *pool, struct sl_pick_view **view);
 
-/* No node is named `index` in former any more. */
-int sl_schedule_forget(struct sl_image_pool *pool, uint32_t index);
+/* Leaves nodes that the pool has no more out of former. */
+int sl_schedule_forget(struct sl_image_pool *pool);
 
 #endif

@@ -108,7 +108,7 @@ static void shed_tables(struct sl_model *model, struct sl_body_pool *pool)
 
 static void settle_slots(struct sl_model *model)
 {
-	for (uint32_t i = 0; i < SL_POOLS_MAX; i++) {
+	for (uint32_t i = 0; i < model->pool_end; i++) {
 		struct sl_body_pool *pool = &model->pools[i];
 		struct sl_slot_table *after = NULL;
 
@@ -172,7 +172,7 @@ static void look_at_slots(struct sl_model *model, uint32_t pool, bool clear)
 /* Whether any entry names the node, those of connections being opened included. */
 static bool is_named(const struct sl_model *model, uint32_t node)
 {
-	for (uint32_t i = 0; i < SL_POOLS_MAX; i++)
+	for (uint32_t i = 0; i < model->pool_end; i++)
 		if (model->pools[i].use != SL_USE_FREE && model->pools[i].memory &&
 		    sl_pool_memory_names(model->pools[i].memory, node))
 			return true;
@@ -221,8 +221,8 @@ static enum verdict judge(struct sl_model *model, const struct sl_image_pool *po
 	return STAYS;
 }
 
-static int carry_out(struct sl_edit *edit, struct sl_image_pool *pool, uint32_t n,
-		     enum verdict verdict)
+static void carry_out(struct sl_edit *edit, struct sl_image_pool *pool, uint32_t n,
+		      enum verdict verdict)
 {
 	struct sl_image_node *node = &pool->nodes[n];
 
@@ -241,12 +241,9 @@ static int carry_out(struct sl_edit *edit, struct sl_image_pool *pool, uint32_t 
 		sl_edit_node_why(edit, node, "no flows left");
 		break;
 	case IS_GONE:
-		if (sl_schedule_forget(pool, node->index) < 0)
-			return -ENOMEM;
 		sl_image_node_remove(pool, n);
 		break;
 	}
-	return 0;
 }
 
 /* With an edit the verdicts are carried out, without one they are only looked for. */
@@ -254,7 +251,7 @@ static int go_over_pool(struct sl_model *model, struct sl_edit *edit, const stru
 			uint32_t place, bool *found)
 {
 	const struct sl_image_pool *pool = image->pools[place];
-	uint32_t index = pool->index;
+	uint32_t index = pool->index, count = pool->node_count;
 	bool needed = pool->leaving && is_prior(model, index);
 	int status = 0;
 
@@ -272,11 +269,16 @@ static int go_over_pool(struct sl_model *model, struct sl_edit *edit, const stru
 		if (!edit)
 			continue;
 		own = sl_image_pool_edit(edit->image, place);
-		if (!own || carry_out(edit, own, n, verdict) < 0)
+		if (own)
+			carry_out(edit, own, n, verdict);
+		else
 			status = sl_err_set(edit->err, -ENOMEM, "no memory");
 		pool = own ? own : pool;
 	}
 	look_at_slots(model, index, true);
+	if (status == 0 && pool->node_count < count &&
+	    sl_schedule_forget(edit->image->pools[place]) < 0)
+		status = sl_err_set(edit->err, -ENOMEM, "no memory");
 	if (pool->leaving && pool->node_count == 0 && !needed)
 		*found = true;
 	return status;

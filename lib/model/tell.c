@@ -10,36 +10,21 @@ static void tell(struct sl_model *model, struct sl_model_event *event)
 		l->event(l->context, event);
 }
 
-/* The node of that index, from *cursor on and round: most are in the same order. */
-static const struct sl_image_node *find_was(const struct sl_image_pool *old, uint32_t index,
-					    uint32_t *cursor)
+/* Tells of nodes that are in another state than listeners heard of last. */
+static void tell_nodes(struct sl_model *model, const struct sl_image_pool *pool)
 {
-	for (uint32_t i = 0; old && i < old->node_count; i++) {
-		uint32_t n = (*cursor + i) % old->node_count;
-
-		if (old->nodes[n].index != index)
-			continue;
-		*cursor = n + 1;
-		return &old->nodes[n];
-	}
-	return NULL;
-}
-
-static void tell_nodes(struct sl_model *model, const struct sl_image_pool *old,
-		       const struct sl_image_pool *pool)
-{
-	uint32_t cursor = 0;
-
 	for (uint32_t n = 0; n < pool->node_count; n++) {
 		const struct sl_image_node *node = &pool->nodes[n];
-		const struct sl_image_node *was = find_was(old, node->index, &cursor);
+		uint8_t state = (uint8_t)(1 + 2 * sl_image_node_state(node) + node->cut);
 		struct sl_model_event event = {.kind = SL_EVENT_NODE, .pool = pool->name};
 
+		if (model->nodes[node->index].told == state)
+			continue;
+		model->nodes[node->index].told = state;
 		event.node = node->name;
 		event.state = sl_image_node_state(node);
 		event.why = node->why;
-		if (!was || sl_image_node_state(was) != event.state || was->cut != node->cut)
-			tell(model, &event);
+		tell(model, &event);
 	}
 }
 
@@ -84,7 +69,7 @@ void sl_tell_change(const struct sl_edit *edit, struct sl_image *before)
 		const struct sl_image_pool *old = sl_image_pool_at(before, pool->index);
 
 		if (old != pool)
-			tell_nodes(model, old, pool);
+			tell_nodes(model, pool);
 	}
 	for (uint32_t w = 0; w < edit->result->warning_count; w++) {
 		event = (struct sl_model_event){.kind = SL_EVENT_WARNING};

@@ -228,6 +228,7 @@ static int method_rollback(struct sl_rpc_call *call)
 			     &call->err))
 		return sl_rpc_fail_err(call);
 	change.image = past.image;
+	change.hash_key = &past.hash_key;
 	rc = sl_rpc_change_make(call, &change, sl_rpc_boolean(call, "dry_run"), false);
 	sl_past_fini(&past);
 	return rc;
