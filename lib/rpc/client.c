@@ -183,11 +183,32 @@ static void on_write(struct bufferevent *events, void *context)
 		sl_client_resume(client);
 }
 
+/* What it had said whole before it went is carried out all the same. */
+static void client_deafen(struct sl_client *client)
+{
+	struct evbuffer *output = bufferevent_get_output(client->events);
+
+	client->deaf = true;
+	(void)bufferevent_disable(client->events, EV_WRITE);
+	(void)evbuffer_unfreeze(output, 1);
+	(void)evbuffer_drain(output, evbuffer_get_length(output));
+	(void)evbuffer_freeze(output, 1);
+	if (!sl_client_end_when_sent(client))
+		sl_client_resume(client);
+}
+
 static void on_event(struct bufferevent *events, short what, void *context)
 {
 	struct sl_client *client = context;
 
-	(void)events;
+	if ((what & BEV_EVENT_ERROR) && (what & BEV_EVENT_WRITING)) {
+		client_deafen(client);
+		return;
+	}
+	if ((what & BEV_EVENT_ERROR) && (what & BEV_EVENT_READING)) {
+		client->deaf = true;
+		what |= BEV_EVENT_EOF;
+	}
 	if ((what & BEV_EVENT_EOF) && !(what & BEV_EVENT_WRITING)) {
 		client->ended = true;
 		(void)bufferevent_disable(client->events, EV_READ);
@@ -251,6 +272,8 @@ void sl_client_send(struct sl_client *client, const char *text, size_t length)
 {
 	struct evbuffer *output = bufferevent_get_output(client->events);
 
+	if (client->deaf)
+		return;
 	(void)evbuffer_add(output, text, length);
 	(void)evbuffer_add(output, "\n", 1);
 }

@@ -37,6 +37,7 @@ struct sl_client {
 	size_t discarded;
 	bool subscribed;
 	bool ended; /* the peer will send nothing more */
+	bool deaf;  /* nor read anything: what it is told is forgotten */
 	bool busy;  /* its lines are being handled: not to be freed now */
 	bool dead;  /* to be freed when no longer busy */
 };

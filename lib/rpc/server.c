@@ -184,7 +184,7 @@ void sl_server_flush(struct sl_server *server)
 
 	for (client = TAILQ_FIRST(&server->clients); client; client = next) {
 		next = TAILQ_NEXT(client, link);
-		if (sl_client_unsent(client) == 0)
+		if (sl_client_unsent(client) == 0 && !client->deaf)
 			continue;
 		sl_client_flush(client);
 		if (!sl_client_end_when_sent(client))

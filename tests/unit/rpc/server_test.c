@@ -294,6 +294,29 @@ static void a_client_with_many_lines_lets_others_have_their_turn(void **state)
 	(void)close(other);
 }
 
+static void all_lines_of_a_client_that_has_gone_are_taken(void **state)
+{
+	struct fixture *f = *state;
+	char lines[4 * SL_SERVER_HELD_MAX];
+	int fd;
+
+	for (uint32_t i = 0; i < sizeof(lines) / 2; i++)
+		memcpy(lines + 2 * i, "x\n", 2);
+	for (uint32_t gone = 1; gone <= 2; gone++) {
+		fd = dial(f);
+		turn(f);
+		assert_int_equal(send(fd, lines, sizeof(lines), 0), sizeof(lines));
+		if (gone == 2) { /* with answers that it has not read */
+			assert_int_equal(event_base_loop(f->base, EVLOOP_ONCE), 0);
+			assert_int_equal(event_base_loop(f->base, EVLOOP_ONCE), 0);
+		}
+		(void)close(fd);
+		turn(f);
+		assert_int_equal(f->lines, gone * sizeof(lines) / 2);
+		assert_int_equal(f->closed, gone);
+	}
+}
+
 static void what_was_said_is_sent_by_a_flush_and_at_the_end(void **state)
 {
 	struct fixture *f = *state;
@@ -569,6 +592,7 @@ int main(void)
 		CASE(one_connection_more_than_the_limit_is_told_and_closed),
 		CASE(requests_in_flight_are_bounded),
 		CASE(a_client_with_many_lines_lets_others_have_their_turn),
+		CASE(all_lines_of_a_client_that_has_gone_are_taken),
 		CASE(what_was_said_is_sent_by_a_flush_and_at_the_end),
 		CASE(a_client_that_does_not_read_is_not_read_from),
 		CASE(subscribers_are_told_and_closed_when_they_do_not_read),
