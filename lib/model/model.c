@@ -63,6 +63,24 @@ static int warn_starved(struct sl_edit *edit, const struct sl_image_pool *pool)
 	return status;
 }
 
+static bool serves(const struct sl_image_pool *pool)
+{
+	for (uint32_t n = 0; n < pool->listed_count; n++)
+		if (pool->nodes[n].conf->weight > 0 && sl_image_node_takes(&pool->nodes[n]))
+			return true;
+	return false;
+}
+
+/* An operator's change took the last node away. */
+static int warn_nobody(struct sl_edit *edit, const struct sl_image_pool *old,
+		       const struct sl_image_pool *pool)
+{
+	if (!old || !sl_change_is_operators(edit->change->kind) || serves(pool) || !serves(old))
+		return 0;
+	return sl_change_warn(edit->result, "pool %s: no node is left for new connections",
+			      pool->name);
+}
+
 static int finish_pool(struct sl_edit *edit, uint32_t place)
 {
 	struct sl_image_pool *pool = edit->image->pools[place];
@@ -81,6 +99,8 @@ static int finish_pool(struct sl_edit *edit, uint32_t place)
 	if (status == 0 && edit->rebuild[place] && !edit->change->conf_warnings &&
 	    sl_sched_fills_slots(pool->conf.scheduler))
 		status = warn_starved(edit, pool);
+	if (status == 0)
+		status = warn_nobody(edit, old, pool);
 	if (status < 0)
 		return sl_err_set(edit->err, status, "pool %s: cannot build its slots: %s",
 				  pool->name, strerror(-status));

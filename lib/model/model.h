@@ -194,6 +194,7 @@ struct sl_node_report {
 	uint32_t slots;	     /* that packets use now */
 	uint32_t home_slots; /* of the home table */
 	uint32_t open_slots; /* unsettled slots whose unknown flows still go to it */
+	bool keeps;	     /* live flows stay with it */
 	struct sl_model_health health;
 };
 
@@ -244,9 +245,9 @@ struct sl_model_report {
 
 int sl_model_report_build(struct sl_model *model, struct sl_model_report **report);
 void sl_model_report_destroy(struct sl_model_report *report);
-/* Keeps count nodes from number `from` on, counted through all pools (or through one, by name); the
- * pools stay. Returns the number of the next node, 0 when that was the last. */
-uint64_t sl_model_report_page(struct sl_model_report *report, const char *pool, uint64_t from,
-			      uint64_t count);
+/* The same with count nodes alone, from number `from` on, counted through all pools (or through one,
+ * by name); the pools stay. *next: the number of the next node, 0: that was the last. */
+int sl_model_report_page(struct sl_model *model, const char *pool, uint64_t from, uint64_t count,
+			 struct sl_model_report **report, uint64_t *next);
 
 #endif

@@ -52,8 +52,7 @@ static void report_node(const struct sl_model *model, uint32_t place, uint32_t n
 		row->deadline_left_ms = node->deadline_ms - now;
 	row->slots = node->slots;
 	row->home_slots = node->home_slots;
-	if (sl_image_node_keeps(node))
-		row->flows = sl_life_node_flows(model, node->index);
+	row->keeps = sl_image_node_keeps(node);
 	row->packets = stats.packets;
 	row->bytes = stats.bytes;
 	row->flows_started = stats.flows_started;
@@ -313,7 +312,18 @@ static double traffic_seconds(const struct sl_model_options *options)
 					       : 0;
 }
 
-int sl_model_report_build(struct sl_model *model, struct sl_model_report **report)
+/* The flows of the nodes that are in the report: pools are asked for each. */
+static void count_flows(const struct sl_model *model, struct sl_model_report *report)
+{
+	for (uint32_t p = 0; p < report->pool_count; p++)
+		for (uint32_t n = 0; n < report->pools[p].node_count; n++) {
+			struct sl_node_report *row = &report->pools[p].nodes[n];
+
+			row->flows = row->keeps ? sl_life_node_flows(model, row->index) : 0;
+		}
+}
+
+static int build(struct sl_model *model, struct sl_model_report **report)
 {
 	struct sl_model_report *made = calloc(1, sizeof(*made));
 	int status;
@@ -351,8 +361,9 @@ void sl_model_report_destroy(struct sl_model_report *report)
 	free(report);
 }
 
-uint64_t sl_model_report_page(struct sl_model_report *report, const char *pool, uint64_t from,
-			      uint64_t count)
+/* Keeps count nodes from number `from` on. Returns the number of the next node, 0: that was the last. */
+static uint64_t cut_page(struct sl_model_report *report, const char *pool, uint64_t from,
+			 uint64_t count)
 {
 	uint64_t end = count < UINT64_MAX - from ? from + count : UINT64_MAX, number = 0;
 
@@ -371,6 +382,27 @@ uint64_t sl_model_report_page(struct sl_model_report *report, const char *pool, 
 		row->node_count = (uint32_t)(last - first);
 	}
 	return end < number ? end : 0;
+}
+
+int sl_model_report_build(struct sl_model *model, struct sl_model_report **report)
+{
+	int status = build(model, report);
+
+	if (status == 0)
+		count_flows(model, *report);
+	return status;
+}
+
+int sl_model_report_page(struct sl_model *model, const char *pool, uint64_t from, uint64_t count,
+			 struct sl_model_report **report, uint64_t *next)
+{
+	int status = build(model, report);
+
+	if (status < 0)
+		return status;
+	*next = cut_page(*report, pool, from, count);
+	count_flows(model, *report);
+	return 0;
 }
 
 void sl_model_health_set(struct sl_model *model, sl_model_ask_health *ask, void *context)

@@ -22,14 +22,12 @@ struct sl_model_report *sl_rpc_report(struct sl_rpc_call *call, uint64_t *next)
 	struct sl_rpc_scope *scope = call->context;
 	struct sl_model_report *report;
 
-	if (sl_model_report_build(scope->model, &report) < 0) {
-		(void)sl_rpc_fail(call, SL_RPC_INTERNAL, "no memory for a report");
-		return NULL;
-	}
-	*next = sl_model_report_page(report, sl_rpc_string(call, "pool", NULL),
-				     sl_rpc_integer(call, "from", 0),
-				     sl_rpc_integer(call, "count", UINT64_MAX));
-	return report;
+	if (sl_model_report_page(scope->model, sl_rpc_string(call, "pool", NULL),
+				 sl_rpc_integer(call, "from", 0),
+				 sl_rpc_integer(call, "count", UINT64_MAX), &report, next) == 0)
+		return report;
+	(void)sl_rpc_fail(call, SL_RPC_INTERNAL, "no memory for a report");
+	return NULL;
 }
 
 int sl_rpc_find_pool(struct sl_rpc_call *call, const char *name)

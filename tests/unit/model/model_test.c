@@ -409,6 +409,34 @@ static void test_a_kept_image_is_taken_over_at_the_start(void **state)
 	fixture_close(&f);
 }
 
+/* One change each takes the last node away; another change then says nothing more. */
+static void test_whoever_takes_the_last_node_away_is_warned(void **state)
+{
+	static const enum sl_change_kind kinds[] = {SL_CHANGE_DRAIN, SL_CHANGE_DISABLE,
+						    SL_CHANGE_REMOVE_NODE, SL_CHANGE_SET_WEIGHT};
+	struct fixture f;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct sl_change change = {.kind = kinds[i], .pool = "web", .node = "c"};
+
+		fixture_open(&f, THREE, NULL);
+		assert_int_equal(fixture_node(&f, SL_CHANGE_DRAIN, "web", "a"), 0);
+		assert_int_equal(f.result.warning_count, 0);
+		assert_int_equal(fixture_weight(&f, "web", "b", 0), 0);
+		assert_int_equal(f.result.warning_count, 0);
+		assert_int_equal(fixture_change(&f, &change, true), 0);
+		assert_int_equal(f.result.warning_count, 1);
+		assert_string_equal(f.result.warnings[0],
+				    "pool web: no node is left for new connections");
+		assert_int_equal(fixture_change(&f, &change, false), 0);
+		assert_int_equal(f.result.warning_count, 1);
+		assert_int_equal(fixture_node(&f, SL_CHANGE_DISABLE, "web", "a"), 0);
+		assert_int_equal(f.result.warning_count, 0);
+		fixture_close(&f);
+	}
+}
+
 static void test_a_table_is_set_by_names(void **state)
 {
 	static const char *const names[] = {"c", "a"};
@@ -501,6 +529,7 @@ int main(void)
 		cmocka_unit_test(test_doubled_slots_move_nothing),
 		cmocka_unit_test(test_rollback_restores_slots_weights_and_hands),
 		cmocka_unit_test(test_a_kept_image_is_taken_over_at_the_start),
+		cmocka_unit_test(test_whoever_takes_the_last_node_away_is_warned),
 		cmocka_unit_test(test_a_table_is_set_by_names),
 		cmocka_unit_test(test_a_weight_below_one_slot_is_warned_of),
 		cmocka_unit_test(test_a_handler_that_cannot_open_refuses_the_change),

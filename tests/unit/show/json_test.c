@@ -209,9 +209,10 @@ static void assert_page(struct fixture *f, const char *pool, uint64_t from, uint
 {
 	struct sl_model_report *report;
 	char got[256] = "";
+	uint64_t got_next;
 
-	assert_int_equal(sl_model_report_build(f->model, &report), 0);
-	assert_int_equal(sl_model_report_page(report, pool, from, count), next);
+	assert_int_equal(sl_model_report_page(f->model, pool, from, count, &report, &got_next), 0);
+	assert_int_equal(got_next, next);
 	for (uint32_t p = 0; p < report->pool_count; p++) {
 		strcat(strcat(got, report->pools[p].name), ":");
 		for (uint32_t n = 0; n < report->pools[p].node_count; n++)
