@@ -76,12 +76,13 @@ void sl_frame_put(struct sl_frame_writer *writer, const void *octets, size_t siz
 void sl_frame_add(struct sl_frame_writer *writer, uint8_t kind, const uint8_t *data, size_t size)
 {
 	uint8_t head[SL_FRAME_HEAD_SIZE];
-	uint32_t crc = crc_more(crc_more(0xffffffffu, &kind, 1), data, size) ^ 0xffffffffu;
+	uint32_t crc;
 
 	if (size >= SL_FRAME_SIZE_MAX) {
 		writer->rc = writer->rc ? writer->rc : -EFBIG;
 		return;
 	}
+	crc = crc_more(crc_more(0xffffffffu, &kind, 1), data, size) ^ 0xffffffffu;
 	sl_store32(head, (uint32_t)size + 1);
 	sl_store32(head + 4, crc);
 	head[CHECKED_AT] = kind;

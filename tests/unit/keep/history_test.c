@@ -187,6 +187,38 @@ static void folding_keeps_the_last_generations_exactly(void **state)
 	watch_close(&watch);
 }
 
+/* Steps of a quarter MiB: what is promised stays, and little more. */
+static void steps_that_weigh_much_are_folded_early(void **state)
+{
+	struct watch watch;
+	struct sl_model_event event;
+	struct sl_change change = {.kind = SL_CHANGE_APPLY};
+	struct sl_image *wide;
+
+	(void)state;
+	watch_open(&watch);
+	assert_int_equal(
+		fixture_apply(&watch.f, HEAD "pools: [{name: web, slots: 131072, nodes: [" NODE(
+						"a", "1", "1") "]}]\n"),
+		0);
+	wide = sl_model_image(watch.f.model);
+	event = (struct sl_model_event){
+		.change = &change, .before = watch.images[1], .after = wide};
+	for (uint64_t g = watch.last + 1; g < 700; g++) {
+		struct sl_history_line line = {.generation = g, .verb = "test"};
+		uint32_t count;
+
+		assert_int_equal(sl_history_add(watch.history, &line, &event,
+						sl_model_hash_key(watch.f.model)),
+				 0);
+		(void)sl_history_fold(watch.history);
+		count = sl_history_count(watch.history);
+		assert_true(count <= SL_HISTORY_LEAST + SL_HISTORY_MORE);
+		assert_true(g <= SL_HISTORY_LEAST || count > SL_HISTORY_LEAST);
+	}
+	watch_close(&watch);
+}
+
 static void damaged_octets_are_refused_without_harm(void **state)
 {
 	struct watch watch;
@@ -250,6 +282,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_generation_reads_back_as_it_was),
 		cmocka_unit_test(folding_keeps_the_last_generations_exactly),
+		cmocka_unit_test(steps_that_weigh_much_are_folded_early),
 		cmocka_unit_test(damaged_octets_are_refused_without_harm),
 		cmocka_unit_test(records_out_of_turn_are_refused),
 	};
