@@ -15,6 +15,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "counters.h"
 #include "ctl/control.h"
 #include "ctl/loop.h"
@@ -31,6 +32,7 @@ enum { EXIT_FINE = 0, EXIT_CONFIGURATION = 1, EXIT_MACHINE = 2 };
 
 struct daemon {
 	struct options options;
+	struct sl_notify manager;
 	struct sl_conf *file; /* what the configuration file says */
 	struct sl_restore restore;
 	const struct sl_conf *conf; /* what runs: the file's, or what was kept */
@@ -78,9 +80,17 @@ static int exit_status(int status)
 /* ---- the loop's hooks ---------------------------------------------------------------------------
  */
 
-static void reload(void *context)
+static void tell_ready(const struct daemon *daemon)
 {
-	struct daemon *daemon = context;
+	int status = sl_notify_ready(&daemon->manager, "packets flow");
+
+	if (status < 0)
+		sl_log(SL_LOG_WARNING, "the service manager cannot be told that packets flow: %s",
+		       strerror(-status));
+}
+
+static void apply_file(struct daemon *daemon)
+{
 	struct sl_change change = {
 		.kind = SL_CHANGE_APPLY, .why = "reload", .uid = getuid(), .pid = 0};
 	struct sl_change_result result;
@@ -113,10 +123,20 @@ static void reload(void *context)
 	sl_conf_destroy(conf);
 }
 
+static void reload(void *context)
+{
+	struct daemon *daemon = context;
+
+	(void)sl_notify_reloading(&daemon->manager);
+	apply_file(daemon);
+	tell_ready(daemon);
+}
+
 static void each_second(void *context)
 {
 	struct daemon *daemon = context;
 
+	(void)sl_notify_alive(&daemon->manager);
 	signals_say();
 	wire_tick(&daemon->wire, sl_clock_ms());
 	sl_control_second(daemon->control);
@@ -273,6 +293,7 @@ static int end(struct daemon *daemon, int status)
 	bool drained;
 
 	signals_end();
+	(void)sl_notify_stopping(&daemon->manager);
 	counters_end();
 	drained = wire_drain(&daemon->wire);
 	wire_finish_captures(&daemon->wire);
@@ -308,6 +329,7 @@ static int run(struct daemon *daemon)
 		status = exit_status(status);
 	} else {
 		sl_log(SL_LOG_NOTICE, "sluiced %s: running", SLUICE_VERSION);
+		tell_ready(daemon);
 		signals_loop();
 		daemon->wire.warn = on_wire_warning;
 		daemon->wire.warn_context = daemon;
@@ -325,6 +347,7 @@ int main(int argc, char **argv)
 	int status;
 
 	signals_begin();
+	sl_notify_init(&daemon.manager);
 	sl_log_sink_set(log_line, &journal);
 	status = options_parse(argc, argv, &daemon.options);
 	if (status != 0)

@@ -7,15 +7,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define IDLE_MS_MAX 86400000ull /* a day */
+#define IDLE_MS_MAX  86400000ull /* a day */
+#define FILE_DEFAULT "/etc/sluice/sluice.yaml"
 
 enum { OPTION_CHECK = 256, OPTION_IDLE, OPTION_REPORT, OPTION_LEVEL, OPTION_VERSION };
 
 static const char usage[] =
-	"Usage: sluiced -c FILE [OPTION...]\n"
+	"Usage: sluiced [-c FILE] [OPTION...]\n"
 	"Dispatches packets to weighted workers and nodes as FILE says, until SIGTERM or SIGINT.\n"
 	"\n"
-	"  -c, --config FILE      the configuration (YAML); SIGHUP reads it again and applies it\n"
+	"  -c, --config FILE      the configuration (YAML), " FILE_DEFAULT " unless told;\n"
+	"                         SIGHUP reads it again and applies it\n"
 	"      --check            read and validate FILE, touch no device, exit\n"
 	"      --exit-when-idle MS  end in good order once no packet has come for MS milliseconds\n"
 	"      --report FILE      write the statistics to FILE at the end, - for standard output\n"
@@ -89,7 +91,7 @@ int options_parse(int argc, char **argv, struct options *options)
 {
 	int option;
 
-	*options = (struct options){.level = SL_LOG_INFO};
+	*options = (struct options){.file = FILE_DEFAULT, .level = SL_LOG_INFO};
 	while ((option = getopt_long(argc, argv, "c:h", longs, NULL)) != -1) {
 		int status = parse_one(option, options);
 
@@ -98,10 +100,6 @@ int options_parse(int argc, char **argv, struct options *options)
 	}
 	if (optind < argc) {
 		sl_log(SL_LOG_ERROR, "%s: sluiced takes no arguments beside options", argv[optind]);
-		return -EINVAL;
-	}
-	if (!options->file) {
-		sl_log(SL_LOG_ERROR, "no configuration: sluiced -c FILE");
 		return -EINVAL;
 	}
 	return 0;
