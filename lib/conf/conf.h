@@ -47,6 +47,9 @@ enum sl_conf_hash {
 	SL_CONF_HASH_INNER_5_TUPLE = 5,
 };
 /* What becomes of packets without DF that are too big once encapsulated. */
+/* The UDP checksum of tunnels over IPv6. */
+enum sl_conf_udp6 { SL_UDP6_FULL = 0, SL_UDP6_ZERO = 1 };
+
 enum sl_conf_oversize { SL_OVERSIZE_DROP = 0, SL_OVERSIZE_FRAGMENT = 1 };
 /* The outer IPv4 header's don't-fragment bit. */
 enum sl_conf_outer_df {
@@ -170,6 +173,8 @@ struct sl_conf_node {
 	enum sl_conf_outer_df outer_df;
 	bool mac_set; /* as written; sl_conf_next_hop() knows where it follows from the port */
 	struct sl_mac mac;
+	bool inner_mac_set; /* else the next hop's */
+	struct sl_mac inner_mac;
 	/* remote, output */
 	uint32_t port; /* index */
 	uint32_t line, column;
@@ -187,6 +192,7 @@ struct sl_conf_pool {
 	uint32_t flow_entries;
 	enum sl_conf_outer_df outer_df; /* never SL_OUTER_DF_POOL */
 	enum sl_conf_oversize oversize;
+	enum sl_conf_udp6 udp6_checksum;
 	struct sl_conf_health health;
 	struct sl_conf_node *nodes;
 	uint32_t node_count;

@@ -63,6 +63,9 @@ static const struct sl_conf_word no_nodes[] = {
 static const struct sl_conf_word oversizes[] = {
 	{"drop", SL_OVERSIZE_DROP}, {"fragment", SL_OVERSIZE_FRAGMENT}, {NULL, 0}};
 
+static const struct sl_conf_word udp6_checksums[] = {
+	{"full", SL_UDP6_FULL}, {"zero", SL_UDP6_ZERO}, {NULL, 0}};
+
 static const struct sl_conf_key node = {.name = "nodes",
 					.type = &sl_conf_mapping,
 					.size = sizeof(struct sl_conf_node),
@@ -82,6 +85,7 @@ static const struct sl_conf_key pool_keys[] = {
 	SL_KEY_RANGE("outer_df", word, P(outer_df), 0, 0, SL_OUTER_DF_COPY,
 		     .words = sl_conf_outer_dfs),
 	SL_KEY("oversize", word, P(oversize), .words = oversizes),
+	SL_KEY("udp6_checksum", word, P(udp6_checksum), .words = udp6_checksums),
 	SL_KEY("health", mapping, P(health), .table = &sl_conf_health_table),
 	SL_KEY_RANGE("nodes", list, P(nodes), 0, SL_NODES_MAX, 0, .extra = P_AT(node_count),
 		     .element = &node),

@@ -16,8 +16,10 @@
 #include "model/inside.h"
 #include "state/snapshot.h"
 
-/* The first number of the octets: which form they have. */
-#define SL_CARRY_FORM 2
+/* The first number of the octets: which form they have. The one before, which is read, too, has no
+ * udp6_checksum of pools. */
+#define SL_CARRY_FORM	     3
+#define SL_CARRY_FORM_BEFORE 2
 
 struct sl_carried_node {
 	char name[SL_NAME_SIZE];
@@ -57,6 +59,7 @@ struct sl_carried_service {
 };
 
 struct sl_carried {
+	uint64_t form; /* SL_CARRY_FORM, or the one before */
 	uint64_t now_ms, gap_ms;
 	uint32_t node_count; /* of all pools; their numbers go on from pool to pool, from 1 */
 	uint32_t pool_count, pool_room;

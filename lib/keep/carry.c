@@ -76,6 +76,7 @@ static void write_pool_conf(struct sl_pack *pack, const struct sl_conf_pool *con
 	sl_pack_number(pack, conf->flow_entries);
 	sl_pack_number(pack, conf->outer_df);
 	sl_pack_number(pack, conf->oversize);
+	sl_pack_number(pack, conf->udp6_checksum);
 }
 
 /* ---- slots --------------------------------------------------------------------------------------

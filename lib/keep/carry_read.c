@@ -84,7 +84,8 @@ static bool is_slot_count(uint64_t count)
 	return count >= SL_SLOTS_MIN && count <= SL_SLOTS_MAX && !(count & (count - 1));
 }
 
-static int read_pool_conf(struct sl_unpack *unpack, struct sl_conf_pool *conf)
+static int read_pool_conf(struct sl_unpack *unpack, const struct sl_carried *carried,
+			  struct sl_conf_pool *conf)
 {
 	conf->scheduler = (enum sl_scheduler)sl_unpack_number(unpack);
 	conf->slots = (uint32_t)sl_unpack_number(unpack);
@@ -98,6 +99,8 @@ static int read_pool_conf(struct sl_unpack *unpack, struct sl_conf_pool *conf)
 	conf->flow_entries = (uint32_t)sl_unpack_number(unpack);
 	conf->outer_df = (enum sl_conf_outer_df)sl_unpack_number(unpack);
 	conf->oversize = (enum sl_conf_oversize)sl_unpack_number(unpack);
+	if (carried->form == SL_CARRY_FORM)
+		conf->udp6_checksum = (enum sl_conf_udp6)sl_unpack_number(unpack);
 	return !unpack->failed && is_slot_count(conf->slots) ? 0 : -EINVAL;
 }
 
@@ -156,7 +159,7 @@ static int read_pool(struct sl_unpack *unpack, const struct sl_conf *conf,
 	memcpy(pool->name, name, strnlen(name, SL_NAME_LENGTH_MAX));
 	memcpy(pool->conf.name, pool->name, sizeof(pool->conf.name));
 	pool->leaving = sl_unpack_number(unpack);
-	rc = read_pool_conf(unpack, &pool->conf);
+	rc = read_pool_conf(unpack, carried, &pool->conf);
 	if (rc == 0)
 		rc = read_nodes(unpack, conf, carried, pool);
 	if (rc)
@@ -463,15 +466,17 @@ uint64_t sl_carry_written_ms(const struct sl_pack *pack)
 int64_t sl_carry_read(struct sl_model *model, const struct sl_pack *pack)
 {
 	struct sl_unpack unpack = {.at = pack->data, .end = pack->data + pack->size};
-	bool known = sl_unpack_number(&unpack) == SL_CARRY_FORM;
+	uint64_t form = sl_unpack_number(&unpack);
 	uint64_t written_ms = sl_unpack_number(&unpack), wall_ms = model->options.wall_ms();
-	struct sl_carried carried = {.now_ms = model->options.now_ms(),
+	struct sl_carried carried = {.form = form,
+				     .now_ms = model->options.now_ms(),
 				     .gap_ms = wall_ms > written_ms ? wall_ms - written_ms : 0};
 	size_t key_size;
 	const uint8_t *key = sl_unpack_block(&unpack, &key_size);
 	int64_t taken = 0, more;
 
-	if (!known || !key || key_size != sizeof(model->snapshot->flow_key))
+	if (form < SL_CARRY_FORM_BEFORE || form > SL_CARRY_FORM || !key ||
+	    key_size != sizeof(model->snapshot->flow_key))
 		return -EINVAL;
 	more = read_heads(&unpack, model->image->conf, &carried);
 	if (more == 0) {

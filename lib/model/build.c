@@ -30,7 +30,8 @@ static bool encap_of(const struct sl_model *model, const struct sl_conf_pool *po
 	spec.src_mac = model->options.ports[node->port].mac;
 	spec.port = node->encap == SL_ENCAP_VXLAN ? SL_VXLAN_PORT : node->gue_port;
 	spec.inner_src_mac = spec.src_mac;
-	spec.inner_dst_mac = spec.dst_mac;
+	spec.inner_dst_mac = node->inner_mac_set ? node->inner_mac : spec.dst_mac;
+	spec.udp6_sum = pool->udp6_checksum == SL_UDP6_FULL;
 	if (src)
 		spec.src = *src;
 	return sl_encap_build(&spec, encap) == 0 && known;

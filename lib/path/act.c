@@ -74,6 +74,26 @@ static __attribute__((noinline, cold)) void refuse(struct sl_path_core *core,
 	}
 }
 
+/* The UDP checksum of a tunnel over IPv6, over all buffers of the packet that was just encapsulated. An
+ * odd buffer shifts what follows it by an octet: its sum is swapped. */
+static void finish_udp6(const struct sl_node_view *view, struct rte_mbuf *packet)
+{
+	uint32_t front = view->encap.size, at = 0;
+	uint64_t sum = 0;
+
+	for (const struct rte_mbuf *part = packet; part != NULL; part = part->next) {
+		uint32_t size = part->data_len - front;
+		uint64_t one = sl_csum_partial(
+			rte_pktmbuf_mtod_offset(part, const uint8_t *, front), size);
+
+		sum += at & 1 ? sl_be16(sl_csum_fold(one)) : one;
+		at += size;
+		front = 0;
+	}
+	sl_encap_finish_udp6(&view->encap,
+			     rte_pktmbuf_mtod_offset(packet, uint8_t *, view->encap.size), sum);
+}
+
 /* The headers in front of a packet, and its end where the IP packet's is. */
 static void rewrite(struct sl_path_core *core, const struct sl_node_view *view,
 		    struct rte_mbuf *packet, uint32_t i)
@@ -86,6 +106,8 @@ static void rewrite(struct sl_path_core *core, const struct sl_node_view *view,
 	packet->data_off = (uint16_t)(packet->data_off + front);
 	packet->data_len = (uint16_t)(packet->data_len - front);
 	cut(packet, pkt->l3_size + view->encap.size);
+	if (sl_encap_sums(&view->encap))
+		finish_udp6(view, packet);
 }
 
 /* What to_remote() cannot send as it is: some may go in fragments of the tunnel, the others are
@@ -158,6 +180,8 @@ static inline bool to_remote(struct sl_path_core *core, const struct sl_snapshot
 	packet->data_off = (uint16_t)(l3_off - headers);
 	packet->data_len = (uint16_t)(l3_size + headers);
 	packet->pkt_len = l3_size + headers;
+	if (sl_encap_sums(&view->encap))
+		finish_udp6(view, packet);
 	sl_txbuf_add(out(core, view->port, SL_TX_FORWARDED), packet, l3_size + headers);
 	return true;
 }

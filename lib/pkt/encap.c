@@ -97,6 +97,18 @@ static void set_inner(struct sl_encap *encap, uint32_t inner)
 	}
 }
 
+/* Over all that packets do not change: addresses, protocol, destination port, the tunnel's header but
+ * for its last four octets. */
+static void set_udp6_sum(struct sl_encap *encap)
+{
+	uint8_t *l4 = encap->octets + SL_ETH_SIZE + SL_IP6_SIZE;
+	uint32_t size = encap->size - 4u - SL_ETH_SIZE - SL_IP6_SIZE;
+	uint64_t sum = sl_csum_partial(encap->octets + SL_ETH_SIZE + SL_IP6_SRC, 32);
+
+	sum += sl_csum_partial(l4, size) + sl_be16(SL_PROTO_UDP);
+	sl_store16(l4 + SL_UDP_SUM, sl_csum_fold(sum));
+}
+
 /* First eight octets: all but the identification and what is not don't-fragment. */
 static void set_ipv4(struct sl_encap *encap, enum sl_encap_df df)
 {
@@ -140,6 +152,8 @@ int sl_encap_build(const struct sl_encap_spec *spec, struct sl_encap *encap)
 		set_inner(&built, 1);
 		set_inner(&built, 0);
 		sl_store32(built.octets + built.size - 4, built.tail[0]);
+		if (v6 && spec->udp6_sum && spec->type >= SL_ENCAP_GUE)
+			set_udp6_sum(&built);
 	}
 	built.size = (uint8_t)writer.size;
 	built.overhead = (uint8_t)(writer.size - SL_ETH_SIZE);

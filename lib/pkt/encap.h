@@ -7,9 +7,9 @@
  *          packet starts (VXLAN: up to its inner Ethernet header's end), checksums pre-summed over
  *          all that does not change from packet to packet. What depends on the inner packet's
  *          family stands in pairs, [0] for IPv4 and [1] for IPv6 inside, so that writing does not
- *          ask which tunnel it is. UDP checksums are zero, over IPv6 too, which RFC 6935 and 6936
- *          allow to tunnels and both GUE's draft (section 5.7) and RFC 7348 (section 5) take up:
- *          the inner packet brings its own checksum.
+ *          ask which tunnel it is. Over IPv4 UDP checksums are zero: the inner packet brings its
+ *          own. Over IPv6 they are there unless both ends agreed on zero (RFC 6935, 6936); then
+ *          the template's field holds the sum of all that does not change, which is never zero.
  * Threads: building: any; a built template is immutable.
  * Errors:  sl_encap_build() returns 0 or -EINVAL and writes only on success.
  * Source:  RFC 2003, 2473, 4213 (IP in IP), 2784 (GRE), draft-ietf-intarea-gue variant 0, RFC 7348
@@ -82,6 +82,7 @@ struct sl_encap_spec {
 	uint16_t port;				    /* UDP destination port of GUE and VXLAN */
 	uint32_t vni;				    /* VXLAN */
 	struct sl_mac inner_src_mac, inner_dst_mac; /* VXLAN */
+	bool udp6_sum;				    /* GUE, VXLAN over IPv6: with a checksum */
 };
 
 /* A word that is aligned to half of its size. */
@@ -217,6 +218,26 @@ static inline void sl_encap_write_udp(uint8_t *l4, const uint8_t *l3, const stru
 
 	sl_store16(l4, sl_be16(sl_encap_sport(hash)));
 	sl_store16(l4 + SL_UDP_LENGTH, sl_be16((uint16_t)length));
+}
+
+/* True if sl_encap_finish_udp6() must follow sl_encap_write(). */
+static inline bool sl_encap_sums(const struct sl_encap *encap)
+{
+	return encap->family == SL_FAMILY_IPV6 && encap->type >= SL_ENCAP_GUE &&
+	       sl_load16(encap->octets + SL_ETH_SIZE + SL_IP6_SIZE + SL_UDP_SUM);
+}
+
+/* The UDP checksum of headers that were written in front of l3, where payload is sl_csum_partial() of
+ * the whole inner packet. */
+static inline void sl_encap_finish_udp6(const struct sl_encap *encap, uint8_t *l3, uint64_t payload)
+{
+	uint8_t *l4 = l3 - encap->size + SL_ETH_SIZE + SL_IP6_SIZE;
+	uint64_t sum = payload + sl_load16(l4 + SL_UDP_SUM) + sl_load16(l4) + sl_load32(l3 - 4);
+	uint16_t field;
+
+	sum += 2 * sl_load16(l4 + SL_UDP_LENGTH); /* of the pseudo header, too */
+	field = (uint16_t)~sl_csum_fold(sum);
+	sl_store16(l4 + SL_UDP_SUM, field ? field : UINT16_MAX);
 }
 
 /* Whether sl_encap_write_plain() may be used: what most tunnels are. */

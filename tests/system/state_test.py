@@ -24,6 +24,9 @@ CHANGES = int(os.environ.get("SLUICE_CHANGES", "10000"))
 SEED = int(os.environ.get("SLUICE_SEED", "1"))
 
 
+ADDRESSED = {"name": "p0", "device": "net_null0", "addresses": ["2001:db8::2/64"]}
+
+
 class Kept:
     """A daemon that keeps its state, to be ended and started again."""
 
@@ -85,6 +88,22 @@ def ends(how):
 @case("changes, tables, hands, deadlines and history survive kill -9")
 def killed():
     ends(Kept.kill)
+
+
+@case("every key of an added node survives kill -9 and an orderly end")
+def keys_survive():
+    keys = {"address": "2001:db8::99", "encap": "vxlan", "port": "p0", "mac": "02:00:00:00:00:11", "vni": 7,
+            "inner_mac": "02:00:00:00:00:66", "outer_df": "set", "weight": 3}
+    for how in (Kept.kill, Kept.stop):
+        with daemon.Folder() as folder, Kept(folder, port=ADDRESSED) as kept:
+            session = kept.start()
+            session.result("node.add", pool="web", node="far", **keys)
+            before = session.result("config.get")["text"]
+            line = next(line for line in before.splitlines() if "name: far" in line)
+            for key, value in keys.items():
+                true(f"{key}: " in line and str(value) in line, f"{key} in {line}")
+            how(kept)
+            equal(kept.start().result("config.get")["text"], before, "the configuration after the restart")
 
 
 def weight_of(generation):

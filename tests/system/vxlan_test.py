@@ -4,8 +4,9 @@
 
     namespace C              namespace D                                     namespace S
     192.0.2.1     c0 - d0 <- net_af_packet -> sluiced <- net_af_packet -> d1 - s0  10.0.0.11
-    2001:db8::1                                                              vxlan0, id 7
-                                                                             lo 192.0.2.10, 2001:db8::10
+    2001:db8::1                                                              2001:db8:f::11
+                                                                             vxlan0, id 7; vxlan6, id 8, over IPv6
+                                                                             lo 192.0.2.10, 2001:db8::10, 192.0.2.16
 """
 
 import os
@@ -18,6 +19,7 @@ import daemon  # noqa: E402
 
 C, D, S = (f"sluice{letter}{os.getpid()}" for letter in "CDS")
 MAC = "02:00:00:00:00:11"
+INNER = "02:00:00:00:00:66"
 
 SERVER = f"""
 import socket, sys
@@ -58,17 +60,20 @@ class Topology:
             ip("-n", S, "link", "set", "s0", "address", MAC)
             ip("-n", S, "link", "add", "vxlan0", "address", MAC, "type", "vxlan", "id", "7", "local",
                "10.0.0.11", "dstport", "4789", "dev", "s0")
+            ip("-n", S, "link", "add", "vxlan6", "address", INNER, "type", "vxlan", "id", "8", "local",
+               "2001:db8:f::11", "dstport", "4789", "dev", "s0")
         except (OSError, subprocess.CalledProcessError) as problem:
             self.__exit__()
             raise Skip(f"no namespaces, veth or VXLAN here: {problem}") from None
         for device in ("d0", "d1"):
             ip("netns", "exec", D, "sysctl", "-qw", f"net.ipv6.conf.{device}.disable_ipv6=1")
-        for device in ("all", "vxlan0"):
+        for device in ("all", "vxlan0", "vxlan6"):
             ip("netns", "exec", S, "sysctl", "-qw", f"net.ipv4.conf.{device}.rp_filter=0")
-        for name, device in ((C, "c0"), (D, "d0"), (D, "d1"), (S, "s0"), (S, "vxlan0")):
+        for name, device in ((C, "c0"), (D, "d0"), (D, "d1"), (S, "s0"), (S, "vxlan0"), (S, "vxlan6")):
             ip("-n", name, "link", "set", device, "up")
         for name, device, address in ((C, "c0", "192.0.2.1/24"), (C, "c0", "2001:db8::1/64"),
-                                      (S, "s0", "10.0.0.11/24"), (S, "lo", "192.0.2.10/32"),
+                                      (S, "s0", "10.0.0.11/24"), (S, "s0", "2001:db8:f::11/64"),
+                                      (S, "lo", "192.0.2.10/32"), (S, "lo", "192.0.2.16/32"),
                                       (S, "lo", "2001:db8::10/128")):
             ip("-n", name, "addr", "add", address, "dev", device)
         for family in ("-4", "-6"):
@@ -98,25 +103,29 @@ def arrives(address, client):
     equal(got, [f"{client} {size} abc xyz" for size in (6, 600, 1400)], f"packets to {address}")
 
 
-@case("packets of both families cross VXLAN to the kernel, found by ARP and neighbour discovery")
+@case("packets cross VXLAN over both families to devices made with defaults, found by ARP and neighbour discovery")
 def crosses():
     with daemon.Folder() as folder, Topology():
         conf = daemon.configuration(
             folder,
             [{"name": "p0", "device": "net_af_packet0,iface=d0", "addresses": ["192.0.2.2/24", "2001:db8::2/64"]},
-             {"name": "p1", "device": "net_af_packet1,iface=d1", "addresses": ["10.0.0.2/24"]}],
+             {"name": "p1", "device": "net_af_packet1,iface=d1", "addresses": ["10.0.0.2/24", "2001:db8:f::2/64"]}],
             [{"name": "web", "nodes": [{"name": "s", "address": "10.0.0.11", "encap": "vxlan", "vni": 7,
-                                        "port": "p1", "mac": MAC, "weight": 1}]}],
+                                        "port": "p1", "mac": MAC, "weight": 1}]},
+             {"name": "over6", "nodes": [{"name": "s", "address": "2001:db8:f::11", "encap": "vxlan", "vni": 8,
+                                          "port": "p1", "mac": MAC, "inner_mac": INNER, "weight": 1}]}],
             [{"name": "four", "address": "192.0.2.10", "protocol": "udp", "ports": [5000], "pool": "web"},
+             {"name": "over6", "address": "192.0.2.16", "protocol": "udp", "ports": [5000], "pool": "over6"},
              {"name": "six", "address": "2001:db8::10", "protocol": "udp", "ports": [5000], "pool": "web"}])
         with daemon.Daemon(folder, conf, prefix=("ip", "netns", "exec", D)) as one:
             one.ready()
             arrives("192.0.2.10", "192.0.2.1")
             arrives("2001:db8::10", "2001:db8::1")
+            arrives("192.0.2.16", "192.0.2.1")
             equal(one.stop(), 0, f"exit status; {one.log()}")
             report = one.report()
             daemon.balanced(report)
-            equal(report["balance"]["forwarded"], 6, "forwarded")
+            equal(report["balance"]["forwarded"], 9, "forwarded")
 
 
 run(CASES)

@@ -126,6 +126,9 @@ static void random_remote(struct sl_prng *prng, struct sl_conf_node *node)
 		node->gue_port = (uint16_t)(1 + below(prng, 65535));
 	if (node->encap == SL_ENCAP_VXLAN)
 		node->vni = below(prng, SL_VNI_MAX + 1);
+	node->inner_mac_set = node->encap == SL_ENCAP_VXLAN && below(prng, 2);
+	if (node->inner_mac_set)
+		random_mac(prng, &node->inner_mac);
 	if (node->encap != SL_ENCAP_NONE)
 		node->outer_df = below(prng, 4);
 }
@@ -203,6 +206,7 @@ static void random_pool(struct sl_prng *prng, const struct sl_conf *conf, struct
 	pool->idle_ms_other = 3600000 * (1 + below(prng, 168));
 	pool->flow_entries = 64 + below(prng, 1 << 20);
 	pool->outer_df = SL_OUTER_DF_COPY + below(prng, 3);
+	pool->udp6_checksum = below(prng, 2);
 	random_health(prng, &pool->health);
 	pool->node_count = below(prng, 6);
 	pool->nodes = pool->node_count ? calloc(pool->node_count, sizeof(*pool->nodes)) : NULL;

@@ -124,6 +124,39 @@ static void a_frame_of_several_buffers_is_encapsulated_whole(void **state)
 	fixture_end(&made);
 }
 
+static void a_chain_has_the_udp_checksum_of_its_octets_wherever_buffers_end(void **state)
+{
+	struct sl_encap_spec spec = {.type = SL_ENCAP_GUE, .port = 6080, .udp6_sum = true};
+	struct sl_node_view node = {.kind = SL_NODE_REMOTE, .port = 1, .l3_size_max = 1448};
+	uint8_t octets[PACKET_SIZE_MAX];
+	struct packet packet;
+	struct fixture made;
+
+	(void)state;
+	sl_addr_parse("2001:db8::2", &spec.src);
+	sl_addr_parse("2001:db8::11", &spec.dst);
+	assert_int_equal(sl_encap_build(&spec, &node.encap), 0);
+	sl_node_view_seal(&node);
+	made = fixture_make(&node, 1, 0, false);
+	packet_make_udp(&packet, "10.0.0.1", 1000, "10.1.0.0", 53, 1400);
+	for (uint32_t room = 1; room <= packet.size; room += room < 70 ? 1 : 63) {
+		struct rte_mbuf *frame;
+
+		packet.size += 7; /* octets beyond the IP packet count for nothing */
+		fixture_give(world_frame(fixture_pool, packet.octets, packet.size, room));
+		packet.size -= 7;
+		fixture_run(&made);
+		frame = fixture_taken();
+		assert_non_null(frame);
+		world_octets(frame, octets);
+		assert_int_not_equal(sl_load16(octets + 14 + 40 + 6), 0);
+		assert_int_equal(
+			sl_csum_transport(octets + 14, 17, octets + 54, frame->pkt_len - 54), 0);
+		rte_pktmbuf_free(frame);
+	}
+	fixture_end(&made);
+}
+
 static void a_node_without_encapsulation_costs_one_ttl_and_the_last_one_is_counted(void **state)
 {
 	struct sl_node_view node = fixture_remote(SL_ENCAP_NONE);
@@ -437,6 +470,7 @@ int main(void)
 		cmocka_unit_test(
 			a_remote_node_gets_the_packet_without_tags_and_padding_in_new_headers),
 		cmocka_unit_test(a_frame_of_several_buffers_is_encapsulated_whole),
+		cmocka_unit_test(a_chain_has_the_udp_checksum_of_its_octets_wherever_buffers_end),
 		cmocka_unit_test(
 			a_node_without_encapsulation_costs_one_ttl_and_the_last_one_is_counted),
 		cmocka_unit_test(an_output_gets_the_frame_unchanged_unless_it_is_too_big),

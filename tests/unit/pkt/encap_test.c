@@ -289,6 +289,43 @@ static void outer_headers_are_right_for_any_address_size_and_hash(void **state)
 	assert_int_equal(wrong, 0);
 }
 
+static void over_ipv6_the_udp_checksum_is_right_or_left_out(void **state)
+{
+	static const uint8_t fronts[] = {
+		[SL_ENCAP_GUE] = 14 + 40 + 8 + 4, [SL_ENCAP_VXLAN] = 14 + 40 + 8 + 8 + 14};
+	struct sl_prng prng = {1};
+	uint32_t wrong = 0;
+
+	(void)state;
+	for (uint32_t round = 0; round < 20000; round++) {
+		enum sl_encap_type type = round & 1 ? SL_ENCAP_GUE : SL_ENCAP_VXLAN;
+		struct sl_encap_spec spec = outer_spec(type, true);
+		uint8_t *l3 = room + ROOM + 14, *ip = l3 - fronts[type] + 14, *udp = ip + 40;
+		uint32_t size = sl_prng_below(&prng, 200);
+		struct sl_encap encap;
+
+		spec.udp6_sum = round & 2;
+		sl_store64(spec.src.octets, sl_prng_next(&prng));
+		sl_store64(spec.dst.octets + 8, sl_prng_next(&prng));
+		wrong += sl_encap_build(&spec, &encap) != 0;
+		pkt = (struct sl_pkt){.l3_size = size,
+				      .flags = round & 4 ? SL_PKT_IPV6 | SL_PKT_DF : 0};
+		for (uint32_t i = 0; i < size; i++)
+			l3[i] = (uint8_t)sl_prng_next(&prng);
+		sl_encap_write(&encap, l3, &pkt, sl_prng_next(&prng), 0);
+		wrong += sl_encap_sums(&encap) != spec.udp6_sum;
+		if (sl_encap_sums(&encap))
+			sl_encap_finish_udp6(&encap, l3, sl_csum_partial(l3, size));
+		if (!spec.udp6_sum)
+			wrong += sl_load16(udp + SL_UDP_SUM) != 0;
+		else
+			wrong += sl_load16(udp + SL_UDP_SUM) == 0 ||
+				 sl_csum_transport(ip, SL_PROTO_UDP, udp,
+						   (uint32_t)(l3 - udp) + size) != 0;
+	}
+	assert_int_equal(wrong, 0);
+}
+
 static void a_flow_label_is_never_zero(void **state)
 {
 	(void)state;
@@ -345,6 +382,7 @@ int main(void)
 		cmocka_unit_test(the_ttl_s_checksum_is_right_for_every_identification),
 		cmocka_unit_test(a_vlan_tag_stays_behind),
 		cmocka_unit_test(outer_headers_are_right_for_any_address_size_and_hash),
+		cmocka_unit_test(over_ipv6_the_udp_checksum_is_right_or_left_out),
 		cmocka_unit_test(a_flow_label_is_never_zero),
 		cmocka_unit_test(impossible_templates_are_refused),
 	};
