@@ -104,8 +104,8 @@ static const struct sl_conf_key node_keys[] = {
 		     .kinds = ENCAP(GUE)),
 	SL_KEY_RANGE("vni", number, N(vni), 0, SL_VNI_MAX, 0, .kinds = ENCAP(VXLAN),
 		     .flags = SL_KEY_REQUIRED),
-	SL_KEY("inner_mac", mac, N(inner_mac), .extra = offsetof(struct sl_conf_node, inner_mac_set),
-	       .kinds = ENCAP(VXLAN)),
+	SL_KEY("inner_mac", mac, N(inner_mac),
+	       .extra = offsetof(struct sl_conf_node, inner_mac_set), .kinds = ENCAP(VXLAN)),
 	SL_KEY("outer_df", word, N(outer_df), .kinds = TUNNEL, .words = sl_conf_outer_dfs),
 };
 

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "conf/key.h"
+#include "pkt/hdr.h"
 
 /* ---- addresses that are no host's ---------------------------------------------------------------
  */
@@ -264,6 +265,59 @@ static void check_service(struct sl_conf_reader *reader, const struct sl_conf_se
 	check_cover(reader, service);
 }
 
+/* ---- what tunnels leave -------------------------------------------------------------------------
+ */
+
+static uint32_t overhead(const struct sl_conf_node *node)
+{
+	static const uint8_t tunnels[] = {
+		[SL_ENCAP_NONE] = 0,
+		[SL_ENCAP_IPIP] = 0,
+		[SL_ENCAP_GRE] = SL_GRE_SIZE,
+		[SL_ENCAP_GUE] = SL_UDP_SIZE + SL_GUE_SIZE,
+		[SL_ENCAP_VXLAN] = SL_UDP_SIZE + SL_VXLAN_SIZE + SL_ETH_SIZE,
+	};
+
+	return tunnels[node->encap] +
+	       (node->address.family == SL_FAMILY_IPV4 ? SL_IP4_SIZE : SL_IP6_SIZE);
+}
+
+/* IPv6 senders need not make packets smaller than 1280 octets. */
+static void check_room(struct sl_conf_reader *reader, const struct sl_conf_pool *pool)
+{
+	for (uint32_t n = 0; n < pool->node_count; n++) {
+		const struct sl_conf_node *node = &pool->nodes[n];
+		const struct sl_conf_port *port = &reader->conf->ports[node->port];
+		uint32_t least = SL_IP6_MTU_MIN + overhead(node);
+
+		if (node->kind != SL_NODE_REMOTE || node->encap == SL_ENCAP_NONE ||
+		    node->port >= reader->conf->port_count || port->mtu >= least)
+			continue;
+		sl_conf_warn_at(reader, node->line, node->column,
+				"mtu %u of port `%s` has no room for IPv6 packets of %u octets in "
+				"the tunnel to node `%s`: they go in fragments; %u would have",
+				port->mtu, port->name, SL_IP6_MTU_MIN, node->name, least);
+		return;
+	}
+}
+
+/* Of pools that IPv6 packets come to: one word a pool. */
+static void check_rooms(struct sl_conf_reader *reader)
+{
+	const struct sl_conf *conf = reader->conf;
+	bool seen[SL_POOLS_MAX] = {false};
+
+	for (uint32_t s = 0; s < conf->service_count; s++) {
+		const struct sl_conf_service *service = &conf->services[s];
+		bool v6 = service->any || service->prefix.addr.family == SL_FAMILY_IPV6;
+
+		if (!v6 || service->pool >= conf->pool_count || seen[service->pool])
+			continue;
+		seen[service->pool] = true;
+		check_room(reader, &conf->pools[service->pool]);
+	}
+}
+
 /* ---- files --------------------------------------------------------------------------------------
  */
 
@@ -288,4 +342,5 @@ void sl_conf_check_sense(struct sl_conf_reader *reader)
 	check_nodes(reader);
 	for (uint32_t s = 0; s < conf->service_count; s++)
 		check_service(reader, &conf->services[s]);
+	check_rooms(reader);
 }

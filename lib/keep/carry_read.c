@@ -454,10 +454,15 @@ static int64_t read_flows(struct sl_unpack *unpack, const struct sl_model *model
 	return unpack->failed ? -EINVAL : taken;
 }
 
+static bool is_known(uint64_t form)
+{
+	return form == SL_CARRY_FORM || form == SL_CARRY_FORM_BEFORE;
+}
+
 uint64_t sl_carry_written_ms(const struct sl_pack *pack)
 {
 	struct sl_unpack unpack = {.at = pack->data, .end = pack->data + pack->size};
-	bool known = sl_unpack_number(&unpack) == SL_CARRY_FORM;
+	bool known = is_known(sl_unpack_number(&unpack));
 	uint64_t written_ms = sl_unpack_number(&unpack);
 
 	return known && !unpack.failed ? written_ms : 0;
@@ -475,8 +480,7 @@ int64_t sl_carry_read(struct sl_model *model, const struct sl_pack *pack)
 	const uint8_t *key = sl_unpack_block(&unpack, &key_size);
 	int64_t taken = 0, more;
 
-	if (form < SL_CARRY_FORM_BEFORE || form > SL_CARRY_FORM || !key ||
-	    key_size != sizeof(model->snapshot->flow_key))
+	if (!is_known(form) || !key || key_size != sizeof(model->snapshot->flow_key))
 		return -EINVAL;
 	more = read_heads(&unpack, model->image->conf, &carried);
 	if (more == 0) {

@@ -80,8 +80,9 @@ static void view_node(const struct sl_model *model, uint32_t place, uint32_t n, 
 		view->flags |= SL_NODE_NO_NEIGHBOR;
 	if (splits(&pool->conf, conf))
 		view->flags |= SL_NODE_SPLITS;
-	view->l3_size_max =
-		(uint16_t)(model->image->conf->ports[conf->port].mtu - view->encap.overhead);
+	view->l3_size_max = (uint16_t)(sl_hear_mtu(model, node->index,
+						   model->image->conf->ports[conf->port].mtu) -
+				       view->encap.overhead);
 	sl_node_view_seal(view);
 }
 
@@ -281,7 +282,7 @@ static void build_ports(const struct sl_model *model, struct sl_snapshot *snapsh
 	}
 }
 
-/* Gateways, and those nodes that a service names. */
+/* Gateways and remote nodes. */
 static uint32_t collect_others(const struct sl_model *model, struct sl_addr *list)
 {
 	const struct sl_image *image = model->image;
@@ -294,9 +295,7 @@ static uint32_t collect_others(const struct sl_model *model, struct sl_addr *lis
 		for (uint32_t n = 0; n < image->pools[p]->node_count; n++) {
 			const struct sl_conf_node *node = image->pools[p]->nodes[n].conf;
 
-			if (node->kind == SL_NODE_REMOTE &&
-			    sl_service_table_owns(image->service_table, &node->address) !=
-				    SL_SERVICE_OWNED_NOT)
+			if (node->kind == SL_NODE_REMOTE)
 				list[count++] = node->address;
 		}
 	return count;
@@ -308,17 +307,21 @@ static int build_others(const struct sl_model *model, struct sl_snapshot *snapsh
 	size_t room = image->conf->port_count;
 	struct sl_others *others;
 	struct sl_addr *list;
-	int status;
+	uint32_t count;
+	int status = 0;
 
 	for (uint32_t p = 0; p < image->pool_count; p++)
 		room += image->pools[p]->node_count;
 	list = calloc(room + 1, sizeof(*list));
 	if (!list)
 		return -ENOMEM;
-	status = sl_others_create(list, collect_others(model, list), &others);
+	count = collect_others(model, list);
+	if (!sl_others_is(snapshot->others, list, count)) {
+		status = sl_others_create(list, count, &others);
+		if (status == 0)
+			sl_snapshot_set_others(snapshot, others);
+	}
 	free(list);
-	if (status == 0)
-		sl_snapshot_set_others(snapshot, others);
 	return status;
 }
 

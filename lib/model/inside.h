@@ -31,7 +31,10 @@ struct sl_body_node {
 	struct sl_node_stats base; /* what the counters said when the index was given out */
 	uint64_t share_base;	   /* packets when the pool's expected shares last changed */
 	uint64_t window[SL_LOAD_WINDOW_S]; /* packets, one sample a second */
-	uint32_t open_slots;		   /* zero but while a report is made */
+	uint32_t path_mtu;		   /* what its tunnel was told; 0: nothing */
+	uint64_t path_mtu_until_ms;
+	uint64_t unreachable; /* errors that say so */
+	uint32_t open_slots;  /* zero but while a report is made */
 };
 
 struct sl_body_pool {
@@ -73,6 +76,14 @@ struct sl_body_service {
 	struct sl_service_view view; /* of the present snapshot; the pools it goes by */
 };
 
+/* Who else said that it has an address of ours. */
+#define SL_CLAIMED_MAX 8
+struct sl_claimed {
+	struct sl_addr addr;
+	struct sl_mac mac;
+	uint64_t told_ms; /* 0: free */
+};
+
 struct sl_model {
 	struct sl_model_options options;
 	struct sl_image *image;
@@ -96,6 +107,7 @@ struct sl_model {
 	struct sl_body_node *nodes;	  /* SL_NODE_INDEX_MAX */
 	struct sl_body_pool *pools;	  /* SL_POOLS_MAX */
 	struct sl_body_service *services; /* SL_SERVICES_MAX */
+	struct sl_claimed claimed[SL_CLAIMED_MAX];
 };
 
 /* A change in the making. */
@@ -119,6 +131,11 @@ static inline void sl_model_note_deadline(struct sl_model *model, uint64_t deadl
 	if (deadline_ms && (!model->deadline_ms || deadline_ms < model->deadline_ms))
 		model->deadline_ms = deadline_ms;
 }
+
+/* hear.c: what the path to the node takes: port_mtu, or less for ten minutes after it was told. */
+uint32_t sl_hear_mtu(const struct sl_model *model, uint32_t index, uint32_t port_mtu);
+/* Once a second: what was told long ago is forgotten. */
+void sl_hear_tick(struct sl_model *model);
 
 /* life.c: indices. take: 0 or -ENOSPC, -ENOMEM; given back when the edit fails or was a dry run. */
 int sl_life_node_take(struct sl_edit *edit, uint32_t *index);

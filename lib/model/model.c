@@ -437,6 +437,7 @@ void sl_model_tick(struct sl_model *model)
 	sl_publish_reclaim(model->options.publish);
 	sl_model_settle(model);
 	sl_life_tick(model);
+	sl_hear_tick(model);
 	if (!model->dirty)
 		sl_life_published(model);
 	sl_report_sample(model);

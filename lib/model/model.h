@@ -115,6 +115,10 @@ void sl_model_tick(struct sl_model *model);
 /* What time alone changes: drain deadlines, slots that settle, nodes that are gone. */
 void sl_model_settle(struct sl_model *model);
 
+/* What cores have heard since: path MTUs of tunnels, unreachable nodes, addresses in dispute. Ten times
+ * a second. */
+void sl_model_hear(struct sl_model *model);
+
 /* When the next drain deadline is, by now_ms(), for sl_model_settle(); 0: there is none. May be one that is no more
  * wanted. */
 uint64_t sl_model_deadline_ms(const struct sl_model *model);
@@ -191,10 +195,12 @@ struct sl_node_report {
 	uint64_t deadline_left_ms; /* draining with a deadline, else 0 */
 	double expected_share, measured_share;
 	uint64_t packets, bytes, flows, flows_started, queue_dropped, handler_lost;
-	uint32_t slots;	     /* that packets use now */
-	uint32_t home_slots; /* of the home table */
-	uint32_t open_slots; /* unsettled slots whose unknown flows still go to it */
-	bool keeps;	     /* live flows stay with it */
+	uint64_t unreachable; /* errors about packets to it that said so */
+	uint32_t path_mtu;    /* of its tunnel; 0: the port's */
+	uint32_t slots;	      /* that packets use now */
+	uint32_t home_slots;  /* of the home table */
+	uint32_t open_slots;  /* unsettled slots whose unknown flows still go to it */
+	bool keeps;	      /* live flows stay with it */
 	struct sl_model_health health;
 };
 

@@ -59,6 +59,8 @@ static void report_node(const struct sl_model *model, uint32_t place, uint32_t n
 	row->queue_dropped = stats.queue_dropped;
 	if (handler && hooks->handler_lost)
 		row->handler_lost = hooks->handler_lost(hooks->context, handler);
+	row->unreachable = model->nodes[node->index].unreachable;
+	row->path_mtu = model->nodes[node->index].path_mtu;
 }
 
 static void measure_shares(const struct sl_model *model, struct sl_pool_report *row)
@@ -330,6 +332,7 @@ static int build(struct sl_model *model, struct sl_model_report **report)
 
 	if (!made)
 		return -ENOMEM;
+	sl_model_hear(model);
 	made->generation = model->image->generation;
 	made->snapshot = model->snapshot ? model->snapshot->number : 0;
 	made->uptime_s = (double)(model->options.now_ms() - model->started_ms) / 1000.0;

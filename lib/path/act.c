@@ -110,33 +110,6 @@ static void rewrite(struct sl_path_core *core, const struct sl_node_view *view,
 		finish_udp6(view, packet);
 }
 
-/* What to_remote() cannot send as it is: some may go in fragments of the tunnel, the others are
- * dropped with the reason. True: it is sent. */
-static __attribute__((noinline, cold)) bool
-refuse_remote(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t port,
-	      const struct sl_node_view *view, uint32_t i)
-{
-	struct rte_mbuf *packet = core->packets[i];
-	const struct sl_pkt *pkt = &core->burst.pkt[i];
-	enum sl_drop reason = sl_judge_remote(
-		view, pkt, rte_pktmbuf_mtod_offset(packet, const uint8_t *, pkt->l3_off),
-		(uint32_t)packet->data_off + pkt->l3_off);
-	int status;
-
-	if (reason != SL_DROP_COUNT) {
-		refuse(core, snapshot, port, i, reason, view->l3_size_max);
-		return false;
-	}
-	core->outer_id += core->outer_step;
-	rewrite(core, view, packet, i);
-	status = sl_path_split(core, packet, view->port,
-			       (uint32_t)view->l3_size_max + view->encap.overhead,
-			       core->burst.hash[i]);
-	if (status != 0)
-		drop(core, packet, status == -E2BIG ? SL_DROP_TOO_BIG : SL_DROP_TX_FAILED);
-	return status == 0;
-}
-
 /* Frames of several buffers, and nodes without encapsulation, for which the TTL is looked at. */
 static __attribute__((noinline)) bool to_remote_odd(struct sl_path_core *core,
 						    const struct sl_snapshot *snapshot,
@@ -159,6 +132,36 @@ static __attribute__((noinline)) bool to_remote_odd(struct sl_path_core *core,
 	}
 	sl_txbuf_add(out(core, view->port, SL_TX_FORWARDED), packet, packet->pkt_len);
 	return true;
+}
+
+/* What to_remote() cannot send as it is: some may go all the same, or in fragments of the tunnel, the
+ * others are dropped with the reason. True: it is sent. */
+static __attribute__((noinline, cold)) bool
+refuse_remote(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t port,
+	      const struct sl_node_view *view, uint32_t i)
+{
+	struct rte_mbuf *packet = core->packets[i];
+	const struct sl_pkt *pkt = &core->burst.pkt[i];
+	uint32_t mtu = snapshot->ports[view->port].mtu;
+	enum sl_drop reason = sl_judge_remote(
+		view, pkt, rte_pktmbuf_mtod_offset(packet, const uint8_t *, pkt->l3_off),
+		(uint32_t)packet->data_off + pkt->l3_off, mtu);
+	int status;
+
+	if (reason != SL_DROP_COUNT) {
+		refuse(core, snapshot, port, i, reason, view->l3_size_max);
+		return false;
+	}
+	core->outer_id += core->outer_step;
+	if (sl_judge_is_for_routers(view, pkt, mtu))
+		return to_remote_odd(core, snapshot, port, view, i);
+	rewrite(core, view, packet, i);
+	status = sl_path_split(core, packet, view->port,
+			       (uint32_t)view->l3_size_max + view->encap.overhead,
+			       core->burst.hash[i]);
+	if (status != 0)
+		drop(core, packet, status == -E2BIG ? SL_DROP_TOO_BIG : SL_DROP_TX_FAILED);
+	return status == 0;
 }
 
 static inline bool to_remote(struct sl_path_core *core, const struct sl_snapshot *snapshot,

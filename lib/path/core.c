@@ -223,7 +223,7 @@ static uint32_t receive_all(struct sl_path_core *core)
 		snapshot = sl_publish_get(core->spec.publish);
 		if (sl_unlikely(core->burst_flags & SL_PKT_FRAGMENT))
 			sl_path_follow_fragments(core, snapshot, queue->port);
-		if (sl_unlikely(core->burst_flags & SL_PKT_OWN))
+		if (sl_unlikely(core->burst_flags & (SL_PKT_OWN | SL_PKT_ICMP_ERROR)))
 			sl_path_own(core, snapshot, queue->port);
 		if (sl_unlikely(snapshot->tunnels))
 			sl_path_show_frames(core);

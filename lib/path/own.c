@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "path/stage.h"
 #include "pkt/arp_nd.h"
+#include "pkt/csum.h"
 #include "pkt/hdr.h"
 #include "pkt/host.h"
 #include "state/claim.h"
@@ -105,14 +106,40 @@ static void answer_echo(struct sl_path_core *core, const struct sl_snapshot *sna
 
 /* ---- a burst --------------------------------------------------------------------------------- */
 
+/* Errors about tunnel packets that we sent. Those whose sum is wrong, or whose octets do not lie together,
+ * are believed by nobody. */
+static bool hear(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t port,
+		 uint32_t i)
+{
+	const struct sl_pkt *pkt = &core->burst.pkt[i];
+	struct rte_mbuf *packet = core->packets[i];
+	const uint8_t *frame = rte_pktmbuf_mtod(packet, const uint8_t *);
+	uint32_t size = pkt->l3_off + pkt->l3_size - pkt->l4_off;
+	const uint8_t *icmp = frame + pkt->l4_off;
+	struct sl_heard heard;
+
+	if (!sl_claim_hears(snapshot, port, pkt, frame, &heard))
+		return false;
+	if (packet->data_len >= pkt->l4_off + size &&
+	    ((pkt->flags & SL_PKT_IPV6)
+		     ? sl_csum_transport(frame + pkt->l3_off, SL_PROTO_ICMPV6, icmp, size)
+		     : sl_csum(icmp, size)) == 0)
+		sl_heard_put(core->stats->heard, &heard);
+	rte_pktmbuf_free(packet);
+	return true;
+}
+
 /* True: the packet is consumed. */
 static bool take(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t port,
 		 uint32_t i)
 {
 	const struct sl_pkt *pkt = &core->burst.pkt[i];
 	const struct rte_mbuf *packet = core->packets[i];
+	struct sl_heard heard;
 	struct sl_neigh neigh;
 
+	if (pkt->flags & SL_PKT_ICMP_ERROR)
+		return hear(core, snapshot, port, i);
 	switch (sl_claim(snapshot, port, pkt, rte_pktmbuf_mtod(packet, const uint8_t *),
 			 packet->data_len, &neigh)) {
 	case SL_CLAIM_NOTHING:
@@ -128,6 +155,10 @@ static bool take(struct sl_path_core *core, const struct sl_snapshot *snapshot, 
 		}
 		answer_echo(core, snapshot, port, i);
 		return true;
+	case SL_CLAIM_CONFLICT:
+		sl_claim_conflict(port, &neigh, &heard);
+		sl_heard_put(core->stats->heard, &heard);
+		return false;
 	case SL_CLAIM_PUNT:
 		core->burst.verdict[i] = SL_VERDICT_PUNT;
 		core->burst.reason[i] = SL_DROP_NO_SERVICE;
@@ -138,8 +169,6 @@ static bool take(struct sl_path_core *core, const struct sl_snapshot *snapshot, 
 
 void sl_path_own(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t port)
 {
-	if (snapshot->ports[port].answer == SL_ANSWER_OFF)
-		return;
 	for (uint32_t i = 0; i < core->burst.count; i++) {
 		if (core->burst.verdict[i] == SL_VERDICT_DROP || !take(core, snapshot, port, i))
 			continue;

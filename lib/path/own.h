@@ -34,7 +34,7 @@ struct sl_own_rate {
 	uint32_t tokens;
 };
 
-/* Looks through a burst in which something may be ours (SL_PKT_OWN): what we answer or what is told
+/* Looks through a burst in which something may be ours (SL_PKT_OWN, SL_PKT_ICMP_ERROR): what we answer or what is told
  * only to us gets verdict OWN, is counted as punted and is no longer in the burst's hands. */
 void sl_path_own(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t port);
 

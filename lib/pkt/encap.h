@@ -117,10 +117,12 @@ int sl_encap_build(const struct sl_encap_spec *spec, struct sl_encap *encap);
  * flows of one slot still differ here. */
 #define SL_ENCAP_HASH_SHIFT 24
 
+#define SL_ENCAP_SPORT_MIN 0xc000
+
 /* UDP source port of a flow in the dynamic range, 49152 to 65535, in host order. */
 static inline uint16_t sl_encap_sport(uint64_t hash)
 {
-	return (uint16_t)(0xc000 | (hash >> SL_ENCAP_HASH_SHIFT & 0x3fff));
+	return (uint16_t)(SL_ENCAP_SPORT_MIN | (hash >> SL_ENCAP_HASH_SHIFT & 0x3fff));
 }
 
 /* IPv6 flow label of a flow: 20 bits, never 0, which would mean that there is none. */

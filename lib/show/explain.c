@@ -235,7 +235,8 @@ static enum sl_drop refusal(const struct question *question, const struct sl_nod
 										: SL_DROP_COUNT;
 	if (view->kind != SL_NODE_REMOTE)
 		return SL_DROP_COUNT;
-	return sl_judge_remote(view, pkt, l3, HEADROOM + pkt->l3_off);
+	return sl_judge_remote(view, pkt, l3, HEADROOM + pkt->l3_off,
+			       question->snapshot->ports[view->port].mtu);
 }
 
 static json_t *answer_node(const struct question *question)
@@ -285,12 +286,17 @@ static bool is_own(const struct question *question)
 	struct sl_burst *burst = question->burst;
 	const struct sl_pkt *pkt = &burst->pkt[0];
 	struct sl_neigh neigh;
+	struct sl_heard heard;
 
 	if (burst->verdict[0] == SL_VERDICT_DROP)
 		return false;
+	if (pkt->flags & SL_PKT_ICMP_ERROR)
+		return sl_claim_hears(question->snapshot, question->port, pkt, question->frame,
+				      &heard);
 	switch (sl_claim(question->snapshot, question->port, pkt, question->frame, question->size,
 			 &neigh)) {
 	case SL_CLAIM_NOTHING:
+	case SL_CLAIM_CONFLICT:
 		return false;
 	case SL_CLAIM_NEIGHBOR:
 	case SL_CLAIM_ECHO:

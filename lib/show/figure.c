@@ -92,6 +92,10 @@ static const struct sl_figure node[] = {
 	 "Packets that a worker's full ring did not take."},
 	{"handler_lost", AT(handler_lost, U64), "node_handler_lost_packets_total",
 	 "Packets that a worker's handler took and lost."},
+	{"unreachable", AT(unreachable, U64), "node_unreachable_errors_total",
+	 "ICMP errors that say that tunnel packets do not reach the node."},
+	{"path_mtu", AT(path_mtu, U32), "node_path_mtu_bytes",
+	 "What the path to the node was told to take, 0 where it is what the port takes."},
 };
 #undef AT
 FIGURES(node, node);

@@ -84,12 +84,18 @@ static enum sl_service_owned answered(const struct sl_snapshot *snapshot, uint32
 						  : SL_SERVICE_OWNED_NOT;
 }
 
-static bool is_self(const struct sl_snapshot *snapshot, const struct sl_addr *addr)
+static bool has_any_port(const struct sl_snapshot *snapshot, const struct sl_addr *addr)
 {
 	for (uint32_t p = 0; p < snapshot->port_count; p++)
 		if (has_port(&snapshot->ports[p], addr))
 			return true;
-	return sl_service_table_owns(snapshot->service_table, addr) == SL_SERVICE_OWNED_WHOLE;
+	return false;
+}
+
+static bool is_self(const struct sl_snapshot *snapshot, const struct sl_addr *addr)
+{
+	return has_any_port(snapshot, addr) ||
+	       sl_service_table_owns(snapshot->service_table, addr) == SL_SERVICE_OWNED_WHOLE;
 }
 
 bool sl_claim_may_send(const struct sl_snapshot *snapshot, uint32_t port, const struct sl_addr *to,
@@ -124,6 +130,28 @@ static bool read_neighbor(const struct sl_pkt *pkt, const uint8_t *l3, uint32_t 
 	       sl_nd_parse(l3, pkt, neigh);
 }
 
+static bool is_our_mac(const struct sl_snapshot *snapshot, const struct sl_mac *mac)
+{
+	for (uint32_t p = 0; p < snapshot->port_count; p++)
+		if (memcmp(&snapshot->ports[p].mac, mac, sizeof(*mac)) == 0)
+			return true;
+	return false;
+}
+
+/* Whose MAC address the message tells. */
+static const struct sl_addr *told_of(const struct sl_neigh *neigh)
+{
+	return neigh->request ? &neigh->sender : &neigh->target;
+}
+
+static bool is_conflict(const struct sl_snapshot *snapshot, uint32_t port,
+			const struct sl_neigh *neigh)
+{
+	return neigh->has_mac && told_of(neigh)->family != SL_FAMILY_NONE &&
+	       answered(snapshot, port, told_of(neigh)) == SL_SERVICE_OWNED_WHOLE &&
+	       !is_our_mac(snapshot, &neigh->mac);
+}
+
 /* Whoever probes (RFC 5227) asks for an address that it wants: it may have it, unless it is ours by
  * name. Whoever asks for its own address announces it. */
 static enum sl_claim claim_neighbor(const struct sl_snapshot *snapshot, uint32_t port,
@@ -132,6 +160,8 @@ static enum sl_claim claim_neighbor(const struct sl_snapshot *snapshot, uint32_t
 	enum sl_service_owned owned = answered(snapshot, port, &neigh->target);
 	const uint8_t *mac = neigh->has_mac ? neigh->mac.octets : frame + SL_ETH_SRC;
 
+	if (is_conflict(snapshot, port, neigh))
+		return SL_CLAIM_CONFLICT;
 	if (!neigh->request || owned == SL_SERVICE_OWNED_NOT)
 		return SL_CLAIM_NOTHING;
 	if (neigh->sender.family == SL_FAMILY_NONE)
@@ -176,4 +206,72 @@ enum sl_claim sl_claim(const struct sl_snapshot *snapshot, uint32_t port, const 
 		return SL_CLAIM_NOTHING;
 	target = sl_host_target(l3);
 	return answered(snapshot, port, &target) ? echo_policy(snapshot, pkt) : SL_CLAIM_NOTHING;
+}
+
+void sl_claim_conflict(uint32_t port, const struct sl_neigh *neigh, struct sl_heard *heard)
+{
+	*heard = (struct sl_heard){.kind = SL_HEARD_CLAIM,
+				   .port = (uint8_t)port,
+				   .mac = neigh->mac,
+				   .ours = *told_of(neigh)};
+}
+
+/* ---- errors about what we sent ------------------------------------------------------------------
+ */
+
+/* What a tunnel packet of ours may have as protocol and, over UDP, as source port. The key is the quoted
+ * packet's, turned round. */
+static bool is_tunnel(const struct sl_key *key)
+{
+	switch (key->protocol) {
+	case SL_PROTO_IPIP:
+	case SL_PROTO_IPV6:
+	case SL_PROTO_GRE:
+		return true;
+	case SL_PROTO_UDP:
+		return sl_be16(key->dport_be) >= SL_ENCAP_SPORT_MIN;
+	default:
+		return false;
+	}
+}
+
+static void tell_size(const uint8_t *icmp, bool v6, struct sl_heard *heard)
+{
+	const uint8_t *quote = icmp + SL_ICMP_SIZE;
+
+	if (v6 && icmp[0] == SL_ICMP6_TOO_BIG) {
+		heard->kind = SL_HEARD_TOO_BIG;
+		heard->mtu = SL_MAX(sl_load_be32(icmp + 4), 1u);
+		heard->size = SL_IP6_SIZE + sl_load_be16(quote + SL_IP6_PAYLOAD);
+	} else if (!v6 && icmp[0] == SL_ICMP_UNREACHABLE && icmp[1] == SL_ICMP_CODE_FRAGMENTATION) {
+		heard->kind = SL_HEARD_TOO_BIG;
+		heard->mtu = sl_load_be16(icmp + 6);
+		heard->size = sl_load_be16(quote + SL_IP4_TOTAL);
+	}
+}
+
+bool sl_claim_hears(const struct sl_snapshot *snapshot, uint32_t port, const struct sl_pkt *pkt,
+		    const uint8_t *frame, struct sl_heard *heard)
+{
+	struct sl_heard found = {
+		.kind = SL_HEARD_UNREACHABLE, .protocol = pkt->key.protocol, .port = (uint8_t)port};
+	bool v6 = pkt->flags & SL_PKT_IPV6;
+
+	if (!is_tunnel(&pkt->key))
+		return false;
+	found.ours.family = found.other.family = pkt->key.family;
+	if (v6) {
+		memcpy(found.ours.octets, pkt->key.dst, SL_ADDR6_SIZE);
+		memcpy(found.other.octets, pkt->key.src, SL_ADDR6_SIZE);
+	} else {
+		memcpy(found.ours.octets, &pkt->key.dst4, SL_ADDR4_SIZE);
+		memcpy(found.other.octets, &pkt->key.src4, SL_ADDR4_SIZE);
+	}
+	if (!has_any_port(snapshot, &found.ours) || !sl_others_has(snapshot->others, &found.other))
+		return false;
+	if (found.protocol == SL_PROTO_UDP)
+		found.dport = sl_be16(pkt->key.sport_be);
+	tell_size(frame + pkt->l4_off, v6, &found);
+	*heard = found;
+	return true;
 }

@@ -16,6 +16,7 @@
 
 #include "pkt/arp_nd.h"
 #include "pkt/parse.h"
+#include "state/heard.h"
 #include "state/snapshot.h"
 
 enum sl_claim {
@@ -23,12 +24,21 @@ enum sl_claim {
 	SL_CLAIM_NEIGHBOR = 1, /* a question for an address of ours */
 	SL_CLAIM_ECHO = 2,     /* an echo request that we answer */
 	SL_CLAIM_PUNT = 3,     /* an echo request that the service wants punted */
+	SL_CLAIM_CONFLICT = 4, /* somebody else says that it has an address of ours; goes on */
 };
 
 /* For a packet that was parsed without a fault or is no IP, and came in by port; frame has size
- * readable octets. neigh is written for SL_CLAIM_NEIGHBOR. */
+ * readable octets. neigh is written for SL_CLAIM_NEIGHBOR and SL_CLAIM_CONFLICT. */
 enum sl_claim sl_claim(const struct sl_snapshot *snapshot, uint32_t port, const struct sl_pkt *pkt,
 		       const uint8_t *frame, uint32_t size, struct sl_neigh *neigh);
+
+/* True if the packet, an ICMP error that came in by port, is about a tunnel packet of ours: sent from an
+ * address of a port to a node. *heard says what control must know of it. Its sum is not looked at. */
+bool sl_claim_hears(const struct sl_snapshot *snapshot, uint32_t port, const struct sl_pkt *pkt,
+		    const uint8_t *frame, struct sl_heard *heard);
+
+/* Who says in the message that it has which address of ours. */
+void sl_claim_conflict(uint32_t port, const struct sl_neigh *neigh, struct sl_heard *heard);
 
 /* True if something of our own may go to this address at this MAC address by the port: a single host
  * that is not ourselves. The one check for all that we send. */

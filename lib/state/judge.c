@@ -33,12 +33,26 @@ static bool may_split(const struct sl_node_view *view, const struct sl_pkt *pkt)
 	return (view->flags & SL_NODE_SPLITS) && !(pkt->flags & SL_PKT_DF);
 }
 
+bool sl_judge_is_for_routers(const struct sl_node_view *view, const struct sl_pkt *pkt,
+			     uint32_t mtu)
+{
+	return view->encap.family == SL_FAMILY_IPV4 && !(view->flags & SL_NODE_SPLITS) &&
+	       !(pkt->flags & SL_PKT_DF) && !(view->encap.ipv4.add & SL_IP4_DF) &&
+	       pkt->l3_size + view->encap.overhead <= mtu;
+}
+
+static bool is_too_big(const struct sl_node_view *view, const struct sl_pkt *pkt, uint32_t mtu)
+{
+	return pkt->l3_size > view->l3_size_max && !may_split(view, pkt) &&
+	       !sl_judge_is_for_routers(view, pkt, mtu);
+}
+
 enum sl_drop sl_judge_remote(const struct sl_node_view *view, const struct sl_pkt *pkt,
-			     const uint8_t *l3, uint32_t room)
+			     const uint8_t *l3, uint32_t room, uint32_t mtu)
 {
 	if (view->flags & SL_NODE_NO_NEIGHBOR)
 		return SL_DROP_NO_NEIGHBOR;
-	if (room < view->encap.size || (pkt->l3_size > view->l3_size_max && !may_split(view, pkt)))
+	if (room < view->encap.size || is_too_big(view, pkt, mtu))
 		return SL_DROP_TOO_BIG;
 	if (view->encap.type == SL_ENCAP_NONE && sl_judge_is_ttl_expired(l3, pkt))
 		return SL_DROP_TTL_EXPIRED;

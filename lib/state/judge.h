@@ -37,10 +37,14 @@ static inline bool sl_judge_is_ttl_expired(const uint8_t *l3, const struct sl_pk
 	return l3[(pkt->flags & SL_PKT_IPV6) ? SL_IP6_HOPS : SL_IP4_TTL] <= 1;
 }
 
+/* True for what a narrower path than the port cuts by itself: it fits the port and has no DF outside. */
+bool sl_judge_is_for_routers(const struct sl_node_view *view, const struct sl_pkt *pkt,
+			     uint32_t mtu);
+
 /* Why a remote node cannot be sent the packet whose IP header is at l3, with so many octets in front of
- * it for more headers; SL_DROP_COUNT: it can, perhaps in fragments of the tunnel. Too big is also what
+ * it for more headers, by a port of that MTU; SL_DROP_COUNT: it can, perhaps in fragments of the tunnel. Too big is also what
  * has no room: frames that went round a loop device gather headers. */
 enum sl_drop sl_judge_remote(const struct sl_node_view *view, const struct sl_pkt *pkt,
-			     const uint8_t *l3, uint32_t room);
+			     const uint8_t *l3, uint32_t room, uint32_t mtu);
 
 #endif

@@ -11,12 +11,12 @@
 struct sl_others {
 	uint32_t references; /* control only */
 	uint32_t count;
-	struct sl_addr addr[]; /* ordered by compare() */
+	struct sl_addr addr[]; /* count, ordered by compare(); then count, as they were given */
 };
 
 static size_t size_of(uint32_t count)
 {
-	return sizeof(struct sl_others) + sizeof(struct sl_addr) * count;
+	return sizeof(struct sl_others) + 2 * sizeof(struct sl_addr) * count;
 }
 
 static int compare(const void *a, const void *b)
@@ -32,8 +32,10 @@ int sl_others_create(const struct sl_addr *list, uint32_t count, struct sl_other
 		return -ENOMEM;
 	made->references = 1;
 	made->count = count;
-	if (count)
+	if (count) {
 		memcpy(made->addr, list, sizeof(*list) * count);
+		memcpy(made->addr + count, list, sizeof(*list) * count);
+	}
 	qsort(made->addr, count, sizeof(*made->addr), compare);
 	*others = made;
 	return 0;
@@ -50,6 +52,12 @@ void sl_others_put(struct sl_others *others)
 {
 	if (others && --others->references == 0)
 		sl_mem_free(others, size_of(others->count));
+}
+
+bool sl_others_is(const struct sl_others *others, const struct sl_addr *list, uint32_t count)
+{
+	return others && others->count == count &&
+	       memcmp(others->addr + count, list, sizeof(*list) * count) == 0;
 }
 
 bool sl_others_has(const struct sl_others *others, const struct sl_addr *addr)

@@ -34,7 +34,8 @@ int sl_core_stats_create(struct sl_core_stats **stats)
 	made->nodes = sl_mem_alloc(NODES_SIZE);
 	made->services = sl_mem_alloc(SERVICES_SIZE);
 	made->service_stamps = sl_mem_alloc(STAMPS_SIZE);
-	if (!made->nodes || !made->services || !made->service_stamps) {
+	made->heard = sl_mem_alloc(sizeof(*made->heard));
+	if (!made->nodes || !made->services || !made->service_stamps || !made->heard) {
 		sl_core_stats_destroy(made);
 		return -ENOMEM;
 	}
@@ -49,6 +50,7 @@ void sl_core_stats_destroy(struct sl_core_stats *stats)
 	sl_mem_free(stats->nodes, NODES_SIZE);
 	sl_mem_free(stats->services, SERVICES_SIZE);
 	sl_mem_free(stats->service_stamps, STAMPS_SIZE);
+	sl_mem_free(stats->heard, sizeof(*stats->heard));
 	sl_mem_free(stats, sizeof(*stats));
 }
 

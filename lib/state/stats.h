@@ -20,6 +20,7 @@
 
 #include "base/bytes.h"
 #include "base/limit.h"
+#include "state/heard.h"
 
 /* Reasons of drops: id, name in statistics, value. Every one has a test. */
 #define SL_DROPS(X)                                                                                \
@@ -102,6 +103,7 @@ struct sl_core_stats {
 	struct sl_port_stats ports[SL_PORTS_MAX];
 	struct sl_node_stats *nodes;	   /* SL_NODE_INDEX_MAX */
 	struct sl_service_stats *services; /* SL_SERVICES_MAX + 1; the last for none */
+	struct sl_heard_ring *heard;	   /* for control */
 	struct sl_stamp *service_stamps; /* SL_SERVICES_MAX: of services pointed at another pool */
 } __attribute__((aligned(SL_CACHE_LINE)));
 

@@ -374,6 +374,13 @@ static void each_key_of_services_has_its_range_and_its_sentence(void **state)
 		 ""},
 		{"services: [{name: s, pool: web, address: \"2001:db9::/32\"}]\n" PORTS POOLS, "",
 		 ""},
+		{"services: [{name: s, pool: web, address: any}]\n"
+		 "ports: [{name: p0, device: d, mtu: 1299, addresses: [192.0.2.2/24]}]\n"
+		 "pools: [{name: web, nodes: [{name: r, address: 192.0.2.3, encap: ipip, mac: "
+		 "\"02:00:00:00:00:01\"}]}]\n",
+		 "",
+		 "3:29: mtu 1299 of port `p0` has no room for IPv6 packets of 1280 octets in the "
+		 "tunnel to node `r`: they go in fragments; 1300 would have\n"},
 		{"services: [{name: s, pool: web, address: any, protocol: tpc}]\n" PORTS POOLS,
 		 "1:57: `protocol` takes a name such as tcp, udp, sctp, icmp or gre, or a number "
 		 "from 0 to 255, not `tpc`; did you mean `tcp`?\n",

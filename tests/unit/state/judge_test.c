@@ -82,7 +82,7 @@ static void a_remote_node_refuses_with_one_reason(void **state)
 		pkt.flags = (uint16_t)cases[i].pkt_flags;
 		pkt.l3_size = (uint16_t)cases[i].l3_size;
 		l3[(cases[i].pkt_flags & SL_PKT_IPV6) ? SL_IP6_HOPS : SL_IP4_TTL] = cases[i].ttl;
-		if ((int)sl_judge_remote(&view, &pkt, l3, cases[i].room) != cases[i].reason)
+		if ((int)sl_judge_remote(&view, &pkt, l3, cases[i].room, 1500) != cases[i].reason)
 			fail_msg("case %zu", i);
 	}
 }
@@ -96,9 +96,40 @@ static void small_ip6_packets_are_split(void **state)
 
 	(void)state;
 	view.encap.type = SL_ENCAP_GUE;
-	assert_int_equal(sl_judge_remote(&view, &pkt, l3, ROOM), SL_DROP_COUNT);
+	assert_int_equal(sl_judge_remote(&view, &pkt, l3, ROOM, 1500), SL_DROP_COUNT);
 	pkt.l3_size++;
-	assert_int_equal(sl_judge_remote(&view, &pkt, l3, ROOM), SL_DROP_TOO_BIG);
+	assert_int_equal(sl_judge_remote(&view, &pkt, l3, ROOM, 1500), SL_DROP_TOO_BIG);
+}
+
+/* A narrower path than the port's cuts what has no DF outside; the port's own MTU does not. */
+static void what_routers_may_cut_goes_above_the_path_mtu(void **state)
+{
+	static const struct {
+		uint32_t family, flags, l3_size, set;
+		bool goes;
+	} cases[] = {
+		{SL_FAMILY_IPV4, 0, 1480, 0, true},
+		{SL_FAMILY_IPV4, 0, 1481, 0, false},
+		{SL_FAMILY_IPV4, SL_PKT_DF, 1480, 0, false},
+		{SL_FAMILY_IPV4, 0, 1480, SL_IP4_DF, false},
+		{SL_FAMILY_IPV6, 0, 1400, 0, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sl_node_view view = {.l3_size_max = 1280};
+		struct sl_pkt pkt = {.flags = (uint16_t)cases[i].flags,
+				     .l3_size = cases[i].l3_size};
+		uint8_t l3[64] = {0};
+
+		view.encap.type = SL_ENCAP_IPIP;
+		view.encap.family = (uint8_t)cases[i].family;
+		view.encap.overhead = 20;
+		if (cases[i].family == SL_FAMILY_IPV4)
+			view.encap.ipv4.add = cases[i].set;
+		assert_int_equal(sl_judge_remote(&view, &pkt, l3, ROOM, 1500),
+				 cases[i].goes ? SL_DROP_COUNT : SL_DROP_TOO_BIG);
+	}
 }
 
 int main(void)
@@ -108,6 +139,7 @@ int main(void)
 		cmocka_unit_test(a_frame_for_another_mac_is_foreign),
 		cmocka_unit_test(a_remote_node_refuses_with_one_reason),
 		cmocka_unit_test(small_ip6_packets_are_split),
+		cmocka_unit_test(what_routers_may_cut_goes_above_the_path_mtu),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

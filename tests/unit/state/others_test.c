@@ -31,6 +31,9 @@ static void it_has_what_it_was_given_and_nothing_else(void **state)
 		assert_int_equal(sl_others_create(list, count, &others), 0);
 		assert_ptr_equal(sl_others_get(others), others);
 		sl_others_put(others);
+		assert_true(sl_others_is(others, list, count));
+		assert_false(sl_others_is(others, list, (count + 1) % 5));
+		assert_int_equal(sl_others_is(others, strangers, count), count == 0);
 		for (uint32_t i = 0; i < 3; i++)
 			assert_int_equal(sl_others_has(others, &list[i]), i < count);
 		for (uint32_t i = 0; i < SL_ARRAY_COUNT(strangers); i++)
@@ -39,6 +42,7 @@ static void it_has_what_it_was_given_and_nothing_else(void **state)
 	}
 	assert_null(sl_others_get(NULL));
 	sl_others_put(NULL);
+	assert_false(sl_others_is(NULL, list, 0));
 	assert_false(sl_others_has(NULL, &list[0]));
 }
 
