@@ -178,28 +178,66 @@ struct sl_conf *sl_conf_copy(const struct sl_conf *conf)
 
 /* ---- a node alone -----------------------------------------------------------------------------*/
 
-/* A mapping of name and pairs, as if it stood in a file; keys are cut out of text. */
+#define PAIR_DEPTH 3 /* "health.expect.status=200" */
+
+/* A mapping of name and pairs, as if it stood in a file: "health.port=80" is `health: {port: 80}`. Keys are
+ * cut out of text. */
+struct pair_node {
+	struct sl_yaml_node node; /* first: what others point to is one of these */
+	struct pair_node *last;	  /* of a mapping's children */
+};
+
 struct pairs {
-	struct sl_yaml_node root;
-	struct sl_yaml_node nodes[2 * (PAIRS_MAX + 1)];
+	struct pair_node root;
+	struct pair_node nodes[2 * PAIR_DEPTH * (PAIRS_MAX + 1)];
+	uint32_t used;
 	char *text;
 };
 
-static void add_scalar(struct pairs *pairs, const char *text, size_t length, uint32_t column)
+static struct pair_node *add_child(struct pairs *pairs, struct pair_node *parent,
+				   enum sl_yaml_kind kind, const char *text, uint32_t column)
 {
-	struct sl_yaml_node *node = &pairs->nodes[pairs->root.count];
+	struct pair_node *child = &pairs->nodes[pairs->used++];
 
-	*node = (struct sl_yaml_node){.kind = SL_YAML_SCALAR,
-				      .verbatim = true,
-				      .line = 1,
-				      .column = column,
-				      .text = text,
-				      .length = length};
-	if (pairs->root.count)
-		node[-1].next = node;
+	child->node = (struct sl_yaml_node){.kind = kind,
+					    .verbatim = kind == SL_YAML_SCALAR,
+					    .line = 1,
+					    .column = column,
+					    .text = text,
+					    .length = strlen(text)};
+	if (parent->last)
+		parent->last->node.next = &child->node;
 	else
-		pairs->root.first = node;
-	pairs->root.count++;
+		parent->node.first = &child->node;
+	parent->last = child;
+	parent->node.count++;
+	return child;
+}
+
+/* The mapping under a key, made when it is not there. */
+static struct pair_node *mapping_of(struct pairs *pairs, struct pair_node *parent, const char *key,
+				    uint32_t column)
+{
+	for (const struct sl_yaml_node *at = parent->node.first; at; at = at->next->next)
+		if (strcmp(at->text, key) == 0 && at->next->kind == SL_YAML_MAPPING)
+			return (struct pair_node *)(uintptr_t)at->next;
+	(void)add_child(pairs, parent, SL_YAML_SCALAR, key, column);
+	return add_child(pairs, parent, SL_YAML_MAPPING, "", column);
+}
+
+/* key is cut at its dots. */
+static void add_pair(struct pairs *pairs, char *key, const char *value, uint32_t column)
+{
+	struct pair_node *parent = &pairs->root;
+	char *dot;
+
+	for (int depth = 1; depth < PAIR_DEPTH && (dot = strchr(key, '.')); depth++) {
+		*dot = '\0';
+		parent = mapping_of(pairs, parent, key, column);
+		key = dot + 1;
+	}
+	(void)add_child(pairs, parent, SL_YAML_SCALAR, key, column);
+	(void)add_child(pairs, parent, SL_YAML_SCALAR, value, column);
 }
 
 /* False: one is no pair. */
@@ -219,8 +257,7 @@ static bool add_pairs(struct sl_conf_reader *reader, struct pairs *pairs, const 
 		}
 		memcpy(text, list[i], (size_t)(equals - list[i]));
 		text[equals - list[i]] = '\0';
-		add_scalar(pairs, text, (size_t)(equals - list[i]), i + 1);
-		add_scalar(pairs, equals + 1, strlen(equals + 1), i + 1);
+		add_pair(pairs, text, equals + 1, i + 1);
 		text += equals - list[i] + 1;
 	}
 	return true;
@@ -238,12 +275,12 @@ static void read_pairs(struct sl_conf_reader *reader, struct pairs *pairs, const
 		reader->no_memory = true;
 		return;
 	}
-	pairs->root =
+	pairs->root.node =
 		(struct sl_yaml_node){.kind = SL_YAML_MAPPING, .line = 1, .column = 1, .text = ""};
-	add_scalar(pairs, "name", strlen("name"), 1);
-	add_scalar(pairs, name, strlen(name), 1);
+	(void)add_child(pairs, &pairs->root, SL_YAML_SCALAR, "name", 1);
+	(void)add_child(pairs, &pairs->root, SL_YAML_SCALAR, name, 1);
 	if (add_pairs(reader, pairs, list, count, pairs->text))
-		sl_conf_read_table(reader, &sl_conf_node_table, &pairs->root, node);
+		sl_conf_read_table(reader, &sl_conf_node_table, &pairs->root.node, node);
 	sl_conf_check_node(reader, node);
 	free(pairs->text);
 }

@@ -148,6 +148,9 @@ struct sl_conf_health {
 	uint16_t agent_port; /* an agent beside the check */
 	uint32_t agent_interval_ms;
 	enum sl_conf_on_down on_down;
+	/* of a node's: which of these it has in place of its pool's */
+	bool type_set, port_set, interval_set, timeout_set, fast_set, rise_set, fall_set,
+		tls_verify_set, on_down_set;
 };
 
 /* Statuses that are good, as ranges. */
@@ -157,6 +160,11 @@ struct sl_conf_statuses {
 	uint16_t first[SL_CONF_STATUSES_MAX], last[SL_CONF_STATUSES_MAX];
 };
 
+/* A text that a handler reads. */
+struct sl_conf_option {
+	char *name, *value;
+};
+
 struct sl_conf_node {
 	char name[SL_NAME_SIZE];
 	enum sl_node_kind kind;
@@ -164,7 +172,10 @@ struct sl_conf_node {
 	/* worker */
 	uint32_t worker;
 	char *handler; /* "sink", "echo", "capture", ...; NULL: no worker */
-	char *file;    /* capture; else NULL */
+	char *file;    /* of the handler; NULL: none */
+	struct sl_conf_option *options;
+	uint32_t option_count;
+	struct sl_conf_health health; /* remote: what differs from its pool's */
 	/* remote */
 	struct sl_addr address;
 	enum sl_encap_type encap;
@@ -258,6 +269,10 @@ void sl_conf_handlers_set(const struct sl_conf_handler *handlers, uint32_t count
 
 /* "200-299, 304" (NULL: what is good by default): 0 or -EINVAL. */
 int sl_conf_statuses_parse(const char *text, struct sl_conf_statuses *statuses);
+
+/* The check of a node: its pool's keys, or its own one by one. Texts are borrowed from both. */
+void sl_conf_health_merge(const struct sl_conf_health *pool, const struct sl_conf_health *node,
+			  struct sl_conf_health *merged);
 
 /* A health check alone: a copy that owns its texts (-ENOMEM: to is empty), and whether two are equal. */
 int sl_conf_health_copy(const struct sl_conf_health *from, struct sl_conf_health *to);

@@ -9,7 +9,8 @@
 
 #include "conf/key.h"
 
-#define INDENT 2
+#define PREFIX_SIZE 64 /* of keys with dots */
+#define INDENT	    2
 
 /* ---- texts ------------------------------------------------------------------------------------*/
 
@@ -76,20 +77,53 @@ static bool is_written(const struct sl_conf_table *table, const struct sl_conf_k
 	       !sl_conf_key_is_default(key, object);
 }
 
+static void write_pair(struct sl_conf_writer *writer, const struct sl_conf_key *key,
+		       const void *object, const char *prefix, uint32_t *count);
+
+static void write_pairs(struct sl_conf_writer *writer, const struct sl_conf_table *table,
+			const void *object, const char *prefix, uint32_t *count)
+{
+	for (uint32_t i = 0; i < table->key_count; i++) {
+		const struct sl_conf_key *key = &table->keys[i];
+
+		if (is_written(table, key, object) && strcmp(key->name, "name") != 0)
+			write_pair(writer, key, object, prefix, count);
+	}
+}
+
+/* Mappings become pairs with dots, "health.port=80"; options "options.NAME=TEXT". */
+static void write_pair(struct sl_conf_writer *writer, const struct sl_conf_key *key,
+		       const void *object, const char *prefix, uint32_t *count)
+{
+	char name[PREFIX_SIZE];
+
+	(void)snprintf(name, sizeof(name), "%s%s.", prefix, key->name);
+	if (key->type->class == SL_CONF_TABLE) {
+		write_pairs(writer, key->table, sl_conf_member_const(key, object), name, count);
+		return;
+	}
+	if (key->type == &sl_conf_options) {
+		const struct sl_conf_option *options;
+		uint32_t all;
+
+		memcpy(&options, sl_conf_member_const(key, object), sizeof(options));
+		memcpy(&all, (const char *)object + key->extra, sizeof(all));
+		for (uint32_t i = 0; i < all; i++, ++*count)
+			(void)fprintf(writer->out, "%s%s=%s%c", name, options[i].name,
+				      options[i].value, '\0');
+		return;
+	}
+	(void)fprintf(writer->out, "%s%s=", prefix, key->name);
+	sl_conf_write_value(writer, key, object);
+	(void)fputc('\0', writer->out);
+	(*count)++;
+}
+
 void sl_conf_write_pairs(struct sl_conf_writer *writer, const struct sl_conf_table *table,
 			 const void *object, uint32_t *count)
 {
 	writer->bare = true;
-	for (uint32_t i = 1; i < table->key_count; i++) {
-		const struct sl_conf_key *key = &table->keys[i];
-
-		if (!is_written(table, key, object))
-			continue;
-		(void)fprintf(writer->out, "%s=", key->name);
-		sl_conf_write_value(writer, key, object);
-		(void)fputc('\0', writer->out);
-		(*count)++;
-	}
+	write_pairs(writer, table, object, "", count);
 }
 
 static void write_flow_table(struct sl_conf_writer *writer, const struct sl_conf_table *table,
@@ -137,7 +171,7 @@ void sl_conf_write_value(struct sl_conf_writer *writer, const struct sl_conf_key
 		write_flow_table(writer, key->table, sl_conf_member_const(key, object));
 		return;
 	}
-	if (key->type->class != SL_CONF_LIST) {
+	if (key->type->class != SL_CONF_LIST || key->type->write) {
 		key->type->write(writer, key, object);
 		return;
 	}
@@ -167,7 +201,7 @@ static void write_block_key(struct sl_conf_writer *writer, const struct sl_conf_
 			    false);
 		return;
 	}
-	if (key->type->class != SL_CONF_LIST || !key->element->table) {
+	if (key->type->class != SL_CONF_LIST || key->type->write || !key->element->table) {
 		(void)fprintf(writer->out, "%s: ", key->name);
 		sl_conf_write_value(writer, key, object);
 		(void)fputc('\n', writer->out);

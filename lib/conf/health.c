@@ -76,6 +76,41 @@ static const struct sl_conf_key health_keys[] = {
 	SL_KEY("on_down", word, H(on_down), .words = on_downs),
 };
 
+/* A node's: each key that it has goes before its pool's. No value is a default here, so that each that
+ * is given is written again. */
+#define NEVER 255
+#define OWN(name_, type_, member_, set_, ...)                                                      \
+	{                                                                                          \
+		.name = (name_), .type = &sl_conf_##type_, H(member_), .extra = H_AT(set_),        \
+		##__VA_ARGS__                                                                      \
+	}
+
+static const struct sl_conf_key own_keys[] = {
+	OWN("type", word, type, type_set, .words = types, .fallback = NEVER),
+	OWN("port", number, port, port_set, .min = 1, .max = UINT16_MAX),
+	OWN("interval", duration, interval_ms, interval_set, .min = MS_MIN, .max = MS_MAX),
+	OWN("timeout", duration, timeout_ms, timeout_set, .min = MS_MIN, .max = MS_MAX),
+	OWN("fast_interval", duration, fast_ms, fast_set, .min = MS_MIN, .max = MS_MAX),
+	OWN("rise", number, rise, rise_set, .min = 1, .max = COUNT_MAX),
+	OWN("fall", number, fall, fall_set, .min = 1, .max = COUNT_MAX),
+	SL_KEY_RANGE("path", text, H(path), 1, HTTP_TEXT_MAX, 0),
+	SL_KEY_RANGE("host", text, H(host), 1, HTTP_TEXT_MAX, 0),
+	SL_KEY_RANGE("send", text, H(send), 1, SEND_MAX, 0),
+	{.name = "expect", .type = &sl_conf_mapping, .table = &expect_table},
+	OWN("tls_verify", bool, tls_verify, tls_verify_set, .fallback = NEVER),
+	SL_KEY_RANGE("ca", text, H(ca), 1, PATH_LENGTH, 0),
+	SL_KEY_RANGE("command", text, H(command), 1, PATH_LENGTH, 0),
+	OWN("on_down", word, on_down, on_down_set, .words = on_downs, .fallback = NEVER),
+};
+
+const struct sl_conf_table sl_conf_node_health_table = {
+	.noun = "health of a node",
+	.keys = own_keys,
+	.key_count = sizeof(own_keys) / sizeof(own_keys[0]),
+	.size = sizeof(struct sl_conf_health),
+	.flow = true,
+};
+
 /* ---- checks -----------------------------------------------------------------------------------*/
 
 /* Which types have a key: all others refuse it. */
@@ -200,6 +235,41 @@ static void check_health(struct sl_conf_reader *reader, const struct sl_conf_fou
 		check_command(reader, found, health);
 }
 
+/* What a node's keys make of its pool's. */
+void sl_conf_check_node_health(struct sl_conf_reader *reader, const struct sl_conf_pool *pool,
+			       const struct sl_conf_node *node)
+{
+	uint32_t needs_port = KIND(TCP) | KIND(HTTP) | KIND(HTTPS) | KIND(UDP) | KIND(AGENT);
+	struct sl_conf_statuses statuses;
+	struct sl_conf_health health;
+	regex_t pattern;
+
+	sl_conf_health_merge(&pool->health, &node->health, &health);
+	if ((needs_port & 1u << health.type) && !health.port)
+		sl_conf_error_at(reader, node->line, node->column,
+				 "node %s: `port` is missing: a health check of type %s needs it",
+				 node->name, type_name(health.type));
+	if (health.type == SL_HEALTH_TYPE_EXTERNAL && !health.command)
+		sl_conf_error_at(reader, node->line, node->column,
+				 "node %s: `command` is missing: a health check of type external "
+				 "needs it",
+				 node->name);
+	if (node->health.expect_status &&
+	    sl_conf_statuses_parse(node->health.expect_status, &statuses))
+		sl_conf_error_at(
+			reader, node->line, node->column,
+			"node %s: `status` takes numbers and ranges from 100 to 599, as in "
+			"\"200-299, 304\"",
+			node->name);
+	if (!node->health.expect_body)
+		return;
+	if (regcomp(&pattern, node->health.expect_body, REG_EXTENDED | REG_NOSUB))
+		sl_conf_error_at(reader, node->line, node->column,
+				 "node %s: `body` is no extended regular expression", node->name);
+	else
+		regfree(&pattern);
+}
+
 const struct sl_conf_table sl_conf_health_table = {
 	.noun = "health",
 	.keys = health_keys,
@@ -250,6 +320,32 @@ int sl_conf_statuses_parse(const char *text, struct sl_conf_statuses *out)
 		return -EINVAL;
 	*out = statuses;
 	return 0;
+}
+
+void sl_conf_health_merge(const struct sl_conf_health *pool, const struct sl_conf_health *node,
+			  struct sl_conf_health *merged)
+{
+	*merged = *pool;
+#define TAKE(member, given)                                                                        \
+	if (given)                                                                                 \
+	merged->member = node->member
+	TAKE(type, node->type_set);
+	TAKE(port, node->port_set);
+	TAKE(interval_ms, node->interval_set);
+	TAKE(timeout_ms, node->timeout_set);
+	TAKE(fast_ms, node->fast_set);
+	TAKE(rise, node->rise_set);
+	TAKE(fall, node->fall_set);
+	TAKE(path, node->path);
+	TAKE(host, node->host);
+	TAKE(send, node->send);
+	TAKE(expect_status, node->expect_status);
+	TAKE(expect_body, node->expect_body);
+	TAKE(tls_verify, node->tls_verify_set);
+	TAKE(ca, node->ca);
+	TAKE(command, node->command);
+	TAKE(on_down, node->on_down_set);
+#undef TAKE
 }
 
 int sl_conf_health_copy(const struct sl_conf_health *from, struct sl_conf_health *to)

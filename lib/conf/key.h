@@ -238,6 +238,9 @@ extern const struct sl_conf_type sl_conf_mac, sl_conf_addr, sl_conf_host, sl_con
 	sl_conf_protocol, sl_conf_range, sl_conf_punt, sl_conf_port_ref, sl_conf_pool_ref;
 /* conf_read.c */
 extern const struct sl_conf_type sl_conf_list, sl_conf_mapping;
+/* option.c; a list whose element is sl_conf_option_element */
+extern const struct sl_conf_type sl_conf_options;
+extern const struct sl_conf_key sl_conf_option_element;
 
 extern const struct sl_conf_word sl_conf_outer_dfs[]; /* conf_node.c; of nodes and of pools */
 
@@ -247,7 +250,10 @@ extern const struct sl_conf_table sl_conf_control_table;   /* conf_dataplane.c *
 extern const struct sl_conf_table sl_conf_port_table;
 extern const struct sl_conf_table sl_conf_pool_table;
 extern const struct sl_conf_table sl_conf_node_table;
-extern const struct sl_conf_table sl_conf_health_table;
+extern const struct sl_conf_table sl_conf_health_table, sl_conf_node_health_table;
+/* Errors of what a node's own keys make of its pool's check. */
+void sl_conf_check_node_health(struct sl_conf_reader *reader, const struct sl_conf_pool *pool,
+			       const struct sl_conf_node *node);
 extern const struct sl_conf_table sl_conf_service_table;
 
 #endif

@@ -93,6 +93,8 @@ static const struct sl_conf_key node_keys[] = {
 		     .flags = SL_KEY_ALWAYS),
 	{.name = "handler", .type = &handler, N(handler), .kinds = WORKER, .flags = SL_KEY_ALWAYS},
 	SL_KEY_RANGE("file", text, N(file), 1, FILE_MAX, 0, .kinds = WORKER),
+	SL_KEY("options", options, N(options), .extra = offsetof(struct sl_conf_node, option_count),
+	       .kinds = WORKER, .element = &sl_conf_option_element),
 	SL_KEY("address", addr, N(address), .kinds = REMOTE),
 	SL_KEY("encap", word, N(encap), .kinds = REMOTE, .flags = SL_KEY_ALWAYS, .words = encaps),
 	SL_KEY("port", port_ref, N(port), .kinds = REMOTE, .flags = SL_KEY_ALWAYS),
@@ -106,6 +108,7 @@ static const struct sl_conf_key node_keys[] = {
 		     .flags = SL_KEY_REQUIRED),
 	SL_KEY("inner_mac", mac, N(inner_mac),
 	       .extra = offsetof(struct sl_conf_node, inner_mac_set), .kinds = ENCAP(VXLAN)),
+	SL_KEY("health", mapping, N(health), .kinds = REMOTE, .table = &sl_conf_node_health_table),
 	SL_KEY("outer_df", word, N(outer_df), .kinds = TUNNEL, .words = sl_conf_outer_dfs),
 };
 

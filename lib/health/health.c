@@ -156,12 +156,13 @@ static void refresh_pool(struct sl_health *health, const struct sl_image *image,
 	struct sl_health_spec *shared = NULL, *spec;
 
 	for (uint32_t n = 0; n < pool->node_count && !pool->leaving; n++) {
-		const struct sl_conf_node *conf = image->pools[p]->nodes[n].conf;
-		const struct sl_conf_health *check = &image->pools[p]->conf.health;
+		const struct sl_conf_node *conf = pool->nodes[n].conf;
+		struct sl_conf_health check;
 
-		if (!is_checked(&pool->nodes[n], conf, check))
+		sl_conf_health_merge(&pool->conf.health, &conf->health, &check);
+		if (!is_checked(&pool->nodes[n], conf, &check))
 			continue;
-		spec = spec_of(check, &shared);
+		spec = spec_of(&check, &shared);
 		if (spec)
 			refresh(health, pool, &pool->nodes[n], conf, spec);
 	}

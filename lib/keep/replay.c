@@ -8,7 +8,7 @@
 #include "keep/record.h"
 #include "keep/record_op.h"
 
-#define PAIRS_MAX 32
+#define PAIRS_MAX 64
 
 /* What is being read, and where it goes. */
 struct reader {

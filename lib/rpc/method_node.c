@@ -16,7 +16,7 @@
 #include "rpc/method.h"
 #include "show/json.h"
 
-#define PAIRS_MAX     24
+#define PAIRS_MAX     64
 #define DECIMAL_LEAST 1e-15
 #define DECIMAL_SIZE  64 /* of more digits only the first count: they are too many */
 

@@ -43,6 +43,7 @@ struct place {
 	uint32_t kind_count;
 	uint32_t offset; /* of a mapping in what is found */
 	const void *(*find)(const struct sl_conf *conf);
+	uint32_t mapped; /* the kind that mappings are tried in */
 };
 
 static const kind anything[] = {{{NULL, NULL}}};
@@ -119,17 +120,17 @@ static const void *find_service(const struct sl_conf *conf)
 
 static const struct place places[] = {
 	{&sl_conf_dataplane_table, "dataplane: ", "\n" PORTS POOLS SERVICES, KINDS(anything),
-	 find_dataplane},
+	 find_dataplane, 0},
 	{&sl_conf_control_table, DATAPLANE "control: ", "\n" PORTS POOLS SERVICES, KINDS(anything),
-	 find_control},
+	 find_control, 0},
 	{&sl_conf_port_table, DATAPLANE PORTS_OPEN ", ", "]\n" POOLS SERVICES, KINDS(ports),
-	 find_port},
+	 find_port, 0},
 	{&sl_conf_pool_table, DATAPLANE PORTS POOLS_OPEN ", ", "]\n" SERVICES, KINDS(pools),
-	 find_pool},
+	 find_pool, 0},
 	{&sl_conf_node_table, DATAPLANE PORTS POOLS_OPEN ", {name: q, slots: 256, nodes: [",
-	 "]}]\n" SERVICES, KINDS(nodes), find_node},
+	 "]}]\n" SERVICES, KINDS(nodes), find_node, 3},
 	{&sl_conf_service_table, DATAPLANE PORTS POOLS SERVICES_OPEN ", ", "]\n", KINDS(services),
-	 find_service},
+	 find_service, 0},
 };
 
 /* Writes an entry of that kind without one of its keys, not closed. */
@@ -324,11 +325,12 @@ static void try_mapping(const struct place *outer, const struct sl_conf_key *key
 
 	assert_non_null(out);
 	(void)fputs(outer->before, out);
-	write_kind(out, outer->kinds[0], key->name);
+	write_kind(out, outer->kinds[outer->mapped], key->name);
 	(void)fprintf(out, "%s: ", key->name);
 	assert_int_equal(fclose(out), 0);
 	assert_true(asprintf(&after, "}%s", outer->after) > 0);
 	place.table = key->table;
+	place.mapped = 0;
 	place.offset += key->offset;
 	place.kinds = anything;
 	place.kind_count = 1;
