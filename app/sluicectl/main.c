@@ -60,6 +60,13 @@ const struct verb verbs[] = {
 	READS("flows", verb_flows, "[POOL[/NODE]]", 0, 1, "tracked flows: key, node, age, kind",
 	      "sluicectl flows web/r1 --limit 20",
 	      {"limit", "N", "at most N flows, 1000 unless told"}),
+	READS("results", verb_results, "POOL", 1, 1,
+	      "what the handlers of a pool's workers have found, of all of them together",
+	      "sluicectl results inspect --top 10 --sort octets",
+	      {"key", "KEY", "only this one, as it is shown"},
+	      {"top", "N", "at most N rows, 20 unless told"},
+	      {"sort", "BY", "packets (unless told), octets or last"},
+	      {"reset", NULL, "what is shown begins anew"}),
 	READS("explain", verb_explain, "", 0, 0,
 	      "where a packet goes and why: the data path's own answer, disturbing nothing",
 	      "sluicectl explain --src 198.51.100.7 --sport 40000 --dst 192.0.2.10 --dport 80 "

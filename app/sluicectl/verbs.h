@@ -29,6 +29,9 @@ int verb_nodes(struct command *command);
 int verb_drain(struct command *command);
 int verb_remove_node(struct command *command);
 
+/* verb_results.c */
+int verb_results(struct command *command);
+
 /* verb_explain.c */
 int verb_explain(struct command *command);
 

@@ -22,6 +22,7 @@
 #include "file.h"
 #include "health/health.h"
 #include "options.h"
+#include "results.h"
 #include "rpc/server.h"
 #include "show/json.h"
 #include "signals.h"
@@ -42,6 +43,7 @@ struct daemon {
 	struct sl_loop *loop;
 	struct sl_control *control;
 	struct sl_health *health;
+	struct results results;
 	struct sl_model_listener listener;
 	bool reads_file;	/* its warnings were said with their places */
 	uint32_t warnings_said; /* of the change that is being told: so many are the file's */
@@ -140,6 +142,7 @@ static void each_second(void *context)
 	signals_say();
 	wire_tick(&daemon->wire, sl_clock_ms());
 	sl_control_second(daemon->control);
+	results_tick(&daemon->results);
 }
 
 static void turn_ended(void *context)
@@ -214,6 +217,8 @@ static int start_control(struct daemon *daemon, struct sl_err *err)
 	};
 
 	wire_control_cores(&daemon->wire, &spec);
+	daemon->results = (struct results){.wire = &daemon->wire, .model = daemon->model};
+	results_source(&daemon->results, &spec.results);
 	return sl_control_create(&spec, &daemon->restore, &daemon->control, err);
 }
 

@@ -331,12 +331,23 @@ int wire_open(struct wire *wire, const struct sl_conf *conf, bool debug, struct 
 static int handler_create(void *context, uint32_t node_index, const struct sl_conf_node *node,
 			  void **handler, struct sl_err *err)
 {
-	struct sl_handler_args args = {.node = node->name, .file = node->file};
+	struct sl_handler_option *options = calloc(node->option_count + 1, sizeof(*options));
+	struct sl_handler_args args = {.node = node->name,
+				       .file = node->file,
+				       .options = options,
+				       .option_count = node->option_count};
 	struct wire *wire = context;
 	struct sl_handler *opened;
-	int status = sl_handler_open(node->handler, &args, &opened, err);
+	int status;
 
 	(void)node_index;
+	if (!options)
+		return sl_err_set(err, -ENOMEM, "node %s: no memory for its handler", node->name);
+	for (uint32_t i = 0; i < node->option_count; i++)
+		options[i] =
+			(struct sl_handler_option){node->options[i].name, node->options[i].value};
+	status = sl_handler_open(node->handler, &args, &opened, err);
+	free(options);
 	if (status == 0) {
 		LIST_INSERT_HEAD(&wire->handlers, opened, link);
 		*handler = opened;

@@ -428,6 +428,7 @@ static void show_daemon(struct sl_control *control)
 	}
 	scope->model = control->model;
 	scope->file = control->spec.file;
+	scope->results = control->spec.results;
 	scope->daemon = (struct sl_show_daemon){.version = control->spec.version,
 						.cores = control->cores,
 						.core_count = control->spec.core_count};

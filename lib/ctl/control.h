@@ -17,6 +17,7 @@
 #include "keep/start.h"
 #include "model/model.h"
 #include "show/prometheus.h"
+#include "state/result.h"
 
 #define SL_CONTROL_CORES_MAX (SL_RX_CORES_MAX + SL_WORKERS_MAX)
 
@@ -38,6 +39,7 @@ struct sl_control_spec {
 	const char *file; /* the configuration file's path */
 	struct sl_control_core cores[SL_CONTROL_CORES_MAX];
 	uint32_t core_count;
+	struct sl_result_source results; /* of workers' handlers */
 };
 
 /* Listens on the socket of the model's configuration. Takes history and keep over from restore,

@@ -15,6 +15,7 @@
 #include "keep/history.h"
 #include "rpc/rpc.h"
 #include "show/prometheus.h"
+#include "state/result.h"
 
 struct json_t;
 
@@ -33,6 +34,7 @@ struct sl_stage {
 
 struct sl_rpc_scope {
 	struct sl_model *model;
+	struct sl_result_source results; /* read NULL: there are none */
 	struct sl_history *history;
 	const char *file;     /* the configuration file's path */
 	uint64_t file_digest; /* what it said when it last had its say */
@@ -47,6 +49,7 @@ void sl_rpc_change_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope);
 void sl_rpc_config_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope);
 void sl_rpc_table_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope);
 void sl_rpc_flow_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope);
+void sl_rpc_results_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope);
 
 /* Drops the parts that a client which goes had sent. */
 void sl_rpc_scope_forget(struct sl_rpc_scope *scope, const struct sl_peer *peer);

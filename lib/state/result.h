@@ -44,4 +44,21 @@ struct sl_result_total {
 	uint64_t lost; /* packets that are in no row */
 };
 
+/* What one node's handler has found. rows are malloc()ed. */
+struct sl_result_set {
+	enum sl_result_key kind;
+	struct sl_result_total total;
+	struct sl_result_row *rows;
+	uint32_t count;
+};
+
+/* Where the control thread reads what handlers have found. index: of a worker node.
+ * 0; -ENOENT: its handler has no results; -ETIMEDOUT: it does not come back; -ENOMEM. */
+struct sl_result_source {
+	void *context;
+	int (*read)(void *context, uint32_t index, struct sl_result_set *set);
+	int (*total)(void *context, uint32_t index, struct sl_result_total *total);
+	int (*reset)(void *context, uint32_t index);
+};
+
 #endif

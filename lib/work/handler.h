@@ -73,7 +73,6 @@ struct sl_handler_ops {
 	 * there are no more. */
 	uint32_t (*results)(void *state, uint64_t *cursor, struct sl_result_row *rows,
 			    uint32_t room);
-	bool (*find)(void *state, const uint8_t *key, struct sl_result_row *row);
 	void (*total)(void *state, struct sl_result_total *total);
 	void (*reset)(void *state);
 	/* Of what kind keys are: never changes. NULL: SL_RESULT_TEXT. Any thread. */

@@ -299,6 +299,7 @@ static void plugin_reset(void *state)
 
 const struct sl_handler_ops sl_handler_plugin = {
 	.name = "plugin",
+	.needs_file = true,
 	.open = plugin_open,
 	.burst = plugin_burst,
 	.close = plugin_close,

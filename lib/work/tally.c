@@ -317,20 +317,6 @@ static uint32_t tally_results(void *state, uint64_t *cursor, struct sl_result_ro
 	return written;
 }
 
-static bool tally_find(void *state, const uint8_t *octets, struct sl_result_row *row)
-{
-	const struct tally *tally = state;
-	uint64_t key[WORDS];
-	const struct entry *entry;
-
-	memcpy(key, octets, sizeof(key));
-	entry = look(tally, key);
-	if (entry->epoch != tally->epoch)
-		return false;
-	write_row(entry, row);
-	return true;
-}
-
 static void tally_total(void *state, struct sl_result_total *total)
 {
 	const struct tally *tally = state;
@@ -359,7 +345,6 @@ const struct sl_handler_ops sl_handler_tally = {
 	.burst = tally_burst,
 	.close = tally_close,
 	.results = tally_results,
-	.find = tally_find,
 	.total = tally_total,
 	.reset = tally_reset,
 	.key_kind = tally_kind,

@@ -180,19 +180,20 @@ void sl_worker_ask(struct sl_worker *worker, struct sl_ask *ask)
 	sl_bell_wake(worker->bell);
 }
 
-/* One step of the oldest ask. The handler is that of a snapshot which this round holds: control closes
+/* One step of the oldest ask; false: there is none. The handler is that of a snapshot which this round holds: control closes
  * none before the worker has passed it. */
-static void answer_ask(struct sl_worker *worker)
+static bool answer_ask(struct sl_worker *worker)
 {
 	const struct sl_handler *handler;
 	struct sl_ask *ask;
 
 	if (sl_likely(!sl_asks_pending(&worker->asks)))
-		return;
+		return false;
 	ask = sl_asks_first(&worker->asks);
 	handler = handler_of(sl_publish_get(worker->spec.publish), ask->node);
 	if (!handler || handler != ask->handler || !ask->step(handler, ask->context))
 		sl_asks_next(&worker->asks);
+	return true;
 }
 
 /* ---- the loop -------------------------------------------------------------------------------- */
@@ -280,15 +281,17 @@ int sl_worker_run(void *argument)
 		bool stopping = atomic_load_explicit(&worker->stopping, memory_order_acquire);
 		uint32_t work;
 		uint64_t now;
+		bool asked;
 
 		worker->wall_ms = wall_ms();
 		work = serve(worker);
-		answer_ask(worker);
+		asked = answer_ask(worker);
 		settle(worker, work);
 		if (work == 0) {
 			if (stopping)
 				break;
-			rest(worker);
+			if (!asked)
+				rest(worker);
 		} else {
 			sl_idle_reset(&worker->idle);
 		}

@@ -96,7 +96,7 @@ static void close_handler(struct sl_handler *handler)
 static void a_tally_by_source_adds_up_what_each_sent(void **state)
 {
 	struct sl_handler *handler = open_tally("src", NULL);
-	struct sl_result_row rows[ROWS_MAX], row;
+	struct sl_result_row rows[ROWS_MAX];
 	struct sl_result_total total;
 	struct sl_key key;
 
@@ -120,15 +120,12 @@ static void a_tally_by_source_adds_up_what_each_sent(void **state)
 		assert_int_equal(rows[i].first_ms, (key.src4 >> 24) == 1 ? 101 : 100);
 		assert_int_equal(rows[i].last_ms, (key.src4 >> 24) == 1 ? 129 : 127);
 		assert_int_equal(rows[i].error, 0);
-		assert_true(handler->ops->find(handler->state, rows[i].key, &row));
-		assert_memory_equal(&row, &rows[i], sizeof(row));
 	}
 	handler->ops->total(handler->state, &total);
 	assert_int_equal(total.packets, 31);
 	assert_int_equal(total.keys, 3);
 	handler->ops->reset(handler->state);
 	assert_int_equal(rows_of(handler, rows, ROWS_MAX), 0);
-	assert_false(handler->ops->find(handler->state, rows[0].key, &row));
 	handler->ops->total(handler->state, &total);
 	assert_int_equal(total.packets + total.keys + total.octets, 0);
 	close_handler(handler);
@@ -237,10 +234,10 @@ static void a_shared_object_serves_packets(void **state)
 		give_udp(handler, i % 2 ? "192.0.2.1" : "198.51.100.7", 1, 53, 1);
 	give_udp(handler, "2001:db8::9", 1, 53, 1);
 	assert_int_equal(rows_of(handler, rows, ROWS_MAX), 2);
-	assert_string_equal((const char *)rows[0].key, "192.0.2.0/24");
+	assert_string_equal((const char *)rows[0].key, "192.0.0.0/16");
 	assert_int_equal(rows[0].packets, 5);
 	assert_int_equal(rows[0].octets, 5 * 38);
-	assert_string_equal((const char *)rows[1].key, "198.51.100.0/24");
+	assert_string_equal((const char *)rows[1].key, "198.51.0.0/16");
 	close_handler(handler);
 }
 

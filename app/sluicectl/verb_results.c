@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* results: what handlers of a pool's workers have found, as a table with bars. */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "show.h"
+#include "verbs.h"
+
+static void show_rows(const json_t *result)
+{
+	const json_t *rows = json_object_get(result, "rows"),
+		     *total = json_object_get(result, "total"), *row;
+	double all = get_number(total, "packets");
+	struct table *table = table_create("KEY|>PACKETS|>SHARE|>OCTETS|LAST|NODE|");
+	bool fancy = show_fancy();
+	size_t i;
+
+	json_array_foreach(rows, i, row)
+	{
+		double packets = get_number(row, "packets"), share = all > 0 ? packets / all : 0;
+		char bar[128], last[SHOW_TEXT_SIZE];
+
+		table_cell(table, "%s", get_string(row, "key"));
+		table_cell(table, get_integer(row, "error") ? "<= %lld" : "%lld",
+			   get_integer(row, "packets"));
+		table_cell(table, "%.2f %%", share * 100);
+		table_cell(table, "%lld", get_integer(row, "octets"));
+		table_cell(table, "%s",
+			   get_integer(row, "last") ? show_time(get_number(row, "last"), last)
+						    : "-");
+		table_cell(table, "%s", get_string(row, "node"));
+		table_cell(table, "%s", fancy ? show_bar(share, bar, sizeof(bar)) : "");
+	}
+	table_print(table, "nothing was counted");
+	printf("%lld packets, %lld octets, %lld keys", get_integer(total, "packets"),
+	       get_integer(total, "octets"), get_integer(total, "keys"));
+	if (get_integer(total, "lost"))
+		printf("; %lld packets are in no row", get_integer(total, "lost"));
+	printf("\n");
+}
+
+int verb_results(struct command *command)
+{
+	const char *key = command_option(command, "key"), *sort = command_option(command, "sort");
+	const char *top = command_option(command, "top");
+	json_t *params = json_pack("{s:s}", "pool", command->words[0]), *result;
+	long long number;
+	int rc;
+
+	if (top && !parse_count("--top", top, &number)) {
+		json_decref(params);
+		return EXIT_REFUSED;
+	}
+	if (top)
+		(void)json_object_set_new(params, "top", json_integer(number));
+	if (key)
+		(void)json_object_set_new(params, "key", json_string(key));
+	if (sort)
+		(void)json_object_set_new(params, "sort", json_string(sort));
+	if (command_option(command, "reset"))
+		(void)json_object_set_new(params, "reset", json_true());
+	rc = call_read(command, "results", params, &result);
+	if (rc == EXIT_DONE && result)
+		show_rows(result);
+	json_decref(result);
+	return rc;
+}

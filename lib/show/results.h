@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* What handlers of a pool's workers have found, merged: equal keys added up, sorted, the first of them.
+ *
+ * Threads: control.
+ * Memory:  the answer is a new reference; sets stay the caller's.
+ * Errors:  NULL: no memory.
+ */
+
+#ifndef SL_SHOW_RESULTS_H
+#define SL_SHOW_RESULTS_H
+
+#include "model/model.h"
+#include "state/result.h"
+
+struct json_t;
+
+enum sl_results_sort { SL_RESULTS_PACKETS = 0, SL_RESULTS_OCTETS = 1, SL_RESULTS_LAST = 2 };
+
+/* One node's part. */
+struct sl_results_part {
+	const char *node;
+	struct sl_result_set set;
+};
+
+struct sl_results_query {
+	const char *pool;
+	const char *key; /* NULL: all; as it is shown */
+	uint32_t top;
+	enum sl_results_sort sort;
+};
+
+/* image: whose services' names are shown. */
+struct json_t *sl_results_json(const struct sl_image *image, const struct sl_results_query *query,
+			       const struct sl_results_part *parts, uint32_t count);
+
+#endif
