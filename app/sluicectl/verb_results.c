@@ -3,35 +3,32 @@
 /* results: what handlers of a pool's workers have found, as a table with bars. */
 
 #include <stdio.h>
-#include <string.h>
 
 #include "show.h"
+#include "table.h"
 #include "verbs.h"
+
+static const struct column columns[] = {
+	{"KEY", NULL, COLUMN_NAME},
+	{"PACKETS", "packets", COLUMN_INTEGER},
+	{"SHARE", "share", COLUMN_PERCENT},
+	{"OCTETS", "octets", COLUMN_INTEGER},
+	{"AT MOST TOO MANY", "error", COLUMN_INTEGER | COLUMN_SPARE},
+	{"LAST", "last", COLUMN_TIME},
+	{"NODE", "node", COLUMN_TEXT},
+	{"", "share", COLUMN_BAR},
+};
 
 static void show_rows(const json_t *result)
 {
 	const json_t *rows = json_object_get(result, "rows"),
 		     *total = json_object_get(result, "total"), *row;
-	double all = get_number(total, "packets");
-	struct table *table = table_create("KEY|>PACKETS|>SHARE|>OCTETS|LAST|NODE|");
-	bool fancy = show_fancy();
+	struct table *table = table_create(columns, sizeof(columns) / sizeof(columns[0]), 0);
 	size_t i;
 
 	json_array_foreach(rows, i, row)
 	{
-		double packets = get_number(row, "packets"), share = all > 0 ? packets / all : 0;
-		char bar[128], last[SHOW_TEXT_SIZE];
-
-		table_cell(table, "%s", get_string(row, "key"));
-		table_cell(table, get_integer(row, "error") ? "<= %lld" : "%lld",
-			   get_integer(row, "packets"));
-		table_cell(table, "%.2f %%", share * 100);
-		table_cell(table, "%lld", get_integer(row, "octets"));
-		table_cell(table, "%s",
-			   get_integer(row, "last") ? show_time(get_number(row, "last"), last)
-						    : "-");
-		table_cell(table, "%s", get_string(row, "node"));
-		table_cell(table, "%s", fancy ? show_bar(share, bar, sizeof(bar)) : "");
+		table_row(table, get_string(row, "key"), row, NULL);
 	}
 	table_print(table, "nothing was counted");
 	printf("%lld packets, %lld octets, %lld keys", get_integer(total, "packets"),

@@ -218,21 +218,21 @@ static int compare(const void *a, const void *b, void *context)
 /* ---- answering ----------------------------------------------------------------------------------
  */
 
-static json_t *row_json(const struct merged *entry, const char *key)
+static json_t *row_json(const struct merged *entry, const char *key, uint64_t all)
 {
 	const struct sl_result_row *row = &entry->row;
-	json_t *object = json_pack("{s:s, s:I, s:I, s:I, s:I, s:s}", "key", key, "packets",
-				   (json_int_t)row->packets, "octets", (json_int_t)row->octets,
-				   "first", (json_int_t)row->first_ms, "last",
-				   (json_int_t)row->last_ms, "node", entry->node);
+	double share = all ? (double)row->packets / (double)all : 0;
+	json_t *object =
+		json_pack("{s:f, s:s, s:I, s:I, s:I, s:I, s:s, s:I}", "share", share, "key", key,
+			  "packets", (json_int_t)row->packets, "octets", (json_int_t)row->octets,
+			  "first", (json_int_t)row->first_ms, "last", (json_int_t)row->last_ms,
+			  "node", entry->node, "error", (json_int_t)row->error);
 
-	if (object && row->error)
-		(void)json_object_set_new(object, "error", json_integer((json_int_t)row->error));
 	return object;
 }
 
 static json_t *rows_json(const struct sl_image *image, const struct sl_results_query *query,
-			 const struct table *table)
+			 const struct table *table, uint64_t all)
 {
 	json_t *rows = json_array();
 	char text[KEY_TEXT_SIZE], wanted[KEY_TEXT_SIZE] = "";
@@ -246,7 +246,7 @@ static json_t *rows_json(const struct sl_image *image, const struct sl_results_q
 			break;
 		write_key(image, entry->kind, &entry->row, text);
 		if (!query->key || strcmp(text, wanted) == 0)
-			(void)json_array_append_new(rows, row_json(entry, text));
+			(void)json_array_append_new(rows, row_json(entry, text, all));
 	}
 	return rows;
 }
@@ -267,7 +267,7 @@ json_t *sl_results_json(const struct sl_image *image, const struct sl_results_qu
 		total.octets += parts[i].set.total.octets;
 		total.lost += parts[i].set.total.lost;
 	}
-	rows = rows_json(image, query, &table);
+	rows = rows_json(image, query, &table, total.packets);
 	answer = json_pack("{s:s, s:s, s:{s:I, s:I, s:I, s:I}, s:o}", "pool", query->pool, "key",
 			   count ? kind_names[parts[0].set.kind] : "", "total", "packets",
 			   (json_int_t)total.packets, "octets", (json_int_t)total.octets, "keys",

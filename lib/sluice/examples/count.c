@@ -15,7 +15,7 @@
 struct count {
 	struct {
 		uint64_t packets, octets;
-	} * networks; /* by the first three octets; memory comes as it is touched */
+	} networks[NETWORKS]; /* by the first two octets */
 };
 
 static int count_open(const struct sluice_open *open, void **state, char error[SLUICE_ERROR_SIZE])
