@@ -76,9 +76,7 @@ static const struct sl_conf_key health_keys[] = {
 	SL_KEY("on_down", word, H(on_down), .words = on_downs),
 };
 
-/* A node's: each key that it has goes before its pool's. No value is a default here, so that each that
- * is given is written again. */
-#define NEVER 255
+/* A node's: each key that it has goes before its pool's. */
 #define OWN(name_, type_, member_, set_, ...)                                                      \
 	{                                                                                          \
 		.name = (name_), .type = &sl_conf_##type_, H(member_), .extra = H_AT(set_),        \
@@ -86,7 +84,7 @@ static const struct sl_conf_key health_keys[] = {
 	}
 
 static const struct sl_conf_key own_keys[] = {
-	OWN("type", word, type, type_set, .words = types, .fallback = NEVER),
+	OWN("type", word, type, type_set, .words = types),
 	OWN("port", number, port, port_set, .min = 1, .max = UINT16_MAX),
 	OWN("interval", duration, interval_ms, interval_set, .min = MS_MIN, .max = MS_MAX),
 	OWN("timeout", duration, timeout_ms, timeout_set, .min = MS_MIN, .max = MS_MAX),
@@ -97,10 +95,10 @@ static const struct sl_conf_key own_keys[] = {
 	SL_KEY_RANGE("host", text, H(host), 1, HTTP_TEXT_MAX, 0),
 	SL_KEY_RANGE("send", text, H(send), 1, SEND_MAX, 0),
 	{.name = "expect", .type = &sl_conf_mapping, .table = &expect_table},
-	OWN("tls_verify", bool, tls_verify, tls_verify_set, .fallback = NEVER),
+	OWN("tls_verify", bool, tls_verify, tls_verify_set),
 	SL_KEY_RANGE("ca", text, H(ca), 1, PATH_LENGTH, 0),
 	SL_KEY_RANGE("command", text, H(command), 1, PATH_LENGTH, 0),
-	OWN("on_down", word, on_down, on_down_set, .words = on_downs, .fallback = NEVER),
+	OWN("on_down", word, on_down, on_down_set, .words = on_downs),
 };
 
 const struct sl_conf_table sl_conf_node_health_table = {
