@@ -179,7 +179,8 @@ static void weights_are_decimal_numbers_up_to_a_million(void **state)
 		 "1:58: `weight`: `+5` is no decimal number such as 50.5, from 0 to 1000000\n", ""},
 		{"pools: [{name: web, nodes: [{name: w, worker: 0, weight: 1,5}]}]\n" DATAPLANE
 			 PORTS SERVICES,
-		 "1:60: unknown key `5`; a node has the keys name, worker, handler, file, options, address, "
+		 "1:60: unknown key `5`; a node has the keys name, worker, handler, file, options, "
+		 "address, "
 		 "encap, port, output, weight, mac, gue_port, vni, inner_mac, health, outer_df\n",
 		 ""},
 		{"pools: [{name: web, nodes: [{name: w, worker: 0, weight: \"5\"}]}]\n" DATAPLANE
