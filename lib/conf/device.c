@@ -8,7 +8,26 @@
 #include "conf/key.h"
 
 #define CLAIM_SIZE 1024
-#define DOMAIN	   "0000:" /* of a PCI address, may be left out */
+
+/* The PCI address at the start of a device string, written in one way; false: there is none. Digits
+ * may be of either case, zeros in front and the domain left out. */
+static bool pci(const char *device, char *text)
+{
+	unsigned int domain = 0, bus, slot, function;
+	int end = -1;
+
+	if (sscanf(device, "%4x:%2x:%2x.%1x%n", &domain, &bus, &slot, &function, &end) != 4) {
+		domain = 0;
+		end = -1;
+		if (sscanf(device, "%2x:%2x.%1x%n", &bus, &slot, &function, &end) != 3)
+			return false;
+	}
+	if (device[end] != '\0' && device[end] != ',')
+		return false;
+	(void)snprintf(text, CLAIM_SIZE, "the device %04x:%02x:%02x.%x", domain, bus, slot,
+		       function);
+	return true;
+}
 
 /* The nth thing that a device has for itself: its name, its interface, the captures it writes. False:
  * there are no more. */
@@ -19,9 +38,9 @@ static bool claim(const char *device, uint32_t nth, char *text)
 	const char *at = device;
 
 	if (nth == 0) {
-		if (strncmp(device, DOMAIN, strlen(DOMAIN)) == 0)
-			at += strlen(DOMAIN);
-		(void)snprintf(text, CLAIM_SIZE, "the device %.*s", (int)strcspn(at, ","), at);
+		if (!pci(device, text))
+			(void)snprintf(text, CLAIM_SIZE, "the device %.*s", (int)strcspn(at, ","),
+				       at);
 		return true;
 	}
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
