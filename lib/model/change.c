@@ -58,14 +58,20 @@ int sl_change_warn(struct sl_change_result *result, const char *format, ...)
 	return status;
 }
 
-int sl_change_warn_conf(struct sl_change_result *result, const struct sl_conf_errors *warnings)
+int sl_change_warn_conf(struct sl_change_result *result, const struct sl_change *change)
 {
+	const struct sl_conf_errors *errors = change->conf_warnings;
 	int status = 0;
 
-	for (uint32_t i = 0; warnings && i < warnings->warning_count && status == 0; i++)
-		status =
-			sl_change_warn(result, "line %u, column %u: %s", warnings->warnings[i].line,
-				       warnings->warnings[i].column, warnings->warnings[i].message);
+	for (uint32_t i = 0; errors && i < errors->warning_count && status == 0; i++) {
+		const struct sl_conf_error *one = &errors->warnings[i];
+
+		if (change->kind == SL_CHANGE_APPLY)
+			status = sl_change_warn(result, "line %u, column %u: %s", one->line,
+						one->column, one->message);
+		else
+			status = sl_change_warn(result, "%s", one->message);
+	}
 	return status;
 }
 

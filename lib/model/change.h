@@ -66,7 +66,8 @@ struct sl_change {
 	bool now;			/* REMOVE_NODE: cuts its live flows */
 	uint64_t deadline_ms;		/* DRAIN: from now; 0: none */
 	const struct sl_conf *conf;	/* APPLY */
-	const struct sl_conf_errors *conf_warnings; /* APPLY: what reading it warned of, or NULL */
+	/* APPLY, ADD_NODE: what reading it warned of, or NULL */
+	const struct sl_conf_errors *conf_warnings;
 	bool force;			     /* APPLY, ROLLBACK: a change of the hash is wanted */
 	const struct sl_change_table *table; /* TABLE_SET */
 	const struct sl_image *image;	     /* ROLLBACK: what to go back to */
@@ -115,8 +116,8 @@ int sl_change_warn(struct sl_change_result *result, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 int sl_change_say(struct sl_change_result *result, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-/* All that reading a configuration warned of, with places; NULL: nothing. -ENOMEM. */
-int sl_change_warn_conf(struct sl_change_result *result, const struct sl_conf_errors *warnings);
+/* All that reading a configuration warned of, with places; of a node alone they are none. -ENOMEM. */
+int sl_change_warn_conf(struct sl_change_result *result, const struct sl_change *change);
 /* One more reason to refuse a configuration, with its place there; -ENOMEM. */
 int sl_change_refuse(struct sl_change_result *result, uint32_t line, uint32_t column,
 		     const char *format, ...) __attribute__((format(printf, 4, 5)));

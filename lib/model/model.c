@@ -96,7 +96,8 @@ static int finish_pool(struct sl_edit *edit, uint32_t place)
 		status = sl_schedule_target(pool);
 	if (status == 0)
 		status = sl_schedule_measure(old, pool, &row->moved_slots, &row->least_slots);
-	if (status == 0 && edit->rebuild[place] && !edit->change->conf_warnings &&
+	if (status == 0 && edit->rebuild[place] &&
+	    !(edit->change->kind == SL_CHANGE_APPLY && edit->change->conf_warnings) &&
 	    sl_sched_fills_slots(pool->conf.scheduler))
 		status = warn_starved(edit, pool);
 	if (status == 0)
@@ -277,7 +278,7 @@ int sl_model_change(struct sl_model *model, const struct sl_change *change, bool
 	if (change->if_generation_set && change->if_generation != model->image->generation)
 		return sl_err_set(err, -ESTALE, "the generation is %" PRIu64 ", not %" PRIu64,
 				  model->image->generation, change->if_generation);
-	if (sl_change_warn_conf(result, change->conf_warnings))
+	if (sl_change_warn_conf(result, change))
 		return sl_err_set(err, -ENOMEM, "no memory");
 	edit.image = sl_image_copy(model->image);
 	if (!edit.image)

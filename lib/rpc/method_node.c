@@ -202,6 +202,7 @@ static int add_node(struct sl_rpc_call *call, char *const *pairs, uint32_t count
 				(const char *const *)pairs, count, &node, &errors);
 	if (rc == 0) {
 		change.add = &node;
+		change.conf_warnings = &errors;
 		change.node = name;
 		rc = sl_rpc_change_make(call, &change, sl_rpc_boolean(call, "dry_run"), false);
 		sl_conf_node_fini(&node);

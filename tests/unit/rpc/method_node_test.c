@@ -95,6 +95,42 @@ static void a_node_comes_drains_and_goes(void **state)
 	talk_close(&talk);
 }
 
+/* As reading it in a file would warn, without the place. */
+static void a_node_that_nobody_knows_the_way_to_comes_with_a_warning(void **state)
+{
+	static const char text[] = TALK_DATAPLANE TALK_POOL
+		"ports: [{name: p0, device: d, addresses: [192.0.2.2/24], gateway: "
+		"{address: 192.0.2.1}}]\n"
+		"services: [{name: rest, address: any, pool: web}]\n";
+	struct talk talk;
+	json_t *warnings;
+
+	(void)state;
+	talk_open(&talk, text);
+	warnings = json_object_get(talk_ask(&talk, &talk.root, "node.add",
+					    "{'pool': 'web', 'node': 'c', 'address': '10.0.0.3', "
+					    "'encap': 'ipip', 'weight': 1, 'dry_run': true}"),
+				   "warnings");
+	assert_int_equal(json_array_size(warnings), 1);
+	assert_string_equal(json_string_value(json_array_get(warnings, 0)),
+			    "node `c` has no `mac`: until its next hop's MAC address is learned, "
+			    "packets for it count as no_neighbor");
+	warnings = json_object_get(
+		talk_ask(&talk, &talk.root, "node.add",
+			 "{'pool': 'web', 'node': 'c', 'address': '10.0.0.3', 'encap': 'ipip', "
+			 "'mac': '02:00:00:00:00:03', 'weight': 1}"),
+		"warnings");
+	assert_int_equal(json_array_size(warnings), 0);
+	warnings = json_object_get(talk_ask(&talk, &talk.root, "node.add",
+					    "{'pool': 'web', 'node': 'd', 'address': '10.0.0.4', "
+					    "'mac': '02:00:00:00:00:04', 'encap': 'ipip', "
+					    "'weight': 0.0001}"),
+				   "warnings");
+	assert_int_equal(json_array_size(warnings), 1);
+	assert_non_null(strstr(json_string_value(json_array_get(warnings, 0)), "less than one"));
+	talk_close(&talk);
+}
+
 static void without_memory_it_is_refused(void **state)
 {
 	struct talk talk;
@@ -112,6 +148,7 @@ int main(void)
 		cmocka_unit_test(a_weight_is_changed_and_answered),
 		cmocka_unit_test(what_is_no_change_is_refused),
 		cmocka_unit_test(a_node_comes_drains_and_goes),
+		cmocka_unit_test(a_node_that_nobody_knows_the_way_to_comes_with_a_warning),
 		cmocka_unit_test(without_memory_it_is_refused),
 	};
 
