@@ -36,19 +36,25 @@ static bool is_same_file(const char *one, const char *other)
 	return *one && *other && realpath(one, a) && realpath(other, b) && strcmp(a, b) == 0;
 }
 
-/* Whether a state file could be begun there, and whether something is there that would be set aside.
- * Opens nothing. */
-static int check_state(const char *path, bool *occupied, struct sl_err *err)
+/* Whether a state file could be begun there, and whether something is there that would be set aside,
+ * which the configuration file may not be. Opens nothing. */
+static int check_state(const char *path, const char *file, bool *occupied, struct sl_err *err)
 {
 	char copy[PATH_MAX];
-	struct stat status;
+	struct stat status, other;
 
 	*occupied = false;
 	if (stat(path, &status) == 0) {
+		if (!S_ISREG(status.st_mode))
+			return sl_err_set(err, -EINVAL, "control.state %s: is no file", path);
+		if (file && stat(file, &other) == 0 && other.st_dev == status.st_dev &&
+		    other.st_ino == status.st_ino)
+			return sl_err_set(err, -EINVAL,
+					  "control.state %s: is the configuration file; name "
+					  "another file",
+					  path);
 		*occupied = status.st_size > 0;
-		return S_ISREG(status.st_mode)
-			       ? 0
-			       : sl_err_set(err, -EINVAL, "control.state %s: is no file", path);
+		return 0;
 	}
 	(void)snprintf(copy, sizeof(copy), "%s", path);
 	if (errno == ENOENT && stat(dirname(copy), &status) == 0)
@@ -68,7 +74,7 @@ static int check(const struct live *live, struct sl_change_result *result, struc
 	if (live->permits)
 		(void)sl_server_check(&options, &reasons[0]);
 	if (live->state && !live->guest && new->state[0] != '\0')
-		(void)check_state(new->state, &occupied, &reasons[1]);
+		(void)check_state(new->state, live->control->spec.file, &occupied, &reasons[1]);
 	if (live->metrics && !live->guest)
 		(void)sl_http_check(live->control->http, new->metrics, &reasons[2]);
 	for (int i = 0; i < 3 && rc == 0; i++)

@@ -88,6 +88,30 @@ def refusals():
               "reasons, of which each is said")
 
 
+@case("a state in the place of the configuration file, by any name, or of the socket is refused")
+def not_ours():
+    with Changing() as changing:
+        file = changing.folder.write("sluiced.yaml", changing.conf)
+        os.symlink(file, changing.folder.file("link"))
+        os.link(file, changing.folder.file("twin"))
+        text = changing.folder.read("sluiced.yaml")
+        for name in ("sluiced.yaml", "link", "twin"):
+            said = changing.refused(state=changing.folder.file(name))
+            true(len(said) == 1 and "is the configuration file" in said[0], said)
+        os.symlink(changing.conf["control"]["socket"], changing.folder.file("other"))
+        said = changing.refused(state=changing.folder.file("other"))
+        true(len(said) == 1 and "is no file" in said[0], said)
+        said = refused(changing.session, -32003, "config.apply",
+                       text=json.dumps(changing.with_control(state=changing.conf["control"]["socket"])))
+        true("are one file" in said["message"], said)
+        equal(changing.folder.read("sluiced.yaml"), text, "the configuration file")
+        changing.folder.write("sluiced.yaml", changing.with_control(state=changing.folder.file("twin")))
+        os.unlink(changing.folder.file("twin"))
+        os.link(file, changing.folder.file("twin"))
+        changing.daemon.process.send_signal(signal.SIGHUP)
+        until(lambda: "is the configuration file" in changing.daemon.log(), "a refusal after SIGHUP")
+
+
 @case("what fails when the rest is done takes the rest back")
 def undone():
     with Changing() as changing:
