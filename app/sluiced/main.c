@@ -231,14 +231,13 @@ static int start(struct daemon *daemon, struct sl_err *err)
 		.turn_ended = turn_ended,
 		.idle = daemon->options.idle_set ? is_idle : NULL,
 	};
-	bool debug = sl_log_level_get() >= SL_LOG_DEBUG;
 	int status = sl_restore_open(daemon->file, &daemon->restore, err);
 
 	daemon->conf = daemon->restore.conf;
 	if (status == 0)
 		status = sl_server_probe(daemon->conf->control.socket, err);
 	if (status == 0)
-		status = wire_open(&daemon->wire, daemon->conf, debug, err);
+		status = wire_open(&daemon->wire, daemon->conf, err);
 	if (status == 0)
 		status = start_model(daemon, err);
 	if (status == 0)

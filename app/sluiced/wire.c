@@ -26,7 +26,7 @@
 /* ---- opening ------------------------------------------------------------------------------------
  */
 
-static int open_eal(struct wire *wire, bool debug, struct sl_err *err)
+static int open_eal(struct wire *wire, struct sl_err *err)
 {
 	const struct sl_conf_dataplane *conf = &wire->conf->dataplane;
 	const char *devices[SL_PORTS_MAX];
@@ -39,7 +39,6 @@ static int open_eal(struct wire *wire, bool debug, struct sl_err *err)
 		.worker_cpu_count = conf->worker_cpu_count,
 		.hugepages = (enum sl_eal_hugepages)conf->hugepages,
 		.memory_mb = conf->memory_mb,
-		.debug = debug,
 		.devices = devices,
 		.device_count = wire->conf->port_count,
 		.extra = (const char *const *)conf->eal,
@@ -296,13 +295,13 @@ void wire_handlers(void)
 	sl_conf_handlers_set(handlers, count);
 }
 
-int wire_open(struct wire *wire, const struct sl_conf *conf, bool debug, struct sl_err *err)
+int wire_open(struct wire *wire, const struct sl_conf *conf, struct sl_err *err)
 {
 	int status;
 
 	memset(wire, 0, sizeof(*wire));
 	wire->conf = conf;
-	status = open_eal(wire, debug, err);
+	status = open_eal(wire, err);
 	if (status < 0)
 		return status;
 	status = sl_port_pool_create(POOL_NAME_FORMAT, conf->dataplane.packet_buffers, room(wire),

@@ -69,7 +69,7 @@ void wire_handlers(void);
 
 /* Starts the EAL, opens every port (one log line each), makes all the rest but runs nothing. conf
  * outlives it. */
-int wire_open(struct wire *wire, const struct sl_conf *conf, bool debug, struct sl_err *err);
+int wire_open(struct wire *wire, const struct sl_conf *conf, struct sl_err *err);
 
 /* What the model is told of it; context of the hooks is wire. */
 void wire_model_options(struct wire *wire, struct sl_model_options *options);

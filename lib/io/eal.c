@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pthread.h>
 #include <sched.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,10 +18,10 @@
 #include <rte_errno.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
-#include <rte_log.h>
 
 #include "base/limit.h"
 #include "io/device.h"
+#include "io/words.h"
 
 #define LCORES_MAX	(1 + SL_RX_CORES_MAX + SL_WORKERS_MAX)
 #define ARGS_MAX	128
@@ -46,61 +46,6 @@ struct job {
 static struct job jobs[LCORES_MAX];
 static int cpus[LCORES_MAX];
 static uint32_t cpu_count;
-
-/* ---- DPDK's log lines ------------------------------------------------------------------------ */
-
-static pthread_mutex_t words_lock = PTHREAD_MUTEX_INITIALIZER;
-static char words[256], words_copy[256];
-static bool words_debug;
-
-static ssize_t words_write(void *cookie, const char *text, size_t size)
-{
-	size_t length = size;
-
-	(void)cookie;
-	if (words_debug && write(STDERR_FILENO, text, size) < 0)
-		return (ssize_t)size;
-	while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == ' '))
-		length--;
-	if (length == 0 || rte_log_cur_msg_loglevel() > (int)RTE_LOG_WARNING)
-		return (ssize_t)size;
-	pthread_mutex_lock(&words_lock);
-	if (words[0] == '\0')
-		snprintf(words, sizeof(words), "%.*s", (int)length, text);
-	pthread_mutex_unlock(&words_lock);
-	return (ssize_t)size;
-}
-
-const char *sl_eal_words(void)
-{
-	pthread_mutex_lock(&words_lock);
-	memcpy(words_copy, words, sizeof(words_copy));
-	pthread_mutex_unlock(&words_lock);
-	return words_copy;
-}
-
-void sl_eal_words_clear(void)
-{
-	pthread_mutex_lock(&words_lock);
-	words[0] = '\0';
-	pthread_mutex_unlock(&words_lock);
-}
-
-/* The stream outlives the EAL's threads, so it is never closed. */
-static void words_open(bool debug)
-{
-	static FILE *stream;
-	cookie_io_functions_t functions = {.write = words_write};
-
-	words_debug = debug;
-	if (stream == NULL) {
-		stream = fopencookie(NULL, "w", functions);
-		if (stream == NULL)
-			return;
-		setvbuf(stream, NULL, _IOLBF, 1024);
-	}
-	rte_openlog_stream(stream);
-}
 
 /* Of wrong arguments the EAL prints its usage on standard output, where only a report belongs. */
 static int init_silently(int count, char **argv)
@@ -355,15 +300,17 @@ int sl_eal_start(const struct sl_eal_spec *spec, struct sl_eal *eal, struct sl_e
 		rc = sl_err_set(err, -E2BIG, "more than %d EAL arguments", ARGS_MAX);
 	if (rc != 0)
 		goto out;
-	words_open(spec->debug);
+	sl_words_open();
 	memcpy(argv, args.list, sizeof(argv));
 	if (init_silently(args.count, argv) < 0) {
 		rc = sl_err_set(err, rte_errno == 0 ? -EIO : -rte_errno,
 				"DPDK does not start: %s (%s)%s", strerror(rte_errno),
-				sl_eal_words(), spec->extra_count > 0 ? "; see dataplane.eal" : "");
+				sl_words_first(),
+				spec->extra_count > 0 ? "; see dataplane.eal" : "");
 		goto out;
 	}
-	sl_eal_words_clear();
+	sl_words_open_printers();
+	sl_words_clear();
 	got.rx_lcore = 1;
 	got.rx_count = spec->rx_cpu_count == 0 ? 1 : spec->rx_cpu_count;
 	got.worker_lcore = 1 + got.rx_count;

@@ -35,7 +35,6 @@ struct sl_eal_spec {
 	uint32_t worker_cpu_count;
 	enum sl_eal_hugepages hugepages;
 	uint32_t memory_mb;
-	bool debug;		    /* DPDK's own log lines go to standard error */
 	const char *const *devices; /* of all ports, as configured: PCI addresses are looked for */
 	uint32_t device_count;
 	const char *const *extra; /* further arguments, as they are */
@@ -70,11 +69,5 @@ int sl_eal_mates(void);
 int sl_eal_launch(uint32_t lcore, int (*function)(void *argument), void *argument);
 int sl_eal_wait(uint32_t lcore);
 bool sl_eal_has_ended(uint32_t lcore);
-
-/* The first warning or error that DPDK logged since clear (it names the cause, later ones repeat
- * it), without its newline; "" when there was none. Kept for error sentences, whatever `debug`
- * says. */
-const char *sl_eal_words(void);
-void sl_eal_words_clear(void);
 
 #endif

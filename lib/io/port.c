@@ -16,9 +16,9 @@
 
 #include "base/bytes.h"
 #include "io/device.h"
-#include "io/eal.h"
 #include "io/form.h"
 #include "io/interface.h"
+#include "io/words.h"
 
 #define DESCRIPTORS    1024 /* of a queue, as far as the device likes */
 #define POOL_CACHE     256  /* buffers a core keeps at hand */
@@ -49,7 +49,7 @@ int sl_port_pool_create(const char *name, uint32_t buffers, uint32_t room,
 	uint32_t cache = SL_MIN(buffers / (8 * rte_lcore_count()), (uint32_t)POOL_CACHE);
 	struct rte_mempool *made;
 
-	sl_eal_words_clear();
+	sl_words_clear();
 	made = rte_pktmbuf_pool_create(name, buffers, cache, 0,
 				       (uint16_t)(room + RTE_PKTMBUF_HEADROOM), SOCKET_ID_ANY);
 	if (made == NULL)
@@ -72,7 +72,7 @@ void sl_port_pool_destroy(struct rte_mempool *pool)
 /* What DPDK said about it, in brackets, or nothing. */
 static const char *words(char *text, size_t size)
 {
-	const char *said = sl_eal_words();
+	const char *said = sl_words_first();
 
 	snprintf(text, size, "%s%s%s", said[0] ? " (" : "", said, said[0] ? ")" : "");
 	return text;
@@ -81,7 +81,7 @@ static const char *words(char *text, size_t size)
 /* Drivers answer -1 for anything, so only those who lack a privilege are told so. */
 static bool is_denied(int rc)
 {
-	const char *said = sl_eal_words();
+	const char *said = sl_words_first();
 
 	return geteuid() != 0 &&
 	       (rc == -EPERM || rc == -EACCES || strstr(said, "permission") != NULL ||
@@ -101,7 +101,7 @@ static int device_find(const struct sl_device *device, const char *string, uint1
 				  "no DPDK driver has taken %s: bind it with `dpdk-devbind.py -b "
 				  "vfio-pci %s`",
 				  device->name, device->name);
-	sl_eal_words_clear();
+	sl_words_clear();
 	rc = rte_dev_probe(string);
 	if (rc == 0 && rte_eth_dev_get_port_by_name(device->name, port_id) == 0)
 		return 0;
@@ -255,7 +255,7 @@ static int configure_any(const struct sl_port_spec *spec, struct sl_port *port,
 		SL_MIN(SL_MIN(spec->tx_queues, info->max_tx_queues), SL_PORT_QUEUES_MAX);
 	if (is_loop(port))
 		port->rx_queue_count = port->tx_queue_count;
-	sl_eal_words_clear();
+	sl_words_clear();
 	rc = configure_either(port, info, pool, interrupts);
 	if (rc != 0 && port->rx_queue_count != port->tx_queue_count) {
 		port->rx_queue_count = SL_MIN(port->rx_queue_count, port->tx_queue_count);

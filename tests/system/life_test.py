@@ -180,6 +180,24 @@ def few_queues():
             true("queue" in one.log(), f"not said: {one.log()}")
 
 
+@case("what DPDK says comes through the log, a line each, and at level debug alone")
+def libraries():
+    with daemon.Folder() as folder:
+        traffic(folder, 3)
+        for level, prefix in (("debug", "<7>DPDK: EAL: "), ("info", None)):
+            # Standard error is a file, and named as the journal: each line has its level.
+            with open(folder.file("journal"), "w+", encoding="utf-8") as journal:
+                about = os.fstat(journal.fileno())
+                subprocess.run([daemon.binary(), "-c", folder.write("sluice.yaml", conf(folder)), "--log-level", level,
+                                "--exit-when-idle", "100"], cwd=folder.path, stderr=journal, check=True, timeout=PATIENCE,
+                               env={**os.environ, "JOURNAL_STREAM": f"{about.st_dev}:{about.st_ino}"})
+            lines = folder.read("journal").splitlines()
+            true(all(line[0] == "<" and line[2] == ">" for line in lines), lines)
+            equal(any(line.startswith(prefix or "<7>") for line in lines), prefix is not None, f"lines of DPDK in {lines}")
+            if prefix is None:
+                true(not any("DPDK: " in line or "EAL: " in line for line in lines), lines)
+
+
 @case("each port is described in one line: driver, link, queues")
 def port_line():
     with daemon.Folder() as folder:

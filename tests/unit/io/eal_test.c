@@ -2,6 +2,7 @@
 
 /* What is refused before the EAL starts, and what it then gives. */
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +13,12 @@
 
 #include <cmocka.h>
 
+#include <rte_log.h>
+
+#include "base/bytes.h"
+#include "base/log.h"
 #include "io/eal.h"
+#include "io/words.h"
 
 static int none[1];
 static char instance[32]; /* of this process, so that tests run beside each other */
@@ -96,6 +102,50 @@ static void an_instance_without_a_name_or_with_a_slash_is_refused(void **state)
 	assert_refused(&spec, -EINVAL, "instance");
 }
 
+static char said[16][200]; /* lines of the log */
+static int said_count;
+
+static void on_line(enum sl_log_level level, const char *line, void *context)
+{
+	(void)context;
+	if (said_count < (int)SL_ARRAY_COUNT(said))
+		snprintf(said[said_count++], sizeof(said[0]), "%d %s", (int)level, line);
+}
+
+/* Makes libbpf warn. */
+static void *library_fails(void)
+{
+	void *library = dlopen("libbpf.so.1", RTLD_LAZY);
+	void *(*open_file)(const char *path) = NULL;
+
+	if (library == NULL)
+		return NULL;
+	*(void **)&open_file = dlsym(library, "bpf_object__open");
+	assert_non_null(open_file);
+	(void)open_file("/nonexistent/program");
+	return library;
+}
+
+/* The EAL runs. */
+static void what_libraries_say_comes_through_the_log(void)
+{
+	bool warned = false;
+
+	said_count = 0;
+	sl_words_clear();
+	rte_log(RTE_LOG_ERR, RTE_LOGTYPE_USER1, "one\ntwo \n\n");
+	assert_int_equal(said_count, 2);
+	assert_string_equal(said[0], "7 DPDK: one");
+	assert_string_equal(said[1], "7 DPDK: two");
+	assert_string_equal(sl_words_first(), "one");
+	said_count = 0;
+	if (library_fails() == NULL)
+		return;
+	for (int i = 0; i < said_count; i++)
+		warned = warned || strncmp(said[i], "4 libbpf: ", strlen("4 libbpf: ")) == 0;
+	assert_true(warned);
+}
+
 static int answer(void *argument)
 {
 	return *(const int *)argument + 1;
@@ -115,6 +165,9 @@ static void after_refusals_it_starts_and_every_thread_has_its_lcore_and_cpu(void
 	spec.rx_cpu_count = 2;
 	spec.worker_cpus = cpus;
 	spec.worker_cpu_count = 3;
+	sl_log_level_set(SL_LOG_DEBUG);
+	sl_log_sink_set(on_line, NULL);
+	(void)dlopen("libbpf.so.1", RTLD_LAZY); /* as its driver does */
 	assert_int_equal(sl_eal_start(&spec, &eal, &err), 0);
 	assert_int_equal(eal.rx_lcore, 1);
 	assert_int_equal(eal.worker_lcore, 3);
@@ -123,6 +176,7 @@ static void after_refusals_it_starts_and_every_thread_has_its_lcore_and_cpu(void
 	assert_int_equal(sl_eal_cpu(6), -1);
 	assert_int_equal(sl_eal_launch(5, answer, &value), 0);
 	assert_int_equal(sl_eal_wait(5), 42);
+	what_libraries_say_comes_through_the_log();
 	sl_eal_stop();
 }
 
