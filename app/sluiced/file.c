@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "signals.h"
 
 static int read_stream(FILE *stream, char **text, size_t *length)
 {
@@ -29,8 +30,7 @@ static int read_stream(FILE *stream, char **text, size_t *length)
 	return 0;
 }
 
-/* A pipe is read to its end at the start; later, control would wait for who writes it. */
-static int read_text(const char *path, bool running, char **text, size_t *length)
+static int read_open(const char *path, bool running, char **text, size_t *length)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | (running ? O_NONBLOCK : 0));
 	FILE *stream = fd >= 0 ? fdopen(fd, "r") : NULL;
@@ -48,6 +48,21 @@ static int read_text(const char *path, bool running, char **text, size_t *length
 	else
 		status = read_stream(stream, text, length);
 	fclose(stream);
+	return status;
+}
+
+/* A pipe is read to its end at the start; later, control would wait for who writes it. */
+static int read_text(const char *path, bool running, char **text, size_t *length)
+{
+	struct stat about;
+	bool waits = !running && stat(path, &about) == 0 && !S_ISREG(about.st_mode);
+	int status;
+
+	if (waits)
+		signals_wait(true);
+	status = read_open(path, running, text, length);
+	if (waits)
+		signals_wait(false);
 	return status;
 }
 

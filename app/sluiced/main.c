@@ -222,7 +222,20 @@ static int start_control(struct daemon *daemon, struct sl_err *err)
 	return sl_control_create(&spec, &daemon->restore, &daemon->control, err);
 }
 
-static int start(struct daemon *daemon, struct sl_err *err)
+static int restore(struct daemon *daemon, struct sl_err *err)
+{
+	int status = sl_restore_open(daemon->file, &daemon->restore, err);
+
+	daemon->conf = daemon->restore.conf;
+	return status == 0 ? sl_server_probe(daemon->conf->control.socket, err) : status;
+}
+
+static int open_wire(struct daemon *daemon, struct sl_err *err)
+{
+	return wire_open(&daemon->wire, daemon->conf, err);
+}
+
+static int start_loop(struct daemon *daemon, struct sl_err *err)
 {
 	struct sl_loop_hooks hooks = {
 		.context = daemon,
@@ -231,40 +244,56 @@ static int start(struct daemon *daemon, struct sl_err *err)
 		.turn_ended = turn_ended,
 		.idle = daemon->options.idle_set ? is_idle : NULL,
 	};
-	int status = sl_restore_open(daemon->file, &daemon->restore, err);
 
-	daemon->conf = daemon->restore.conf;
-	if (status == 0)
-		status = sl_server_probe(daemon->conf->control.socket, err);
-	if (status == 0)
-		status = wire_open(&daemon->wire, daemon->conf, err);
-	if (status == 0)
-		status = start_model(daemon, err);
-	if (status == 0)
-		status = sl_loop_create(daemon->model, &hooks, &daemon->loop);
-	if (status == 0)
-		status = start_control(daemon, err);
-	if (status == 0)
-		status = sl_health_create(sl_loop_base(daemon->loop), daemon->model,
-					  &daemon->health, err);
-	if (status == 0)
-		sl_model_health_set(daemon->model, sl_health_show, daemon->health);
-	if (status == 0 && counters_offer(&daemon->wire, daemon->model, daemon->loop) < 0)
+	(void)err;
+	return sl_loop_create(daemon->model, &hooks, &daemon->loop);
+}
+
+static int start_health(struct daemon *daemon, struct sl_err *err)
+{
+	int status =
+		sl_health_create(sl_loop_base(daemon->loop), daemon->model, &daemon->health, err);
+
+	if (status < 0)
+		return status;
+	sl_model_health_set(daemon->model, sl_health_show, daemon->health);
+	if (counters_offer(&daemon->wire, daemon->model, daemon->loop) < 0)
 		sl_log(SL_LOG_WARNING, "no /sluice commands in DPDK's telemetry");
-	if (status == 0)
-		status = wire_launch(&daemon->wire, err);
+	return 0;
+}
+
+static int launch(struct daemon *daemon, struct sl_err *err)
+{
+	return wire_launch(&daemon->wire, err);
+}
+
+/* -ECANCELED: asked to end, between two steps. Not once control has the state file: what was kept is
+ * in memory alone then, and the loop's end saves it. */
+static int start(struct daemon *daemon, struct sl_err *err)
+{
+	static int (*const steps[])(struct daemon * daemon, struct sl_err * err) = {
+		restore, open_wire, start_model, start_loop, start_control, start_health, launch,
+	};
+	int status = 0;
+
+	for (size_t i = 0; i < SL_ARRAY_COUNT(steps) && status == 0; i++)
+		status = !daemon->control && signals_ask_for_the_end() ? -ECANCELED
+								       : steps[i](daemon, err);
 	return status;
 }
 
-/* The report is made while ports are open, and written when all files are complete. */
+/* The report is made while ports are open, and written when all files are complete. Without a model
+ * nothing was received. */
 static void make_report(struct daemon *daemon)
 {
-	struct sl_model_report *report;
+	static const struct sl_model_report nothing;
+	struct sl_model_report *report = NULL;
 	json_t *json;
 
-	if (!daemon->options.report || sl_model_report_build(daemon->model, &report) < 0)
+	if (!daemon->options.report ||
+	    (daemon->model && sl_model_report_build(daemon->model, &report) < 0))
 		return;
-	json = sl_report_stats(report);
+	json = sl_report_stats(report ? report : &nothing);
 	daemon->report = json ? json_dumps(json, JSON_INDENT(1) | SL_REPORT_JSON) : NULL;
 	json_decref(json);
 	sl_model_report_destroy(report);
@@ -294,14 +323,14 @@ static __attribute__((noreturn)) void leave(struct daemon *daemon)
 /* Gives everything back. What of it is others' code may hang: the guard bounds that. */
 static int end(struct daemon *daemon, int status)
 {
-	bool drained;
+	bool drained, reports = daemon->model || status == EXIT_FINE;
 
 	signals_end();
 	(void)sl_notify_stopping(&daemon->manager);
 	counters_end();
 	drained = wire_drain(&daemon->wire);
 	wire_finish_captures(&daemon->wire);
-	if (daemon->model)
+	if (reports)
 		make_report(daemon);
 	signals_guard(daemon->options.report, daemon->report);
 	sl_health_destroy(daemon->health);
@@ -317,7 +346,7 @@ static int end(struct daemon *daemon, int status)
 		status = EXIT_MACHINE;
 	wire_close(&daemon->wire);
 	sl_restore_fini(&daemon->restore);
-	if (daemon->model && write_report(daemon) < 0)
+	if (reports && write_report(daemon) < 0)
 		status = SL_MAX(status, EXIT_MACHINE);
 	signals_guard_end();
 	free(daemon->report);
@@ -328,7 +357,11 @@ static int run(struct daemon *daemon)
 {
 	struct sl_err err = {0};
 	int status = start(daemon, &err);
-	if (status < 0) {
+
+	if (status == -ECANCELED) {
+		sl_log(SL_LOG_NOTICE, "asked to end while it starts: no packet was received");
+		status = EXIT_FINE;
+	} else if (status < 0) {
 		sl_log(SL_LOG_ERROR, "%s", err.text[0] ? err.text : strerror(-status));
 		status = exit_status(status);
 	} else {

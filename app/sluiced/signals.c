@@ -6,8 +6,8 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -123,6 +123,24 @@ void signals_begin(void)
 	take(SIGPIPE, SIG_IGN); /* of clients that leave: whoever writes is told */
 	for (int number = SIGRTMIN; number <= SIGRTMAX && number < 64; number++)
 		take(number, on_stranger);
+}
+
+void signals_wait(bool waits)
+{
+	mask(waits ? SIG_UNBLOCK : SIG_BLOCK, false);
+}
+
+bool signals_ask_for_the_end(void)
+{
+	static const struct timespec at_once;
+	static bool asked;
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	asked = asked || sigtimedwait(&set, NULL, &at_once) > 0;
+	return asked;
 }
 
 void signals_loop(void)

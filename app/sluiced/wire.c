@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "io/interface.h"
+#include "signals.h"
 #include "work/handler.h"
 
 #define STAGE_MS_MAX	   1000 /* until what a core holds back has surely left */
@@ -92,7 +93,9 @@ static int open_ports(struct wire *wire, struct sl_err *err)
 	for (uint32_t p = 0; p < conf->port_count; p++) {
 		struct sl_port_spec spec = port_spec(wire, p);
 		char line[PORT_LINE_SIZE];
-		int status = sl_port_open(&spec, wire->buffers, &wire->ports[p], err);
+		int status = signals_ask_for_the_end()
+				     ? -ECANCELED
+				     : sl_port_open(&spec, wire->buffers, &wire->ports[p], err);
 
 		if (status < 0)
 			return status;

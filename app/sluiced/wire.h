@@ -5,8 +5,8 @@
  * Why:     rooms on one floor do not know each other; here they are connected.
  * Threads: control.
  * Memory:  one struct of the caller; wire_close() gives back what wire_open() got, in any state.
- * Errors:  negative errno and a sentence; -EINVAL: the configuration is wrong, all others: the
- *          machine lacks something.
+ * Errors:  negative errno and a sentence; -EINVAL: the configuration is wrong, -ECANCELED: asked
+ *          to end meanwhile (no sentence), all others: the machine lacks something.
  */
 
 #ifndef SLUICED_WIRE_H

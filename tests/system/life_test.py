@@ -63,10 +63,18 @@ def interrupted():
     ends_with(signal.SIGINT)
 
 
+def status_of(process, key):
+    with open(f"/proc/{process.pid}/status", encoding="ascii") as file:
+        return file.read().split(f"\n{key}:")[1].split()[0]
+
+
+def holds_back(process, number):
+    return int(status_of(process, "SigBlk"), 16) >> (number - 1) & 1
+
+
 def takes_signals(process):
     """In main(): what was loaded before it takes none."""
-    with open(f"/proc/{process.pid}/status", encoding="ascii") as file:
-        return int(file.read().split("SigBlk:")[1].split()[0], 16) >> (signal.SIGTERM - 1) & 1
+    return holds_back(process, signal.SIGTERM)
 
 
 @case("a signal in the middle of the start ends in good order, too, and SIGHUP waits for its turn")
@@ -80,6 +88,81 @@ def early():
                 one.process.send_signal(signal.SIGHUP)
                 equal(one.stop(), 0, f"status after SIGTERM {delay} s after the start; {one.log()}")
                 daemon.balanced(one.report())
+
+
+# Starts the rest of the arguments with a signal that waits already.
+SIGNALLED = """import os, signal, sys
+number = int(sys.argv[1])
+signal.pthread_sigmask(signal.SIG_BLOCK, [number])
+os.kill(os.getpid(), number)
+os.execv(sys.argv[2], sys.argv[2:])"""
+
+
+@case("a signal before the first step of the start ends it there: no port is opened, the state stays")
+def before_ports():
+    with daemon.Folder() as folder:
+        state = folder.file("state")
+        one_conf = daemon.configuration(folder, [{"name": "p0", "device": "net_null0", "arp": "off"}],
+                                        [{"name": "web", "nodes": [{"name": "w", "worker": 0, "weight": 1}]}],
+                                        [{"name": "all", "address": "any", "pool": "web"}],
+                                        control={"state": state})
+        with daemon.Daemon(folder, one_conf) as one:
+            one.ready()
+            equal(one.stop(), 0, one.log())
+        with open(state, "rb") as file:
+            kept = file.read()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with daemon.Daemon(folder, one_conf, ("--log-level", "debug"), f"again{int(number)}",
+                               (sys.executable, "-c", SIGNALLED, str(int(number)))) as one:
+                equal(one.wait(), 0, f"status; {one.log()}")
+                true("asked to end while it starts" in one.log(), one.log())
+                true("DPDK: " not in one.log() and "port p0" not in one.log(), one.log())
+                daemon.balanced(one.report())
+            with open(state, "rb") as file:
+                equal(file.read(), kept, "the state file")
+            true(not os.path.exists(one_conf["control"]["socket"]), "the socket is there")
+
+
+@case("a signal while ports are opened leaves the others closed")
+def amid_ports():
+    count, frame = 16, bytes(60)
+    with daemon.Folder() as folder:
+        daemon.write_pcap(folder.file("in.pcap"), [frame] * 50000)  # each port reads it through
+        many = daemon.configuration(
+            folder, [{"name": f"p{n}", "device": f"net_pcap{n},rx_pcap=in.pcap,tx_pcap=/dev/null", "arp": "off"}
+                     for n in range(count)],
+            [{"name": "web", "nodes": [{"name": "w", "worker": 0, "weight": 1}]}],
+            [{"name": "all", "address": "any", "pool": "web"}])
+        for turn in range(20):
+            with daemon.Daemon(folder, many, name=f"turn{turn}") as one:
+                until(lambda: "port p0:" in one.log() or one.process.poll() is not None, "a port")
+                equal(one.process.poll(), None, f"status; {one.log()}")
+                one.process.send_signal(signal.SIGSTOP)
+                until(lambda: status_of(one.process, "State") == "T", "the daemon to stop")
+                amid = f"port p{count - 2}:" not in one.log()
+                one.process.send_signal(signal.SIGTERM)
+                one.process.send_signal(signal.SIGCONT)
+                equal(one.wait(), 0, f"status; {one.log()}")
+                daemon.balanced(one.report())
+                if amid:
+                    true("asked to end while it starts" in one.log(), one.log())
+                    true(f"port p{count - 1}:" not in one.log() and "running" not in one.log(), one.log())
+                    return
+    raise Skip("the ports were always open before the signal came")
+
+
+@case("a signal ends a daemon that waits for its configuration from a pipe")
+def waits_for_pipe():
+    with daemon.Folder() as folder:
+        os.mkfifo(folder.file("fifo"))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            process = subprocess.Popen([daemon.binary(), "-c", folder.file("fifo")], stdin=subprocess.DEVNULL)
+            try:
+                until(lambda: holds_back(process, signal.SIGHUP) and not takes_signals(process), "it waits")
+                process.send_signal(number)
+                equal(process.wait(PATIENCE), -number, "status")
+            finally:
+                process.kill()
 
 
 @case("a second SIGTERM while it ends costs no report")
