@@ -6,54 +6,16 @@
 """
 
 import os
-import re
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
 import daemon
-from tap import PATIENCE, TOP, Failed, Skip, case, equal, run, true
+from service import DEFAULT, EXPOSURE_MAX, Manager, analyze, default, exposure
+from tap import TOP, case, equal, run, true
 
-DEFAULT = os.path.join(TOP, "app/sluiced/sluice.yaml")
 UNIT = os.path.join(TOP, "app/sluiced/sluice.service.in")
-EXPOSURE_MAX = 3.0
-
-
-class Manager:
-    """The socket of a service manager."""
-
-    def __init__(self, folder):
-        self.path = folder.file("notify")
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.bind(self.path)
-        self.socket.settimeout(PATIENCE)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.socket.close()
-
-    def hears(self, *passing):
-        """The first line of the next datagram that is none of those."""
-        while (word := self.socket.recv(4096).decode().split("\n")[0]) in passing:
-            pass
-        return word
-
-
-def default(folder):
-    """The configuration as installed, but for paths and names that another run or service may have."""
-    with open(DEFAULT, encoding="utf-8") as file:
-        text = file.read()
-    text, times = re.subn(r"^dataplane:\n", f"dataplane:\n  instance: service{os.getpid()}\n", text, flags=re.M)
-    equal(times, 1, "sections dataplane")
-    text, times = re.subn(r"state: \S+", f"state: {folder.file('state')}\n  socket: {folder.file('control.sock')}",
-                          text)
-    equal(times, 1, "state files")
-    return text
 
 
 @case("the manager hears READY when packets flow, of reloads, of life, and of the end")
@@ -103,6 +65,19 @@ def harmless():
         true("warning" not in one.log(), one.log())
 
 
+@case("an installation puts the first configuration where none is, and leaves one that is there")
+def installed():
+    with daemon.Folder() as folder:
+        path = folder.file("etc/sluice/sluice.yaml")
+        command = ["env", f"DESTDIR={folder.path}", os.path.join(TOP, "app/sluiced/install_default"), DEFAULT]
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+        with open(DEFAULT, encoding="utf-8") as file:
+            equal(folder.read(path), file.read(), "the first one")
+        folder.write(path, "mine")
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+        equal(folder.read(path), "mine", "the one that is there")
+
+
 @case("without -c sluiced reads /etc/sluice/sluice.yaml")
 def without_file():
     path = "/etc/sluice/sluice.yaml"
@@ -114,18 +89,8 @@ def without_file():
 
 def unit(folder):
     """The unit, with the daemon that was built."""
-    if not shutil.which("systemd-analyze"):
-        raise Skip("systemd-analyze is missing (Debian: systemd)")
     with open(UNIT, encoding="utf-8") as file:
         return folder.write("sluice.service", file.read().replace("@sbindir@", os.path.dirname(daemon.binary())))
-
-
-def analyze(*words):
-    done = subprocess.run(["systemd-analyze", "--no-pager", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, check=False)
-    if done.returncode:
-        raise Failed(f"systemd-analyze {words[0]}: {done.stdout}")
-    return done.stdout
 
 
 @case("systemd finds nothing wrong with the unit")
@@ -137,9 +102,8 @@ def verified():
 @case("the unit's exposure is 3.0 at most")
 def hardened():
     with daemon.Folder() as folder:
-        text = analyze("security", "--offline=true", unit(folder))
-        exposure = float(re.search(r"Overall exposure level for \S+ ([0-9.]+)", text)[1])
-        true(exposure <= EXPOSURE_MAX, f"it is {exposure}\n{text}")
+        rated, why = exposure(unit(folder))
+        true(rated <= EXPOSURE_MAX, f"it is {rated}\n{why}")
 
 
 if __name__ == "__main__":
