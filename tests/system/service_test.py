@@ -6,6 +6,8 @@
 """
 
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,8 +15,10 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
 import daemon
 from service import DEFAULT, EXPOSURE_MAX, Manager, analyze, default, exposure
-from tap import TOP, case, equal, run, true
+from link import Link
+from tap import TOP, Skip, case, equal, run, true
 
+DROP_IN = os.path.join(TOP, "app/sluiced/examples/xdp.conf")
 UNIT = os.path.join(TOP, "app/sluiced/sluice.service.in")
 
 
@@ -104,6 +108,51 @@ def hardened():
     with daemon.Folder() as folder:
         rated, why = exposure(unit(folder))
         true(rated <= EXPOSURE_MAX, f"it is {rated}\n{why}")
+
+
+def capabilities(*files):
+    """The words of setpriv that leave what units and drop-ins leave."""
+    if not shutil.which("setpriv"):
+        raise Skip("setpriv is missing (Debian: util-linux)")
+    kept = "".join(word.removeprefix("CAP_").lower().join((",+", "")) for path in files
+                   for line in re.findall(r"^CapabilityBoundingSet=(.*)", open(path, encoding="utf-8").read(), re.M)
+                   for word in line.split())
+    return ["setpriv", "--no-new-privs", f"--bounding-set=-all{kept}"]
+
+
+def first_word(manager, one):
+    """Of a daemon that may end without one."""
+    manager.socket.settimeout(0.1)
+    while one.process.poll() is None:
+        try:
+            return manager.hears()
+        except TimeoutError:
+            pass
+    return ""
+
+
+def serves(device, prefix):
+    """Nothing when a daemon with what the prefix leaves is ready on the device, else what it says."""
+    driver = {"packet": "net_af_packet", "tap": "net_tap", "xdp": "net_af_xdp"}[device]
+    with daemon.Folder() as folder, Link(driver) as link, Manager(folder) as manager:
+        ports = [{"name": "p0", "device": f"{device}:{link.interface}", "addresses": ["192.0.2.2/24"]}]
+        conf = daemon.configuration(folder, ports, [{"name": "none"}], [{"name": "all", "address": "any", "pool": "none"}])
+        command = ["env", f"NOTIFY_SOCKET={manager.path}", *prefix]
+        with daemon.Daemon(folder, conf, prefix=command) as one:
+            if first_word(manager, one) != "READY=1":
+                one.wait()
+                return one.log()
+            equal(one.stop(), 0, "exit status")
+    return ""
+
+
+@case("the unit's capabilities do for interfaces of the kernel, and those of its drop-in for AF_XDP")
+def capable():
+    for device in ("packet", "tap"):
+        equal(serves(device, capabilities(UNIT)), "", device)
+    if serves("xdp", []):
+        raise Skip("AF_XDP does not work here")
+    equal(serves("xdp", capabilities(UNIT, DROP_IN)), "", "xdp with the drop-in")
 
 
 if __name__ == "__main__":
