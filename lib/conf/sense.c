@@ -4,6 +4,7 @@
  * another. Warns of what is only doubtful. */
 
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -321,16 +322,89 @@ static void check_rooms(struct sl_conf_reader *reader)
 /* ---- files --------------------------------------------------------------------------------------
  */
 
-void sl_conf_check_files(struct sl_conf_reader *reader)
+/* Whether a device string has a capture of this path, to read or to write. */
+static bool has_capture(const char *device, const char *path)
+{
+	static const char key[] = "_pcap=";
+	size_t length = strlen(path);
+
+	for (const char *at = strstr(device, key); at; at = strstr(at, key)) {
+		at += strlen(key);
+		if (strncmp(at, path, length) == 0 && (at[length] == '\0' || at[length] == ','))
+			return true;
+	}
+	return false;
+}
+
+static void check_state(struct sl_conf_reader *reader)
 {
 	const struct sl_conf *conf = reader->conf;
 	const struct sl_conf_control *control = &conf->control;
+	char other[SL_NAME_SIZE + 32] = "";
 
-	if (control->state[0] && strcmp(control->state, control->socket) == 0)
+	if (strcmp(control->state, control->socket) == 0)
+		(void)snprintf(other, sizeof(other), "its `socket`");
+	for (uint32_t p = 0; p < conf->port_count && !other[0]; p++)
+		if (has_capture(conf->ports[p].device, control->state))
+			(void)snprintf(other, sizeof(other), "a capture of port `%s`",
+				       conf->ports[p].name);
+	for (uint32_t p = 0; p < conf->pool_count && !other[0]; p++)
+		for (uint32_t n = 0; n < conf->pools[p].node_count && !other[0]; n++) {
+			const struct sl_conf_node *node = &conf->pools[p].nodes[n];
+
+			if (node->file && strcmp(node->file, control->state) == 0)
+				(void)snprintf(other, sizeof(other), "`file` of node `%s`",
+					       node->name);
+		}
+	if (other[0])
 		sl_conf_error_at(reader, SL_MAX(control->line, 1), SL_MAX(control->column, 1),
-				 "`state` and `socket` of control are one file, %s; give each its "
-				 "own",
-				 control->state);
+				 "`state` of control and %s are one file, %s; give each its own",
+				 other, control->state);
+}
+
+static int compare_files(const void *a, const void *b)
+{
+	const struct sl_conf_node *const *one = a, *const *other = b;
+	int order = strcmp((*one)->file, (*other)->file);
+
+	return order ? order : (*one)->line < (*other)->line ? -1 : (*one)->line > (*other)->line;
+}
+
+/* Nodes that write a file each have one of their own. */
+static void check_captures(struct sl_conf_reader *reader)
+{
+	const struct sl_conf *conf = reader->conf;
+	const struct sl_conf_node **list;
+	size_t count = 0, room = 1;
+
+	for (uint32_t p = 0; p < conf->pool_count; p++)
+		room += conf->pools[p].node_count;
+	list = calloc(room, sizeof(*list));
+	reader->no_memory = reader->no_memory || !list;
+	for (uint32_t p = 0; p < conf->pool_count && list; p++)
+		for (uint32_t n = 0; n < conf->pools[p].node_count; n++) {
+			const struct sl_conf_node *node = &conf->pools[p].nodes[n];
+
+			if (node->file && node->handler && strcmp(node->handler, "capture") == 0)
+				list[count++] = node;
+		}
+	if (count > 1)
+		qsort(list, count, sizeof(*list), compare_files);
+	for (size_t i = 1; i < count; i++)
+		if (strcmp(list[i - 1]->file, list[i]->file) == 0)
+			sl_conf_error_at(reader, list[i]->line, list[i]->column,
+					 "`file` of node `%s` is that of node `%s` of line %u, "
+					 "too, %s; each capture is written by one node",
+					 list[i]->name, list[i - 1]->name, list[i - 1]->line,
+					 list[i]->file);
+	free(list);
+}
+
+void sl_conf_check_files(struct sl_conf_reader *reader)
+{
+	if (reader->conf->control.state[0])
+		check_state(reader);
+	check_captures(reader);
 }
 
 void sl_conf_check_sense(struct sl_conf_reader *reader)

@@ -103,7 +103,7 @@ def not_ours():
         true(len(said) == 1 and "is no file" in said[0], said)
         said = refused(changing.session, -32003, "config.apply",
                        text=json.dumps(changing.with_control(state=changing.conf["control"]["socket"])))
-        true("are one file" in said["message"], said)
+        true("its `socket` are one file" in said["message"], said)
         equal(changing.folder.read("sluiced.yaml"), text, "the configuration file")
         changing.folder.write("sluiced.yaml", changing.with_control(state=changing.folder.file("twin")))
         os.unlink(changing.folder.file("twin"))

@@ -41,6 +41,16 @@ static char *random_text(struct sl_prng *prng)
 	return strdup(texts[below(prng, sizeof(texts) / sizeof(texts[0]))]);
 }
 
+/* That no other has: a file has one writer. */
+static char *random_file(struct sl_prng *prng)
+{
+	char *text = random_text(prng), *file = NULL;
+
+	assert_true(asprintf(&file, "%s%llx", text, (unsigned long long)sl_prng_next(prng)) > 0);
+	free(text);
+	return file;
+}
+
 static void random_addr(struct sl_prng *prng, struct sl_addr *addr)
 {
 	bool four = below(prng, 2);
@@ -146,7 +156,7 @@ static void random_node(struct sl_prng *prng, const struct sl_conf *conf, struct
 	if (node->kind == SL_NODE_WORKER) {
 		node->worker = below(prng, conf->dataplane.worker_cpu_count);
 		node->handler = strdup(handlers[handler]);
-		node->file = handler == 2 ? random_text(prng) : NULL;
+		node->file = handler == 2 ? random_file(prng) : NULL;
 		return;
 	}
 	node->port = below(prng, conf->port_count);

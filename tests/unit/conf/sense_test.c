@@ -168,13 +168,46 @@ static void ports_and_gateways_are_hosts(void **state)
 	conf_expect_all(cases, sizeof(cases) / sizeof(cases[0]));
 }
 
-static void the_state_is_no_socket(void **state)
+#define STATE "control: {state: /a/b}\n"
+#define NODES(list)                                                                                \
+	"dataplane: {worker_cpus: [0]}\n"                                                          \
+	"pools: [{name: web, nodes: [\n" list "]}]\n" PORTS SERVICES
+#define CAPTURE(name, file)                                                                        \
+	"{name: " name ", worker: 0, weight: 1, handler: capture, file: " file "},\n"
+
+static void one_file_has_one_writer(void **state)
 {
+	static const struct conf_case cases[] = {
+		{"control: {socket: /run/s, state: /run/s}\n" PORTS POOLS SERVICES,
+		 "1:10: `state` of control and its `socket` are one file, /run/s; give each its "
+		 "own\n",
+		 ""},
+		{STATE "ports: [{name: p0, device: \"net_pcap0,rx_pcap=in,tx_pcap=/a/b\"}]\n" POOLS
+			 SERVICES,
+		 "1:10: `state` of control and a capture of port `p0` are one file, /a/b; give "
+		 "each its own\n",
+		 ""},
+		{STATE
+		 "ports: [{name: p0, device: \"net_pcap0,rx_pcap=/a/b,iface=x\"}]\n" POOLS SERVICES,
+		 "1:10: `state` of control and a capture of port `p0` are one file, /a/b; give "
+		 "each its own\n",
+		 ""},
+		{STATE "ports: [{name: p0, device: \"net_pcap0,rx_pcap=/a/bc,tx_pcap=/a\"}]\n" POOLS
+			 SERVICES,
+		 "", ""},
+		{STATE NODES(CAPTURE("a", "/a/b")),
+		 "1:10: `state` of control and `file` of node `a` are one file, /a/b; give each "
+		 "its own\n",
+		 ""},
+		{NODES(CAPTURE("a", "x") CAPTURE("b", "y") CAPTURE("c", "x")),
+		 "5:1: `file` of node `c` is that of node `a` of line 3, too, x; each capture is "
+		 "written by one node\n",
+		 ""},
+		{NODES(CAPTURE("a", "x") CAPTURE("b", "y")), "", ""},
+	};
+
 	(void)state;
-	conf_expect(
-		"control: {socket: /run/s, state: /run/s}\n" PORTS POOLS SERVICES,
-		"1:10: `state` and `socket` of control are one file, /run/s; give each its own\n",
-		"");
+	conf_expect_all(cases, sizeof(cases) / sizeof(cases[0]));
 }
 
 int main(void)
@@ -185,7 +218,7 @@ int main(void)
 		cmocka_unit_test(nodes_are_other_hosts),
 		cmocka_unit_test(a_node_that_is_added_is_another_host_too),
 		cmocka_unit_test(ports_and_gateways_are_hosts),
-		cmocka_unit_test(the_state_is_no_socket),
+		cmocka_unit_test(one_file_has_one_writer),
 	};
 
 	return cmocka_run_group_tests_name("conf sense", tests, NULL, NULL);
