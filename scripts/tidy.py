@@ -32,7 +32,7 @@ BUDGETS = {
     "model": 4900,
     "keep": 3400,
     "show": 1800,
-    "health": 2600,
+    "health": 2900,
     "neigh": 1200,
     "rpc": 3400,
     "cluster": 2500,

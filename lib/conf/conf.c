@@ -52,6 +52,7 @@ static void check_root(struct sl_conf_reader *reader, const struct sl_conf_found
 	sl_conf_check_addresses(reader);
 	sl_conf_check_devices(reader);
 	sl_conf_check_sense(reader);
+	sl_conf_check_fallbacks(reader);
 	sl_conf_check_services(reader);
 }
 

@@ -176,6 +176,7 @@ struct sl_conf_node {
 	struct sl_conf_option *options;
 	uint32_t option_count;
 	struct sl_conf_health health; /* remote: what differs from its pool's */
+	bool backup;		      /* serves only while no node without it can */
 	/* remote */
 	struct sl_addr address;
 	enum sl_encap_type encap;
@@ -191,6 +192,15 @@ struct sl_conf_node {
 	uint32_t line, column;
 };
 
+/* What scales the weights of a pool's nodes at run time. */
+enum sl_conf_weight_from {
+	SL_WEIGHT_FROM_NONE = 0,
+	SL_WEIGHT_FROM_AGENT = 1,
+	SL_WEIGHT_FROM_LATENCY = 2,
+};
+
+#define SL_CONF_FALLBACKS_MAX 4u /* pools behind one another */
+
 struct sl_conf_pool {
 	char name[SL_NAME_SIZE];
 	enum sl_scheduler scheduler;
@@ -205,6 +215,10 @@ struct sl_conf_pool {
 	enum sl_conf_oversize oversize;
 	enum sl_conf_udp6 udp6_checksum;
 	struct sl_conf_health health;
+	uint32_t slow_start_ms; /* a node that comes up gets its weight in steps; 0: at once */
+	enum sl_conf_weight_from weight_from;
+	char fallback[SL_NAME_SIZE]; /* the pool that serves while nobody here can; "": none */
+	uint64_t fallback_below;     /* or while less than this share is up; millionths */
 	struct sl_conf_node *nodes;
 	uint32_t node_count;
 	uint32_t line, column;

@@ -186,6 +186,7 @@ void sl_conf_check_addresses(struct sl_conf_reader *reader); /* conf_port.c */
 void sl_conf_check_devices(struct sl_conf_reader *reader);   /* device.c */
 void sl_conf_check_sense(struct sl_conf_reader *reader);     /* sense.c */
 void sl_conf_check_files(struct sl_conf_reader *reader);     /* sense.c; after late defaults */
+void sl_conf_check_fallbacks(struct sl_conf_reader *reader); /* pool.c */
 void sl_conf_check_services(struct sl_conf_reader *reader);  /* conf_service.c */
 
 /* One remote node against ports and services: sense.c. */
@@ -196,6 +197,7 @@ struct sl_conf_special {
 	struct sl_prefix prefix;
 	const char *what;   /* "is loopback" */
 	const char *remedy; /* for a service that names it; NULL: one may */
+	bool desk;	    /* of a host it is doubtful only: of use at a desk */
 };
 /* What holds the whole prefix; NULL: it is like any other. */
 const struct sl_conf_special *sl_conf_special(const struct sl_prefix *prefix);

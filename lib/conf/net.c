@@ -26,10 +26,14 @@ static bool check_host(struct sl_conf_reader *reader, const struct sl_conf_key *
 	const struct sl_conf_special *special = sl_conf_special(&whole);
 	char shown[SL_CONF_SHOW_SIZE];
 
-	if (special)
+	if (special && special->desk)
+		sl_conf_warn_at(reader, value->line, value->column,
+				"`%s`: %s %s: nothing but health checks of this machine reaches it",
+				key->name, sl_conf_show(value, shown), special->what);
+	else if (special)
 		sl_conf_error(reader, value, "`%s` takes the address of one host, not %s, which %s",
 			      key->name, sl_conf_show(value, shown), special->what);
-	return !special;
+	return !special || special->desk;
 }
 
 static void read_addr(struct sl_conf_reader *reader, const struct sl_conf_key *key,

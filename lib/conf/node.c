@@ -108,6 +108,7 @@ static const struct sl_conf_key node_keys[] = {
 		     .flags = SL_KEY_REQUIRED),
 	SL_KEY("inner_mac", mac, N(inner_mac),
 	       .extra = offsetof(struct sl_conf_node, inner_mac_set), .kinds = ENCAP(VXLAN)),
+	SL_KEY("backup", bool, N(backup)),
 	SL_KEY("health", mapping, N(health), .kinds = REMOTE, .table = &sl_conf_node_health_table),
 	SL_KEY("outer_df", word, N(outer_df), .kinds = TUNNEL, .words = sl_conf_outer_dfs),
 };

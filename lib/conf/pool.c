@@ -6,13 +6,14 @@
 
 #include "conf/key.h"
 
-#define IDLE_MS_MIN	 100u
-#define IDLE_MS_MAX	 (7u * 24 * 3600 * 1000)
-#define IDLE_MS_TCP	 (15u * 60 * 1000)
-#define IDLE_MS_OTHER	 (60u * 1000)
-#define FLOW_ENTRIES	 1048576u
-#define FLOW_ENTRIES_MIN 64u
-#define FLOW_ENTRIES_MAX (1u << 28)
+#define IDLE_MS_MIN	  100u
+#define IDLE_MS_MAX	  (7u * 24 * 3600 * 1000)
+#define IDLE_MS_TCP	  (15u * 60 * 1000)
+#define IDLE_MS_OTHER	  (60u * 1000)
+#define FLOW_ENTRIES	  1048576u
+#define FLOW_ENTRIES_MIN  64u
+#define SLOW_START_MS_MAX (3600u * 1000)
+#define FLOW_ENTRIES_MAX  (1u << 28)
 
 #define P(member)    SL_MEMBER(sl_conf_pool, member)
 #define P_AT(member) (uint32_t) offsetof(struct sl_conf_pool, member)
@@ -71,6 +72,11 @@ static const struct sl_conf_key node = {.name = "nodes",
 					.size = sizeof(struct sl_conf_node),
 					.table = &sl_conf_node_table};
 
+static const struct sl_conf_word weights_from[] = {{"none", SL_WEIGHT_FROM_NONE},
+						   {"agent", SL_WEIGHT_FROM_AGENT},
+						   {"latency", SL_WEIGHT_FROM_LATENCY},
+						   {NULL, 0}};
+
 static const struct sl_conf_key pool_keys[] = {
 	SL_KEY("name", name, P(name), .flags = SL_KEY_REQUIRED),
 	SL_KEY_RANGE("scheduler", word, P(scheduler), 0, 0, SL_SCHED_MINIMAL, .words = schedulers),
@@ -87,6 +93,10 @@ static const struct sl_conf_key pool_keys[] = {
 	SL_KEY("oversize", word, P(oversize), .words = oversizes),
 	SL_KEY("udp6_checksum", word, P(udp6_checksum), .words = udp6_checksums),
 	SL_KEY("health", mapping, P(health), .table = &sl_conf_health_table),
+	SL_KEY_RANGE("slow_start", duration, P(slow_start_ms), 0, SLOW_START_MS_MAX, 0),
+	SL_KEY("weight_from", word, P(weight_from), .words = weights_from),
+	SL_KEY("fallback", name, P(fallback)),
+	SL_KEY("fallback_below", weight, P(fallback_below)),
 	SL_KEY_RANGE("nodes", list, P(nodes), 0, SL_NODES_MAX, 0, .extra = P_AT(node_count),
 		     .element = &node),
 };
@@ -178,6 +188,25 @@ static void check_slots(struct sl_conf_reader *reader, const struct sl_conf_foun
 			      (unsigned long long)reader->slot_total, SL_SLOTS_TOTAL_MAX);
 }
 
+static void check_balance(struct sl_conf_reader *reader, const struct sl_conf_found *found,
+			  const struct sl_conf_pool *pool)
+{
+	const struct sl_yaml_node *below = sl_conf_found_value(found, "fallback_below");
+	const struct sl_yaml_node *from = sl_conf_found_value(found, "weight_from");
+	bool has_agent = pool->health.agent_set || pool->health.type == SL_HEALTH_TYPE_AGENT;
+
+	if (pool->fallback_below > SL_WEIGHT_UNIT)
+		sl_conf_error(reader, below, "`fallback_below` takes a share from 0 to 1");
+	if (below && !pool->fallback[0])
+		sl_conf_error(reader, below, "`fallback_below` needs a `fallback`, a pool's name");
+	if (pool->weight_from == SL_WEIGHT_FROM_AGENT && !has_agent)
+		sl_conf_error(reader, from,
+			      "`weight_from: agent` needs an agent: `health` of type agent, or one "
+			      "with `agent: {port: ...}`");
+	if (pool->weight_from == SL_WEIGHT_FROM_LATENCY && pool->health.type == SL_HEALTH_TYPE_NONE)
+		sl_conf_error(reader, from, "`weight_from: latency` needs a `health` check");
+}
+
 static void check_pool(struct sl_conf_reader *reader, const struct sl_conf_found *found,
 		       void *object)
 {
@@ -194,6 +223,7 @@ static void check_pool(struct sl_conf_reader *reader, const struct sl_conf_found
 	check_symmetric(reader, found, pool);
 	check_tracking(reader, found, pool);
 	check_oversize(reader, found, pool);
+	check_balance(reader, found, pool);
 	check_shares(reader, pool);
 	for (uint32_t n = 0; n < pool->node_count; n++)
 		sl_conf_check_node_health(reader, pool, &pool->nodes[n]);
@@ -221,3 +251,33 @@ uint32_t sl_conf_slots_least(uint64_t weight, uint64_t total)
 
 _Static_assert(SL_WEIGHT_MAX <= UINT64_MAX / SL_SLOTS_MAX, "weight * slots fits");
 _Static_assert(SL_WEIGHT_MAX <= UINT64_MAX / SL_NODES_MAX, "sums of weights fit");
+
+static const struct sl_conf_pool *pool_named(const struct sl_conf *conf, const char *name)
+{
+	for (uint32_t p = 0; p < conf->pool_count; p++)
+		if (strcmp(conf->pools[p].name, name) == 0)
+			return &conf->pools[p];
+	return NULL;
+}
+
+void sl_conf_check_fallbacks(struct sl_conf_reader *reader)
+{
+	for (uint32_t p = 0; p < reader->conf->pool_count; p++) {
+		const struct sl_conf_pool *pool = &reader->conf->pools[p], *at = pool;
+		uint32_t steps = 0;
+
+		while (at && at->fallback[0] && steps <= SL_CONF_FALLBACKS_MAX) {
+			at = pool_named(reader->conf, at->fallback);
+			steps++;
+		}
+		if (pool->fallback[0] && !pool_named(reader->conf, pool->fallback))
+			sl_conf_error_at(reader, pool->line, pool->column,
+					 "pool %s: there is no pool `%s` for its `fallback`",
+					 pool->name, pool->fallback);
+		else if (steps > SL_CONF_FALLBACKS_MAX)
+			sl_conf_error_at(reader, pool->line, pool->column,
+					 "pool %s: its fallbacks go round, or on for more than %u "
+					 "pools",
+					 pool->name, SL_CONF_FALLBACKS_MAX);
+	}
+}

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "model/pool.h"
+
 #define PERCENT_DIGITS 3
 
 static bool is(const char *word, size_t length, const char *name)
@@ -70,4 +72,15 @@ int sl_agent_parse(const char *line, size_t length, struct sl_agent_word *out)
 		return -EINVAL;
 	*out = word;
 	return 0;
+}
+
+uint8_t sl_agent_asks(const struct sl_agent_word *word, uint8_t before)
+{
+	if (word->maint)
+		return SL_HAND_DISABLED;
+	if (word->drain || (word->percent_set && word->percent == 0))
+		return SL_HAND_DRAINING;
+	if (word->percent_set && before == SL_HAND_DRAINING)
+		return SL_HAND_UP;
+	return word->ready ? SL_HAND_UP : before;
 }

@@ -29,4 +29,7 @@ struct sl_agent_word {
 
 int sl_agent_parse(const char *line, size_t length, struct sl_agent_word *word);
 
+/* What an agent asks for (enum sl_hand) by its words, after what it asked before. */
+uint8_t sl_agent_asks(const struct sl_agent_word *word, uint8_t before);
+
 #endif

@@ -3,6 +3,7 @@
 #include "health/health.h"
 
 #include <errno.h>
+#include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "health/prober.h"
+#include "health/weigh.h"
 
 #define WHY_SIZE 160
 
@@ -26,6 +28,12 @@ struct entry {
 	uint64_t since_ms; /* wall clock */
 	uint8_t asked;	   /* enum sl_hand, by its agent */
 	bool down;	   /* as the model was told */
+	uint32_t scale;	   /* of the weight, as the model was told */
+	uint32_t slow_start_ms;
+	enum sl_conf_weight_from weight_from;
+	uint64_t up_ms;		   /* sl_clock_ms() when it came up again; 0: it was never down */
+	uint32_t percent;	   /* of the agent, in millionths */
+	uint32_t smooth_us, share; /* of the controller by latency */
 	enum sl_health_state state;
 	bool answered, blind;
 	struct sl_finding last;
@@ -38,7 +46,9 @@ struct sl_health {
 	struct entry **entries; /* SL_NODE_INDEX_MAX */
 	uint64_t epoch;
 	uint32_t serial;
-	bool failing; /* no memory, and it was said */
+	bool failing;		/* no memory, and it was said */
+	struct event *timer;	/* for weights that change with time */
+	uint64_t controlled_ms; /* when the controller made its last step */
 };
 
 /* ---- targets ------------------------------------------------------------------------------------
@@ -133,6 +143,9 @@ static void refresh(struct sl_health *health, const struct sl_image_pool *pool,
 		sl_health_spec_put(entry->spec);
 		*entry = (struct entry){.serial = ++health->serial,
 					.since_ms = sl_clock_wall_ms(),
+					.scale = SL_WEIGH_ONE,
+					.percent = SL_WEIGH_ONE,
+					.share = SL_WEIGH_ONE,
 					.down = node->down,
 					.asked = node->asked};
 		memcpy(entry->node, node->name, SL_NAME_SIZE);
@@ -145,6 +158,8 @@ static void refresh(struct sl_health *health, const struct sl_image_pool *pool,
 	entry->port = spec->conf.port;
 	entry->agent = spec->conf.agent_set;
 	entry->epoch = health->epoch;
+	entry->slow_start_ms = pool->conf.slow_start_ms;
+	entry->weight_from = pool->conf.weight_from;
 	health->entries[node->index] = entry;
 	if (!same)
 		set_targets(health, node->index, entry, had_agent);
@@ -169,7 +184,7 @@ static void refresh_pool(struct sl_health *health, const struct sl_image *image,
 	sl_health_spec_put(shared);
 }
 
-/* The node has no check any more: nothing that was found counts. */
+/* Not checked any more: nothing that was found counts. */
 static void release(struct sl_health *health, const struct entry *entry)
 {
 	struct sl_change change = {.kind = SL_CHANGE_HEALTH,
@@ -248,13 +263,19 @@ static void warn_of_nobody(struct sl_health *health, const char *name)
 	sl_model_note(health->model, "health", name, NULL, text);
 }
 
-static uint8_t asked_by(const struct sl_agent_word *word, uint8_t before)
+/* The share of its weight that a node has now. */
+static uint32_t scale_of(const struct entry *entry)
 {
-	if (word->maint)
-		return SL_HAND_DISABLED;
-	if (word->drain)
-		return SL_HAND_DRAINING;
-	return word->ready ? SL_HAND_UP : before;
+	uint64_t scale = SL_WEIGH_ONE;
+
+	if (entry->weight_from == SL_WEIGHT_FROM_AGENT)
+		scale = entry->percent;
+	else if (entry->weight_from == SL_WEIGHT_FROM_LATENCY)
+		scale = entry->share;
+	if (entry->up_ms && entry->slow_start_ms)
+		scale = scale * sl_weigh_ramp(sl_clock_ms() - entry->up_ms, entry->slow_start_ms) /
+			SL_WEIGH_ONE;
+	return (uint32_t)SL_MAX(scale, 1u);
 }
 
 /* The model's door. */
@@ -267,6 +288,7 @@ static void tell_model(struct sl_health *health, struct entry *entry, bool down,
 				   .healthy = !down,
 				   .stays = entry->spec->conf.on_down == SL_ON_DOWN_KEEP,
 				   .asked = asked};
+	bool same = down == entry->down && asked == entry->asked;
 	struct sl_change_result result;
 	char why[WHY_SIZE];
 	int rc;
@@ -278,23 +300,38 @@ static void tell_model(struct sl_health *health, struct entry *entry, bool down,
 			       sl_health_result_name(finding->result),
 			       (finding->held_ms + 999) / 1000);
 	change.why = why;
+	if (entry->down && !down)
+		entry->up_ms = sl_clock_ms();
+	change.scale = scale_of(entry);
 	rc = sl_model_change(health->model, &change, false, &result, NULL);
 	sl_change_result_fini(&result);
 	if (rc)
 		return;
 	entry->down = down;
 	entry->asked = asked;
+	entry->scale = change.scale;
+	if (same)
+		return;
 	sl_model_note(health->model, "health", entry->pool, entry->node, why);
 	if (down || asked != SL_HAND_UP)
 		warn_of_nobody(health, entry->pool);
 }
 
+static void take_percent(struct entry *entry, const struct sl_agent_word *word)
+{
+	if (word->percent_set)
+		entry->percent = SL_MIN(word->percent, 100u) * (SL_WEIGH_ONE / 100);
+}
+
 static void on_agent(struct sl_health *health, struct entry *entry,
 		     const struct sl_finding *finding)
 {
-	uint8_t asked = asked_by(&finding->agent, entry->asked);
+	uint8_t asked = sl_agent_asks(&finding->agent, entry->asked);
 
-	if (finding->result == SL_HEALTH_OK && asked != entry->asked)
+	if (finding->result != SL_HEALTH_OK)
+		return;
+	take_percent(entry, &finding->agent);
+	if (asked != entry->asked || scale_of(entry) != entry->scale)
 		tell_model(health, entry, entry->down, asked, finding);
 }
 
@@ -318,14 +355,75 @@ static void on_found(void *context, const struct sl_finding *finding)
 	entry->answered = true;
 	entry->blind = finding->blind;
 	asked = entry->asked;
-	if (entry->spec->conf.type == SL_HEALTH_TYPE_AGENT && finding->result == SL_HEALTH_OK)
-		asked = asked_by(&finding->agent, entry->asked);
+	if (entry->spec->conf.type == SL_HEALTH_TYPE_AGENT && finding->result == SL_HEALTH_OK) {
+		asked = sl_agent_asks(&finding->agent, entry->asked);
+		take_percent(entry, &finding->agent);
+	}
+	if (finding->result == SL_HEALTH_OK)
+		entry->smooth_us = sl_weigh_smooth(entry->smooth_us, finding->us);
 	if (entry->state != finding->state)
 		entry->since_ms = sl_clock_wall_ms();
 	entry->state = finding->state;
 	down = finding->state == SL_HEALTH_DOWN;
-	if (down != entry->down || asked != entry->asked)
+	if (down != entry->down || asked != entry->asked || scale_of(entry) != entry->scale)
 		tell_model(health, entry, down, asked, finding);
+}
+
+/* ---- weights with time --------------------------------------------------------------------------
+ */
+
+/* The quickest node of an entry's pool that is up. */
+static uint32_t quickest(const struct sl_health *health, const struct sl_image_pool *pool)
+{
+	uint32_t least = 0;
+
+	for (uint32_t n = 0; n < pool->listed_count; n++) {
+		const struct entry *entry = health->entries[pool->nodes[n].index];
+
+		if (entry && entry->state == SL_HEALTH_UP && entry->smooth_us &&
+		    (!least || entry->smooth_us < least))
+			least = entry->smooth_us;
+	}
+	return least;
+}
+
+static void weigh_pool(struct sl_health *health, const struct sl_image_pool *pool, bool controls)
+{
+	uint32_t least = controls && pool->conf.weight_from == SL_WEIGHT_FROM_LATENCY
+				 ? quickest(health, pool)
+				 : 0;
+
+	for (uint32_t n = 0; n < pool->listed_count; n++) {
+		struct entry *entry = health->entries[pool->nodes[n].index];
+
+		if (!entry)
+			continue;
+		if (least)
+			entry->share = sl_weigh_step(entry->share, entry->smooth_us, least);
+		if (scale_of(entry) != entry->scale)
+			tell_model(health, entry, entry->down, entry->asked, &entry->last);
+	}
+}
+
+/* Pools whose weights change with time, eight times a second at most. The image may change under way:
+ * its pools by number are looked at one by one. */
+static void on_timer(int fd, short what, void *context)
+{
+	struct sl_health *health = context;
+	uint64_t now_ms = sl_clock_ms();
+	bool controls = now_ms - health->controlled_ms >= SL_WEIGH_PERIOD_MS;
+
+	(void)fd, (void)what;
+	if (controls)
+		health->controlled_ms = now_ms;
+	for (uint32_t p = 0; p < sl_model_image(health->model)->listed_count; p++) {
+		struct sl_image *image = sl_image_get(sl_model_image(health->model));
+		const struct sl_image_pool *pool = image->pools[p];
+
+		if (pool->conf.slow_start_ms || pool->conf.weight_from == SL_WEIGHT_FROM_LATENCY)
+			weigh_pool(health, pool, controls);
+		sl_image_put(image);
+	}
 }
 
 bool sl_health_show(void *context, uint32_t index, struct sl_model_health *out)
@@ -361,6 +459,7 @@ int sl_health_create(struct event_base *base, struct sl_model *model, struct sl_
 {
 	struct sl_health *health = calloc(1, sizeof(*health));
 	struct sl_prober_calls calls = {.found = on_found, .context = health};
+	struct timeval interval = {0, 125000};
 	int rc;
 
 	if (!health)
@@ -369,6 +468,9 @@ int sl_health_create(struct event_base *base, struct sl_model *model, struct sl_
 	health->entries = calloc(SL_NODE_INDEX_MAX, sizeof(struct entry *));
 	rc = health->entries ? sl_prober_create(base, &calls, &health->prober, err)
 			     : sl_err_set(err, -ENOMEM, "no memory for health checks");
+	health->timer = rc ? NULL : event_new(base, -1, EV_PERSIST, on_timer, health);
+	if (rc == 0 && (!health->timer || event_add(health->timer, &interval)))
+		rc = sl_err_set(err, -ENOMEM, "no memory for health checks");
 	if (rc) {
 		sl_health_destroy(health);
 		return rc;
@@ -385,6 +487,8 @@ void sl_health_destroy(struct sl_health *health)
 {
 	if (!health)
 		return;
+	if (health->timer)
+		event_free(health->timer);
 	sl_prober_destroy(health->prober);
 	for (uint32_t i = 0; health->entries && i < SL_NODE_INDEX_MAX; i++)
 		if (health->entries[i]) {

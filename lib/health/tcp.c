@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "health/probe.h"
 
 #define READ_SIZE      4096
@@ -31,7 +32,8 @@ static void end_agent(struct sl_probe *probe)
 	}
 	probe->agent = word;
 	if (word.down && !probe->is_agent)
-		sl_probe_end(probe, SL_HEALTH_AGENT, "the agent says %.60s", line);
+		sl_probe_end(probe, SL_HEALTH_AGENT, "the agent says %.*s",
+			     (int)SL_MIN(strcspn(line, "\r\n"), (size_t)60), line);
 	else
 		sl_probe_end(probe, SL_HEALTH_OK, "%.*s", (int)strcspn(line, "\r\n"), line);
 }

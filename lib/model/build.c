@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/balance.h"
 #include "model/inside.h"
 #include "model/schedule.h"
 #include "state/others.h"
@@ -236,11 +237,15 @@ static int build_services(const struct sl_model *model, struct sl_snapshot *snap
 		const struct sl_conf_service *conf = &image->conf->services[s];
 		uint32_t index = image->service_index[s];
 		struct sl_service_view *view = &snapshot->services[index];
-		int status = sl_build_service(
-			model, &model->services[index], image->pools[conf->pool]->index,
-			sl_build_idle_ms(&image->pools[conf->pool]->conf), view);
+		const struct sl_image_pool *pool =
+			image->pools[sl_balance_serving(image, conf->pool)];
+		int status = sl_build_service(model, &model->services[index], pool->index,
+					      sl_build_idle_ms(&pool->conf), view);
 
-		if (status < 0)
+		/* Pointed elsewhere too often since it settled: it stays where it is. */
+		if (status == -EBUSY)
+			*view = model->services[index].view;
+		else if (status < 0)
 			return status;
 		view->flags = conf->any || conf->prefix.length == 0 ? 0 : SL_SERVICE_NAMES_ADDRESS;
 		view->mss_clamp = conf->mss_clamp;

@@ -77,6 +77,7 @@ struct sl_change {
 	bool healthy;			     /* HEALTH */
 	bool stays;			     /* HEALTH: its live flows stay while it is down */
 	uint8_t asked;			     /* HEALTH: enum sl_hand, of the node's agent */
+	uint32_t scale;			     /* HEALTH: of the weight, millionths; 0: all of it */
 	const char *why; /* HEALTH, and for history: a few words; NULL: the verb */
 	bool if_generation_set;
 	uint64_t if_generation; /* -ESTALE when the generation is another one */

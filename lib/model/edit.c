@@ -138,9 +138,11 @@ static int set_health(struct sl_edit *edit, uint32_t p, uint32_t n)
 {
 	struct sl_image_node *node = &edit->image->pools[p]->nodes[n];
 	const struct sl_change *change = edit->change;
+	bool same = node->down == !change->healthy && node->asked == change->asked &&
+		    node->stays == change->stays;
 
-	if (node->down == !change->healthy && node->asked == change->asked &&
-	    node->stays == change->stays)
+	node->scale = change->scale ? change->scale : SL_SCALE_ONE;
+	if (same)
 		return 0;
 	if (node->asked != change->asked)
 		node->drained = false;

@@ -191,6 +191,8 @@ struct sl_node_report {
 	uint32_t index;
 	enum sl_node_state state;
 	uint64_t weight;	   /* millionths; 0 when leaving */
+	uint64_t effective_weight; /* what its share goes by: scaled; 0 of one that stands by */
+	bool standby;		   /* a backup that is not needed now */
 	uint64_t since_ms;	   /* wall clock */
 	uint64_t deadline_left_ms; /* draining with a deadline, else 0 */
 	double expected_share, measured_share;

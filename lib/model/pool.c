@@ -114,6 +114,7 @@ static struct sl_image_node *open_gap(struct sl_image_pool *pool, uint32_t place
 	node->conf = conf;
 	node->name = conf->name;
 	node->seed = sl_image_seed(node->name);
+	node->scale = SL_SCALE_ONE;
 	return node;
 }
 

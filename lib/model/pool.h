@@ -22,6 +22,7 @@
 #include "state/snapshot.h"
 
 #define SL_IMAGE_WHY_SIZE 96
+#define SL_SCALE_ONE	  1000000u /* a node's whole weight */
 
 /* What an operator's hand did to a node. */
 enum sl_hand { SL_HAND_UP = 0, SL_HAND_DRAINING = 1, SL_HAND_DISABLED = 2 };
@@ -35,11 +36,13 @@ struct sl_image_node {
 	bool down;			 /* health */
 	bool stays;			 /* while it is down its live flows stay */
 	bool leaving;			 /* removed, its live flows stay; behind the listed nodes */
-	bool cut;		     /* draining or leaving, and the rest of its flows are cut */
-	bool drained;		     /* draining, and nothing is left */
-	uint64_t seed;		     /* hash of the name, for the schedulers */
-	uint32_t slots;		     /* of target */
-	uint32_t home_slots;	     /* of home */
+	bool cut;	     /* draining or leaving, and the rest of its flows are cut */
+	bool drained;	     /* draining, and nothing is left */
+	uint32_t scale;	     /* of the configured weight, millionths: slow start, agents, latency */
+	uint64_t weight_now; /* what its share goes by: scaled; 0: a backup that stands by */
+	uint64_t seed;	     /* hash of the name, for the schedulers */
+	uint32_t slots;	     /* of target */
+	uint32_t home_slots; /* of home */
 	uint64_t deadline_ms;	     /* draining: sl_clock_ms() at which the rest is cut; 0: none */
 	uint64_t since_ms;	     /* sl_clock_wall_ms() since when it is in its state */
 	char why[SL_IMAGE_WHY_SIZE]; /* and why */

@@ -24,7 +24,7 @@ static double expected_total(const struct sl_image_pool *pool, bool regardless)
 
 	for (uint32_t n = 0; n < pool->listed_count; n++)
 		if (is_served(&pool->nodes[n], regardless))
-			sum += (double)pool->nodes[n].conf->weight;
+			sum += (double)pool->nodes[n].weight_now;
 	return sum;
 }
 
@@ -47,6 +47,8 @@ static void report_node(const struct sl_model *model, uint32_t place, uint32_t n
 	row->index = node->index;
 	row->state = sl_image_node_state(node);
 	row->weight = node->leaving ? 0 : row->conf->weight;
+	row->effective_weight = node->leaving ? 0 : node->weight_now;
+	row->standby = !node->leaving && node->conf->backup && node->weight_now == 0;
 	row->since_ms = node->since_ms;
 	if (node->deadline_ms > now)
 		row->deadline_left_ms = node->deadline_ms - now;
@@ -202,7 +204,7 @@ static int report_pool(struct sl_model *model, uint32_t place, struct sl_pool_re
 			continue;
 		report_node(model, place, n, node);
 		if (total > 0 && is_served(&pool->nodes[n], regardless))
-			node->expected_share = (double)node->weight / total;
+			node->expected_share = (double)node->effective_weight / total;
 		row->node_count++;
 	}
 	count_open(model, row);

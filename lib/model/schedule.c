@@ -7,16 +7,34 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "model/balance.h"
 #include "sched/sched.h"
 
+/* The nodes with the weights that their homes go by: backups have none while there are others. */
 static struct sl_sched_node *nodes_of(const struct sl_image_pool *pool)
 {
 	struct sl_sched_node *nodes = calloc(pool->node_count + 1, sizeof(*nodes));
+	bool primary = sl_balance_has_primary(pool);
 
 	for (uint32_t n = 0; nodes && n < pool->listed_count; n++) {
-		nodes[n].index = pool->nodes[n].index;
-		nodes[n].weight = pool->nodes[n].conf->weight;
-		nodes[n].seed = pool->nodes[n].seed;
+		const struct sl_image_node *node = &pool->nodes[n];
+
+		nodes[n].index = node->index;
+		nodes[n].weight = primary && node->conf->backup ? 0 : node->conf->weight;
+		nodes[n].seed = node->seed;
+	}
+	return nodes;
+}
+
+/* The same nodes with those weights; *differ: from those of their homes. */
+static struct sl_sched_node *nodes_now(const struct sl_image_pool *pool, bool *differ)
+{
+	struct sl_sched_node *nodes = nodes_of(pool);
+
+	*differ = false;
+	for (uint32_t n = 0; nodes && n < pool->listed_count; n++) {
+		*differ |= nodes[n].weight != pool->nodes[n].weight_now;
+		nodes[n].weight = pool->nodes[n].weight_now;
 	}
 	return nodes;
 }
@@ -273,17 +291,21 @@ static int count_slots(struct sl_image_pool *pool)
 
 int sl_schedule_target(struct sl_image_pool *pool)
 {
-	struct sl_sched_node *nodes = nodes_of(pool);
-	bool *absent = calloc(pool->listed_count + 1, sizeof(*absent));
+	bool *absent = calloc(pool->listed_count + 1, sizeof(*absent)), differ;
+	struct sl_sched_node *nodes;
 	struct sl_table *target = NULL;
-	int status = nodes && absent ? 0 : -ENOMEM;
+	int status;
 
-	if (status == 0 && absence(pool, absent) == 0) {
+	sl_balance_weights(pool);
+	nodes = nodes_now(pool, &differ);
+	status = nodes && absent ? 0 : -ENOMEM;
+	if (status == 0 && absence(pool, absent) == 0 && !differ) {
 		target = sl_table_get(pool->home);
 	} else if (status == 0) {
 		target = sl_table_create(pool->conf.slots);
-		status = target ? sl_sched_lend(nodes, pool->listed_count, absent, pool->home->word,
-						pool->conf.slots, target->word)
+		status = target ? sl_sched_lend_scaled(nodes, pool->listed_count, absent,
+						       pool->home->word, pool->conf.slots,
+						       target->word)
 				: -ENOMEM;
 	}
 	free(nodes);
@@ -305,13 +327,13 @@ int sl_schedule_target(struct sl_image_pool *pool)
 int sl_schedule_pick(const struct sl_image_pool *pool, struct sl_pick_view **view)
 {
 	struct sl_sched_node *nodes;
-	bool *absent;
+	bool *absent, differ;
 	int status = -ENOMEM;
 
 	*view = NULL;
 	if (sl_sched_fills_slots(pool->conf.scheduler))
 		return 0;
-	nodes = nodes_of(pool);
+	nodes = nodes_now(pool, &differ);
 	absent = calloc(pool->listed_count + 1, sizeof(*absent));
 	if (nodes && absent) {
 		absence(pool, absent);
@@ -340,7 +362,8 @@ static uint32_t *slots_before(const struct sl_image_pool *before, const struct s
 static int least_of(const struct sl_image_pool *before, const struct sl_image_pool *after,
 		    const struct sl_table *scaled, uint32_t *least)
 {
-	struct sl_sched_node *nodes = nodes_of(after);
+	bool differ;
+	struct sl_sched_node *nodes = nodes_now(after, &differ);
 	uint32_t *held = calloc(after->listed_count + 1, sizeof(*held));
 	bool *absent = calloc(after->listed_count + 1, sizeof(*absent));
 	uint32_t *had = slots_before(before, after), count = 0;

@@ -128,8 +128,8 @@ static bool any_absent(const bool *absent, uint32_t node_count)
 	return false;
 }
 
-int sl_sched_lend(const struct sl_sched_node *nodes, uint32_t node_count, const bool *absent,
-		  const uint32_t *home, uint32_t slot_count, uint32_t *slots)
+int sl_sched_lend_scaled(const struct sl_sched_node *nodes, uint32_t node_count, const bool *absent,
+			 const uint32_t *home, uint32_t slot_count, uint32_t *slots)
 {
 	struct lending lending = {.loan_count = 0};
 	unsigned char *memory;
@@ -139,10 +139,6 @@ int sl_sched_lend(const struct sl_sched_node *nodes, uint32_t node_count, const 
 
 	if (rc < 0)
 		return rc;
-	if (!any_absent(absent, node_count)) {
-		memcpy(slots, home, slot_count * sizeof(*slots));
-		return 0;
-	}
 	size = lending_memsize(node_count, slot_count, index_end);
 	memory = sl_mem_alloc(size);
 	if (!memory)
@@ -151,4 +147,18 @@ int sl_sched_lend(const struct sl_sched_node *nodes, uint32_t node_count, const 
 	rc = lend(&lending, memory + sl_roster_memsize(node_count), absent, home, slots);
 	sl_mem_free(memory, size);
 	return rc;
+}
+
+int sl_sched_lend(const struct sl_sched_node *nodes, uint32_t node_count, const bool *absent,
+		  const uint32_t *home, uint32_t slot_count, uint32_t *slots)
+{
+	uint32_t index_end;
+	int rc = sl_roster_check(nodes, node_count, slot_count, &index_end);
+
+	if (rc < 0)
+		return rc;
+	if (any_absent(absent, node_count))
+		return sl_sched_lend_scaled(nodes, node_count, absent, home, slot_count, slots);
+	memcpy(slots, home, slot_count * sizeof(*slots));
+	return 0;
 }

@@ -73,6 +73,10 @@ int sl_sched_quota(const struct sl_sched_node *nodes, uint32_t node_count, uint3
 int sl_sched_lend(const struct sl_sched_node *nodes, uint32_t node_count, const bool *absent,
 		  const uint32_t *home, uint32_t slot_count, uint32_t *slots);
 
+/* The same where weights differ from those that home was made by, also while nobody is absent. */
+int sl_sched_lend_scaled(const struct sl_sched_node *nodes, uint32_t node_count, const bool *absent,
+			 const uint32_t *home, uint32_t slot_count, uint32_t *slots);
+
 /* Slots that differ between two tables, and the least number that any change to these quotas needs:
  * the sum over nodes of max(0, quota after - slots before). */
 uint32_t sl_sched_moved(const uint32_t *before, const uint32_t *after, uint32_t slot_count);

@@ -77,6 +77,8 @@ FIGURES(pool, pool);
 #define AT(member, type) offsetof(struct sl_node_report, member), SL_FIGURE_##type
 static const struct sl_figure node[] = {
 	{"weight", AT(weight, WEIGHT), "node_weight", "Weight of a node."},
+	{"effective_weight", AT(effective_weight, WEIGHT), "node_effective_weight",
+	 "Weight that a node's share goes by: scaled by slow start, agent or latency."},
 	{"state", AT(state, STATE), "node_up", "Whether the node takes new flows."},
 	{"slots", AT(slots, U32), "node_slots", "Slots that packets use now."},
 	{"expected_share", AT(expected_share, REAL), "node_expected_share_ratio",

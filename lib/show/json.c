@@ -73,8 +73,11 @@ static json_t *node(const struct sl_node_report *row)
 {
 	json_t *object = figures(json_object(), &sl_figures_node, row);
 
-	if (object)
+	if (object) {
 		json_object_set_new(object, "health", health(&row->health));
+		json_object_set_new(object, "backup", json_boolean(row->conf->backup));
+		json_object_set_new(object, "standby", json_boolean(row->standby));
+	}
 	return object;
 }
 

@@ -84,11 +84,9 @@ static void nodes_are_other_hosts(void **state)
 		      "\"02:00:00:00:00:07\"}]}]\n"
 		      "services: [{name: s, address: 192.0.2.9, pool: web}]\n";
 	static const struct conf_case cases[] = {
-		{NODE("127.0.0.1", ""),
-		 "2:48: `address` takes the address of one host, not `127.0.0.1`, which is "
-		 "loopback, "
-		 "which no network carries\n",
-		 ""},
+		{NODE("127.0.0.1", ", mac: \"02:00:00:00:00:07\""), "",
+		 "2:48: `address`: `127.0.0.1` is loopback, which no network carries: nothing but "
+		 "health checks of this machine reaches it\n"},
 		{NODE("::ffff:192.0.2.9", ""),
 		 "2:48: `address` takes the address of one host, not `::ffff:192.0.2.9`, which is "
 		 "IPv4 "

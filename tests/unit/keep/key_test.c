@@ -49,8 +49,11 @@ struct place {
 static const kind anything[] = {{{NULL, NULL}}};
 static const kind ports[] = {{{"name", "q0"}, {"device", "e"}}};
 static const kind gateways[] = {{{"mac", "\"02:00:00:00:00:01\""}}, {{"address", "192.0.2.1"}}};
-static const kind pools[] = {{{"name", "q"}, {"slots", "256"}},
-			     {{"name", "q"}, {"slots", "256"}, {"scheduler", "wrr"}}};
+static const kind pools[] = {
+	{{"name", "q"}, {"slots", "256"}},
+	{{"name", "q"}, {"slots", "256"}, {"scheduler", "wrr"}},
+	{{"name", "q"}, {"slots", "256"}, {"health", "{type: agent, port: 1}"}},
+	{{"name", "q"}, {"slots", "256"}, {"fallback", "web"}}};
 static const kind healths[] = {
 	{{"type", "http"}, {"port", "80"}},
 	{{"type", "https"}, {"port", "443"}},

@@ -56,6 +56,8 @@ static const struct {
 	{"status", (const char *const[]){"100", "599", "\"100-599\"", "\"200-299, 304\"", NULL}},
 	{"ca", (const char *const[]){"/dev/null", NULL}},
 	{"command", (const char *const[]){"/bin/true", "\"/bin/true  a 'b'\"", NULL}},
+	{"fallback", (const char *const[]){"web", "other", NULL}},
+	{"fallback_below", (const char *const[]){"0", "0.000001", "0.5", "1", NULL}},
 	{"handler", (const char *const[]){"sink", "echo", "capture", NULL}},
 	{"hash_key", (const char *const[]){"\"00000000000000000000000000000000\"",
 					   "\"ffffffffffffffffffffffffffffffff\"", NULL}},
