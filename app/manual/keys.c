@@ -136,6 +136,7 @@ static const struct kind {
 	{&sl_conf_weight, "decimal number, 0 to 1000000", NO_RANGE, true},
 	{&sl_conf_name, "name", NO_RANGE, false},
 	{&sl_conf_text, "text", OCTETS, false},
+	{&sl_conf_lines, "text", OCTETS, false},
 	{&sl_conf_mac, "MAC address", NO_RANGE, false},
 	{&sl_conf_addr, "IP address", NO_RANGE, false},
 	{&sl_conf_host, "IP address, with a prefix length or without", NO_RANGE, false},

@@ -234,7 +234,7 @@ bool sl_conf_protocol_has_ports(int16_t protocol);
 
 /* conf_value.c */
 extern const struct sl_conf_type sl_conf_number, sl_conf_power, sl_conf_bool, sl_conf_word,
-	sl_conf_duration, sl_conf_weight, sl_conf_name, sl_conf_text;
+	sl_conf_duration, sl_conf_weight, sl_conf_name, sl_conf_text, sl_conf_lines;
 /* conf_net.c */
 extern const struct sl_conf_type sl_conf_mac, sl_conf_addr, sl_conf_host, sl_conf_target,
 	sl_conf_protocol, sl_conf_range, sl_conf_punt, sl_conf_port_ref, sl_conf_pool_ref;

@@ -230,13 +230,27 @@ static bool has_control(const struct sl_yaml_node *value)
 	return false;
 }
 
+/* What a check says to a server may have lines. */
+static bool has_other_control(const struct sl_yaml_node *value)
+{
+	for (size_t i = 0; i < value->length; i++) {
+		if (((unsigned char)value->text[i] < 0x20 && !strchr("\r\n\t", value->text[i])) ||
+		    value->text[i] == 0x7f)
+			return true;
+	}
+	return false;
+}
+
 /* min and max are of its octets. */
 static void read_text(struct sl_conf_reader *reader, const struct sl_conf_key *key,
 		      const struct sl_yaml_node *value, void *object)
 {
 	char shown[SL_CONF_SHOW_SIZE];
 
-	if (value->kind != SL_YAML_SCALAR || has_control(value) ||
+	bool lines = key->type == &sl_conf_lines;
+
+	if (value->kind != SL_YAML_SCALAR ||
+	    (lines ? has_other_control(value) : has_control(value)) ||
 	    (sl_yaml_is_null(value) && key->min))
 		sl_conf_error(reader, value,
 			      "`%s` takes a text on one line without control characters, not %s",
@@ -268,4 +282,5 @@ const struct sl_conf_type sl_conf_duration = {SL_CONF_PLAIN, read_duration, writ
 const struct sl_conf_type sl_conf_weight = {SL_CONF_PLAIN, read_weight, write_weight};
 const struct sl_conf_type sl_conf_name = {SL_CONF_PLAIN, read_name, write_name};
 const struct sl_conf_type sl_conf_text = {SL_CONF_TEXT, read_text, write_text};
+const struct sl_conf_type sl_conf_lines = {SL_CONF_TEXT, read_text, write_text};
 /* clang-format on */

@@ -89,6 +89,7 @@ static const struct {
 	{&sl_conf_range, (const char *const[]){"1", "65535", "\"1-65535\"", "\"7-8\"", NULL}},
 	{&sl_conf_punt, (const char *const[]){"drop", "kernel", "p1", NULL}},
 	{&sl_conf_port_ref, (const char *const[]){"p0", "p1", NULL}},
+	{&sl_conf_lines, (const char *const[]){"\"PING\\r\\n\\t\"", "x", NULL}},
 	{&sl_conf_options,
 	 (const char *const[]){"{}", "{a: b}", "{a: \"\", b-1: \"x = y: {}\"}", NULL}},
 	{&sl_conf_pool_ref, (const char *const[]){"web", "other", NULL}},
