@@ -181,7 +181,8 @@ static void weights_are_decimal_numbers_up_to_a_million(void **state)
 			 PORTS SERVICES,
 		 "1:60: unknown key `5`; a node has the keys name, worker, handler, file, options, "
 		 "address, "
-		 "encap, port, output, weight, mac, gue_port, vni, inner_mac, backup, health, outer_df\n",
+		 "encap, port, output, weight, mac, gue_port, vni, inner_mac, backup, health, "
+		 "outer_df\n",
 		 ""},
 		{"pools: [{name: web, nodes: [{name: w, worker: 0, weight: \"5\"}]}]\n" DATAPLANE
 			 PORTS SERVICES,
