@@ -4,8 +4,10 @@
  * heaviest with a bound of the error.
  *
  * A hash table with linear probing. Once it has as many keys as it may have, a new one takes the place
- * of the least of the WINDOW entries from its own place on, and that one's count as its error, so that
- * no count of packets is too small and each says by how much it may be too large.
+ * of the least of the WINDOW entries from its own place on, and that one's count as its error. Windows
+ * differ, so a key may leave one with more than the least of the one that it comes back to: each place
+ * knows the most that a key which belongs there has left with, and the error of a new one is no less.
+ * So no count of packets is too small, and each says by how much it may be too large.
  * Source: Metwally, Agrawal, El Abbadi, "Efficient Computation of Frequent and Top-k Elements in Data
  * Streams", ICDT 2005 (Space-Saving), within windows instead of over all. */
 
@@ -33,7 +35,9 @@
 struct entry {
 	uint64_t key[WORDS];
 	uint64_t packets, octets, first_ms, last_ms, error;
-	uint32_t epoch; /* of the table; another one: empty */
+	uint64_t gone;	     /* the place's: the most of a key that belongs here and is not there */
+	uint32_t epoch;	     /* of the table; another one: empty */
+	uint32_t gone_epoch; /* another one: nothing is gone */
 };
 
 struct tally {
@@ -237,30 +241,58 @@ static struct entry *displace(struct tally *tally, const uint64_t key[WORDS])
 	return least;
 }
 
+static uint64_t gone_from(const struct tally *tally, const struct entry *home)
+{
+	return home->gone_epoch == tally->epoch ? home->gone : 0;
+}
+
+static void let_go(const struct tally *tally, struct entry *home, uint64_t packets)
+{
+	home->gone = SL_MAX(gone_from(tally, home), packets);
+	home->gone_epoch = tally->epoch;
+}
+
+/* A new key's entry; NULL: there is no place. */
+static struct entry *enter(struct tally *tally, struct entry *entry, const uint64_t key[WORDS],
+			   uint64_t now_ms)
+{
+	struct entry *home = &tally->entries[home_of(tally, key)];
+	uint64_t error = 0;
+
+	if (tally->count >= tally->limit)
+		entry = displace(tally, key);
+	if (!entry) {
+		let_go(tally, home, gone_from(tally, home) + 1);
+		return NULL;
+	}
+	if (entry->epoch == tally->epoch) {
+		error = entry->packets;
+		let_go(tally, &tally->entries[home_of(tally, entry->key)], error);
+	} else {
+		tally->count++;
+	}
+	error = SL_MAX(error, gone_from(tally, home));
+	*entry = (struct entry){.first_ms = now_ms,
+				.packets = error,
+				.error = error,
+				.gone = entry->gone,
+				.epoch = tally->epoch,
+				.gone_epoch = entry->gone_epoch};
+	memcpy(entry->key, key, sizeof(entry->key));
+	return entry;
+}
+
 static void count(struct tally *tally, const uint64_t key[WORDS], uint32_t octets, uint64_t now_ms)
 {
 	struct entry *entry = look(tally, key);
 
 	tally->total.packets++;
 	tally->total.octets += octets;
-	if (sl_unlikely(entry->epoch != tally->epoch)) {
-		uint64_t error = 0;
-
-		if (tally->count >= tally->limit)
-			entry = displace(tally, key);
-		if (!entry) {
-			tally->total.lost++;
-			return;
-		}
-		if (entry->epoch == tally->epoch)
-			error = entry->packets;
-		else
-			tally->count++;
-		*entry = (struct entry){.first_ms = now_ms,
-					.packets = error,
-					.error = error,
-					.epoch = tally->epoch};
-		memcpy(entry->key, key, sizeof(entry->key));
+	if (sl_unlikely(entry->epoch != tally->epoch))
+		entry = enter(tally, entry, key, now_ms);
+	if (!entry) {
+		tally->total.lost++;
+		return;
 	}
 	entry->packets++;
 	entry->octets += octets;
