@@ -89,8 +89,8 @@ def daemon_programs(folder=BUILD, kind=""):
     yield Program("pcap", f"cases {kind}".strip(), [*prefix, PYTHON, os.path.join(TOP, "tests/pcap/run.py")],
                   hang, env)
     for path in sorted(glob.glob(os.path.join(TOP, "tests/system/*_test.py"))):
-        if kind and path.endswith("/run_test.py"):
-            continue  # scripts/run has a build of its own
+        if kind and path.endswith(("/run_test.py", "/package_test.py")):
+            continue  # these have builds of their own
         yield Program("system", f"{os.path.basename(path)[:-3]} {kind}".strip(), [*prefix, PYTHON, path],
                       hang, env)
 
