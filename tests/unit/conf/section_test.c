@@ -189,6 +189,10 @@ static void each_key_of_ports_has_its_range_and_its_sentence(void **state)
 		 "1:28: `device` takes a text on one line without control characters, not "
 		 "nothing\n",
 		 ""},
+		{"ports: [{name: p0, device: \"a\\u009b\"}]\n" DATAPLANE POOLS SERVICES,
+		 "1:28: `device` takes a text on one line without control characters, not "
+		 "`a??`\n",
+		 ""},
 		{"ports: [{name: p0, device: [x]}]\n" POOLS SERVICES,
 		 "1:28: `device` takes a text on one line without control characters, not a list\n",
 		 ""},
