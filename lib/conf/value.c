@@ -251,8 +251,7 @@ static void read_text(struct sl_conf_reader *reader, const struct sl_conf_key *k
 
 	if (value->kind != SL_YAML_SCALAR ||
 	    (lines ? has_other_control(value) : has_control(value)) ||
-	    !sl_yaml_is_text(value->text, value->length) ||
-	    (sl_yaml_is_null(value) && key->min))
+	    !sl_yaml_is_text(value->text, value->length) || (sl_yaml_is_null(value) && key->min))
 		sl_conf_error(reader, value,
 			      "`%s` takes a text on one line without control characters, not %s",
 			      key->name, sl_conf_show(value, shown));
