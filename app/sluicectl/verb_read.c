@@ -35,6 +35,10 @@ static void show_ports(json_t *ports)
 {
 	static const struct column columns[] = {
 		{"PORT", NULL, COLUMN_NAME},
+		{"LINK", "link", COLUMN_STATE},
+		{"MBIT/S", "speed_mbps", COLUMN_INTEGER | COLUMN_SPARE},
+		{"MTU", "mtu", COLUMN_INTEGER | COLUMN_SPARE},
+		{"QUEUES", "rx_queues", COLUMN_INTEGER | COLUMN_SPARE},
 		{"RX PACKETS", "rx_packets", COLUMN_INTEGER},
 		{"RX BYTES", "rx_bytes", COLUMN_INTEGER | COLUMN_SPARE},
 		{"TX PACKETS", "tx_packets", COLUMN_INTEGER},

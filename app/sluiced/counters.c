@@ -28,6 +28,7 @@ static void add_figures(struct sl_telemetry *out, const struct sl_figures *figur
 {
 	for (uint32_t i = 0; i < figures->count; i++) {
 		const struct sl_figure *figure = &figures->list[i];
+		const char *word = sl_figure_word(figure, row);
 		char text[TEXT_SIZE];
 
 		if (figure->type == SL_FIGURE_U32 || figure->type == SL_FIGURE_U64) {
@@ -35,11 +36,7 @@ static void add_figures(struct sl_telemetry *out, const struct sl_figures *figur
 			continue;
 		}
 		(void)snprintf(text, sizeof(text), "%.15g", sl_figure_real(figure, row));
-		sl_telemetry_text(out, figure->name,
-				  figure->type == SL_FIGURE_STATE
-					  ? sl_node_state_name((enum sl_node_state)sl_figure_number(
-						    figure, row))
-					  : text);
+		sl_telemetry_text(out, figure->name, word ? word : text);
 	}
 }
 

@@ -21,6 +21,7 @@
 #include "ctl/loop.h"
 #include "file.h"
 #include "health/health.h"
+#include "links.h"
 #include "options.h"
 #include "results.h"
 #include "rpc/server.h"
@@ -141,6 +142,7 @@ static void each_second(void *context)
 	(void)sl_notify_alive(&daemon->manager);
 	signals_say();
 	wire_tick(&daemon->wire, sl_clock_ms());
+	links_look(&daemon->wire, daemon->model);
 	sl_control_second(daemon->control);
 	results_tick(&daemon->results);
 }

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "io/interface.h"
+#include "links.h"
 #include "signals.h"
 #include "work/handler.h"
 
@@ -100,6 +101,7 @@ static int open_ports(struct wire *wire, struct sl_err *err)
 		if (status < 0)
 			return status;
 		wire->port_count++;
+		sl_link_read(&wire->ports[p], &wire->links[p]);
 		sl_log(SL_LOG_INFO, "%s", sl_port_describe(&wire->ports[p], line, sizeof(line)));
 		if (wire->ports[p].note[0])
 			sl_log(SL_LOG_WARNING, "port %s: %s", conf->ports[p].name,
@@ -136,7 +138,7 @@ static int open_kernel(struct wire *wire, uint32_t port, struct sl_err *err)
 	struct sl_port_spec spec = {
 		.name = name,
 		.device = device,
-		.mtu = conf->mtu,
+		.mtu = wire->ports[port].mtu,
 		.promiscuous = true,
 		.rx_queues = 1,
 		.tx_queues = (uint16_t)(wire->eal.rx_count + wire->eal.worker_count),
@@ -385,6 +387,9 @@ static void port_device(void *context, uint32_t port, struct sl_model_port_devic
 	sl_port_counters_read(&wire->ports[port], &counters);
 	device->rx_missed = counters.rx_missed;
 	device->rx_no_buffer = counters.rx_no_buffer;
+	device->link = links_state(&wire->links[port]);
+	device->speed_mbps = wire->links[port].speed_mbps;
+	device->rx_queues = wire->ports[port].rx_queue_count;
 }
 
 static bool queues_passed(void *context, uint64_t *token)
@@ -407,6 +412,7 @@ void wire_model_options(struct wire *wire, struct sl_model_options *options)
 	options->tsc_hz = rte_get_tsc_hz();
 	for (uint32_t p = 0; p < wire->port_count; p++) {
 		options->ports[p].mac = wire->ports[p].mac;
+		options->ports[p].mtu = wire->links[p].mtu;
 		options->ports[p].kernel = wire->kernel[p];
 	}
 	options->hooks = (struct sl_model_hooks){

@@ -18,6 +18,7 @@
 #include "conf/conf.h"
 #include "ctl/control.h"
 #include "io/eal.h"
+#include "io/link.h"
 #include "io/port.h"
 #include "io/txbuf.h"
 #include "io/worker_ring.h"
@@ -42,6 +43,7 @@ struct wire {
 	struct rte_mempool *buffers;
 	uint32_t port_count; /* opened */
 	struct sl_port ports[SL_PORTS_MAX];
+	struct sl_link links[SL_PORTS_MAX]; /* as seen last, of ports of conf */
 	struct sl_tx_plan *plan;
 	struct sl_worker_rings *rings;
 	uint8_t kernel[SL_PORTS_MAX]; /* of each port of conf: the one that leads to the kernel */

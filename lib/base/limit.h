@@ -28,5 +28,6 @@
 #define SL_WEIGHT_MAX  (1000000ull * SL_WEIGHT_UNIT)
 #define SL_MTU_MIN     576
 #define SL_MTU_MAX     9700
+#define SL_MTU_DEFAULT 1500 /* of links that tell none */
 
 #endif

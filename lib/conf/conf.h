@@ -107,7 +107,7 @@ struct sl_conf_address {
 struct sl_conf_port {
 	char name[SL_NAME_SIZE];
 	char *device;
-	uint16_t mtu;
+	uint16_t mtu; /* 0: the link's */
 	bool promiscuous;
 	struct sl_conf_address *addresses;
 	uint32_t address_count;

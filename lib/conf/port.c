@@ -7,7 +7,6 @@
 #include "conf/key.h"
 
 #define DEVICE_MAX 4096
-#define MTU	   1500
 
 _Static_assert(offsetof(struct sl_conf_port, punt_port) ==
 		       offsetof(struct sl_conf_port, punt) + sizeof(enum sl_conf_punt),
@@ -56,7 +55,7 @@ static const struct sl_conf_table gateway_table = {
 static const struct sl_conf_key port_keys[] = {
 	SL_KEY("name", name, P(name), .flags = SL_KEY_REQUIRED),
 	SL_KEY_RANGE("device", text, P(device), 1, DEVICE_MAX, 0, .flags = SL_KEY_REQUIRED),
-	SL_KEY_RANGE("mtu", number, P(mtu), SL_MTU_MIN, SL_MTU_MAX, MTU),
+	SL_KEY_RANGE("mtu", number, P(mtu), SL_MTU_MIN, SL_MTU_MAX, 0),
 	SL_KEY_RANGE("promiscuous", bool, P(promiscuous), 0, 0, true),
 	SL_KEY_RANGE("addresses", list, P(addresses), 0, SL_PORT_ADDRESSES_MAX, 0,
 		     .extra = P_AT(address_count), .element = &address),

@@ -301,7 +301,7 @@ static void check_room(struct sl_conf_reader *reader, const struct sl_conf_pool 
 		uint32_t least = SL_IP6_MTU_MIN + overhead(node);
 
 		if (node->kind != SL_NODE_REMOTE || node->encap == SL_ENCAP_NONE ||
-		    node->port >= reader->conf->port_count || port->mtu >= least)
+		    node->port >= reader->conf->port_count || !port->mtu || port->mtu >= least)
 			continue;
 		sl_conf_warn_at(reader, node->line, node->column,
 				"mtu %u of port `%s` has no room for IPv6 packets of %u octets in "

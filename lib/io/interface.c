@@ -50,6 +50,26 @@ uint32_t sl_interface_rx_queues(const char *name)
 	return channels.rx_count + channels.combined_count;
 }
 
+bool sl_interface_link(uint32_t index, struct sl_interface_link *link)
+{
+	struct ethtool_cmd settings = {.cmd = ETHTOOL_GSET};
+	struct ifreq request = {0};
+	uint32_t speed;
+
+	if (ask(index, SIOCGIFFLAGS, &request) != 0)
+		return false;
+	*link = (struct sl_interface_link){.up = (request.ifr_flags & IFF_UP) != 0 &&
+						 (request.ifr_flags & IFF_RUNNING) != 0};
+	if (ask(index, SIOCGIFMTU, &request) == 0)
+		link->mtu = (uint32_t)request.ifr_mtu;
+	request.ifr_data = (void *)&settings;
+	if (ask(index, SIOCETHTOOL, &request) == 0) {
+		speed = ethtool_cmd_speed(&settings);
+		link->speed_mbps = speed == (uint32_t)SPEED_UNKNOWN ? 0 : speed;
+	}
+	return true;
+}
+
 uint32_t sl_interface_hash(const char *text)
 {
 	uint32_t hash = HASH_START;

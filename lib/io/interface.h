@@ -24,6 +24,14 @@ bool sl_interface_is_there(const char *name);
 /* Receive queues; 0: not known. */
 uint32_t sl_interface_rx_queues(const char *name);
 
+/* What the kernel knows of an interface's link. False: there is no such interface any more. */
+struct sl_interface_link {
+	bool up;
+	uint32_t speed_mbps; /* 0: unknown */
+	uint32_t mtu;
+};
+bool sl_interface_link(uint32_t index, struct sl_interface_link *link);
+
 /* Makes a name of prefix and name in text, SL_INTERFACE_NAME_SIZE octets. What does not fit is cut and
  * ends in a hash of the whole, so that two names stay two. */
 void sl_interface_name(const char *prefix, const char *name, char *text);

@@ -18,6 +18,7 @@
 #include "io/device.h"
 #include "io/form.h"
 #include "io/interface.h"
+#include "io/link.h"
 #include "io/words.h"
 
 #define DESCRIPTORS    1024 /* of a queue, as far as the device likes */
@@ -31,12 +32,24 @@ _Static_assert(RTE_PKTMBUF_HEADROOM >= SL_PORT_HEADROOM, "encapsulation fits the
 
 static bool taken[RTE_MAX_ETHPORTS]; /* by an open sl_port */
 
+/* The device string, with the MTU that the link allows. */
+static int form(const struct sl_port_spec *spec, uint16_t *mtu, char *text, struct sl_err *err)
+{
+	int rc = sl_form_write(spec->device, spec->rx_queues, SL_MTU_MIN, text, err);
+
+	if (rc != 0)
+		return rc;
+	*mtu = sl_link_mtu(text, spec->mtu);
+	return sl_form_write(spec->device, spec->rx_queues, *mtu, text, err);
+}
+
 uint32_t sl_port_room(const struct sl_port_spec *spec)
 {
 	char text[SL_FORM_SIZE];
 	struct sl_err err;
+	uint16_t mtu;
 
-	if (sl_form_write(spec->device, spec->rx_queues, spec->mtu, text, &err) != 0)
+	if (form(spec, &mtu, text, &err) != 0)
 		return SL_PORT_ROOM;
 	return SL_MAX(sl_form_room(text), (uint32_t)SL_PORT_ROOM);
 }
@@ -161,8 +174,8 @@ static uint64_t tx_offloads(const struct sl_port *port, const struct rte_eth_dev
 	return asked & info->tx_offload_capa;
 }
 
-static int limits_check(const struct sl_port_spec *spec, const struct sl_port *port,
-			const struct rte_eth_dev_info *info, struct sl_err *err)
+static int limits_check(const struct sl_port *port, const struct rte_eth_dev_info *info,
+			struct sl_err *err)
 {
 	if (info->max_rx_queues == 0 || info->max_tx_queues == 0)
 		return sl_err_set(err, -ENODEV,
@@ -174,8 +187,8 @@ static int limits_check(const struct sl_port_spec *spec, const struct sl_port *p
 				  "the device opens %u receive queues, %d are the most that are "
 				  "polled",
 				  info->max_rx_queues, SL_PORT_QUEUES_MAX);
-	if (info->max_mtu != 0 && spec->mtu > info->max_mtu)
-		return sl_err_set(err, -ERANGE, "mtu %u is more than the device's %u", spec->mtu,
+	if (info->max_mtu != 0 && port->mtu > info->max_mtu)
+		return sl_err_set(err, -ERANGE, "mtu %u is more than the device's %u", port->mtu,
 				  info->max_mtu);
 	return 0;
 }
@@ -343,13 +356,13 @@ static uint32_t buffers_of(struct rte_mempool *pool, uint32_t frame)
 int sl_port_open(const struct sl_port_spec *spec, struct rte_mempool *pool, struct sl_port *port,
 		 struct sl_err *err)
 {
-	struct sl_port opened = {.mtu = spec->mtu, .promiscuous = spec->promiscuous, .all_fd = -1};
+	struct sl_port opened = {.promiscuous = spec->promiscuous, .all_fd = -1};
 	char text[SL_FORM_SIZE];
 	uint32_t flags;
 	struct rte_eth_dev_info info;
 	struct sl_arrival_mark mark;
 	struct sl_device device;
-	int rc = sl_form_write(spec->device, spec->rx_queues, spec->mtu, text, err);
+	int rc = form(spec, &opened.mtu, text, err);
 
 	if (rc == 0)
 		rc = sl_device_check(text, &device, err);
@@ -365,6 +378,10 @@ int sl_port_open(const struct sl_port_spec *spec, struct rte_mempool *pool, stru
 	snprintf(opened.name, sizeof(opened.name), "%s", spec->name);
 	snprintf(opened.device, sizeof(opened.device), "%s", spec->device);
 	snprintf(opened.note, sizeof(opened.note), "%s", device.note);
+	if (opened.mtu < spec->mtu)
+		snprintf(opened.note, sizeof(opened.note),
+			 "mtu %u is more than the %u of its link: %u is in force", spec->mtu,
+			 opened.mtu, opened.mtu);
 	opened.is_capture = device.is_capture;
 	opened.pool = pool;
 	opened.frame_buffers = buffers_of(pool, device.frame_max);
@@ -376,7 +393,7 @@ int sl_port_open(const struct sl_port_spec *spec, struct rte_mempool *pool, stru
 	}
 	opened.interface = info.if_index;
 	facts_read(&opened, &info);
-	rc = limits_check(spec, &opened, &info, err);
+	rc = limits_check(&opened, &info, err);
 	flags = sl_interface_flags(opened.interface);
 	if (rc == 0)
 		rc = configure_any(spec, &opened, &info, pool, err);

@@ -35,7 +35,7 @@ struct rte_mempool;
 struct sl_port_spec {
 	const char *name;
 	const char *device;
-	uint16_t mtu;
+	uint16_t mtu; /* 0: the link's */
 	bool promiscuous;
 	uint16_t rx_queues, tx_queues; /* wanted: receive cores, senders */
 	bool rx_waits; /* cores sleep until packets come, where the device can tell */

@@ -81,9 +81,9 @@ static void view_node(const struct sl_model *model, uint32_t place, uint32_t n, 
 		view->flags |= SL_NODE_NO_NEIGHBOR;
 	if (splits(&pool->conf, conf))
 		view->flags |= SL_NODE_SPLITS;
-	view->l3_size_max = (uint16_t)(sl_hear_mtu(model, node->index,
-						   model->image->conf->ports[conf->port].mtu) -
-				       view->encap.overhead);
+	view->l3_size_max =
+		(uint16_t)(sl_hear_mtu(model, node->index, sl_model_mtu(model, conf->port)) -
+			   view->encap.overhead);
 	sl_node_view_seal(view);
 }
 
@@ -277,7 +277,7 @@ static void build_ports(const struct sl_model *model, struct sl_snapshot *snapsh
 		else if (port->punt == SL_CONF_PUNT_KERNEL)
 			view->punt_port = model->options.ports[p].kernel;
 		view->answer = answer_of[port->arp];
-		view->mtu = port->mtu;
+		view->mtu = sl_model_mtu(model, p);
 		view->mac = model->options.ports[p].mac;
 		view->address_count = SL_MIN(port->address_count, SL_PORT_ADDRESSES_MAX);
 		for (uint32_t a = 0; a < view->address_count; a++) {

@@ -74,7 +74,7 @@ static void lower(struct sl_model *model, uint32_t place, uint32_t n, const stru
 	const struct sl_image_pool *pool = model->image->pools[place];
 	const struct sl_conf_node *node = pool->nodes[n].conf;
 	struct sl_body_node *body = &model->nodes[pool->nodes[n].index];
-	uint32_t mtu = told_mtu(heard), port_mtu = model->image->conf->ports[node->port].mtu;
+	uint32_t mtu = told_mtu(heard), port_mtu = sl_model_mtu(model, node->port);
 	uint32_t now = sl_hear_mtu(model, pool->nodes[n].index, port_mtu);
 	char text[TEXT_SIZE];
 

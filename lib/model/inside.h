@@ -125,6 +125,9 @@ struct sl_edit {
 	struct sl_hash_key hash_key;
 };
 
+/* model.c: the MTU in force on a port. */
+uint16_t sl_model_mtu(const struct sl_model *model, uint32_t port);
+
 /* A drain has this deadline (0: none). */
 static inline void sl_model_note_deadline(struct sl_model *model, uint64_t deadline_ms)
 {

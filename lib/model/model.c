@@ -390,6 +390,23 @@ void sl_model_touch(struct sl_model *model)
 	model->dirty = true;
 }
 
+void sl_model_port_mtu_set(struct sl_model *model, uint32_t port, uint16_t mtu)
+{
+	if (model->options.ports[port].mtu == mtu)
+		return;
+	model->options.ports[port].mtu = mtu;
+	sl_model_touch(model);
+}
+
+uint16_t sl_model_mtu(const struct sl_model *model, uint32_t port)
+{
+	uint16_t configured = model->image->conf->ports[port].mtu;
+
+	if (model->options.ports[port].mtu)
+		return model->options.ports[port].mtu;
+	return configured ? configured : SL_MTU_DEFAULT;
+}
+
 int sl_model_flush(struct sl_model *model, struct sl_err *err)
 {
 	struct sl_life_item *item;

@@ -34,12 +34,27 @@ struct sl_model;
 
 struct sl_model_port {
 	struct sl_mac mac;
+	uint16_t mtu;	/* in force; 0: as configured */
 	uint8_t kernel; /* index of the port that leads to the kernel, where `punt` is kernel */
+};
+
+/* id, name: as `sluicectl status` shows them */
+#define SL_LINKS(X)                                                                                \
+	X(DOWN, "down", 0)                                                                         \
+	X(UP, "up", 1)                                                                             \
+	X(GONE, "gone", 2)
+
+enum sl_link_state {
+#define X(id, name, value) SL_LINK_##id = (value),
+	SL_LINKS(X)
+#undef X
 };
 
 /* What the device says of a port beside what cores count. */
 struct sl_model_port_device {
 	uint64_t rx_missed, rx_no_buffer;
+	enum sl_link_state link;
+	uint32_t speed_mbps, rx_queues; /* speed 0: unknown */
 };
 
 /* What a health check says of a node. */
@@ -104,6 +119,9 @@ int sl_model_change(struct sl_model *model, const struct sl_change *change, bool
 
 /* Something outside the image changed that the snapshot shows (a neighbour's address). */
 void sl_model_touch(struct sl_model *model);
+
+/* The MTU in force on a port is another. */
+void sl_model_port_mtu_set(struct sl_model *model, uint32_t port, uint16_t mtu);
 
 /* At the end of every turn of the loop: publishes one snapshot when anything changed since the last
  * one. On failure the old one stays, and the next call tries again. */
@@ -236,6 +254,8 @@ struct sl_port_report {
 	const char *name;
 	struct sl_port_stats stats; /* over all cores and workers */
 	uint64_t rx_missed, rx_no_buffer;
+	enum sl_link_state link;
+	uint32_t speed_mbps, mtu, rx_queues; /* mtu: in force */
 };
 
 /* Everything that can be read, at one moment; borrows names from the model until its next change.
@@ -251,6 +271,7 @@ struct sl_model_report {
 	struct sl_pool_report *pools;
 };
 
+const char *sl_link_name(enum sl_link_state link);
 int sl_model_report_build(struct sl_model *model, struct sl_model_report **report);
 void sl_model_report_destroy(struct sl_model_report *report);
 /* The same with count nodes alone, from number `from` on, counted through all pools (or through one,

@@ -265,6 +265,17 @@ static void add_port(struct sl_port_stats *sum, const struct sl_port_stats *one)
 	sum->tx_too_big += __atomic_load_n(&one->tx_too_big, __ATOMIC_RELAXED);
 }
 
+const char *sl_link_name(enum sl_link_state link)
+{
+	static const char *const names[] = {
+#define X(id, name, value) [value] = (name),
+		SL_LINKS(X)
+#undef X
+	};
+
+	return names[link];
+}
+
 static int report_ports(struct sl_model *model, struct sl_model_report *report)
 {
 	const struct sl_model_options *options = &model->options;
@@ -287,6 +298,10 @@ static int report_ports(struct sl_model *model, struct sl_model_report *report)
 			options->hooks.port_device(options->hooks.context, p, &device);
 		row->rx_missed = device.rx_missed;
 		row->rx_no_buffer = device.rx_no_buffer;
+		row->link = device.link;
+		row->speed_mbps = device.speed_mbps;
+		row->rx_queues = device.rx_queues;
+		row->mtu = sl_model_mtu(model, p);
 	}
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include "model/model.h"
 
 _Static_assert(sizeof(enum sl_node_state) == sizeof(uint32_t), "a state is read as a number");
+_Static_assert(sizeof(enum sl_link_state) == sizeof(uint32_t), "and so is a link");
 
 #define FIGURES(of, list) const struct sl_figures sl_figures_##of = {(list), SL_ARRAY_COUNT(list)}
 
@@ -25,7 +26,8 @@ static const struct sl_figure balance[] = {
 #undef AT
 FIGURES(balance, balance);
 
-#define AT(member) offsetof(struct sl_port_report, member), SL_FIGURE_U64
+#define AT(member)	    offsetof(struct sl_port_report, member), SL_FIGURE_U64
+#define TYPED(member, type) offsetof(struct sl_port_report, member), SL_FIGURE_##type
 static const struct sl_figure port[] = {
 	{"rx_packets", AT(stats.rx_packets), "port_receive_packets_total",
 	 "Packets received by port."},
@@ -41,8 +43,15 @@ static const struct sl_figure port[] = {
 	 "Packets the device did not take."},
 	{"tx_too_big", AT(stats.tx_too_big), "port_transmit_too_big_total",
 	 "Packets of handlers that were larger than the port's MTU."},
+	{"link", TYPED(link, LINK), "port_up", "Whether the link of a port is up."},
+	{"speed_mbps", TYPED(speed_mbps, U32), "port_speed_mbps",
+	 "Megabits a second of a port's link, 0: unknown."},
+	{"mtu", TYPED(mtu, U32), "port_mtu_bytes", "Octets of IP packets on a port at most."},
+	{"rx_queues", TYPED(rx_queues, U32), "port_receive_queues",
+	 "Receive queues of a port that are polled."},
 };
 #undef AT
+#undef TYPED
 FIGURES(port, port);
 
 #define AT(member) offsetof(struct sl_service_report, member), SL_FIGURE_U64
@@ -102,13 +111,23 @@ static const struct sl_figure node[] = {
 #undef AT
 FIGURES(node, node);
 
+const char *sl_figure_word(const struct sl_figure *figure, const void *row)
+{
+	if (figure->type == SL_FIGURE_STATE)
+		return sl_node_state_name((enum sl_node_state)sl_figure_number(figure, row));
+	if (figure->type == SL_FIGURE_LINK)
+		return sl_link_name((enum sl_link_state)sl_figure_number(figure, row));
+	return NULL;
+}
+
 uint64_t sl_figure_number(const struct sl_figure *figure, const void *row)
 {
 	const unsigned char *at = (const unsigned char *)row + figure->offset;
 	uint32_t small;
 	uint64_t large;
 
-	if (figure->type == SL_FIGURE_U32 || figure->type == SL_FIGURE_STATE) {
+	if (figure->type == SL_FIGURE_U32 || figure->type == SL_FIGURE_STATE ||
+	    figure->type == SL_FIGURE_LINK) {
 		memcpy(&small, at, sizeof(small));
 		return small;
 	}
@@ -125,6 +144,8 @@ double sl_figure_real(const struct sl_figure *figure, const void *row)
 		memcpy(&real, at, sizeof(real));
 		return real;
 	}
+	if (figure->type == SL_FIGURE_LINK)
+		return sl_figure_number(figure, row) == SL_LINK_UP;
 	if (figure->type == SL_FIGURE_STATE)
 		return sl_figure_number(figure, row) == SL_NODE_STATE_UP;
 	if (figure->type == SL_FIGURE_WEIGHT)

@@ -20,6 +20,7 @@ enum sl_figure_type {
 	SL_FIGURE_REAL = 2,   /* double */
 	SL_FIGURE_WEIGHT = 3, /* uint64_t, millionths */
 	SL_FIGURE_STATE = 4,  /* enum sl_node_state */
+	SL_FIGURE_LINK = 5,   /* enum sl_link_state */
 };
 
 struct sl_figure {
@@ -41,9 +42,11 @@ extern const struct sl_figures sl_figures_service;
 extern const struct sl_figures sl_figures_pool;
 extern const struct sl_figures sl_figures_node;
 
+/* The word for a state or link; NULL: the figure is a number. */
+const char *sl_figure_word(const struct sl_figure *figure, const void *row);
 /* What is whole: all but SL_FIGURE_REAL. */
 uint64_t sl_figure_number(const struct sl_figure *figure, const void *row);
-/* Any figure; of a state, 1 when the node is up. */
+/* Any figure; of a state or link, 1 when it is up. */
 double sl_figure_real(const struct sl_figure *figure, const void *row);
 
 #endif

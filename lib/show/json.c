@@ -32,9 +32,8 @@ static json_t *figure(const struct sl_figure *of, const void *row)
 		return json_real(sl_figure_real(of, row));
 	if (of->type == SL_FIGURE_WEIGHT)
 		return weight(sl_figure_number(of, row));
-	if (of->type == SL_FIGURE_STATE)
-		return json_string(
-			sl_node_state_name((enum sl_node_state)sl_figure_number(of, row)));
+	if (sl_figure_word(of, row))
+		return json_string(sl_figure_word(of, row));
 	return number(sl_figure_number(of, row));
 }
 

@@ -124,7 +124,7 @@ static void absent_keys_have_their_defaults(void **state)
 	assert_int_equal(d->burst, 32);
 	assert_int_equal(d->ring_size, 2048);
 	assert_false(d->hash_key_set);
-	assert_int_equal(conf->ports[0].mtu, 1500);
+	assert_int_equal(conf->ports[0].mtu, 0); /* the link's */
 	assert_true(conf->ports[0].promiscuous);
 	assert_false(conf->ports[0].gateway_set);
 	assert_int_equal(conf->ports[0].punt, SL_CONF_PUNT_DROP);
