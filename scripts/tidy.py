@@ -28,7 +28,7 @@ BUDGETS = {
     "path": 2400,
     "work": 2800,
     "xdp": 2500,
-    "conf": 4800,
+    "conf": 4900,
     "model": 4900,
     "keep": 3400,
     "show": 1800,
@@ -37,7 +37,7 @@ BUDGETS = {
     "rpc": 3400,
     "cluster": 2500,
     "ctl": 1000,
-    "app": 5000,
+    "app": 5200,
 }
 
 # Headers that are the inside of a room: who else may include them.

@@ -67,6 +67,9 @@ const struct verb verbs[] = {
 	      {"top", "N", "at most N rows, 20 unless told"},
 	      {"sort", "BY", "packets (unless told), octets or last"},
 	      {"reset", NULL, "what is shown begins anew"}),
+	READS("neighbors", verb_neighbors, "", 0, 0,
+	      "next hops of nodes: MAC address, state, who knows it, for how long",
+	      "sluicectl neighbors", NO_OPTIONS),
 	READS("explain", verb_explain, "", 0, 0,
 	      "where a packet goes and why: the data path's own answer, disturbing nothing",
 	      "sluicectl explain --src 198.51.100.7 --sport 40000 --dst 192.0.2.10 --dport 80 "

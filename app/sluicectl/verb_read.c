@@ -12,7 +12,8 @@
 static bool has_parts(const char *method)
 {
 	return strcmp(method, "nodes") == 0 || strcmp(method, "pools") == 0 ||
-	       strcmp(method, "services") == 0 || strcmp(method, "stats") == 0;
+	       strcmp(method, "neighbors") == 0 || strcmp(method, "services") == 0 ||
+	       strcmp(method, "stats") == 0;
 }
 
 int call_read(struct command *command, const char *method, json_t *params, json_t **result)
@@ -214,6 +215,28 @@ int verb_flows(struct command *command)
 	table_print(table, "no tracked flows");
 	if (json_is_true(json_object_get(result, "more")))
 		printf("more flows are tracked; --limit N shows more\n");
+	json_decref(result);
+	return EXIT_DONE;
+}
+
+int verb_neighbors(struct command *command)
+{
+	static const struct column columns[] = {
+		{"ADDRESS", NULL, COLUMN_NAME},	   {"PORT", "port", COLUMN_TEXT},
+		{"MAC", "mac", COLUMN_TEXT},	   {"STATE", "state", COLUMN_STATE},
+		{"SOURCE", "source", COLUMN_TEXT}, {"AGE", "age_seconds", COLUMN_DURATION},
+	};
+	struct table *table;
+	json_t *result, *row;
+	size_t i;
+	int rc = call_read(command, "neighbors", NULL, &result);
+
+	if (!result)
+		return rc;
+	table = table_create(columns, COUNT(columns), 0);
+	json_array_foreach(json_object_get(result, "neighbors"), i, row)
+		table_row(table, get_string(row, "address"), row, NULL);
+	table_print(table, "no node has a next hop");
 	json_decref(result);
 	return EXIT_DONE;
 }

@@ -15,6 +15,7 @@ int verb_status(struct command *command);
 int verb_pools(struct command *command);
 int verb_services(struct command *command);
 int verb_flows(struct command *command);
+int verb_neighbors(struct command *command);
 int verb_history(struct command *command);
 int verb_events(struct command *command);
 int verb_log_level(struct command *command);

@@ -22,6 +22,7 @@
 #include "file.h"
 #include "health/health.h"
 #include "links.h"
+#include "neigh/neigh.h"
 #include "options.h"
 #include "results.h"
 #include "rpc/server.h"
@@ -45,6 +46,7 @@ struct daemon {
 	struct sl_control *control;
 	struct sl_health *health;
 	struct results results;
+	struct sl_neighbors *neighbors;
 	struct sl_model_listener listener;
 	bool reads_file;	/* its warnings were said with their places */
 	uint32_t warnings_said; /* of the change that is being told: so many are the file's */
@@ -209,11 +211,21 @@ static int start_model(struct daemon *daemon, struct sl_err *err)
 	return sl_model_flush(daemon->model, err);
 }
 
+static int start_neighbors(struct daemon *daemon, struct sl_err *err)
+{
+	struct sl_neighbors_spec spec = {.base = sl_loop_base(daemon->loop),
+					 .model = daemon->model};
+
+	wire_neighbors(&daemon->wire, &spec);
+	return sl_neighbors_create(&spec, &daemon->neighbors, err);
+}
+
 static int start_control(struct daemon *daemon, struct sl_err *err)
 {
 	struct sl_control_spec spec = {
 		.base = sl_loop_base(daemon->loop),
 		.model = daemon->model,
+		.neighbors = daemon->neighbors,
 		.version = SLUICE_VERSION,
 		.file = daemon->options.file,
 	};
@@ -274,7 +286,8 @@ static int launch(struct daemon *daemon, struct sl_err *err)
 static int start(struct daemon *daemon, struct sl_err *err)
 {
 	static int (*const steps[])(struct daemon * daemon, struct sl_err * err) = {
-		restore, open_wire, start_model, start_loop, start_control, start_health, launch,
+		restore,	 open_wire,	start_model,  start_loop,
+		start_neighbors, start_control, start_health, launch,
 	};
 	int status = 0;
 
@@ -340,6 +353,7 @@ static int end(struct daemon *daemon, int status)
 		status = EXIT_MACHINE;
 	if (!drained)
 		leave(daemon);
+	sl_neighbors_destroy(daemon->neighbors);
 	signals_loop_ends();
 	sl_loop_destroy(daemon->loop);
 	signals_end();

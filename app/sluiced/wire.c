@@ -425,6 +425,25 @@ void wire_model_options(struct wire *wire, struct sl_model_options *options)
 	};
 }
 
+/* Where the kernel sees what the port receives: the interface itself, or the one it punts to. */
+static uint32_t seen_by_kernel(const struct wire *wire, uint32_t port)
+{
+	const struct sl_port *own = &wire->ports[port];
+
+	if (wire->kernel[port] && strcmp(own->driver, "net_af_packet") != 0)
+		return wire->ports[wire->kernel[port]].interface;
+	return own->interface;
+}
+
+void wire_neighbors(const struct wire *wire, struct sl_neighbors_spec *spec)
+{
+	for (uint32_t p = 0; p < wire->port_count; p++)
+		spec->mac[p] = wire->ports[p].mac;
+	for (uint32_t p = 0; p < wire->conf->port_count; p++)
+		if (sl_conf_asks_kernel(&wire->conf->ports[p]))
+			spec->interface[p] = seen_by_kernel(wire, p);
+}
+
 static void add_core(struct sl_control_spec *spec, const char *kind, uint32_t number, int cpu,
 		     const uint64_t *busy_cycles, const uint64_t *all_cycles)
 {

@@ -23,6 +23,7 @@
 #include "io/txbuf.h"
 #include "io/worker_ring.h"
 #include "model/model.h"
+#include "neigh/neigh.h"
 #include "path/core.h"
 #include "state/publish.h"
 #include "state/stats.h"
@@ -78,6 +79,9 @@ void wire_model_options(struct wire *wire, struct sl_model_options *options);
 
 /* The threads, for `status` and metrics. */
 void wire_control_cores(const struct wire *wire, struct sl_control_spec *spec);
+
+/* Who resolves next hops on which port. */
+void wire_neighbors(const struct wire *wire, struct sl_neighbors_spec *spec);
 
 /* Launches workers and cores; a snapshot was published. */
 int wire_launch(struct wire *wire, struct sl_err *err);

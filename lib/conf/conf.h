@@ -31,6 +31,12 @@ enum sl_conf_idle { SL_IDLE_BACKOFF = 0, SL_IDLE_POLL = 1 };
 enum sl_conf_queue_full { SL_QUEUE_FULL_AUTO = 0, SL_QUEUE_FULL_DROP = 1, SL_QUEUE_FULL_WAIT = 2 };
 enum sl_conf_punt { SL_CONF_PUNT_DROP = 0, SL_CONF_PUNT_KERNEL = 1, SL_CONF_PUNT_PORT = 2 };
 enum sl_conf_arp { SL_ARP_SERVICES = 0, SL_ARP_ADDRESSES = 1, SL_ARP_OFF = 2 };
+/* Who resolves next hops. */
+enum sl_conf_neighbors {
+	SL_NEIGHBORS_AUTO = 0, /* the kernel, where the port has an interface of its */
+	SL_NEIGHBORS_KERNEL = 1,
+	SL_NEIGHBORS_STATIC = 2, /* nobody */
+};
 enum sl_conf_echo { SL_ECHO_ANSWER = 0, SL_ECHO_FORWARD = 1, SL_ECHO_PUNT = 2 };
 enum sl_conf_tracking {
 	SL_CONF_TRACKING_AUTO = 0,
@@ -118,6 +124,7 @@ struct sl_conf_port {
 	enum sl_conf_punt punt;
 	uint32_t punt_port; /* index, for SL_CONF_PUNT_PORT */
 	enum sl_conf_arp arp;
+	enum sl_conf_neighbors neighbors;
 	uint32_t line, column; /* of the entry, for messages */
 };
 
@@ -372,10 +379,20 @@ bool sl_conf_service_equal(const struct sl_conf *conf_a, const struct sl_conf_se
 /* ---- what follows from it -----------------------------------------------------------------------
  */
 
-/* Where frames for a remote node go. True: *mac is known. False: it is to be learned by asking for
- * *hop (the node itself, or its port's gateway). */
-bool sl_conf_next_hop(const struct sl_conf *conf, const struct sl_conf_node *node,
-		      struct sl_mac *mac, struct sl_addr *hop);
+/* What is known of the next hop to a remote node. */
+enum sl_conf_hop {
+	SL_HOP_KNOWN = 0, /* its MAC address */
+	SL_HOP_LINK = 1,  /* its address, which is on the link */
+	SL_HOP_ROUTE = 2, /* nothing: whoever knows routes does, too */
+};
+
+/* Where frames for a remote node go: *mac of SL_HOP_KNOWN; *hop is the node itself, or its port's
+ * gateway. */
+enum sl_conf_hop sl_conf_next_hop(const struct sl_conf *conf, const struct sl_conf_node *node,
+				  struct sl_mac *mac, struct sl_addr *hop);
+
+/* Whether the kernel resolves the port's next hops. */
+bool sl_conf_asks_kernel(const struct sl_conf_port *port);
 
 /* The outer source address of what is encapsulated for a remote node; NULL: its port has none of
  * that family (never so in a configuration that was parsed). */

@@ -320,7 +320,7 @@ static void check_hop(struct sl_conf_reader *reader, const struct sl_conf_found 
 			      "port `%s` has no %s address to send to this node from; add one to "
 			      "its `addresses`",
 			      port->name, version);
-	if (node->mac_set || sl_conf_found_value(found, "mac"))
+	if (node->mac_set || sl_conf_found_value(found, "mac") || sl_conf_asks_kernel(port))
 		return;
 	if (node->encap == SL_ENCAP_NONE && !on_link)
 		sl_conf_error(reader, at,
@@ -332,11 +332,12 @@ static void check_hop(struct sl_conf_reader *reader, const struct sl_conf_found 
 			      "port `%s` has neither this node's network nor a gateway for %s; "
 			      "give the node's `mac`, or the port a `gateway`",
 			      port->name, version);
-	else if (!sl_conf_next_hop(reader->conf, node, &mac, &hop))
-		sl_conf_warn_at(reader, at->line, at->column,
-				"node `%s` has no `mac`: until its next hop's MAC address is "
-				"learned, packets for it count as no_neighbor",
-				node->name);
+	else if (sl_conf_next_hop(reader->conf, node, &mac, &hop) != SL_HOP_KNOWN)
+		sl_conf_warn_at(
+			reader, at->line, at->column,
+			"node `%s` has no `mac`, and nobody asks for next hops on port `%s` "
+			"(`neighbors`): packets for it count as no_neighbor",
+			node->name, port->name);
 }
 
 static bool word_is(const struct sl_conf_word *words, const char *text, uint64_t value)
@@ -396,8 +397,8 @@ const struct sl_conf_table sl_conf_node_table = {
 
 /* ---- what follows from the port ---------------------------------------------------------------*/
 
-bool sl_conf_next_hop(const struct sl_conf *conf, const struct sl_conf_node *node,
-		      struct sl_mac *mac, struct sl_addr *hop)
+enum sl_conf_hop sl_conf_next_hop(const struct sl_conf *conf, const struct sl_conf_node *node,
+				  struct sl_mac *mac, struct sl_addr *hop)
 {
 	const struct sl_conf_port *port = &conf->ports[node->port];
 	bool on_link = nearness(port, &node->address) > 0;
@@ -405,15 +406,17 @@ bool sl_conf_next_hop(const struct sl_conf *conf, const struct sl_conf_node *nod
 	*hop = node->address;
 	if (node->mac_set) {
 		*mac = node->mac;
-		return true;
+		return SL_HOP_KNOWN;
 	}
-	if (on_link || !gateway_serves(port, node->address.family))
-		return false;
+	if (on_link)
+		return SL_HOP_LINK;
+	if (!gateway_serves(port, node->address.family))
+		return node->encap == SL_ENCAP_NONE ? SL_HOP_LINK : SL_HOP_ROUTE;
 	if (port->gateway.family != SL_FAMILY_NONE)
 		*hop = port->gateway;
 	if (port->gateway_mac_set)
 		*mac = port->gateway_mac;
-	return port->gateway_mac_set;
+	return port->gateway_mac_set ? SL_HOP_KNOWN : SL_HOP_LINK;
 }
 
 const struct sl_addr *sl_conf_outer_source(const struct sl_conf *conf,

@@ -18,6 +18,11 @@ static const struct sl_conf_word arps[] = {{"services", SL_ARP_SERVICES},
 					   {"off", SL_ARP_OFF},
 					   {NULL, 0}};
 
+static const struct sl_conf_word neighbors[] = {{"auto", SL_NEIGHBORS_AUTO},
+						{"kernel", SL_NEIGHBORS_KERNEL},
+						{"static", SL_NEIGHBORS_STATIC},
+						{NULL, 0}};
+
 static const struct sl_conf_key address = {
 	.name = "addresses", .type = &sl_conf_host, .size = sizeof(struct sl_conf_address)};
 
@@ -50,6 +55,24 @@ static const struct sl_conf_table gateway_table = {
 	.check = check_gateway,
 };
 
+/* An address alone, or both. */
+static void read_gateway(struct sl_conf_reader *reader, const struct sl_conf_key *key,
+			 const struct sl_yaml_node *value, void *object)
+{
+	static const struct sl_conf_key alone = SL_KEY("gateway", addr, P(gateway));
+	const struct sl_conf_port *port = object;
+
+	if (value->kind != SL_YAML_SCALAR) {
+		sl_conf_mapping.read(reader, key, value, object);
+		return;
+	}
+	sl_conf_addr.read(reader, &alone, value, object);
+	if (port->gateway.family != SL_FAMILY_NONE)
+		sl_conf_mark(key, object);
+}
+
+static const struct sl_conf_type gateway_type = {.class = SL_CONF_TABLE, .read = read_gateway};
+
 /* ---- ports ------------------------------------------------------------------------------------*/
 
 static const struct sl_conf_key port_keys[] = {
@@ -60,11 +83,12 @@ static const struct sl_conf_key port_keys[] = {
 	SL_KEY_RANGE("addresses", list, P(addresses), 0, SL_PORT_ADDRESSES_MAX, 0,
 		     .extra = P_AT(address_count), .element = &address),
 	{.name = "gateway",
-	 .type = &sl_conf_mapping,
+	 .type = &gateway_type,
 	 .extra = P_AT(gateway_set),
 	 .table = &gateway_table},
 	{.name = "punt", .type = &sl_conf_punt, .offset = P_AT(punt), .size = PUNT_SIZE},
 	SL_KEY("arp", word, P(arp), .words = arps),
+	SL_KEY("neighbors", word, P(neighbors), .words = neighbors),
 };
 
 static void check_name(struct sl_conf_reader *reader, const struct sl_conf_found *found,
@@ -97,11 +121,38 @@ static void check_gateway_place(struct sl_conf_reader *reader, const struct sl_c
 				sl_addr_format(&port->gateway, text), port->name);
 }
 
+/* A device on an interface of the kernel's, or one beside it. */
+static bool has_interface(const struct sl_conf_port *port)
+{
+	static const char *const devices[] = {"packet:", "xdp:", "net_af_packet", "net_af_xdp"};
+
+	for (size_t i = 0; port->device && i < sizeof(devices) / sizeof(devices[0]); i++)
+		if (strncmp(port->device, devices[i], strlen(devices[i])) == 0)
+			return true;
+	return port->punt == SL_CONF_PUNT_KERNEL;
+}
+
+bool sl_conf_asks_kernel(const struct sl_conf_port *port)
+{
+	return port->neighbors != SL_NEIGHBORS_STATIC && has_interface(port);
+}
+
+static void check_neighbors(struct sl_conf_reader *reader, const struct sl_conf_found *found,
+			    const struct sl_conf_port *port)
+{
+	if (port->neighbors == SL_NEIGHBORS_KERNEL && port->device && !has_interface(port))
+		sl_conf_error(reader, sl_conf_found_value(found, "neighbors"),
+			      "the kernel has no interface of port `%s` to resolve neighbours on: "
+			      "that takes a device packet: or xdp:, or `punt: kernel`",
+			      port->name);
+}
+
 static void check_port(struct sl_conf_reader *reader, const struct sl_conf_found *found,
 		       void *object)
 {
 	check_name(reader, found, object);
 	check_gateway_place(reader, found, object);
+	check_neighbors(reader, found, object);
 }
 
 const struct sl_conf_table sl_conf_port_table = {

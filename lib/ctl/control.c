@@ -427,6 +427,7 @@ static void show_daemon(struct sl_control *control)
 		memcpy(control->cores[i].name, control->spec.cores[i].name, SL_CORE_NAME_SIZE);
 	}
 	scope->model = control->model;
+	scope->neighbors = control->spec.neighbors;
 	scope->file = control->spec.file;
 	scope->results = control->spec.results;
 	scope->daemon = (struct sl_show_daemon){.version = control->spec.version,

@@ -23,6 +23,7 @@
 
 struct event_base;
 struct sl_control;
+struct sl_neighbors;
 
 /* A thread of the data plane, for `status` and metrics. */
 struct sl_control_core {
@@ -35,6 +36,7 @@ struct sl_control_core {
 struct sl_control_spec {
 	struct event_base *base;
 	struct sl_model *model;
+	const struct sl_neighbors *neighbors; /* for `neighbors`; NULL: there are none */
 	const char *version;
 	const char *file; /* the configuration file's path */
 	struct sl_control_core cores[SL_CONTROL_CORES_MAX];

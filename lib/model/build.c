@@ -19,14 +19,14 @@ static bool encap_of(const struct sl_model *model, const struct sl_conf_pool *po
 		     const struct sl_conf_node *node, struct sl_encap *encap)
 {
 	const struct sl_conf *conf = model->image->conf;
-	const struct sl_model_hooks *hooks = &model->options.hooks;
 	const struct sl_addr *src = sl_conf_outer_source(conf, node);
 	struct sl_encap_spec spec = {.type = node->encap, .vni = node->vni, .dst = node->address};
 	struct sl_addr hop;
-	bool known = sl_conf_next_hop(conf, node, &spec.dst_mac, &hop);
+	enum sl_conf_hop how = sl_conf_next_hop(conf, node, &spec.dst_mac, &hop);
+	bool known = how == SL_HOP_KNOWN;
 
-	if (!known && hooks->next_hop)
-		known = hooks->next_hop(hooks->context, node->port, &hop, &spec.dst_mac);
+	if (!known && model->ask_hop)
+		known = model->ask_hop(model->hop_context, node->port, how, &hop, &spec.dst_mac);
 	spec.outer_df = sl_conf_outer_df(pool, node);
 	spec.src_mac = model->options.ports[node->port].mac;
 	spec.port = node->encap == SL_ENCAP_VXLAN ? SL_VXLAN_PORT : node->gue_port;

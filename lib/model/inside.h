@@ -96,6 +96,8 @@ struct sl_model {
 	struct sl_model_listener *listeners;
 	sl_model_ask_health *ask_health; /* NULL: nobody knows */
 	void *ask_context;
+	sl_model_ask_hop *ask_hop; /* NULL: nobody knows */
+	void *hop_context;
 	uint32_t window_place;		  /* where the next sample goes */
 	uint32_t window_filled;		  /* samples there are */
 	uint32_t node_hint;		  /* no index below is free */

@@ -390,6 +390,13 @@ void sl_model_touch(struct sl_model *model)
 	model->dirty = true;
 }
 
+void sl_model_next_hop_set(struct sl_model *model, sl_model_ask_hop *ask, void *context)
+{
+	model->ask_hop = ask;
+	model->hop_context = context;
+	sl_model_touch(model);
+}
+
 void sl_model_port_mtu_set(struct sl_model *model, uint32_t port, uint16_t mtu)
 {
 	if (model->options.ports[port].mtu == mtu)

@@ -74,10 +74,6 @@ struct sl_model_hooks {
 	int (*handler_create)(void *context, uint32_t node_index, const struct sl_conf_node *node,
 			      void **handler, struct sl_err *err);
 	void (*handler_destroy)(void *context, void *handler);
-	/* The MAC address of the next hop to addr by port, for nodes and gateways that the
-	 * configuration gives none; false: not known. NULL: nobody knows. */
-	bool (*next_hop)(void *context, uint32_t port, const struct sl_addr *addr,
-			 struct sl_mac *mac);
 	/* NULL: zeros */
 	void (*port_device)(void *context, uint32_t port, struct sl_model_port_device *device);
 	/* Whether everything that was queued for workers or transmission when the function was
@@ -187,6 +183,12 @@ void sl_model_warn(struct sl_model *model, const char *text);
  * texts are borrowed until the next turn. */
 typedef bool sl_model_ask_health(void *context, uint32_t node_index, struct sl_model_health *out);
 void sl_model_health_set(struct sl_model *model, sl_model_ask_health *ask, void *context);
+
+/* Who knows the MAC address of a next hop by port that the configuration has none of; false: it is not
+ * known. Before it is set nobody does. ask NULL: nobody again. */
+typedef bool sl_model_ask_hop(void *context, uint32_t port, enum sl_conf_hop how,
+			      const struct sl_addr *hop, struct sl_mac *mac);
+void sl_model_next_hop_set(struct sl_model *model, sl_model_ask_hop *ask, void *context);
 
 /* Tells listeners what another room found: a SL_EVENT_NOTE. pool and node may be NULL. */
 void sl_model_note(struct sl_model *model, const char *topic, const char *pool, const char *node,

@@ -18,6 +18,7 @@
 #include "state/result.h"
 
 struct json_t;
+struct sl_neighbors;
 
 #define SL_STAGES_MAX 16u /* clients that send something in parts at one time */
 
@@ -36,8 +37,9 @@ struct sl_rpc_scope {
 	struct sl_model *model;
 	struct sl_result_source results; /* read NULL: there are none */
 	struct sl_history *history;
-	const char *file;     /* the configuration file's path */
-	uint64_t file_digest; /* what it said when it last had its say */
+	const struct sl_neighbors *neighbors; /* NULL: there are none */
+	const char *file;		      /* the configuration file's path */
+	uint64_t file_digest;		      /* what it said when it last had its say */
 	struct sl_show_daemon daemon;
 	struct sl_stage stages[SL_STAGES_MAX];
 };
@@ -50,6 +52,7 @@ void sl_rpc_config_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope);
 void sl_rpc_table_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope);
 void sl_rpc_flow_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope);
 void sl_rpc_results_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope);
+void sl_rpc_neighbor_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope);
 
 /* Drops the parts that a client which goes had sent. */
 void sl_rpc_scope_forget(struct sl_rpc_scope *scope, const struct sl_peer *peer);

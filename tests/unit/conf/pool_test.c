@@ -340,8 +340,8 @@ static void each_key_of_nodes_has_its_range_and_its_sentence(void **state)
 		{"pools: [{name: web, nodes: [{name: w, address: 192.0.2.9}]}]\n" DATAPLANE PORTS
 			 SERVICES,
 		 "",
-		 "1:48: node `w` has no `mac`: until its next hop's MAC address is learned, "
-		 "packets for it count as no_neighbor\n"},
+		 "1:48: node `w` has no `mac`, and nobody asks for next hops on port `p0` "
+		 "(`neighbors`): packets for it count as no_neighbor\n"},
 		{"pools: [{name: web, nodes: [{name: w, address: 10.0.0.1, encap: ipip, port: "
 		 "p9}]}]\n" DATAPLANE PORTS SERVICES,
 		 "1:77: `port`: no port is named `p9`; did you mean `p0`?\n", ""},
@@ -397,8 +397,8 @@ static void port_and_mac_follow_from_addresses_and_gateways_or_are_asked_for(voi
 		 "ports: [{name: a, device: d, addresses: [192.0.2.1/24], gateway: {address: "
 		 "192.0.2.254}}]\n" SERVICES,
 		 "",
-		 "1:48: node `r` has no `mac`: until its next hop's MAC address is learned, "
-		 "packets for it count as no_neighbor\n"},
+		 "1:48: node `r` has no `mac`, and nobody asks for next hops on port `a` "
+		 "(`neighbors`): packets for it count as no_neighbor\n"},
 		{"pools: [{name: web, nodes: [{name: r, address: 10.0.0.9, encap: ipip}]}]\n"
 		 "ports: [{name: a, device: d, addresses: [192.0.2.1/24], gateway: {mac: "
 		 "\"02:00:00:00:00:01\"}}]\n" SERVICES,

@@ -202,6 +202,18 @@ static void each_key_of_ports_has_its_range_and_its_sentence(void **state)
 		{"ports: [{name: p0, device: x, mtu: 9700}]\n" POOLS SERVICES, "", ""},
 		{"ports: [{name: p0, device: x, mtu: 9701}]\n" POOLS SERVICES,
 		 "1:36: `mtu` takes a whole number from 576 to 9700, not `9701`\n", ""},
+		{"ports: [{name: p0, device: x, addresses: [192.0.2.2/24], gateway: "
+		 "192.0.2.1}]\n" POOLS SERVICES,
+		 "", ""},
+		{"ports: [{name: p0, device: x, gateway: x}]\n" POOLS SERVICES,
+		 "1:40: `gateway` takes an address such as 192.0.2.1 or 2001:db8::1, not `x`\n",
+		 ""},
+		{"ports: [{name: p0, device: \"packet:x\", neighbors: kernel}]\n" POOLS SERVICES,
+		 "", ""},
+		{"ports: [{name: p0, device: x, neighbors: kernel}]\n" POOLS SERVICES,
+		 "1:42: the kernel has no interface of port `p0` to resolve neighbours on: that "
+		 "takes a device packet: or xdp:, or `punt: kernel`\n",
+		 ""},
 		{"ports: [{name: p0, device: x, mtu: 1500.0}]\n" POOLS SERVICES,
 		 "1:36: `mtu` takes a whole number from 576 to 9700, not `1500.0`\n", ""},
 		{"ports: [{name: p0, device: x, promiscuous: 1}]\n" POOLS SERVICES,
@@ -230,8 +242,6 @@ static void each_key_of_ports_has_its_range_and_its_sentence(void **state)
 		 "1:40: a gateway needs `address`, `mac` or both; leave `gateway` out when there "
 		 "is none\n",
 		 ""},
-		{"ports: [{name: p0, device: x, gateway: 192.0.2.1}]\n" POOLS SERVICES,
-		 "1:40: a gateway is a mapping such as {address: ...}, not `192.0.2.1`\n", ""},
 		{"ports: [{name: p0, device: x, gateway: {address: 192.0.2.256, mac: "
 		 "02-00-00-00-00-01}}]\n" POOLS SERVICES,
 		 "1:50: `address` takes an address such as 192.0.2.1 or 2001:db8::1, not "

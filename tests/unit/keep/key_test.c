@@ -47,7 +47,8 @@ struct place {
 };
 
 static const kind anything[] = {{{NULL, NULL}}};
-static const kind ports[] = {{{"name", "q0"}, {"device", "e"}}};
+static const kind ports[] = {{{"name", "q0"}, {"device", "e"}},
+			     {{"name", "q0"}, {"device", "\"packet:e\""}}};
 static const kind gateways[] = {{{"mac", "\"02:00:00:00:00:01\""}}, {{"address", "192.0.2.1"}}};
 static const kind pools[] = {
 	{{"name", "q"}, {"slots", "256"}},
@@ -376,7 +377,7 @@ static void try_table(const struct place *place)
 	for (uint32_t i = 0; i < place->table->key_count; i++) {
 		const struct sl_conf_key *key = &place->table->keys[i];
 
-		if (key->type == &sl_conf_mapping)
+		if (key->type->class == SL_CONF_TABLE)
 			try_mapping(place, key);
 		else if (key->type != &sl_conf_list || !key->element->table)
 			try_key(place, key);

@@ -113,8 +113,8 @@ static void a_node_that_nobody_knows_the_way_to_comes_with_a_warning(void **stat
 				   "warnings");
 	assert_int_equal(json_array_size(warnings), 1);
 	assert_string_equal(json_string_value(json_array_get(warnings, 0)),
-			    "node `c` has no `mac`: until its next hop's MAC address is learned, "
-			    "packets for it count as no_neighbor");
+			    "node `c` has no `mac`, and nobody asks for next hops on port `p0` "
+			    "(`neighbors`): packets for it count as no_neighbor");
 	warnings = json_object_get(
 		talk_ask(&talk, &talk.root, "node.add",
 			 "{'pool': 'web', 'node': 'c', 'address': '10.0.0.3', 'encap': 'ipip', "
