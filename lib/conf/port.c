@@ -62,7 +62,7 @@ static void read_gateway(struct sl_conf_reader *reader, const struct sl_conf_key
 	static const struct sl_conf_key alone = SL_KEY("gateway", addr, P(gateway));
 	const struct sl_conf_port *port = object;
 
-	if (value->kind != SL_YAML_SCALAR) {
+	if (value->kind != SL_YAML_SCALAR || sl_yaml_is_null(value)) {
 		sl_conf_mapping.read(reader, key, value, object);
 		return;
 	}

@@ -205,6 +205,7 @@ static void each_key_of_ports_has_its_range_and_its_sentence(void **state)
 		{"ports: [{name: p0, device: x, addresses: [192.0.2.2/24], gateway: "
 		 "192.0.2.1}]\n" POOLS SERVICES,
 		 "", ""},
+		{"ports: [{name: p0, device: x, gateway: null}]\n" POOLS SERVICES, "", ""},
 		{"ports: [{name: p0, device: x, gateway: x}]\n" POOLS SERVICES,
 		 "1:40: `gateway` takes an address such as 192.0.2.1 or 2001:db8::1, not `x`\n",
 		 ""},
