@@ -56,7 +56,8 @@ class Build:
         build, folder = os.path.join(TOP, "scripts/build"), os.path.join(TOP, self.name)
         done = crew.output([build, folder, "build.ninja"])
         programs = [] if done.status else list(filter(self.chosen, meson_programs(folder, self.suites)))
-        targets = {os.path.relpath(word, folder) for program in programs for word in program.command
+        words = {os.path.normpath(word) for program in programs for word in program.command}
+        targets = {os.path.relpath(word, folder) for word in words
                    if word.startswith(folder + os.sep) and os.sep + "corpus" + os.sep not in word}
         targets = sorted({*targets, *self.targets} - {"."})
         if not done.status and targets:
