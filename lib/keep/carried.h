@@ -16,10 +16,11 @@
 #include "model/inside.h"
 #include "state/snapshot.h"
 
-/* The first number of the octets: which form they have. The one before, which is read, too, has no
- * udp6_checksum of pools. */
-#define SL_CARRY_FORM	     3
-#define SL_CARRY_FORM_BEFORE 2
+/* The first number of the octets: which form they have. Those before, which are read, too, have no
+ * former services, the first no udp6_checksum of pools. */
+#define SL_CARRY_FORM	    4
+#define SL_CARRY_FORM_UDP6  3
+#define SL_CARRY_FORM_FIRST 2
 
 struct sl_carried_node {
 	char name[SL_NAME_SIZE];
@@ -54,24 +55,55 @@ struct sl_carried_pool {
 
 struct sl_carried_service {
 	char name[SL_NAME_SIZE];
-	struct sl_service_view view; /* pools by number */
+	struct sl_service_view view; /* pools by number; flags: SL_SERVICE_GAINED */
 	uint64_t refused_ms;
 };
 
+/* Services and what they took: those of the end, and those before them that were still asked. */
+struct sl_carried_former {
+	uint64_t since_ms, open_until_ms, idle_ms;
+	struct sl_service_spec *specs; /* count; the index is the place */
+	struct sl_service_view
+		*views; /* count; pools by number; of the end: no more than the serial */
+	struct sl_port_range *ranges; /* of specs */
+	uint32_t count, range_count;
+};
+
 struct sl_carried {
-	uint64_t form; /* SL_CARRY_FORM, or the one before */
+	uint64_t form; /* SL_CARRY_FORM, or one before */
 	uint64_t now_ms, gap_ms;
 	uint32_t node_count; /* of all pools; their numbers go on from pool to pool, from 1 */
 	uint32_t pool_count, pool_room;
 	struct sl_carried_pool *pools;
 	uint32_t service_count, service_room;
 	struct sl_carried_service *services;
+	struct sl_carried_former formers[1 + SL_FORMERS_MAX]; /* former_count; the end's first */
+	uint32_t former_count;
 };
 
 void sl_carried_fini(struct sl_carried *carried);
 
 /* The index in this run of the node of that number; SL_NODE_NOBODY: it is no more. */
 uint32_t sl_carried_index(const struct sl_carried *carried, uint32_t number);
+
+/* carry.c: whether the image's pool at that place is carried. */
+bool sl_carried_takes(const struct sl_model *model, uint32_t place);
+/* 0: never; else 1 and how long ago. */
+void sl_carried_write_past(struct sl_pack *pack, uint64_t now_ms, uint64_t at_ms);
+/* How long it has to go, how long it is over. */
+void sl_carried_write_until(struct sl_pack *pack, uint64_t now_ms, uint64_t until_ms);
+
+/* carry_read.c: times in this run. */
+uint64_t sl_carried_before(const struct sl_carried *carried, uint64_t ms);
+uint64_t sl_carried_read_past(struct sl_unpack *unpack, const struct sl_carried *carried);
+uint64_t sl_carried_read_until(struct sl_unpack *unpack, const struct sl_carried *carried);
+
+/* carry_service.c: services, then what they took. Reading: 0 or -EINVAL, -ENOMEM. Restoring comes when
+ * pools are what they were, before the snapshot that is built of it: 0 or -ENOMEM. */
+void sl_carried_write_services(struct sl_pack *pack, const struct sl_model *model, uint64_t now_ms);
+int sl_carried_read_service(struct sl_unpack *unpack, struct sl_carried *carried);
+int sl_carried_read_formers(struct sl_unpack *unpack, struct sl_carried *carried);
+int sl_carried_restore_services(struct sl_model *model, struct sl_carried *carried);
 
 /* carry_back.c: makes what is leaving part of the model's image again. 0 or negative errno. */
 int sl_carry_back(struct sl_model *model, struct sl_carried *carried);

@@ -11,7 +11,7 @@
  * a service was at); 0: none of them. All zero between calls. */
 static uint32_t number_of[SL_NODE_INDEX_MAX];
 
-static bool is_carried(const struct sl_model *model, uint32_t place)
+bool sl_carried_takes(const struct sl_model *model, uint32_t place)
 {
 	uint32_t index = model->image->pools[place]->index;
 
@@ -26,7 +26,7 @@ static void number_nodes(const struct sl_model *model, bool begin)
 	for (uint32_t p = 0; p < model->image->pool_count; p++) {
 		const struct sl_image_pool *pool = model->image->pools[p];
 
-		for (uint32_t n = 0; is_carried(model, p) && n < pool->node_count; n++)
+		for (uint32_t n = 0; sl_carried_takes(model, p) && n < pool->node_count; n++)
 			number_of[pool->nodes[n].index] = begin ? ++number : 0;
 	}
 }
@@ -36,10 +36,15 @@ static uint64_t ago(uint64_t now_ms, uint64_t at_ms)
 	return now_ms > at_ms ? now_ms - at_ms : 0;
 }
 
-/* 0: never; else 1 and how long ago. */
-static void write_past(struct sl_pack *pack, uint64_t now_ms, uint64_t at_ms)
+void sl_carried_write_past(struct sl_pack *pack, uint64_t now_ms, uint64_t at_ms)
 {
 	sl_pack_number(pack, at_ms ? 1 + ago(now_ms, at_ms) : 0);
+}
+
+void sl_carried_write_until(struct sl_pack *pack, uint64_t now_ms, uint64_t until_ms)
+{
+	sl_pack_number(pack, ago(until_ms, now_ms));
+	sl_pack_number(pack, ago(now_ms, until_ms));
 }
 
 /* ---- pools and nodes ----------------------------------------------------------------------------
@@ -97,11 +102,10 @@ static void write_open_slot(struct sl_pack *pack, const struct sl_pool_view *vie
 {
 	sl_pack_number(pack, open->slot);
 	sl_pack_number(pack, number_of[open->prior]);
-	sl_pack_number(pack, ago(open->open_until_ms, now_ms));
-	sl_pack_number(pack, ago(now_ms, open->open_until_ms));
+	sl_carried_write_until(pack, now_ms, open->open_until_ms);
 	sl_pack_number(pack, ago(now_ms, open->moved_at_ms));
-	write_past(pack, now_ms, open->since_ms);
-	write_past(pack, now_ms, refused_ms(view, open->slot));
+	sl_carried_write_past(pack, now_ms, open->since_ms);
+	sl_carried_write_past(pack, now_ms, refused_ms(view, open->slot));
 }
 
 /* Open slots come in the order of slots. */
@@ -144,54 +148,12 @@ static void write_pool(struct sl_pack *pack, const struct sl_model *model, uint3
 	sl_pack_number(pack, body->tracking);
 	sl_pack_number(pack, body->picks);
 	sl_pack_number(pack, body->idle_ms);
-	write_past(pack, now_ms, body->full_since_ms);
-	write_past(pack, now_ms, view->entries_since_ms);
+	sl_carried_write_past(pack, now_ms, body->full_since_ms);
+	sl_carried_write_past(pack, now_ms, view->entries_since_ms);
 	sl_flow_clock_init(&clock, view, now_ms);
 	for (uint32_t i = 0; i < SL_CARRIED_LIVES; i++)
 		sl_pack_number(pack, clock.life[i]);
 	write_slots(pack, view, now_ms);
-}
-
-/* ---- services -----------------------------------------------------------------------------------
- */
-
-/* 1 + the place among the pools that are carried; 0: none. */
-static uint32_t number_of_pool(const struct sl_model *model, uint32_t index)
-{
-	uint32_t number = 0;
-
-	for (uint32_t p = 0; p < model->image->pool_count; p++) {
-		number += is_carried(model, p);
-		if (model->image->pools[p]->index == index)
-			return is_carried(model, p) ? number : 0;
-	}
-	return 0;
-}
-
-static void write_service(struct sl_pack *pack, const struct sl_model *model, uint32_t s,
-			  uint64_t now_ms)
-{
-	uint32_t index = model->image->service_index[s], refused = 0;
-	const struct sl_service_view *view = &model->services[index].view;
-
-	sl_pack_number(pack, 1);
-	sl_pack_text(pack, model->image->conf->services[s].name);
-	sl_pack_number(pack, number_of_pool(model, view->pool));
-	if (view->prior_pool == SL_SERVICE_NONE) {
-		sl_pack_number(pack, 0);
-		return;
-	}
-	for (uint32_t c = 0; c < model->options.core_count; c++)
-		refused = SL_MAX(refused, model->options.cores[c]->service_stamps[index].refused);
-	sl_pack_number(pack, number_of_pool(model, view->prior_pool));
-	sl_pack_number(pack, ago(view->open_until_ms, now_ms));
-	sl_pack_number(pack, ago(now_ms, view->open_until_ms));
-	sl_pack_number(pack, ago(now_ms, view->moved_at_ms));
-	write_past(pack, now_ms, view->since_ms);
-	write_past(pack, now_ms, (uint64_t)refused << SL_TICK_SHIFT);
-	sl_pack_number(pack, view->via_count);
-	for (uint32_t v = 0; v < view->via_count; v++)
-		sl_pack_number(pack, number_of_pool(model, view->via[v]));
 }
 
 /* ---- flows --------------------------------------------------------------------------------------
@@ -246,15 +208,12 @@ void sl_carry_write(const struct sl_model *model, struct sl_pack *pack)
 	sl_pack_number(pack, model->options.wall_ms());
 	sl_pack_block(pack, &snapshot->flow_key, sizeof(snapshot->flow_key));
 	for (uint32_t p = 0; p < image->pool_count; p++)
-		if (is_carried(model, p))
+		if (sl_carried_takes(model, p))
 			write_pool(pack, model, p, now_ms);
 	sl_pack_number(pack, 0);
-	for (uint32_t s = 0; s < image->service_count; s++)
-		if (model->services[image->service_index[s]].pointed)
-			write_service(pack, model, s, now_ms);
-	sl_pack_number(pack, 0);
+	sl_carried_write_services(pack, model, now_ms);
 	for (uint32_t p = 0; p < image->pool_count; p++)
-		if (is_carried(model, p))
+		if (sl_carried_takes(model, p))
 			write_tables(pack, &snapshot->pools[image->pools[p]->index], now_ms);
 	number_nodes(model, false);
 }

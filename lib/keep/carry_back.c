@@ -24,6 +24,11 @@ void sl_carried_fini(struct sl_carried *carried)
 		free(pool->refused_ms);
 	}
 	free(carried->pools);
+	for (uint32_t i = 0; i < SL_FORMERS_MAX + 1; i++) {
+		free(carried->formers[i].specs);
+		free(carried->formers[i].views);
+		free(carried->formers[i].ranges);
+	}
 	free(carried->services);
 	*carried = (struct sl_carried){0};
 }

@@ -15,27 +15,26 @@
  */
 
 /* So long before now, and the time in between. */
-static uint64_t before_now(const struct sl_carried *carried, uint64_t ms)
+uint64_t sl_carried_before(const struct sl_carried *carried, uint64_t ms)
 {
 	uint64_t past = ms + carried->gap_ms;
 
 	return carried->now_ms > past ? carried->now_ms - past : 1;
 }
 
-static uint64_t read_past(struct sl_unpack *unpack, const struct sl_carried *carried)
+uint64_t sl_carried_read_past(struct sl_unpack *unpack, const struct sl_carried *carried)
 {
 	uint64_t ago = sl_unpack_number(unpack);
 
-	return ago ? before_now(carried, ago - 1) : 0;
+	return ago ? sl_carried_before(carried, ago - 1) : 0;
 }
 
-/* How long it had to go, how long it was over. */
-static uint64_t read_until(struct sl_unpack *unpack, const struct sl_carried *carried)
+uint64_t sl_carried_read_until(struct sl_unpack *unpack, const struct sl_carried *carried)
 {
 	uint64_t left = sl_unpack_number(unpack), over = sl_unpack_number(unpack);
 
 	return left > carried->gap_ms ? carried->now_ms + left - carried->gap_ms
-				      : before_now(carried, over) + left;
+				      : sl_carried_before(carried, over) + left;
 }
 
 /* ---- reading ------------------------------------------------------------------------------------
@@ -99,7 +98,7 @@ static int read_pool_conf(struct sl_unpack *unpack, const struct sl_carried *car
 	conf->flow_entries = (uint32_t)sl_unpack_number(unpack);
 	conf->outer_df = (enum sl_conf_outer_df)sl_unpack_number(unpack);
 	conf->oversize = (enum sl_conf_oversize)sl_unpack_number(unpack);
-	if (carried->form == SL_CARRY_FORM)
+	if (carried->form >= SL_CARRY_FORM_UDP6)
 		conf->udp6_checksum = (enum sl_conf_udp6)sl_unpack_number(unpack);
 	return !unpack->failed && is_slot_count(conf->slots) ? 0 : -EINVAL;
 }
@@ -122,10 +121,10 @@ static int read_open(struct sl_unpack *unpack, const struct sl_carried *carried,
 			return -EINVAL;
 		open->slot = (uint32_t)slot;
 		open->prior = (uint32_t)prior;
-		open->open_until_ms = read_until(unpack, carried);
-		open->moved_at_ms = before_now(carried, sl_unpack_number(unpack));
-		open->since_ms = read_past(unpack, carried);
-		pool->refused_ms[i] = read_past(unpack, carried);
+		open->open_until_ms = sl_carried_read_until(unpack, carried);
+		open->moved_at_ms = sl_carried_before(carried, sl_unpack_number(unpack));
+		open->since_ms = sl_carried_read_past(unpack, carried);
+		pool->refused_ms[i] = sl_carried_read_past(unpack, carried);
 	}
 	pool->open_count = count;
 	return unpack->failed ? -EINVAL : 0;
@@ -167,51 +166,11 @@ static int read_pool(struct sl_unpack *unpack, const struct sl_conf *conf,
 	pool->tracking = (uint8_t)sl_unpack_number(unpack);
 	pool->picks = sl_unpack_number(unpack);
 	pool->idle_ms = sl_unpack_number(unpack);
-	pool->full_since_ms = read_past(unpack, carried);
-	pool->entries_since_ms = read_past(unpack, carried);
+	pool->full_since_ms = sl_carried_read_past(unpack, carried);
+	pool->entries_since_ms = sl_carried_read_past(unpack, carried);
 	for (uint32_t i = 0; i < SL_ARRAY_COUNT(pool->life); i++)
 		pool->life[i] = (uint32_t)sl_unpack_number(unpack);
 	return read_slots(unpack, carried, pool);
-}
-
-static int read_pool_number(struct sl_unpack *unpack, const struct sl_carried *carried,
-			    uint32_t *pool)
-{
-	uint64_t number = sl_unpack_number(unpack);
-
-	if (number > carried->pool_count || unpack->failed)
-		return -EINVAL;
-	*pool = number ? (uint32_t)number - 1 : SL_SERVICE_NONE;
-	return 0;
-}
-
-static int read_service(struct sl_unpack *unpack, struct sl_carried *carried)
-{
-	struct sl_carried_service *service = &carried->services[carried->service_count];
-	struct sl_service_view *view = &service->view;
-	const char *name = sl_unpack_text(unpack);
-	uint64_t count;
-
-	memcpy(service->name, name, strnlen(name, SL_NAME_LENGTH_MAX));
-	if (read_pool_number(unpack, carried, &view->pool) ||
-	    read_pool_number(unpack, carried, &view->prior_pool))
-		return -EINVAL;
-	carried->service_count += view->pool != SL_SERVICE_NONE;
-	if (view->prior_pool == SL_SERVICE_NONE)
-		return 0;
-	view->open_until_ms = read_until(unpack, carried);
-	view->moved_at_ms = before_now(carried, sl_unpack_number(unpack));
-	view->since_ms = read_past(unpack, carried);
-	service->refused_ms = read_past(unpack, carried);
-	count = sl_unpack_number(unpack);
-	if (count > SL_SERVICE_VIA_MAX)
-		return -EINVAL;
-	for (uint64_t v = 0; v < count; v++) {
-		if (read_pool_number(unpack, carried, &view->via[view->via_count]))
-			return -EINVAL;
-		view->via_count += view->via[view->via_count] != SL_SERVICE_NONE;
-	}
-	return unpack->failed ? -EINVAL : 0;
 }
 
 /* One more of the array that has doubled whenever it was full. */
@@ -251,8 +210,10 @@ static int read_heads(struct sl_unpack *unpack, const struct sl_conf *conf,
 			  sizeof(*carried->services)))
 			return -ENOMEM;
 		carried->services = services;
-		rc = read_service(unpack, carried);
+		rc = sl_carried_read_service(unpack, carried);
 	}
+	if (rc == 0 && carried->form == SL_CARRY_FORM)
+		rc = sl_carried_read_formers(unpack, carried);
 	return rc ? rc : unpack->failed ? -EINVAL : 0;
 }
 
@@ -329,43 +290,6 @@ static int restore_pool(struct sl_model *model, const struct sl_carried *carried
 	return 0;
 }
 
-/* False: some pool that it was at is no more. */
-static bool find_pools(const struct sl_carried *carried, struct sl_service_view *view)
-{
-	uint32_t *const pools[] = {&view->pool, &view->prior_pool};
-
-	for (uint32_t i = 0; i < SL_ARRAY_COUNT(pools) + view->via_count; i++) {
-		uint32_t *pool = i < 2 ? pools[i] : &view->via[i - 2];
-
-		if (i == 1 && *pool == SL_SERVICE_NONE)
-			break;
-		if (!carried->pools[*pool].found)
-			return false;
-		*pool = carried->pools[*pool].index;
-	}
-	return true;
-}
-
-static void restore_service(struct sl_model *model, const struct sl_carried_service *service)
-{
-	const struct sl_image *image = model->image;
-
-	for (uint32_t s = 0; s < image->service_count; s++) {
-		uint32_t index = image->service_index[s];
-		uint32_t pool = image->pools[image->conf->services[s].pool]->index;
-		struct sl_stamp *stamp = &model->options.cores[0]->service_stamps[index];
-
-		if (strcmp(image->conf->services[s].name, service->name) != 0 ||
-		    (service->view.pool != pool && service->view.via_count == SL_SERVICE_VIA_MAX))
-			continue;
-		model->services[index].view = service->view;
-		if (service->view.prior_pool == SL_SERVICE_NONE)
-			continue;
-		stamp->away = sl_tick(model->options.now_ms());
-		stamp->refused = service->refused_ms ? sl_tick(service->refused_ms) : 0;
-	}
-}
-
 static int restore_all(struct sl_model *model, struct sl_carried *carried)
 {
 	int rc = sl_carry_back(model, carried);
@@ -373,9 +297,8 @@ static int restore_all(struct sl_model *model, struct sl_carried *carried)
 	for (uint32_t p = 0; p < carried->pool_count && rc == 0; p++)
 		if (carried->pools[p].found)
 			rc = restore_pool(model, carried, &carried->pools[p]);
-	for (uint32_t s = 0; s < carried->service_count && rc == 0; s++)
-		if (find_pools(carried, &carried->services[s].view))
-			restore_service(model, &carried->services[s]);
+	if (rc == 0)
+		rc = sl_carried_restore_services(model, carried);
 	model->dirty = true;
 	return rc ? rc : sl_model_flush(model, NULL);
 }
@@ -456,7 +379,7 @@ static int64_t read_flows(struct sl_unpack *unpack, const struct sl_model *model
 
 static bool is_known(uint64_t form)
 {
-	return form == SL_CARRY_FORM || form == SL_CARRY_FORM_BEFORE;
+	return form >= SL_CARRY_FORM_FIRST && form <= SL_CARRY_FORM;
 }
 
 uint64_t sl_carry_written_ms(const struct sl_pack *pack)

@@ -225,29 +225,26 @@ static int build_pool(const struct sl_model *model, uint32_t place, struct sl_sn
 
 static int build_services(const struct sl_model *model, struct sl_snapshot *snapshot)
 {
-	const struct sl_image *image = model->image;
-
 	static const uint8_t echo_of[] = {
 		[SL_ECHO_ANSWER] = SL_SERVICE_ECHO_ANSWER,
 		[SL_ECHO_FORWARD] = SL_SERVICE_ECHO_FORWARD,
 		[SL_ECHO_PUNT] = SL_SERVICE_ECHO_PUNT,
 	};
+	const struct sl_image *image = model->image;
+	struct sl_build_services services = {.views = snapshot->services, .force = true};
+	int status = sl_build_services(model, image, &services);
 
+	if (status < 0)
+		return status;
+	sl_snapshot_set_formers(snapshot, services.formers, services.former_count);
+	for (uint32_t i = 0; i < services.former_count; i++)
+		sl_former_put(services.formers[i]);
 	for (uint32_t s = 0; s < image->service_count; s++) {
 		const struct sl_conf_service *conf = &image->conf->services[s];
-		uint32_t index = image->service_index[s];
-		struct sl_service_view *view = &snapshot->services[index];
-		const struct sl_image_pool *pool =
-			image->pools[sl_balance_serving(image, conf->pool)];
-		int status = sl_build_service(model, &model->services[index], pool->index,
-					      sl_build_idle_ms(&pool->conf), view);
+		struct sl_service_view *view = &snapshot->services[image->service_index[s]];
 
-		/* Pointed elsewhere too often since it settled: it stays where it is. */
-		if (status == -EBUSY)
-			*view = model->services[index].view;
-		else if (status < 0)
-			return status;
-		view->flags = conf->any || conf->prefix.length == 0 ? 0 : SL_SERVICE_NAMES_ADDRESS;
+		view->flags &= SL_SERVICE_GAINED;
+		view->flags |= conf->any || conf->prefix.length == 0 ? 0 : SL_SERVICE_NAMES_ADDRESS;
 		view->mss_clamp = conf->mss_clamp;
 		snapshot->clamps |= conf->mss_clamp != 0;
 		view->echo = echo_of[conf->echo];
@@ -373,6 +370,12 @@ static void remember(struct sl_model *model, const struct sl_snapshot *snapshot)
 		body->view = snapshot->services[image->service_index[s]];
 		body->pointed = true;
 	}
+	for (uint32_t i = 0; i < snapshot->former_count; i++)
+		sl_former_get(snapshot->formers[i]);
+	for (uint32_t i = 0; i < model->former_count; i++)
+		sl_former_put(model->formers[i]);
+	model->former_count = snapshot->former_count;
+	memcpy(model->formers, snapshot->formers, sizeof(model->formers));
 	for (uint32_t p = 0; p < image->pool_count; p++) {
 		struct sl_image_pool *pool = image->pools[p];
 		struct sl_body_pool *body = &model->pools[pool->index];

@@ -44,7 +44,7 @@ static bool is_asked(const struct sl_model *model, uint32_t pool)
 		if (model->services[i].use == SL_USE_LIVE && model->services[i].pointed &&
 		    model->services[i].view.prior_pool == pool)
 			return true;
-	return false;
+	return sl_build_formers_go_by(model, pool);
 }
 
 /* Some time passes until every core has seen what is built now. */
@@ -220,38 +220,4 @@ int sl_build_slots(const struct sl_model *model, uint32_t place, const struct sl
 	free(own);
 	free(moved.own);
 	return status;
-}
-
-/* The longest idle timeout of two pools, as it was when the last snapshot was built, or as it is. */
-static int64_t service_longer_ms(const struct sl_model *model, const struct sl_service_view *view)
-{
-	int64_t before = 0, after = 0;
-
-	for (uint32_t p = 0; p < model->image->pool_count; p++) {
-		const struct sl_image_pool *pool = model->image->pools[p];
-		int64_t idle_ms = (int64_t)sl_build_idle_ms(&pool->conf);
-
-		if (pool->index != view->pool && pool->index != view->prior_pool)
-			continue;
-		after = SL_MAX(after, idle_ms);
-		before = SL_MAX(before, idle_ms - sl_build_longer_ms(model, p));
-	}
-	return after - before;
-}
-
-int sl_build_service(const struct sl_model *model, const struct sl_body_service *service,
-		     uint32_t pool, uint64_t idle_ms, struct sl_service_view *view)
-{
-	*view = service->view;
-	if (!service->pointed) {
-		*view = (struct sl_service_view){.pool = pool, .prior_pool = SL_SERVICE_NONE};
-		return 0;
-	}
-	if (view->prior_pool != SL_SERVICE_NONE)
-		view->open_until_ms = sl_slots_prolong(view->open_until_ms, model->options.now_ms(),
-						       service_longer_ms(model, view));
-	if (view->pool == pool)
-		return 0;
-	return sl_service_view_point(view, pool, model->options.now_ms(),
-				     open_for(SL_MAX(idle_ms, model->pools[view->pool].idle_ms)));
 }

@@ -11,6 +11,7 @@
 #define SL_MODEL_INSIDE_H
 
 #include "model/model.h"
+#include "state/former.h"
 
 /* An index of a node, pool or service. */
 enum sl_use {
@@ -71,7 +72,8 @@ struct sl_life_item {
 
 struct sl_body_service {
 	uint8_t use;
-	bool pointed; /* view.pool is one */
+	bool pointed;	 /* view.pool is one */
+	uint32_t serial; /* of its view */
 	struct sl_service_stats base;
 	struct sl_service_view view; /* of the present snapshot; the pools it goes by */
 };
@@ -110,6 +112,10 @@ struct sl_model {
 	struct sl_body_pool *pools;	  /* SL_POOLS_MAX */
 	struct sl_body_service *services; /* SL_SERVICES_MAX */
 	struct sl_claimed claimed[SL_CLAIMED_MAX];
+	uint32_t service_serial; /* the last one given out */
+	struct sl_former
+		*formers[SL_FORMERS_MAX]; /* of the present snapshot, but those that are over */
+	uint32_t former_count;
 };
 
 /* A change in the making. */
@@ -210,9 +216,19 @@ uint64_t sl_build_open_ms(const struct sl_model *model, const struct sl_image_po
 /* By how much a pool's longest idle timeout is more than when its last snapshot was built. */
 int64_t sl_build_longer_ms(const struct sl_model *model, uint32_t place);
 enum sl_tracking sl_build_tracking(const struct sl_conf_pool *conf);
-/* Points the service at a pool in *view: 0 or -EBUSY. */
-int sl_build_service(const struct sl_model *model, const struct sl_body_service *service,
-		     uint32_t pool, uint64_t idle_ms, struct sl_service_view *view);
+/* build_services.c: what services say, and those from before. */
+struct sl_build_services {
+	struct sl_service_view *views;		   /* by index; in and out */
+	struct sl_former *formers[SL_FORMERS_MAX]; /* the caller has a reference to each */
+	uint32_t former_count;
+	const struct sl_conf_service *refused; /* -EBUSY because of it; NULL: of regions */
+	bool force; /* it was checked before: nothing is refused, and who serves now is asked */
+};
+/* Of the image, after the present snapshot. 0 or -EBUSY, -ENOMEM. */
+int sl_build_services(const struct sl_model *model, const struct sl_image *image,
+		      struct sl_build_services *services);
+/* Whether flows of regions go by the pool. */
+bool sl_build_formers_go_by(const struct sl_model *model, uint32_t pool);
 
 /* model_report.c: one sample a second for the load of the last seconds. */
 void sl_report_sample(struct sl_model *model);

@@ -108,16 +108,16 @@ int sl_life_pool_take(struct sl_edit *edit, uint32_t *index)
 int sl_life_service_take(struct sl_edit *edit, uint32_t *index)
 {
 	struct sl_body_service *services = edit->model->services;
+	uint32_t i = 0;
 
-	for (uint32_t i = 0; i < SL_SERVICES_MAX; i++) {
-		if (services[i].use != SL_USE_FREE)
-			continue;
-		services[i] = (struct sl_body_service){.use = SL_USE_TAKEN};
-		service_sum(edit->model, i, &services[i].base);
-		*index = i;
-		return 0;
-	}
-	return -ENOSPC;
+	for (; services[i].use != SL_USE_FREE; i++)
+		if (i + 1 == SL_SERVICES_MAX)
+			return -ENOSPC;
+	services[i] = (struct sl_body_service){.use = SL_USE_TAKEN,
+					       .serial = ++edit->model->service_serial};
+	service_sum(edit->model, i, &services[i].base);
+	*index = i;
+	return 0;
 }
 
 void sl_life_handler_close(struct sl_model *model, uint32_t index)

@@ -148,20 +148,25 @@ static int finish_services(struct sl_edit *edit)
 /* A service that is pointed elsewhere again and again must settle some time. */
 static int check_services(struct sl_edit *edit)
 {
-	const struct sl_image *image = edit->image;
+	struct sl_build_services services = {
+		.views = calloc(SL_SERVICES_MAX, sizeof(*services.views))};
+	int status = -ENOMEM;
 
-	for (uint32_t s = 0; s < image->service_count; s++) {
-		const struct sl_conf_service *conf = &image->conf->services[s];
-		struct sl_service_view view;
-
-		if (sl_build_service(edit->model, &edit->model->services[image->service_index[s]],
-				     image->pools[conf->pool]->index, 0, &view) < 0)
-			return sl_err_set(edit->err, -EBUSY,
-					  "service %s was pointed at too many pools within an idle "
-					  "timeout: wait until it has settled",
-					  conf->name);
-	}
-	return 0;
+	if (services.views)
+		status = sl_build_services(edit->model, edit->image, &services);
+	free(services.views);
+	for (uint32_t i = 0; i < services.former_count; i++)
+		sl_former_put(services.formers[i]);
+	if (status != -EBUSY)
+		return status ? sl_err_set(edit->err, status, "no memory") : 0;
+	if (!services.refused)
+		return sl_err_set(edit->err, status,
+				  "packets moved between services too often: wait two idle "
+				  "timeouts");
+	return sl_err_set(edit->err, status,
+			  "service %s was pointed at too many pools within an idle timeout: wait "
+			  "until it has settled",
+			  services.refused->name);
 }
 
 static int check_limits(struct sl_edit *edit)
@@ -343,6 +348,8 @@ int sl_model_create(const struct sl_model_options *options, const struct sl_conf
 
 static void free_runtime(struct sl_model *model)
 {
+	for (uint32_t i = 0; i < model->former_count; i++)
+		sl_former_put(model->formers[i]);
 	for (uint32_t i = 0; model->nodes && i < SL_NODE_INDEX_MAX; i++)
 		sl_life_handler_close(model, i);
 	for (uint32_t i = 0; model->pools && i < SL_POOLS_MAX; i++) {

@@ -47,7 +47,7 @@ static bool is_prior(const struct sl_model *model, uint32_t pool)
 		    (service->view.pool == pool || goes_by(&service->view, pool)))
 			return true;
 	}
-	return false;
+	return sl_build_formers_go_by(model, pool);
 }
 
 /* Whether all services that meet the pool are settled. */
@@ -61,7 +61,7 @@ static bool is_at_rest(const struct sl_model *model, uint32_t pool)
 		    (service->view.pool == pool || goes_by(&service->view, pool)))
 			return false;
 	}
-	return true;
+	return !sl_build_formers_go_by(model, pool);
 }
 
 /* When nothing is unsettled any more slots are as many as the configuration says, with a stamp each. */
@@ -127,6 +127,42 @@ static void settle_slots(struct sl_model *model)
 	}
 }
 
+/* Services from before that nobody needs to ask any more go. */
+static void shed_formers(struct sl_model *model)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < model->former_count; i++) {
+		if (sl_former_is_over(model->formers[i], cores_now(model)))
+			sl_former_put(model->formers[i]);
+		else
+			model->formers[kept++] = model->formers[i];
+	}
+	model->dirty |= kept < model->former_count;
+	model->former_count = kept;
+}
+
+/* The longest idle timeout of those whose packets the service gained. */
+static uint64_t gained_idle_ms(const struct sl_model *model, const struct sl_service_view *view)
+{
+	uint64_t idle_ms = 0;
+
+	for (uint32_t i = 0; i < model->former_count && (view->flags & SL_SERVICE_GAINED); i++)
+		idle_ms = SL_MAX(idle_ms, model->formers[i]->idle_ms);
+	return idle_ms;
+}
+
+/* Whether packets that the service gained may be open: what melts into a former opens them for longer,
+ * and that must not be after they had settled. */
+static bool is_gaining(const struct sl_model *model, const struct sl_service_view *view)
+{
+	bool open = false;
+
+	for (uint32_t i = 0; i < model->former_count; i++)
+		open |= cores_now(model) < model->formers[i]->open_until_ms;
+	return open && (view->flags & SL_SERVICE_GAINED);
+}
+
 static void settle_services(struct sl_model *model)
 {
 	const struct sl_model_options *options = &model->options;
@@ -140,6 +176,9 @@ static void settle_services(struct sl_model *model)
 			continue;
 		idle_ms = SL_MAX(model->pools[service->view.pool].idle_ms,
 				 model->pools[service->view.prior_pool].idle_ms);
+		if (is_gaining(model, &service->view))
+			continue;
+		idle_ms = SL_MAX(idle_ms, gained_idle_ms(model, &service->view));
 		if (sl_service_view_settle(&service->view, i, options->cores, options->core_count,
 					   cores_now(model), idle_ms))
 			model->dirty = true;
@@ -318,6 +357,7 @@ bool sl_settle_tick(struct sl_model *model)
 
 	model->deadline_ms = 0;
 	settle_slots(model);
+	shed_formers(model);
 	settle_services(model);
 	for (uint32_t p = 0; p < model->image->pool_count; p++)
 		go_over_pool(model, NULL, model->image, p, &found);

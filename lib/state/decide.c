@@ -172,7 +172,9 @@ static inline __attribute__((always_inline)) void decide(const struct sl_snapsho
 							 struct sl_burst *burst, uint64_t now_ms,
 							 const bool writes)
 {
-	struct sl_follow follow = {.snapshot = snapshot, .core = core, .now_ms = now_ms};
+	struct sl_origin origin;
+	struct sl_follow follow = {
+		.snapshot = snapshot, .core = core, .now_ms = now_ms, .origin = &origin};
 	struct sl_follow_pkt pkts[SL_BURST_MAX];
 	struct step steps[SL_BURST_MAX];
 	uint8_t list[SL_BURST_MAX];

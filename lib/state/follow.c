@@ -200,23 +200,23 @@ static uint64_t look_around(const struct sl_follow *follow, struct sl_follow_pkt
 			    const struct sl_place *place, uint64_t tag, uint64_t word)
 {
 	const struct sl_snapshot *snapshot = follow->snapshot;
-	const struct sl_service_view *service = &snapshot->services[pkt->service];
+	const struct sl_origin *origin = follow->origin;
 
 	if (is_certain(follow, pkt, word))
 		return word;
 	if (pkt->pool->memory->table_count > 1)
 		word = better_of(follow, pkt, place, pkt->pool, tag, word);
-	if (service->prior_pool == SL_SERVICE_NONE)
+	if (!sl_place_is_pointed(follow, pkt))
 		return word;
-	for (uint32_t i = 0; i < service->via_count; i++) {
-		const struct sl_pool_view *pool = &snapshot->pools[service->via[i]];
+	for (uint32_t i = 0; i < origin->via_count; i++) {
+		const struct sl_pool_view *pool = &snapshot->pools[origin->via[i]];
 		uint64_t there = sl_hash_flow(snapshot, pool, pkt->pkt) ^ tag ^ pkt->tag;
 		struct sl_place then;
 
 		if (!pool->words)
 			continue;
 		sl_place_find_slot(follow, pool, sl_hash_slot(snapshot, pool, pkt->pkt), &then);
-		then.since_ms = SL_MIN(then.since_ms, service->since_ms);
+		then.since_ms = SL_MIN(then.since_ms, origin->since_ms);
 		word = better_of(follow, pkt, &then, pool, there, word);
 	}
 	return word;

@@ -27,6 +27,7 @@
 #include "state/core.h"
 #include "state/flow_table.h"
 #include "state/known.h"
+#include "state/origin.h"
 #include "state/snapshot.h"
 
 /* How far behind the SYN's sequence number a packet may be that is taken for its connection's, in
@@ -49,6 +50,8 @@ struct sl_follow {
 	const struct sl_pool_view *clock_pool; /* whose clock it is; NULL: none yet */
 	struct sl_flow_clock clock;
 	struct sl_known known; /* where that pool tracks every flow */
+	struct sl_origin
+		*origin; /* room for that of the packet at hand, if its service is unsettled */
 };
 
 /* One packet, and what becomes of it. */

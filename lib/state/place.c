@@ -42,23 +42,31 @@ void sl_place_find_slot(const struct sl_follow *follow, const struct sl_pool_vie
 	}
 }
 
-/* A service that was pointed at another pool: its prior is what the old pool says. */
+/* A service that was pointed at another pool, or a packet that was another's: the prior is what the
+ * pool before says. */
 static void find_service(const struct sl_follow *follow, const struct sl_service_view *service,
 			 const struct sl_pkt *pkt, struct sl_place *place)
 {
-	const struct sl_pool_view *prior = &follow->snapshot->pools[service->prior_pool];
+	struct sl_origin *origin = follow->origin;
+	const struct sl_pool_view *prior;
 	struct sl_place old;
 	uint32_t node;
 
-	place->since_ms = SL_MIN(place->since_ms, service->since_ms);
-	place->closing |= is_closing(follow, service->open_until_ms);
+	sl_origin_find(follow->snapshot, service, pkt, follow->now_ms, origin);
+	prior = &follow->snapshot->pools[origin->pool];
+	place->since_ms = SL_MIN(place->since_ms, origin->since_ms);
+	place->closing |= is_closing(follow, origin->until_ms);
 	place->unsettled = true;
-	if (!prior->words)
-		return;
-	sl_place_find_slot(follow, prior, sl_hash_slot(follow->snapshot, prior, pkt), &old);
-	node = follow->now_ms < old.of_slot.until_ms ? old.of_slot.node : old.node;
-	if (sl_place_keeps(follow, node))
-		place->of_service = (struct sl_prior){node, service->open_until_ms};
+	if (prior->words) {
+		sl_place_find_slot(follow, prior, sl_hash_slot(follow->snapshot, prior, pkt), &old);
+		node = follow->now_ms < old.of_slot.until_ms ? old.of_slot.node : old.node;
+		if (sl_place_keeps(follow, node))
+			place->of_service = (struct sl_prior){node, origin->until_ms};
+	}
+	/* Nobody is there any more, and control does not know when it moves the packets again: it
+	 * takes this for open. */
+	if (!place->of_service.node && follow->now_ms < origin->until_ms)
+		place->closing = true;
 }
 
 void sl_place_find(const struct sl_follow *follow, const struct sl_follow_pkt *pkt,
@@ -105,12 +113,12 @@ static bool is_service_held(const struct sl_follow *follow, const struct sl_foll
 			    const struct sl_place *place)
 {
 	const struct sl_snapshot *snapshot = follow->snapshot;
-	const struct sl_service_view *service = &snapshot->services[pkt->service];
+	const struct sl_origin *origin = follow->origin;
 
 	if (!place->of_service.node)
 		return false;
-	for (uint32_t i = 0; i < service->via_count; i++) {
-		const struct sl_pool_view *pool = &snapshot->pools[service->via[i]];
+	for (uint32_t i = 0; i < origin->via_count; i++) {
+		const struct sl_pool_view *pool = &snapshot->pools[origin->via[i]];
 		uint64_t hash;
 
 		if (!pool->words || !pool->memory)

@@ -57,6 +57,7 @@ static inline bool sl_place_is_pointed(const struct sl_follow *follow,
 void sl_place_find_slot(const struct sl_follow *follow, const struct sl_pool_view *pool,
 			uint64_t hash, struct sl_place *place);
 
+/* An unsettled service's origin goes to *follow->origin. */
 void sl_place_find(const struct sl_follow *follow, const struct sl_follow_pkt *pkt,
 		   struct sl_place *place);
 

@@ -224,6 +224,13 @@ bool sl_service_asks_ports(const struct sl_service_table *table, const struct sl
 	return false;
 }
 
+uint32_t sl_service_table_specs(const struct sl_service_table *table,
+				const struct sl_service_spec **specs)
+{
+	*specs = table->specs;
+	return table->spec_count;
+}
+
 enum sl_service_owned sl_service_table_owns(const struct sl_service_table *table,
 					    const struct sl_addr *addr)
 {

@@ -42,6 +42,10 @@ int sl_service_table_build(const struct sl_service_spec *specs, uint32_t count,
 struct sl_service_table *sl_service_table_get(struct sl_service_table *table);
 void sl_service_table_put(struct sl_service_table *table); /* takes NULL */
 
+/* What the table was built from: its services, and their number. */
+uint32_t sl_service_table_specs(const struct sl_service_table *table,
+				const struct sl_service_spec **specs);
+
 /* For each packet with status OK its service or SL_SERVICE_NONE; ICMP errors by the flow they are
  * about. */
 void sl_service_lookup(const struct sl_service_table *table, const struct sl_pkt *pkts,

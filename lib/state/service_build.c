@@ -414,6 +414,24 @@ static int alloc_table(struct build *build)
 	return 0;
 }
 
+/* The services as they were asked for stay with the table. */
+static int keep_specs(struct sl_service_table *table, const struct sl_service_spec *specs)
+{
+	struct sl_port_range *range;
+
+	table->specs = sl_mem_alloc(sizeof(*table->specs) * table->spec_count);
+	table->ranges = range = sl_mem_alloc(sizeof(*range) * table->rule_size);
+	if (!table->specs || !range)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < table->spec_count; i++) {
+		table->specs[i] = specs[i];
+		table->specs[i].ports = range;
+		for (uint32_t p = 0; p < specs[i].port_count; p++)
+			*range++ = specs[i].ports[p];
+	}
+	return 0;
+}
+
 static void free_scratch(struct build *build)
 {
 	sl_mem_free(build->spans, sizeof(*build->spans) * build->count);
@@ -436,7 +454,7 @@ int sl_service_table_build(const struct sl_service_spec *specs, uint32_t count,
 	build.table->references = 1;
 	build.table->spec_count = count;
 	build.table->rule_size = rule_size;
-	rc = alloc_table(&build);
+	rc = alloc_table(&build) ? -ENOMEM : keep_specs(build.table, specs);
 	if (!rc) {
 		build_places(&build);
 		rc = build_rules(&build, first, second);
@@ -464,6 +482,8 @@ void sl_service_table_put(struct sl_service_table *table)
 	for (uint32_t family = 0; family < 2; family++)
 		sl_mem_free(table->interval[family],
 			    sizeof(**table->interval) * INTERVALS_MAX(table->spec_count));
+	sl_mem_free(table->specs, sizeof(*table->specs) * table->spec_count);
+	sl_mem_free(table->ranges, sizeof(*table->ranges) * table->rule_size);
 	sl_mem_free(table->place, sizeof(*table->place) * (table->spec_count + 1));
 	sl_mem_free(table->group, sizeof(*table->group) * (table->rule_size + 1));
 	sl_mem_free(table->port, sizeof(*table->port) * (table->rule_size + 1));

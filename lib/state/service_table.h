@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /* The inside of a service table, shared by who builds it (service_build.c) and who looks up
- * (service.c, decide_plain.c); nobody else includes this.
+ * (service.c, decide_plain.c), and former.c, which compares two of them; nobody else includes this.
  *
  * Shape:   two hash tables of (whole address, protocol, port), one a family, answer the common
  * packet in one probe; they also know each whole address's place. The rest goes a second way: the
@@ -20,6 +20,7 @@
 #include <smmintrin.h>
 
 #include "base/bytes.h"
+#include "state/service.h"
 
 #define SL_SERVICE_PLACE_ANY	 0	    /* place of services without an address */
 #define SL_SERVICE_PLACE_NONE	 UINT32_MAX /* parent of `any` */
@@ -93,6 +94,8 @@ struct sl_service_table {
 	struct sl_service_group *group;
 	struct sl_service_ports *port;
 	uint32_t spec_count, rule_size; /* what there is room for */
+	struct sl_service_spec *specs;	/* spec_count; what it was built from */
+	struct sl_port_range *ranges;	/* rule_size; of them */
 	uint32_t references;		/* control only */
 };
 

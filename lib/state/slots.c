@@ -385,6 +385,7 @@ bool sl_service_view_settle(struct sl_service_view *view, uint32_t index,
 		if (is_service_needed(view, &cores[i]->service_stamps[index], now_ms, idle_ms))
 			return false;
 	view->prior_pool = SL_SERVICE_NONE;
+	view->flags &= (uint16_t)~SL_SERVICE_GAINED;
 	view->via_count = 0;
 	return true;
 }

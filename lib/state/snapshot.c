@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "sched/pick.h"
+#include "state/former.h"
 #include "state/others.h"
 #include "state/pool_memory.h"
 #include "state/service.h"
@@ -166,6 +167,17 @@ void sl_snapshot_set_services(struct sl_snapshot *snapshot, struct sl_service_ta
 	snapshot->service_table = table;
 }
 
+void sl_snapshot_set_formers(struct sl_snapshot *snapshot, struct sl_former *const *formers,
+			     uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		sl_former_get(formers[i]);
+	for (uint32_t i = 0; i < snapshot->former_count; i++)
+		sl_former_put(snapshot->formers[i]);
+	memcpy(snapshot->formers, formers, count * sizeof(*formers));
+	snapshot->former_count = count;
+}
+
 void sl_snapshot_set_others(struct sl_snapshot *snapshot, struct sl_others *others)
 {
 	sl_others_put(snapshot->others);
@@ -186,6 +198,7 @@ static void share_parts(struct sl_snapshot *made, const struct sl_snapshot *base
 	       sizeof(*made->pools) * SL_MIN(made->pool_count, base->pool_count));
 	if (base->service_table)
 		made->service_table = sl_service_table_get(base->service_table);
+	sl_snapshot_set_formers(made, base->formers, base->former_count);
 	made->others = sl_others_get(base->others);
 	for (uint32_t i = 0; i < made->pool_count; i++) {
 		if (made->pools[i].slots)
@@ -241,6 +254,7 @@ void sl_snapshot_release(void *snapshot)
 	for (uint32_t i = 0; i < SL_NODE_CHUNKS_MAX; i++)
 		chunk_put(old->chunks[i]);
 	sl_service_table_put(old->service_table);
+	sl_snapshot_set_formers(old, NULL, 0);
 	sl_others_put(old->others);
 	sl_mem_free(old, old->size);
 }

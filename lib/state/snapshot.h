@@ -22,6 +22,7 @@
 #include "pkt/key.h"
 
 struct sl_flow_table;
+struct sl_former;
 struct sl_others;
 struct sl_pick_view;
 struct sl_pool_memory;
@@ -170,6 +171,8 @@ _Static_assert(sizeof(struct sl_pool_view) == 2 * SL_CACHE_LINE, "two cache line
 
 /* sl_service_view.flags */
 #define SL_SERVICE_NAMES_ADDRESS 0x01 /* not `any` */
+#define SL_SERVICE_GAINED	 0x02 /* unsettled: some packets were another's; see former.h */
+#define SL_SERVICE_LEFT		 0x04 /* of a former's view: some of its packets are another's */
 
 #define SL_SERVICE_VIA_MAX 5 /* pools a service was pointed at since it was last settled */
 
@@ -189,10 +192,15 @@ struct sl_service_view {
 	uint16_t flags;	    /* SL_SERVICE_ */
 	uint16_t mss_clamp; /* 0: none */
 	uint8_t echo;	    /* enum sl_service_echo */
-	uint8_t spare[3];
-	uint32_t via_count; /* pools it was at since it was settled: their tables know its flows */
+	uint8_t via_count;  /* pools it was at since it was settled: their tables know its flows */
+	uint8_t spare[2];
+	uint32_t serial; /* tells it from others that have had its index */
 	uint32_t via[SL_SERVICE_VIA_MAX];
 };
+
+_Static_assert(sizeof(struct sl_service_view) == SL_CACHE_LINE, "one line a service");
+
+#define SL_FORMERS_MAX 5 /* service tables from before that are asked at a time */
 
 #define SL_PUNT_DROP 0xff /* sl_port_view.punt_port: counts as no_service */
 
@@ -222,8 +230,10 @@ struct sl_snapshot {
 	struct sl_hash_key hash_key;
 	struct sl_hash_key flow_key; /* identifies flows in flow tables; random, the same for ever
 				      */
-	struct sl_service_table *service_table; /* shared; see service.h */
-	struct sl_others *others;		/* shared; see others.h */
+	struct sl_service_table *service_table;	   /* shared; see service.h */
+	struct sl_former *formers[SL_FORMERS_MAX]; /* former_count, the latest first; see former.h
+						    */
+	struct sl_others *others;		   /* shared; see others.h */
 	struct sl_pool_view *pools;	  /* pool_count; stable indices, holes have words NULL */
 	struct sl_service_view *services; /* service_count; stable indices */
 	size_t size;			  /* of the allocation that holds all three */
@@ -232,7 +242,7 @@ struct sl_snapshot {
 	uint32_t pool_count;
 	uint32_t service_count;
 	uint32_t port_count;
-	uint32_t spare;
+	uint32_t former_count;
 	struct sl_port_view ports[SL_PORTS_MAX];
 	struct sl_node_chunk *chunks[SL_NODE_CHUNKS_MAX]; /* NULL where no node lives */
 };
@@ -295,6 +305,10 @@ void sl_pool_view_clear(struct sl_pool_view *pool);
 
 /* Gives the snapshot this service table: takes over the caller's reference, puts the one before. */
 void sl_snapshot_set_services(struct sl_snapshot *snapshot, struct sl_service_table *table);
+
+/* Gives the snapshot these services from before: one more reference to each; puts those before. */
+void sl_snapshot_set_formers(struct sl_snapshot *snapshot, struct sl_former *const *formers,
+			     uint32_t count);
 
 /* Gives the snapshot these addresses of others: takes over the caller's reference, puts those before.
  */

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Takes one rule out of a source: what tests/model/connections_test must notice.
+"""Takes one rule out of a source: what tests/model/connections_test, or restart_test, must notice.
 
-    mutants.py --list                   a line each: name, source under lib/state
+    mutants.py --list                   a line each: name, source under lib/state, the test
     mutants.py NAME SOURCE OUTPUT       writes SOURCE without the rule to OUTPUT
 
 The text that makes the rule must be there exactly once; otherwise the rule has moved, and its entry
@@ -112,14 +112,33 @@ MUTANTS = {
         "return ticks_of(SL_MIN(idle_of(pool, class), longest_of(pool, now_ms)) / 2);"),
 }
 
+# Services whose packets become another's: what the whole of control is needed for.
+REGIONS = {
+    "packets_follow_the_service_that_they_have_now": (
+        "origin.c", "i < snapshot->former_count && (at->flags", "i < 0 * snapshot->former_count && (at->flags"),
+    "packets_follow_the_last_service_that_they_had_whatever_is_open": (
+        "origin.c", "if (then_ms >= origin->until_ms) {", "if (then_ms) {"),
+    "packets_that_move_again_are_open_for_no_longer": (
+        "origin.c", "\torigin->until_ms = SL_MAX(origin->until_ms, owner->former->open_until_ms);",
+        "\tif (then_ms >= origin->until_ms)\n\t\torigin->until_ms = owner->former->open_until_ms;"),
+    "tables_of_former_services_are_not_asked": (
+        "origin.c", "\t\tadd_via(origin, owners[i].view->pool);", ""),
+    "formers_go_when_they_close": (
+        "former.c", "former->open_until_ms + former->idle_ms + SL_SETTLE_MARGIN_MS", "former->since_ms + SL_SETTLE_MARGIN_MS"),
+    "services_that_are_unsettled_leave_nothing": (
+        "former.c", "was->pool != is->pool || was->prior_pool != SL_SERVICE_NONE ||\n\t       is->prior_pool != SL_SERVICE_NONE;",
+        "was->pool != is->pool;"),
+}
+
 
 def main(arguments):
     if arguments == ["--list"]:
-        for name, (source, _, _) in MUTANTS.items():
-            print(name, source)
+        for test, mutants in (("connections", MUTANTS), ("restart", REGIONS)):
+            for name, (source, _, _) in mutants.items():
+                print(name, source, test)
         return 0
     name, source, output = arguments
-    _, rule, without = MUTANTS[name]
+    _, rule, without = (MUTANTS | REGIONS)[name]
     with open(source, encoding="utf-8") as file:
         text = file.read()
     if text.count(rule) != 1:

@@ -5,12 +5,14 @@
  *
  * connections_test.c drives the rules hard; this one asks whether control keeps to them. Nodes get
  * weights, drain, leave, come back, die; pools change their scheduler, their slots and their flow
- * tables; services go from pool to pool, pools come and go; the daemon ends in good order and starts
+ * tables; services go from pool to pool, take packets from one another and leave them to others, come
+ * and go under other names, as do pools; the daemon ends in good order and starts
  * again, at times with another configuration file. Cores see snapshots late.
  * A flow is broken when a packet goes to another node than the one before, unless that node died.
  * Flows send within the idle timeout, restarts included.
  *
- * Usage: restart_test [--verbose] [--seeds N] [SEED]. */
+ * Usage: restart_test [--verbose] [--expect-broken] [--seeds N] [SEED]. --expect-broken: fine as soon as
+ * one is broken, as when a rule is missing (mutants.py). */
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -34,6 +36,7 @@
 #define NODES	    7 /* of a pool at most */
 #define TAKERS	    2 /* of a pool at least */
 #define TEXT	    16384
+#define DPORTS	    4 /* that flows are sent to */
 
 enum hand { HAND_UP, HAND_DRAINING, HAND_DISABLED };
 
@@ -49,6 +52,22 @@ struct pool {
 	uint32_t scheduler, slots, entries;
 	bool full;
 	struct node nodes[NODES];
+};
+
+/* What services may take beside the one that takes all. */
+static const char *const takings[] = {
+	"address: 192.0.2.0/24",
+	"address: 192.0.2.10",
+	"address: 192.0.2.10, protocol: tcp",
+	"address: 192.0.2.10, protocol: tcp, ports: [2, 3]",
+	"address: 192.0.2.10, protocol: udp, ports: [1-2]",
+	"address: 192.0.2.10, protocol: udp, ports: [2, 4]",
+	"address: 192.0.2.10, protocol: udp",
+};
+
+struct service {
+	bool there;
+	uint32_t name, pool;
 };
 
 struct flow {
@@ -68,11 +87,13 @@ static const struct sl_snapshot *seen[CORES];
 static struct sl_model *model;
 static struct sl_prng prng;
 static struct pool pools[POOLS];
-static uint32_t service_pool, addresses, tuples, step, broken, packets, restarts, changes, births;
+static struct service services[SL_ARRAY_COUNT(takings)];
+static uint32_t service_pool, names, addresses, tuples, step, broken, packets, restarts, changes,
+	births, refused;
 static struct flow flows[FLOWS];
 static bool dead[1 << 16]; /* by address: nodes that do not keep their flows */
 static uint64_t now_ms;
-static bool verbose;
+static bool verbose, expect_broken;
 
 static uint32_t below(uint32_t bound)
 {
@@ -124,9 +145,14 @@ static struct sl_conf *configure(void)
 	int at = sprintf(text,
 			 "ports: [{name: p0, device: d, addresses: [10.0.100.2/16], gateway: "
 			 "{address: 10.0.100.1, mac: \"02:00:00:00:00:01\"}}]\n"
-			 "services: [{name: vip, address: 192.0.2.10, pool: pool%u}]\npools:\n",
+			 "services:\n  - {name: vip, address: any, pool: pool%u}\n",
 			 service_pool);
 
+	for (uint32_t s = 0; s < SL_ARRAY_COUNT(services); s++)
+		if (services[s].there)
+			at += sprintf(text + at, "  - {name: s%u, %s, pool: pool%u}\n",
+				      services[s].name, takings[s], services[s].pool);
+	at += sprintf(text + at, "pools:\n");
 	for (uint32_t p = 0; p < POOLS; p++) {
 		const struct pool *pool = &pools[p];
 		const char *separator = "";
@@ -245,7 +271,10 @@ static void live(struct flow *flow)
 		flow->tcp ? world_tcp(flow->tuple, flags, flow->seq) : world_udp(flow->tuple);
 	uint32_t spread = chance(8) ? below(CORES) : flow->tuple;
 	uint32_t idle = flow->tcp ? TCP_IDLE_MS : UDP_IDLE_MS;
-	uint32_t address = send_by(spread % CORES, &pkt);
+	uint32_t address;
+
+	pkt.key.dport_be = sl_be16((uint16_t)(1 + flow->tuple / 7 % DPORTS));
+	address = send_by(spread % CORES, &pkt);
 
 	if (flow->address && address != flow->address && broken++ < 20)
 		printf("step %" PRIu32 ": a flow changed its node: flow %" PRIu32 ", %s: %" PRIx32
@@ -359,6 +388,34 @@ static void change_node(void)
 		*node = (struct node){0};
 }
 
+static bool is_served(uint32_t pool)
+{
+	bool served = pool == service_pool;
+
+	for (uint32_t s = 0; s < SL_ARRAY_COUNT(services); s++)
+		served |= services[s].there && services[s].pool == pool;
+	return served;
+}
+
+/* A service comes, goes, gets another name or another pool, or several of it at once. */
+static void change_service(void)
+{
+	struct service *service = &services[below(SL_ARRAY_COUNT(services))];
+	uint32_t pool = below(POOLS);
+
+	if (service->there && chance(2)) {
+		say("service gone", service->pool, service->name);
+		service->there = false;
+		return;
+	}
+	if (!service->there || chance(2))
+		service->name = ++names;
+	if (pools[pool].there && (!service->there || chance(2)))
+		service->pool = pool;
+	service->there = pools[service->pool].there;
+	say("service as such", service->pool, service->name);
+}
+
 /* What a file may say anew. False: nothing. */
 static bool rewrite(void)
 {
@@ -391,7 +448,7 @@ static bool rewrite(void)
 		pool->full = !pool->full;
 		return true;
 	case 6:
-		if (p == service_pool)
+		if (is_served(p))
 			return false;
 		pool->there = !pool->there;
 		for (uint32_t i = 0; i < NODES; i++) {
@@ -415,13 +472,25 @@ static bool rewrite(void)
 static void reload(void)
 {
 	struct pool before[POOLS];
+	struct service services_before[SL_ARRAY_COUNT(services)];
 	uint32_t service_before = service_pool;
+	bool fine;
 
 	memcpy(before, pools, sizeof(before));
-	if (!rewrite() || apply())
+	memcpy(services_before, services, sizeof(services));
+	if (chance(3)) {
+		for (uint32_t n = below(3) + 1; n > 0; n--)
+			change_service();
+		fine = true;
+	} else {
+		fine = rewrite();
+	}
+	if (!fine || apply())
 		return;
-	/* a service that was at too many pools: refused as a whole */
+	/* a service that was at too many pools, or packets of too many services: refused as a whole */
+	refused++;
 	memcpy(pools, before, sizeof(before));
+	memcpy(services, services_before, sizeof(services));
 	service_pool = service_before;
 }
 
@@ -433,6 +502,7 @@ static void restart(void)
 	/* a service that was at so many pools is refused one more, unless it says so to a daemon that
 	 * is only starting */
 	bool free = sl_model_snapshot(model)->services[0].via_count < SL_SERVICE_VIA_MAX;
+	bool room = sl_model_snapshot(model)->former_count < SL_FORMERS_MAX;
 	struct sl_past_clock clock = {now_ms, now_ms};
 	struct sl_pack state = {0}, rest = {0};
 	struct sl_unpack unpack;
@@ -446,6 +516,8 @@ static void restart(void)
 	now_ms += below(300);
 	if (free && chance(2))
 		rewrite();
+	else if (room && chance(2))
+		change_service();
 	unpack = (struct sl_unpack){.at = state.data, .end = state.data + state.size};
 	must(sl_past_read_state(&unpack, &clock, &past) == 0, "reading");
 	conf = configure();
@@ -497,7 +569,9 @@ static void set_up(uint64_t seed)
 	prng.state = seed;
 	now_ms = 10000000;
 	addresses = 0x100;
-	tuples = broken = packets = restarts = changes = births = service_pool = 0;
+	tuples = broken = packets = restarts = changes = births = service_pool = refused = names =
+		0;
+	memset(services, 0, sizeof(services));
 	memset(pools, 0, sizeof(pools));
 	memset(dead, 0, sizeof(dead));
 	for (uint32_t p = 0; p < POOLS; p++) {
@@ -528,8 +602,8 @@ static uint32_t run(uint64_t seed)
 	}
 	close_all();
 	printf("seed %" PRIu64 ": %" PRIu32 " flows, %" PRIu32 " packets, %" PRIu32
-	       " changes, %" PRIu32 " restarts, %" PRIu32 " broken\n",
-	       seed, births, packets, changes, restarts, broken);
+	       " changes (%" PRIu32 " refused), %" PRIu32 " restarts, %" PRIu32 " broken\n",
+	       seed, births, packets, changes, refused, restarts, broken);
 	return broken;
 }
 
@@ -541,12 +615,15 @@ int main(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "--verbose"))
 			verbose = true;
+		else if (!strcmp(argv[i], "--expect-broken"))
+			expect_broken = true;
 		else if (!strcmp(argv[i], "--seeds") && i + 1 < argc)
 			seeds = strtoull(argv[++i], NULL, 10);
 		else
 			seed = strtoull(argv[i], NULL, 10);
 	}
 	for (uint64_t n = 0; n < seeds; n++)
-		all += run(seed + n);
-	return all ? 1 : 0;
+		if (run(seed + n) && ++all && expect_broken)
+			return 0;
+	return all || expect_broken ? 1 : 0;
 }

@@ -91,7 +91,8 @@ class Changes:
         self.count += 1
 
     def dispatched(self):
-        return self.session.result("stats")["services"]["vip"]["packets"]
+        stats = self.session.result("stats")
+        return stats["balance"]["received"] - stats["dropped"]["no_service"]  # services come and go
 
     def any(self):
         return {"pool": "web", "node": random.choice(self.nodes)}
@@ -115,6 +116,20 @@ class Changes:
         pools[1:] = [dict(pools[0], name=f"spare{self.made}", nodes=spare)]
         target = pools[1]["name"] if self.conf["services"][0]["pool"] == "web" else "web"
         self.conf["services"][0]["pool"] = target
+        self.services()
+        self.apply()
+
+    def services(self):
+        """TCP becomes another service's, under another name each time, or falls back to the first one."""
+        pools, services = self.conf["pools"], self.conf["services"]
+        if len(services) > 1 and random.randrange(3) == 0:
+            del services[1:]
+        else:
+            services[1:] = [{"name": f"tcp{self.made}", "address": "192.0.2.10", "protocol": "tcp",
+                             "pool": random.choice(pools)["name"]}]
+
+    def apply(self):
+        pools = self.conf["pools"]
         running = self.session.call("nodes")["result"]
         weights = (running.get("nodes") or running)["web"]
         pools[0]["nodes"] = [node(name, weights[name]["weight"]) for name in self.nodes]
@@ -143,6 +158,7 @@ def traffic(interface, changes):
     flows, every, number = [], [], 0
     end = time.monotonic() + SECONDS
     reload_at = [time.monotonic() + SECONDS * part for part in (0.3, 0.7)]
+    service_at = [time.monotonic() + SECONDS * part for part in (0.15, 0.45, 0.55, 0.85)]
     while time.monotonic() < end:
         start = time.monotonic()
         flows = [flow for flow in flows if flow.rounds > 0]
@@ -157,6 +173,11 @@ def traffic(interface, changes):
         if reload_at and start > reload_at[0]:
             reload_at.pop(0)
             changes.reload()
+        if service_at and start > service_at[0]:
+            service_at.pop(0)
+            changes.made += 1
+            changes.services()
+            changes.apply()
         time.sleep(max(0, ROUND - (time.monotonic() - start)))
     out.close()
     return every
@@ -193,7 +214,7 @@ def configure(folder, interface):
         dataplane={"rx_cpus": cpus, "worker_cpus": cpus})
 
 
-@case("no live connection changes its node through weights, adds, removes, drains and re-pointed services")
+@case("no live connection changes its node through weights, adds, removes, drains and services that come, go and take packets of others")
 def nothing_breaks():
     if os.geteuid() != 0 or not os.path.exists("/dev/net/tun"):
         raise Skip("a TAP device needs root and /dev/net/tun")

@@ -391,6 +391,18 @@ static void a_service_that_is_pointed_elsewhere_keeps_its_flows(void **state)
 	assert_int_equal(give(world_tcp(8, ACK, 11)), 1);
 }
 
+static void flows_that_come_while_nobody_is_left_in_the_pool_before_stay_too(void **state)
+{
+	world_move_all(&world, 1, 3);
+	pass(2 * WORLD_IDLE_S);
+	world_node_flags(&world, 1, 0);
+	world_point(&world, 0, 1);
+	pass(2);
+	assert_int_equal(give(world_udp(1)), 3);
+	world_point(&world, 0, 2);
+	assert_int_equal(give(world_udp(1)), 3);
+}
+
 static void without_tracking_packets_go_where_the_slot_says(void **state)
 {
 	world_fini(&world);
@@ -462,6 +474,7 @@ int main(void)
 		CASE(what_finds_no_room_keeps_the_slot_open_for_one_idle_timeout_more),
 		CASE(explain_says_what_would_happen_and_changes_nothing),
 		CASE(a_service_that_is_pointed_elsewhere_keeps_its_flows),
+		CASE(flows_that_come_while_nobody_is_left_in_the_pool_before_stay_too),
 		CASE(without_tracking_packets_go_where_the_slot_says),
 		CASE(full_tracking_knows_every_flow),
 		CASE(a_flow_of_udp_is_live_at_once_and_one_of_quic_with_its_second_packet),
