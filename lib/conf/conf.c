@@ -192,7 +192,6 @@ struct pairs {
 	struct pair_node root;
 	struct pair_node nodes[2 * PAIR_DEPTH * (PAIRS_MAX + 1)];
 	uint32_t used;
-	char *text;
 };
 
 static struct pair_node *add_child(struct pairs *pairs, struct pair_node *parent,
@@ -268,11 +267,12 @@ static void read_pairs(struct sl_conf_reader *reader, struct pairs *pairs, const
 		       const char *const *list, uint32_t count, struct sl_conf_node *node)
 {
 	size_t room = 1;
+	char *text;
 
 	for (uint32_t i = 0; i < count; i++)
 		room += strlen(list[i]) + 1;
-	pairs->text = malloc(room);
-	if (!pairs->text) {
+	text = malloc(room);
+	if (!text) {
 		reader->no_memory = true;
 		return;
 	}
@@ -280,10 +280,10 @@ static void read_pairs(struct sl_conf_reader *reader, struct pairs *pairs, const
 		(struct sl_yaml_node){.kind = SL_YAML_MAPPING, .line = 1, .column = 1, .text = ""};
 	(void)add_child(pairs, &pairs->root, SL_YAML_SCALAR, "name", 1);
 	(void)add_child(pairs, &pairs->root, SL_YAML_SCALAR, name, 1);
-	if (add_pairs(reader, pairs, list, count, pairs->text))
+	if (add_pairs(reader, pairs, list, count, text))
 		sl_conf_read_table(reader, &sl_conf_node_table, &pairs->root.node, node);
 	sl_conf_check_node(reader, node);
-	free(pairs->text);
+	free(text);
 }
 
 int sl_conf_node_parse(const struct sl_conf *conf, const char *name, const char *const *pairs,

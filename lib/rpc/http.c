@@ -315,11 +315,15 @@ static void stop(struct sl_http *http)
 
 void sl_http_destroy(struct sl_http *http)
 {
+	struct connection *connection, *next;
+
 	if (!http)
 		return;
 	stop(http);
-	while (!TAILQ_EMPTY(&http->connections))
-		connection_free(TAILQ_FIRST(&http->connections));
+	for (connection = TAILQ_FIRST(&http->connections); connection; connection = next) {
+		next = TAILQ_NEXT(connection, link);
+		connection_free(connection);
+	}
 	event_free(http->accept_retry);
 	free(http);
 }

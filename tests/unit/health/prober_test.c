@@ -29,6 +29,7 @@ struct server {
 	uint16_t port;
 	const char *says; /* NULL: nothing, and it keeps the connection */
 	pthread_t thread;
+	bool stopping; /* written: the test */
 };
 
 static void *serve(void *context)
@@ -43,7 +44,8 @@ static void *serve(void *context)
 
 		if (server->type == SOCK_DGRAM) {
 			if (recvfrom(server->fd, heard, sizeof(heard), 0, (struct sockaddr *)&from,
-				     &size) < 0)
+				     &size) < 0 ||
+			    __atomic_load_n(&server->stopping, __ATOMIC_ACQUIRE))
 				return NULL;
 			if (server->says)
 				(void)sendto(server->fd, server->says, strlen(server->says), 0,
@@ -83,8 +85,15 @@ static void server_start(struct server *server, int type, const char *says)
 
 static void server_stop(struct server *server)
 {
-	(void)shutdown(server->fd, SHUT_RDWR);
-	(void)pthread_cancel(server->thread);
+	struct sockaddr_in at = {.sin_family = AF_INET,
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+				 .sin_port = htons(server->port)};
+
+	__atomic_store_n(&server->stopping, true, __ATOMIC_RELEASE);
+	if (server->type == SOCK_DGRAM) /* it waits for one more */
+		(void)sendto(server->fd, "", 1, 0, (struct sockaddr *)&at, sizeof(at));
+	else
+		(void)shutdown(server->fd, SHUT_RDWR);
 	(void)pthread_join(server->thread, NULL);
 	(void)close(server->fd);
 }
