@@ -116,9 +116,6 @@ struct sluice_handler {
 	void (*close)(void *state);
 	/* When the worker has nothing to do, and at least once a second while packets come. */
 	void (*tick)(void *state, uint64_t now_ns);
-	/* A slot of the pool that was this node's is another's from now on: the packets of its flows
-	 * that were on their way have been served. Flows that are in it may be dropped. */
-	void (*slot_gone)(void *state, uint32_t slot);
 	/* Writes up to `room` rows and returns how many. *cursor is 0 at first and the handler's to
 	 * change; UINT64_MAX: there are no more. Called in pieces, between bursts. */
 	uint32_t (*results)(void *state, uint64_t *cursor, struct sluice_row *rows, uint32_t room);

@@ -68,7 +68,6 @@ struct sl_handler_ops {
 	void (*close)(void *state); /* or NULL */
 	/* All of these may be NULL; on the worker's thread, between bursts, when control asks. */
 	void (*tick)(void *state, uint64_t wall_ms); /* once a second or so */
-	void (*slot_gone)(void *state, uint32_t slot);
 	/* In pieces: writes up to room rows, returns how many; *cursor is 0 first, and UINT64_MAX when
 	 * there are no more. */
 	uint32_t (*results)(void *state, uint64_t *cursor, struct sl_result_row *rows,

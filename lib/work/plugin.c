@@ -242,14 +242,6 @@ static void plugin_tick(void *state, uint64_t wall_ms)
 		plugin->handler->tick(plugin->state, wall_ms * 1000000);
 }
 
-static void plugin_slot_gone(void *state, uint32_t slot)
-{
-	struct plugin *plugin = state;
-
-	if (plugin->handler->slot_gone)
-		plugin->handler->slot_gone(plugin->state, slot);
-}
-
 static uint32_t plugin_results(void *state, uint64_t *cursor, struct sl_result_row *rows,
 			       uint32_t room)
 {
@@ -304,7 +296,6 @@ const struct sl_handler_ops sl_handler_plugin = {
 	.burst = plugin_burst,
 	.close = plugin_close,
 	.tick = plugin_tick,
-	.slot_gone = plugin_slot_gone,
 	.results = plugin_results,
 	.total = plugin_total,
 	.reset = plugin_reset,
