@@ -97,6 +97,7 @@ def count(build, arguments):
         out = os.path.join(folder, "out")
         subprocess.run(["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}",
                         "--toggle-collect=sl_path_round", program, "--turns", str(TURNS), "--flows", "1000",
+                        "--still",
                         *arguments], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         profile = Profile(out, "path_bench")
     packets = (TURNS + 3) * TURN_PACKETS  # and three turns that warm up

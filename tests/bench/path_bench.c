@@ -31,6 +31,7 @@
 #include <rte_mbuf.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "bench/figure.h"
 #include "bench/source.h"
 #include "path/stage.h"
@@ -149,6 +150,26 @@ static void rings_empty(const struct sl_path_core *core, const struct sl_port *p
 	}
 }
 
+/* The path's clock: with --still it moves in the pauses of the warm-up alone, so that what is counted does
+ * not depend on how long counting takes. */
+static uint64_t still_ms;
+uint64_t __real_sl_clock_ms(void);
+uint64_t __wrap_sl_clock_ms(void);
+
+uint64_t __wrap_sl_clock_ms(void)
+{
+	return still_ms ? still_ms : __real_sl_clock_ms();
+}
+
+static void pause_ticks(struct sl_path_core *core)
+{
+	if (still_ms)
+		still_ms += 2u << SL_TICK_SHIFT;
+	else
+		usleep(2000 << SL_TICK_SHIFT);
+	core->now_ms = sl_clock_ms();
+}
+
 static double turn_path(struct sl_path_core *core, const struct sl_port *port)
 {
 	uint64_t start = rte_rdtsc();
@@ -223,7 +244,7 @@ static void warm_up(struct sl_path_core *core, const struct sl_port *port,
 	for (uint32_t time = 0; time < 2; time++) {
 		for (uint64_t i = 0; i < turns; i++)
 			turn_path(core, port);
-		usleep(2000 << SL_TICK_SHIFT); /* flows are live with a packet that comes later */
+		pause_ticks(core); /* flows are live with a packet that comes later */
 	}
 	source_in_turn(false);
 	for (uint64_t i = 0; i < turns; i++) {
@@ -369,6 +390,7 @@ static struct options options_read(int argc, char **argv)
 		{"encap", required_argument, NULL, 'e'},
 		{"tracking", required_argument, NULL, 't'},
 		{"beginnings", no_argument, NULL, 'b'},
+		{"still", no_argument, NULL, 'k'},
 		{"entries", required_argument, NULL, 'E'},
 		{"ipv6", no_argument, NULL, '6'},
 		{"workers", required_argument, NULL, 'w'},
@@ -410,6 +432,8 @@ static struct options options_read(int argc, char **argv)
 			options.v6 = true;
 		else if (option == 'b')
 			options.beginnings = true;
+		else if (option == 'k')
+			still_ms = sl_clock_ms();
 		else
 			exit(1);
 	}
