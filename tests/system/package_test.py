@@ -38,7 +38,9 @@ def packages():
     if missing:
         raise Skip(f"{', '.join(missing)} is missing (Debian: dpkg-dev, debhelper, lintian, scdoc)")
     if not BUILT:
-        lines = output(os.path.join(TOP, "scripts/package")).split("\n")
+        # Of files that are no checkout, as whoever unpacks an archive has them.
+        env = {**os.environ, "GIT_DIR": os.devnull}
+        lines = output(os.path.join(TOP, "scripts/package"), env=env).split("\n")
         BUILT["said"] = [line for line in lines if line and not line.endswith(".deb")]
         BUILT.update((os.path.basename(line).split("_")[0], line) for line in lines if line.endswith(".deb"))
     return BUILT
