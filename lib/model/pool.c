@@ -230,21 +230,6 @@ int sl_image_find_leaving(const struct sl_image_pool *pool, const char *name)
 	return -1;
 }
 
-int sl_image_find_next(const struct sl_image_pool *pool, const char *name, uint32_t *cursor)
-{
-	uint32_t n = *cursor;
-
-	for (uint32_t i = 0; i < pool->node_count; i++, n++) {
-		if (n >= pool->node_count)
-			n = 0;
-		if (pool->nodes[n].leaving || strcmp(pool->nodes[n].name, name) != 0)
-			continue;
-		*cursor = n + 1;
-		return (int)n;
-	}
-	return -1;
-}
-
 enum sl_node_state sl_image_node_state(const struct sl_image_node *node)
 {
 	if (node->leaving)

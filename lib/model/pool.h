@@ -97,10 +97,6 @@ uint64_t sl_image_seed(const char *name);
 int sl_image_find_node(const struct sl_image_pool *pool, const char *name);
 /* A node that is leaving and still has its flows; -1: none. */
 int sl_image_find_leaving(const struct sl_image_pool *pool, const char *name);
-/* The same from *cursor on and round; *cursor goes behind what was found, so that names in the order
- * of another list are found at once. */
-int sl_image_find_next(const struct sl_image_pool *pool, const char *name, uint32_t *cursor);
-
 /* What an operator's hand or the node's agent did, whichever takes more away. */
 static inline uint8_t sl_image_node_hand(const struct sl_image_node *node)
 {
