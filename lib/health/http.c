@@ -36,8 +36,8 @@ static void end_transfer(struct sl_probe *probe, CURLcode code)
 	(void)curl_easy_getinfo(probe->easy, CURLINFO_RESPONSE_CODE, &status);
 	(void)curl_easy_getinfo(probe->easy, CURLINFO_OS_ERRNO, &errors);
 	(void)curl_easy_getinfo(probe->easy, CURLINFO_SSL_VERIFYRESULT, &verified);
-	/* CURLE_WRITE_ERROR: what came was cut where it is long enough. */
-	if (code != CURLE_OK && !(code == CURLE_WRITE_ERROR && status)) {
+	/* CURLE_WRITE_ERROR: a body was cut where it is long enough; headers without end are no answer. */
+	if (code != CURLE_OK && !(code == CURLE_WRITE_ERROR && status && probe->sent <= HEAD_MAX)) {
 		if (code == CURLE_COULDNT_CONNECT && errors)
 			sl_probe_end_errno(probe, (int)errors);
 		else if (code == CURLE_OUT_OF_MEMORY)

@@ -146,8 +146,7 @@ int sl_probe_append(struct sl_probe *probe, const void *data, size_t size)
 	char *text = probe->text;
 
 	/* Grows in pieces of TEXT_FIRST, and always has room for a zero. */
-	if (!text ||
-	    (after + 1 > TEXT_FIRST && (before + 1) / TEXT_FIRST != (after + 1) / TEXT_FIRST))
+	if (!text || (before + 1) / TEXT_FIRST != (after + 1) / TEXT_FIRST)
 		text = realloc(text, (after + 1) / TEXT_FIRST * TEXT_FIRST + TEXT_FIRST);
 	if (!text)
 		return -ENOMEM;

@@ -79,10 +79,12 @@ static struct place **place_at(struct sl_prober *prober, uint32_t id, bool is_ag
 static void add_finding(struct sl_prober *prober, const struct sl_finding *finding)
 {
 	static const struct timeval wait = {0, BATCH_US};
-	struct sl_finding *findings = prober->findings;
-	uint32_t room = prober->finding_room;
+	struct sl_finding *findings;
+	uint32_t room;
 
 	(void)pthread_mutex_lock(&prober->lock);
+	findings = prober->findings;
+	room = prober->finding_room;
 	if (prober->finding_count == room) {
 		room = room ? room * 2 : FINDINGS_FIRST;
 		findings = realloc(prober->findings, room * sizeof(*findings));
