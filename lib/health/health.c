@@ -184,50 +184,24 @@ static void refresh_pool(struct sl_health *health, const struct sl_image *image,
 	sl_health_spec_put(shared);
 }
 
-/* Not checked any more: nothing that was found counts. */
-static void release(struct sl_health *health, const struct entry *entry)
-{
-	struct sl_change change = {.kind = SL_CHANGE_HEALTH,
-				   .pool = entry->pool,
-				   .node = entry->node,
-				   .healthy = true,
-				   .why = "no longer checked"};
-	struct sl_change_result result;
-
-	if (!entry->down && entry->asked == SL_HAND_UP)
-		return;
-	(void)sl_model_change(health->model, &change, false, &result, NULL);
-	sl_change_result_fini(&result);
-}
-
-/* Pools are immutable: those that both images share have not changed. */
-static bool has_pool(const struct sl_image *image, const struct sl_image_pool *pool)
-{
-	for (uint32_t p = 0; image && p < image->pool_count; p++)
-		if (image->pools[p] == pool)
-			return true;
-	return false;
-}
-
 static void follow(struct sl_health *health, const struct sl_image *before,
 		   const struct sl_image *after)
 {
 	health->epoch++;
+	/* Pools are immutable: those that both images share have not changed. */
 	for (uint32_t p = 0; p < after->pool_count; p++)
-		if (!has_pool(before, after->pools[p]))
+		if (sl_image_pool_at(before, after->pools[p]->index) != after->pools[p])
 			refresh_pool(health, after, p);
 	for (uint32_t p = 0; before && p < before->pool_count; p++) {
 		const struct sl_image_pool *pool = before->pools[p];
 
-		if (has_pool(after, pool))
+		if (sl_image_pool_at(after, pool->index) == pool)
 			continue;
 		for (uint32_t n = 0; n < pool->node_count; n++) {
-			struct entry *entry = health->entries[pool->nodes[n].index];
+			const struct entry *entry = health->entries[pool->nodes[n].index];
 
-			if (!entry || entry->epoch == health->epoch)
-				continue;
-			release(health, entry);
-			drop_entry(health, pool->nodes[n].index);
+			if (entry && entry->epoch != health->epoch)
+				drop_entry(health, pool->nodes[n].index);
 		}
 	}
 }

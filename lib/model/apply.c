@@ -135,6 +135,23 @@ static bool keep_node(struct sl_image_pool *pool, uint32_t n, const struct sl_im
 	return true;
 }
 
+/* What health found of a node that has no check any more does not count. */
+static void forget_health(const struct sl_edit *edit, const struct sl_image_pool *pool,
+			  struct sl_image_node *node)
+{
+	struct sl_conf_health check;
+
+	sl_conf_health_merge(&pool->conf.health, &node->conf->health, &check);
+	if (check.type != SL_HEALTH_TYPE_NONE)
+		return;
+	node->scale = SL_SCALE_ONE;
+	if (!node->down && node->asked == SL_HAND_UP)
+		return;
+	node->down = node->stays = node->drained = false;
+	node->asked = SL_HAND_UP;
+	sl_edit_node_why(edit, node, "no longer checked");
+}
+
 static int take_nodes(struct sl_edit *edit, struct pair *pair, bool *rebuild)
 {
 	struct sl_image_pool *pool = pair->pool;
@@ -157,6 +174,7 @@ static int take_nodes(struct sl_edit *edit, struct pair *pair, bool *rebuild)
 		pair->stays[same] = 1;
 		if (!keep_node(pool, n, &pair->old->nodes[same], node))
 			return no_memory(edit);
+		forget_health(edit, pool, &pool->nodes[n]);
 		*rebuild |= pair->old->nodes[same].conf->weight != node->weight;
 		status = say_node(edit, pair, same, n);
 		if (status < 0)

@@ -163,7 +163,8 @@ struct sl_model_event {
 };
 
 /* The caller's memory, which stays where it is as long as the model lives. Listeners are called in
- * the order they came; before the change is answered, and after it was made. */
+ * the order they came; before the change is answered, and after it was made. They change nothing of the
+ * model themselves: those behind them would hear of the later change first. */
 struct sl_model_listener {
 	void (*event)(void *context, const struct sl_model_event *event);
 	/* Of one listener at most, else NULL: does what an operator's change asks of others than the
