@@ -286,8 +286,9 @@ static void read_pairs(struct sl_conf_reader *reader, struct pairs *pairs, const
 	free(text);
 }
 
-int sl_conf_node_parse(const struct sl_conf *conf, const char *name, const char *const *pairs,
-		       uint32_t count, struct sl_conf_node *node, struct sl_conf_errors *errors)
+int sl_conf_node_parse(const struct sl_conf *conf, const struct sl_conf_health *beside,
+		       const char *name, const char *const *pairs, uint32_t count,
+		       struct sl_conf_node *node, struct sl_conf_errors *errors)
 {
 	struct sl_conf shallow = *conf;
 	struct sl_conf_reader reader = {.conf = &shallow, .errors = errors};
@@ -302,6 +303,8 @@ int sl_conf_node_parse(const struct sl_conf *conf, const char *name, const char 
 		sl_conf_error_at(&reader, 1, PAIRS_MAX + 1, "more than %u pairs", PAIRS_MAX);
 	else
 		read_pairs(&reader, &room, name, pairs, count, &parsed);
+	if (beside && errors->count == 0 && !reader.no_memory)
+		sl_conf_check_node_health(&reader, beside, &parsed);
 	err = finish(&reader);
 	if (err)
 		sl_conf_node_fini(&parsed);

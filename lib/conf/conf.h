@@ -137,6 +137,7 @@ struct sl_conf_control {
 	uint32_t line, column;
 };
 
+#define SL_HEALTH_WORDS_MAX 32u
 struct sl_conf_health {
 	enum sl_conf_health_type type;
 	uint16_t port;
@@ -150,7 +151,7 @@ struct sl_conf_health {
 	char *expect_body;   /* a POSIX extended regular expression, NULL: anything */
 	bool tls_verify;
 	char *ca;      /* a file of certificates; NULL: the system's */
-	char *command; /* external: a program and its arguments */
+	char *command; /* external: a program and its arguments, SL_HEALTH_WORDS_MAX words */
 	bool agent_set;
 	uint16_t agent_port; /* an agent beside the check */
 	uint32_t agent_interval_ms;
@@ -301,10 +302,12 @@ void sl_conf_health_fini(struct sl_conf_health *health);
 bool sl_conf_health_equal(const struct sl_conf_health *a, const struct sl_conf_health *b);
 
 /* A node alone, from name=value pairs as in the file ("weight=5", "address=10.0.0.1"); for
- * add-node. The names of ports are looked up in conf. The node's strings are freed with
- * sl_conf_node_fini(). Places in errors: line 1, column the number of the pair. */
-int sl_conf_node_parse(const struct sl_conf *conf, const char *name, const char *const *pairs,
-		       uint32_t count, struct sl_conf_node *node, struct sl_conf_errors *errors);
+ * add-node. The names of ports are looked up in conf; beside is its pool's health check, which the
+ * node's own keys go before (NULL: it was judged before). The node's strings are freed with sl_conf_node_fini().
+ * Places in errors: line 1, column the number of the pair. */
+int sl_conf_node_parse(const struct sl_conf *conf, const struct sl_conf_health *beside,
+		       const char *name, const char *const *pairs, uint32_t count,
+		       struct sl_conf_node *node, struct sl_conf_errors *errors);
 void sl_conf_node_fini(struct sl_conf_node *node);
 
 /* The pairs that make such a node, each with a zero behind it, *count of them. Allocated; NULL: no

@@ -4,10 +4,12 @@
 
 #include <errno.h>
 #include <regex.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "conf/key.h"
 
 #define MS_MIN	       10u
@@ -24,6 +26,7 @@
 #define H_AT(member) (uint32_t) offsetof(struct sl_conf_health, member)
 
 #define KIND(type) (1u << (SL_HEALTH_TYPE_##type))
+#define HTTP_KINDS (KIND(HTTP) | KIND(HTTPS))
 
 static const struct sl_conf_word types[] = {
 #define X(id, name, value) {name, value},
@@ -101,30 +104,28 @@ static const struct sl_conf_key own_keys[] = {
 	OWN("on_down", word, on_down, on_down_set, .words = on_downs),
 };
 
-const struct sl_conf_table sl_conf_node_health_table = {
-	.noun = "health of a node",
-	.keys = own_keys,
-	.key_count = sizeof(own_keys) / sizeof(own_keys[0]),
-	.size = sizeof(struct sl_conf_health),
-	.flow = true,
-};
-
 /* ---- checks -----------------------------------------------------------------------------------*/
 
-/* Which types have a key: all others refuse it. */
+/* Which types have a key: all others refuse it. And whether a node gives it: what is not zero there. */
+#define U(member)                                                                                  \
+	offsetof(struct sl_conf_health, member), sizeof(((struct sl_conf_health *)0)->member)
 static const struct {
 	const char *key;
 	uint32_t types;
+	size_t own, size;
 } uses[] = {
-	{"port", KIND(TCP) | KIND(HTTP) | KIND(HTTPS) | KIND(UDP) | KIND(AGENT) | KIND(EXTERNAL)},
-	{"path", KIND(HTTP) | KIND(HTTPS)},
-	{"host", KIND(HTTP) | KIND(HTTPS)},
-	{"send", KIND(TCP) | KIND(UDP) | KIND(AGENT)},
-	{"expect", KIND(TCP) | KIND(HTTP) | KIND(HTTPS) | KIND(UDP)},
-	{"tls_verify", KIND(HTTPS)},
-	{"ca", KIND(HTTPS)},
-	{"command", KIND(EXTERNAL)},
+	{"port", KIND(TCP) | KIND(HTTP) | KIND(HTTPS) | KIND(UDP) | KIND(AGENT) | KIND(EXTERNAL),
+	 U(port_set)},
+	{"path", KIND(HTTP) | KIND(HTTPS), U(path)},
+	{"host", KIND(HTTP) | KIND(HTTPS), U(host)},
+	{"send", KIND(TCP) | KIND(UDP) | KIND(AGENT), U(send)},
+	{"expect", KIND(TCP) | KIND(HTTP) | KIND(HTTPS) | KIND(UDP), U(expect_body)},
+	{"tls_verify", KIND(HTTPS), U(tls_verify_set)},
+	{"ca", KIND(HTTPS), U(ca)},
+	{"command", KIND(EXTERNAL), U(command)},
 };
+#undef U
+#define NEED_PORT (KIND(TCP) | KIND(HTTP) | KIND(HTTPS) | KIND(UDP) | KIND(AGENT))
 
 static const char *type_name(enum sl_conf_health_type type)
 {
@@ -169,10 +170,6 @@ static void check_expect(struct sl_conf_reader *reader, const struct sl_conf_fou
 		sl_conf_error(reader, expected(found, "status"),
 			      "`status` takes numbers and ranges from 100 to 599, as in \"200-299, "
 			      "304\"");
-	if (health->expect_status && health->type != SL_HEALTH_TYPE_HTTP &&
-	    health->type != SL_HEALTH_TYPE_HTTPS)
-		sl_conf_error(reader, expected(found, "status"),
-			      "`status` is for health checks of type http and https");
 	if (!health->expect_body)
 		return;
 	code = regcomp(&pattern, health->expect_body, REG_EXTENDED | REG_NOSUB);
@@ -185,87 +182,117 @@ static void check_expect(struct sl_conf_reader *reader, const struct sl_conf_fou
 		      "`body` is no extended regular expression: %s", why);
 }
 
-/* A command is a file that can be executed, with its arguments behind spaces. */
+/* A command is a file, with its arguments behind spaces. */
 static void check_command(struct sl_conf_reader *reader, const struct sl_conf_found *found,
-			  const struct sl_conf_health *health)
+			  const char *command)
 {
-	char *file;
+	uint32_t words = 0;
 
-	if (!health->command) {
-		sl_conf_error(reader, found->node,
-			      "`command` is missing: a health check of type external needs it");
-		return;
+	for (const char *at = command; at; at = strchr(at, ' ')) {
+		at += strspn(at, " ");
+		words += *at != '\0';
 	}
-	file = strndup(health->command, strcspn(health->command, " "));
-	if (!file)
-		reader->no_memory = true;
-	else if (file[0] != '/')
+	if (command[0] != '/')
 		sl_conf_error(reader, sl_conf_found_value(found, "command"),
 			      "`command` begins with the whole path of a program, as in "
 			      "/usr/local/bin/check; arguments follow behind spaces");
-	else if (access(file, X_OK))
+	else if (words > SL_HEALTH_WORDS_MAX)
 		sl_conf_error(reader, sl_conf_found_value(found, "command"),
-			      "%s cannot be executed: %s", file, strerror(errno));
-	free(file);
+			      "`command` has %u words; there may be at most %u", words,
+			      SL_HEALTH_WORDS_MAX);
+}
+
+/* What can be said of values by themselves, a pool's or a node's. */
+static void check_values(struct sl_conf_reader *reader, const struct sl_conf_found *found,
+			 void *object)
+{
+	const struct sl_conf_health *health = object;
+
+	if (health->path && health->path[0] != '/')
+		sl_conf_error(reader, sl_conf_found_value(found, "path"),
+			      "`path` starts with a slash");
+	if (health->expect_status || health->expect_body)
+		check_expect(reader, found, health);
+	if (health->command)
+		check_command(reader, found, health->command);
+}
+
+/* A file of this machine that is not as it must be, in words; "": it is. */
+static const char *lacks(const struct sl_conf_health *health, char *text, size_t size)
+{
+	int length = health->command ? (int)strcspn(health->command, " ") : 0;
+	char file[PATH_LENGTH + 1];
+
+	text[0] = '\0';
+	(void)snprintf(file, sizeof(file), "%.*s", length, health->command ? health->command : "");
+	if (health->ca && access(health->ca, R_OK))
+		(void)snprintf(text, size, "%s cannot be read: %s", health->ca, strerror(errno));
+	else if (file[0] == '/' && access(file, X_OK))
+		(void)snprintf(text, size, "%s cannot be executed: %s", file, strerror(errno));
+	return text;
 }
 
 static void check_health(struct sl_conf_reader *reader, const struct sl_conf_found *found,
 			 void *object)
 {
-	struct sl_conf_health *health = object;
-	const struct sl_yaml_node *path = sl_conf_found_value(found, "path");
-	const struct sl_yaml_node *ca = sl_conf_found_value(found, "ca");
-	uint32_t needs_port = KIND(TCP) | KIND(HTTP) | KIND(HTTPS) | KIND(UDP) | KIND(AGENT);
+	const struct sl_conf_health *health = object;
+	char text[PATH_LENGTH + ERROR_SIZE];
 
 	check_uses(reader, found, health->type);
 	if (health->type == SL_HEALTH_TYPE_NONE)
 		return;
-	if ((needs_port & 1u << health->type) && !sl_conf_found_value(found, "port"))
+	if ((NEED_PORT & 1u << health->type) && !health->port)
 		sl_conf_error(reader, found->node,
 			      "`port` is missing: a health check of type %s needs it",
 			      type_name(health->type));
-	if (path && health->path && health->path[0] != '/')
-		sl_conf_error(reader, path, "`path` starts with a slash");
-	if (ca && health->ca && access(health->ca, R_OK))
-		sl_conf_error(reader, ca, "%s cannot be read: %s", health->ca, strerror(errno));
-	check_expect(reader, found, health);
-	if (health->type == SL_HEALTH_TYPE_EXTERNAL)
-		check_command(reader, found, health);
+	if (health->type == SL_HEALTH_TYPE_EXTERNAL && !health->command)
+		sl_conf_error(reader, found->node,
+			      "`command` is missing: a health check of type external needs it");
+	if (health->expect_status && !(HTTP_KINDS & 1u << health->type))
+		sl_conf_error(reader, expected(found, "status"),
+			      "`status` is for health checks of type http and https");
+	check_values(reader, found, object);
+	if (lacks(health, text, sizeof(text))[0])
+		sl_conf_error(reader, sl_conf_found_value(found, health->ca ? "ca" : "command"),
+			      "%s", text);
+}
+
+static bool gives(const struct sl_conf_health *own, size_t use)
+{
+	static const unsigned char zero[sizeof(void *)];
+
+	return memcmp((const unsigned char *)own + uses[use].own, zero, uses[use].size) != 0;
 }
 
 /* What a node's keys make of its pool's. */
-void sl_conf_check_node_health(struct sl_conf_reader *reader, const struct sl_conf_pool *pool,
+void sl_conf_check_node_health(struct sl_conf_reader *reader, const struct sl_conf_health *pool,
 			       const struct sl_conf_node *node)
 {
-	uint32_t needs_port = KIND(TCP) | KIND(HTTP) | KIND(HTTPS) | KIND(UDP) | KIND(AGENT);
-	struct sl_conf_statuses statuses;
+	const struct sl_conf_health *own = &node->health;
+	char text[PATH_LENGTH + ERROR_SIZE];
 	struct sl_conf_health health;
-	regex_t pattern;
+	uint32_t kind;
 
-	sl_conf_health_merge(&pool->health, &node->health, &health);
-	if ((needs_port & 1u << health.type) && !health.port)
-		sl_conf_error_at(reader, node->line, node->column,
-				 "node %s: `port` is missing: a health check of type %s needs it",
-				 node->name, type_name(health.type));
-	if (health.type == SL_HEALTH_TYPE_EXTERNAL && !health.command)
-		sl_conf_error_at(reader, node->line, node->column,
-				 "node %s: `command` is missing: a health check of type external "
-				 "needs it",
-				 node->name);
-	if (node->health.expect_status &&
-	    sl_conf_statuses_parse(node->health.expect_status, &statuses))
-		sl_conf_error_at(
-			reader, node->line, node->column,
-			"node %s: `status` takes numbers and ranges from 100 to 599, as in "
-			"\"200-299, 304\"",
-			node->name);
-	if (!node->health.expect_body)
+#define REFUSE(...) sl_conf_error_at(reader, node->line, node->column, "node %s: " __VA_ARGS__)
+	sl_conf_health_merge(pool, own, &health);
+	kind = 1u << health.type;
+	if (health.type == SL_HEALTH_TYPE_NONE)
 		return;
-	if (regcomp(&pattern, node->health.expect_body, REG_EXTENDED | REG_NOSUB))
-		sl_conf_error_at(reader, node->line, node->column,
-				 "node %s: `body` is no extended regular expression", node->name);
-	else
-		regfree(&pattern);
+	if ((NEED_PORT & kind) && !health.port)
+		REFUSE("`port` is missing: a health check of type %s needs it", node->name,
+		       type_name(health.type));
+	if (health.type == SL_HEALTH_TYPE_EXTERNAL && !health.command)
+		REFUSE("`command` is missing: a health check of type external needs it",
+		       node->name);
+	if (own->expect_status && !(HTTP_KINDS & kind))
+		REFUSE("`status` is for health checks of type http and https", node->name);
+	for (size_t i = 0; i < SL_ARRAY_COUNT(uses); i++)
+		if (gives(own, i) && !(uses[i].types & kind))
+			REFUSE("a health check of type %s has no `%s`", node->name,
+			       type_name(health.type), uses[i].key);
+	if (lacks(own, text, sizeof(text))[0])
+		REFUSE("%s", node->name, text);
+#undef REFUSE
 }
 
 const struct sl_conf_table sl_conf_health_table = {
@@ -275,6 +302,15 @@ const struct sl_conf_table sl_conf_health_table = {
 	.size = sizeof(struct sl_conf_health),
 	.flow = true,
 	.check = check_health,
+};
+
+const struct sl_conf_table sl_conf_node_health_table = {
+	.noun = "health of a node",
+	.keys = own_keys,
+	.key_count = sizeof(own_keys) / sizeof(own_keys[0]),
+	.size = sizeof(struct sl_conf_health),
+	.flow = true,
+	.check = check_values,
 };
 
 /* ---- for others -------------------------------------------------------------------------------*/

@@ -254,7 +254,7 @@ extern const struct sl_conf_table sl_conf_pool_table;
 extern const struct sl_conf_table sl_conf_node_table;
 extern const struct sl_conf_table sl_conf_health_table, sl_conf_node_health_table;
 /* Errors of what a node's own keys make of its pool's check. */
-void sl_conf_check_node_health(struct sl_conf_reader *reader, const struct sl_conf_pool *pool,
+void sl_conf_check_node_health(struct sl_conf_reader *reader, const struct sl_conf_health *pool,
 			       const struct sl_conf_node *node);
 extern const struct sl_conf_table sl_conf_service_table;
 

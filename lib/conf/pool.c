@@ -226,7 +226,7 @@ static void check_pool(struct sl_conf_reader *reader, const struct sl_conf_found
 	check_balance(reader, found, pool);
 	check_shares(reader, pool);
 	for (uint32_t n = 0; n < pool->node_count; n++)
-		sl_conf_check_node_health(reader, pool, &pool->nodes[n]);
+		sl_conf_check_node_health(reader, &pool->health, &pool->nodes[n]);
 }
 
 const struct sl_conf_table sl_conf_pool_table = {

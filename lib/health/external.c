@@ -20,7 +20,6 @@
 
 #include "health/probe.h"
 
-#define WORDS_MAX    32
 #define VARIABLE_MAX 128
 
 static void on_end(int fd, short what, void *context)
@@ -78,9 +77,9 @@ static int spawn(struct sl_probe *probe, char *const *words, char *const *enviro
 static void split(char *copy, char **words)
 {
 	char *rest = NULL;
-	int count = 0;
+	uint32_t count = 0;
 
-	for (char *word = strtok_r(copy, " ", &rest); word && count < WORDS_MAX;
+	for (char *word = strtok_r(copy, " ", &rest); word && count < SL_HEALTH_WORDS_MAX;
 	     word = strtok_r(NULL, " ", &rest))
 		words[count++] = word;
 	words[count] = NULL;
@@ -88,7 +87,8 @@ static void split(char *copy, char **words)
 
 static void start(struct sl_probe *probe)
 {
-	char address[SL_ADDR_TEXT_SIZE], variables[4][VARIABLE_MAX], *words[WORDS_MAX + 1];
+	char address[SL_ADDR_TEXT_SIZE], variables[4][VARIABLE_MAX],
+		*words[SL_HEALTH_WORDS_MAX + 1];
 	char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 	char *environment[] = {variables[0], variables[1], variables[2], variables[3], path, NULL};
 	char *copy = strdup(probe->spec->conf.command);

@@ -149,7 +149,7 @@ int sl_past_read_node(struct sl_unpack *unpack, const struct sl_conf *conf, cons
 		pairs[i] = sl_unpack_text(unpack);
 	if (unpack->failed || count == 0)
 		return -EINVAL;
-	rc = sl_conf_node_parse(conf, name, pairs, (uint32_t)count, node, &errors);
+	rc = sl_conf_node_parse(conf, NULL, name, pairs, (uint32_t)count, node, &errors);
 	sl_conf_errors_fini(&errors);
 	return rc;
 }

@@ -193,12 +193,13 @@ static int add_node(struct sl_rpc_call *call, char *const *pairs, uint32_t count
 	struct sl_change change = {.kind = SL_CHANGE_ADD_NODE,
 				   .pool = sl_rpc_string(call, "pool", "")};
 	struct sl_conf_errors errors;
+	const struct sl_image *image = sl_model_image(scope->model);
+	int p = sl_rpc_find_pool(call, change.pool), rc;
 	struct sl_conf_node node;
-	int rc;
 
-	if (sl_rpc_find_pool(call, change.pool) < 0)
+	if (p < 0)
 		return -1;
-	rc = sl_conf_node_parse(sl_model_image(scope->model)->conf, name,
+	rc = sl_conf_node_parse(image->conf, &image->pools[p]->conf.health, name,
 				(const char *const *)pairs, count, &node, &errors);
 	if (rc == 0) {
 		change.add = &node;

@@ -25,7 +25,7 @@ static void node_property(char *text)
 	conf.dataplane.worker_cpu_count = 1;
 	while (text && count < PAIRS_MAX)
 		pairs[count++] = strsep(&text, "\n");
-	if (!sl_conf_node_parse(&conf, name, pairs, count, &node, &errors)) {
+	if (!sl_conf_node_parse(&conf, NULL, name, pairs, count, &node, &errors)) {
 		CONF_HOLDS(sl_conf_node_copy(&node, &copy) == 0);
 		CONF_HOLDS(sl_conf_node_equal(&node, &copy));
 		sl_conf_node_fini(&copy);

@@ -159,7 +159,7 @@ static void a_node_alone_fails_for_lack_of_memory_until_there_is_enough(void **s
 		struct sl_conf_errors errors;
 
 		allowed = failures++;
-		err = sl_conf_node_parse(conf, "n", pairs, 3, &node, &errors);
+		err = sl_conf_node_parse(conf, NULL, "n", pairs, 3, &node, &errors);
 		allowed = -1;
 		sl_conf_errors_fini(&errors);
 	}

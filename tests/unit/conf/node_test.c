@@ -24,7 +24,7 @@ static int parse_node(const struct sl_conf *conf, const char *name, const char *
 	(void)snprintf(copy, sizeof(copy), "%s", text);
 	for (char *pair = strtok(copy, " "); pair; pair = strtok(NULL, " "))
 		pairs[count++] = pair;
-	err = sl_conf_node_parse(conf, name, pairs, count, node, &errors);
+	err = sl_conf_node_parse(conf, NULL, name, pairs, count, node, &errors);
 	conf_print(errors.list, errors.count, errors_text);
 	sl_conf_errors_fini(&errors);
 	return err;

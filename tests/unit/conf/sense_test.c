@@ -130,7 +130,7 @@ static void a_node_that_is_added_is_another_host_too(void **state)
 	struct sl_conf_node node;
 
 	(void)state;
-	assert_int_equal(sl_conf_node_parse(conf, "n", pairs, 2, &node, &errors), -EINVAL);
+	assert_int_equal(sl_conf_node_parse(conf, NULL, "n", pairs, 2, &node, &errors), -EINVAL);
 	assert_int_equal(errors.count, 1);
 	assert_non_null(strstr(errors.list[0].message, "is port `p0`'s own"));
 	sl_conf_errors_fini(&errors);

@@ -145,8 +145,8 @@ int fixture_add(struct fixture *f, const char *pool, const char *name, const cha
 	struct sl_change change = {.kind = SL_CHANGE_ADD_NODE, .pool = pool, .add = &node};
 	int status;
 
-	assert_int_equal(sl_conf_node_parse(sl_model_image(f->model)->conf, name, pairs, count,
-					    &node, &errors),
+	assert_int_equal(sl_conf_node_parse(sl_model_image(f->model)->conf, NULL, name, pairs,
+					    count, &node, &errors),
 			 0);
 	status = fixture_change(f, &change, false);
 	sl_conf_node_fini(&node);
