@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/bytes.h"
+#include "model/pool.h"
 
 static bool same(const struct sl_agent_word *a, const struct sl_agent_word *b)
 {
@@ -61,11 +62,39 @@ static void what_is_no_word_is_refused(void **state)
 	}
 }
 
+static void an_agent_takes_away_until_it_gives_back(void **state)
+{
+	static const struct {
+		const char *line;
+		uint8_t before, asks;
+	} cases[] = {
+		{"0%", SL_HAND_UP, SL_HAND_DRAINING},
+		{"0% ready", SL_HAND_UP, SL_HAND_DRAINING},
+		{"drain 50%", SL_HAND_UP, SL_HAND_DRAINING},
+		{"1%", SL_HAND_DRAINING, SL_HAND_UP},
+		{"100%", SL_HAND_DISABLED, SL_HAND_DISABLED},
+		{"maint 50%", SL_HAND_UP, SL_HAND_DISABLED},
+		{"ready", SL_HAND_DISABLED, SL_HAND_UP},
+		{"ready", SL_HAND_DRAINING, SL_HAND_UP},
+		{"up", SL_HAND_DRAINING, SL_HAND_DRAINING},
+		{"down", SL_HAND_UP, SL_HAND_UP},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SL_ARRAY_COUNT(cases); i++) {
+		struct sl_agent_word word;
+
+		assert_int_equal(sl_agent_parse(cases[i].line, strlen(cases[i].line), &word), 0);
+		assert_int_equal(sl_agent_asks(&word, cases[i].before), cases[i].asks);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(words_are_what_the_manual_says),
 		cmocka_unit_test(what_is_no_word_is_refused),
+		cmocka_unit_test(an_agent_takes_away_until_it_gives_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

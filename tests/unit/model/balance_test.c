@@ -73,6 +73,22 @@ static void backups_serve_only_while_nobody_else_can(void **state)
 	fixture_close(&f);
 }
 
+static void a_primary_without_weight_keeps_no_backup_off(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f,
+		     PORTS SERVE "pools: [{name: web, slots: 256, nodes: [" NODE("a", "") ", " NODE(
+			     "b", "") ", " NODE("c", ", backup: true") "]}]\n",
+		     NULL);
+	assert_int_equal(fixture_weight(&f, "web", "b", 0), 0);
+	assert_int_equal(fixture_slots(&f, "web", "a"), 256);
+	assert_int_equal(health(&f, "web", "a", false, 0), 0);
+	assert_int_equal(fixture_slots(&f, "web", "c"), 256);
+	fixture_close(&f);
+}
+
 static void backups_alone_are_nodes_like_others(void **state)
 {
 	struct fixture f;
@@ -153,6 +169,31 @@ static void a_fallback_serves_while_too_few_are_up(void **state)
 	fixture_close(&f);
 }
 
+/* As many as there may be, one behind the other, and shares that are just enough. */
+static void the_last_of_all_fallbacks_serves(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_open(
+		&f,
+		PORTS SERVE
+		"pools:\n"
+		"  - {name: web, slots: 256, fallback: f1, fallback_below: 0.5, nodes: [" NODE(
+			"a", "") ", " NODE("b", "") "]}\n"
+						    "  - {name: f1, slots: 256, fallback: f2}\n"
+						    "  - {name: f2, slots: 256, fallback: f3}\n"
+						    "  - {name: f3, slots: 256, fallback: f4}\n"
+						    "  - {name: f4, slots: 256, nodes: [" NODE(
+							    "e", "") "]}\n",
+		NULL);
+	assert_int_equal(health(&f, "web", "a", false, 0), 0);
+	assert_int_equal(pool_of_service(&f), sl_model_image(f.model)->pools[0]->index);
+	assert_int_equal(health(&f, "web", "b", false, 0), 0);
+	assert_int_equal(pool_of_service(&f), sl_model_image(f.model)->pools[4]->index);
+	fixture_close(&f);
+}
+
 static void fallbacks_that_go_nowhere_are_refused(void **state)
 {
 	static const struct {
@@ -188,9 +229,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(backups_serve_only_while_nobody_else_can),
+		cmocka_unit_test(a_primary_without_weight_keeps_no_backup_off),
 		cmocka_unit_test(backups_alone_are_nodes_like_others),
 		cmocka_unit_test(scaled_weights_move_the_least_and_come_back),
 		cmocka_unit_test(a_fallback_serves_while_too_few_are_up),
+		cmocka_unit_test(the_last_of_all_fallbacks_serves),
 		cmocka_unit_test(fallbacks_that_go_nowhere_are_refused),
 	};
 

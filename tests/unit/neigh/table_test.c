@@ -15,6 +15,7 @@
 
 #define START_MS 1000000u
 #define OURS	 "02:00:00:00:00:01"
+#define OURS_TOO "02:00:00:00:00:02" /* of the last port */
 #define ONE	 "02:00:00:00:00:11"
 #define OTHER	 "02:00:00:00:00:12"
 
@@ -49,6 +50,7 @@ static struct sl_neigh_table *start(void)
 	struct sl_neigh_table *table;
 
 	spec.own[0] = mac_of(OURS);
+	spec.own[SL_PORTS_MAX - 1] = mac_of(OURS_TOO);
 	news[0] = '\0';
 	table = sl_neigh_table_create(&spec);
 	assert_non_null(table);
@@ -144,12 +146,16 @@ static void what_was_forgotten_keeps_its_mac_until_it_fails(void **state)
 	struct sl_neigh_entry *entry = get(table, "10.0.0.1");
 
 	(void)state;
+	for (uint32_t i = 0; i < SL_NEIGH_TRIES; i++) /* tries of before the answer do not count */
+		assert_ptr_equal(sl_neigh_due(table, START_MS + i * SL_NEIGH_RETRY_MS), entry);
 	told(table, entry, ONE, START_MS);
 	sl_neigh_forgotten(table, entry);
 	assert_int_equal(entry->state, SL_NEIGH_RESOLVING);
 	expect_mac(entry, ONE);
-	for (uint32_t i = 0; i <= SL_NEIGH_TRIES; i++)
+	for (uint32_t i = 0; i <= SL_NEIGH_TRIES; i++) {
+		expect_mac(entry, ONE);
 		assert_ptr_equal(sl_neigh_due(table, START_MS + i * SL_NEIGH_RETRY_MS), entry);
+	}
 	expect_mac(entry, NULL);
 	assert_string_equal(news, "kf");
 	sl_neigh_table_destroy(table);
@@ -157,7 +163,7 @@ static void what_was_forgotten_keeps_its_mac_until_it_fails(void **state)
 
 static void our_own_mac_a_groups_and_nobodys_are_not_taken_and_said_once(void **state)
 {
-	static const char *const macs[] = {OURS, "ff:ff:ff:ff:ff:ff", "01:00:5e:00:00:01",
+	static const char *const macs[] = {OURS, OURS_TOO, "ff:ff:ff:ff:ff:ff", "01:00:5e:00:00:01",
 					   "00:00:00:00:00:00"};
 	struct sl_neigh_table *table = start();
 	struct sl_neigh_entry *fresh = get(table, "10.0.0.1"), *known = get(table, "10.0.0.2");
@@ -192,6 +198,20 @@ static void entries_are_there_as_long_as_they_are_used(void **state)
 	assert_null(sl_neigh_find(table, &key));
 	assert_null(sl_neigh_due(table, START_MS));
 	assert_int_equal(sl_neigh_count(table), 0);
+	sl_neigh_table_destroy(table);
+}
+
+static void those_that_are_left_are_all_shown(void **state)
+{
+	struct sl_neigh_table *table = start();
+	struct sl_neigh_entry *first = get(table, "10.0.0.1"), *second = get(table, "10.0.0.2");
+	struct sl_neigh_entry *third = get(table, "10.0.0.3");
+
+	(void)state;
+	sl_neigh_put(table, first);
+	sl_neigh_put(table, third);
+	assert_int_equal(sl_neigh_count(table), 1);
+	assert_ptr_equal(sl_neigh_at(table, 0), second);
 	sl_neigh_table_destroy(table);
 }
 
@@ -265,6 +285,7 @@ int main(void)
 		cmocka_unit_test(what_was_forgotten_keeps_its_mac_until_it_fails),
 		cmocka_unit_test(our_own_mac_a_groups_and_nobodys_are_not_taken_and_said_once),
 		cmocka_unit_test(entries_are_there_as_long_as_they_are_used),
+		cmocka_unit_test(those_that_are_left_are_all_shown),
 		cmocka_unit_test(given_ones_and_those_that_nobody_asks_for_are_never_due),
 		cmocka_unit_test(a_routed_one_has_the_mac_of_its_gateway_and_follows_the_route),
 		cmocka_unit_test(the_table_is_bounded),

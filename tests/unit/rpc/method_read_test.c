@@ -99,6 +99,41 @@ static void history_comes_in_parts_that_fit_a_line(void **state)
 	talk_close(&talk);
 }
 
+static uint32_t resets; /* of handlers, each counts once */
+
+static int read_nothing(void *context, uint32_t index, struct sl_result_set *set)
+{
+	(void)context;
+	(void)index;
+	*set = (struct sl_result_set){.total = {.packets = 1}};
+	return 0;
+}
+
+static int reset_one(void *context, uint32_t index)
+{
+	(void)context;
+	(void)index;
+	resets++;
+	return 0;
+}
+
+static void results_are_reset_on_every_node_by_those_who_may(void **state)
+{
+	struct talk talk;
+
+	(void)state;
+	resets = 0;
+	talk_open(&talk, TALK_TEXT);
+	talk.scope.results = (struct sl_result_source){.read = read_nothing, .reset = reset_one};
+	talk_refused(&talk, &talk.guest, "results", "{'pool': 'web', 'reset': true}",
+		     SL_RPC_NOT_PERMITTED, "may not");
+	assert_non_null(talk_ask(&talk, &talk.guest, "results", "{'pool': 'web'}"));
+	assert_int_equal(resets, 0);
+	assert_non_null(talk_ask(&talk, &talk.root, "results", "{'pool': 'web', 'reset': true}"));
+	assert_int_equal(resets, 2);
+	talk_close(&talk);
+}
+
 static void without_memory_they_are_refused(void **state)
 {
 	static const char *const methods[] = {"status",	  "pools", "nodes",
@@ -118,6 +153,7 @@ int main(void)
 		cmocka_unit_test(every_reading_method_answers_a_guest),
 		cmocka_unit_test(nodes_and_services_come_in_parts),
 		cmocka_unit_test(history_comes_in_parts_that_fit_a_line),
+		cmocka_unit_test(results_are_reset_on_every_node_by_those_who_may),
 		cmocka_unit_test(without_memory_they_are_refused),
 	};
 

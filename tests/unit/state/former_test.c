@@ -31,7 +31,7 @@ struct world {
 	struct setting now;
 	struct sl_former *formers[SL_FORMERS_MAX];
 	uint32_t count;
-	uint64_t now_ms;
+	uint64_t now_ms, idle_ms;
 };
 
 static struct sl_service_spec spec_of(uint32_t index, const char *prefix)
@@ -64,7 +64,7 @@ static int start(void **state)
 	static struct world world;
 	struct sl_service_spec any = spec_of(1, NULL);
 
-	world = (struct world){.now_ms = NOW_MS};
+	world = (struct world){.now_ms = NOW_MS, .idle_ms = IDLE_MS};
 	world.now.table = build(&any, 1);
 	world.now.views[1] = view_of(1, 1);
 	*state = &world;
@@ -95,7 +95,7 @@ static int move(struct world *world, const struct sl_service_spec *specs, uint32
 				      .is = next.views,
 				      .now_ms = world->now_ms,
 				      .open_ms = OPEN_MS,
-				      .idle_ms = IDLE_MS,
+				      .idle_ms = world->idle_ms,
 				      .force = force};
 	uint32_t after_count;
 	int rc;
@@ -286,6 +286,87 @@ static void open_regions_are_open_for_another_idle_timeout(void **state)
 	sl_former_put(longer);
 }
 
+/* That of the longest idle timeout counts, whichever region it is of. */
+static void what_melts_is_asked_for_the_longest_idle_timeout(void **state)
+{
+	struct sl_service_spec specs[] = {spec_of(1, NULL), spec_of(2, "192.0.2.2"),
+					  spec_of(3, "192.0.2.3"), spec_of(4, "192.0.2.4")};
+	struct world *world = *state;
+
+	assert_int_equal(move(world, specs, 2, false), 0);
+	world->idle_ms = 3 * IDLE_MS;
+	assert_int_equal(move(world, specs, 3, false), 0);
+	world->idle_ms = IDLE_MS;
+	assert_int_equal(move(world, specs, 4, false), 0);
+	assert_int_equal(world->count, 1);
+	assert_int_equal(world->formers[0]->idle_ms, 3 * IDLE_MS);
+}
+
+/* A service that was pointed at other pools twice while it was open, then renamed. */
+static void all_pools_of_an_unsettled_service_stay_concerned(void **state)
+{
+	struct sl_service_spec renamed = spec_of(2, NULL);
+	struct world *world = *state;
+	struct sl_former *longer;
+
+	assert_int_equal(sl_service_view_point(&world->now.views[1], 5, NOW_MS - 10, OPEN_MS), 0);
+	assert_int_equal(sl_service_view_point(&world->now.views[1], 6, NOW_MS - 5, OPEN_MS), 0);
+	assert_int_equal(move(world, &renamed, 1, false), 0);
+	assert_int_equal(world->count, 1);
+	assert_true(sl_former_goes_by(world->formers[0], 1));
+	assert_true(sl_former_goes_by(world->formers[0], 5));
+	assert_true(sl_former_goes_by(world->formers[0], 6));
+	assert_false(sl_former_goes_by(world->formers[0], 2));
+	assert_int_equal(sl_former_prolong(world->formers[0], NOW_MS, 5000, &longer), 0);
+	assert_int_equal(longer->view[1].open_until_ms,
+			 world->formers[0]->view[1].open_until_ms + 5000);
+	sl_former_put(longer);
+}
+
+/* One service takes the place of another: how many formers there are then. */
+static uint32_t formers_between(void **state, const struct sl_service_spec *was,
+				const struct sl_service_spec *is)
+{
+	struct world *world = *state;
+
+	assert_int_equal(move(world, was, 0, false), 0);
+	world->now.views[1] = view_of(1, 1);
+	world->now.views[2] = (struct sl_service_view){0};
+	assert_int_equal(move(world, was, 1, false), 0);
+	assert_int_equal(world->count, 0);
+	assert_int_equal(move(world, is, 1, false), 0);
+	if (world->count == 0)
+		return 0;
+	sl_former_put(world->formers[0]);
+	return world->count--;
+}
+
+static void only_services_that_share_packets_have_a_region(void **state)
+{
+	static const struct sl_port_range low = {10, 20}, next = {20, 30}, high = {21, 30};
+	struct sl_service_spec was = spec_of(1, NULL), is = spec_of(2, NULL);
+
+	was.protocol = is.protocol = 6;
+	was.port_count = is.port_count = 1;
+	was.ports = &low;
+	is.ports = &next;
+	assert_int_equal(formers_between(state, &was, &is), 1);
+	is.ports = &high;
+	assert_int_equal(formers_between(state, &was, &is), 0);
+	was.ports = &next;
+	is.ports = &low;
+	assert_int_equal(formers_between(state, &was, &is), 1);
+	is.ports = &next;
+	was.vlan = 5;
+	assert_int_equal(formers_between(state, &was, &is), 1);
+	is.vlan = 6;
+	assert_int_equal(formers_between(state, &was, &is), 0);
+	is.vlan = 5;
+	assert_int_equal(formers_between(state, &was, &is), 1);
+	is.protocol = 17;
+	assert_int_equal(formers_between(state, &was, &is), 0);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, start, end)
 
 int main(void)
@@ -299,6 +380,9 @@ int main(void)
 		CASE(regions_that_move_again_are_known_by_every_pool_they_had),
 		CASE(a_region_of_a_service_that_gained_melts_unless_it_moved),
 		CASE(open_regions_are_open_for_another_idle_timeout),
+		CASE(what_melts_is_asked_for_the_longest_idle_timeout),
+		CASE(all_pools_of_an_unsettled_service_stay_concerned),
+		CASE(only_services_that_share_packets_have_a_region),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

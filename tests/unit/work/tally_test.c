@@ -219,6 +219,63 @@ static void beyond_its_memory_the_heaviest_are_left_with_a_bound(void **state)
 	close_handler(handler);
 }
 
+static bool is_counted(struct sl_handler *handler, uint16_t port)
+{
+	struct sl_result_row rows[ROWS_MAX];
+	uint32_t count = rows_of(handler, rows, ROWS_MAX);
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct sl_key key;
+
+		memcpy(&key, rows[i].key, sizeof(key));
+		if (sl_be16(key.sport_be) == port)
+			return true;
+	}
+	return false;
+}
+
+static void what_is_in_no_row_is_lost(void **state)
+{
+	struct sl_handler *handler = open_tally("5-tuple", "16");
+	struct sl_result_total total;
+	struct packet packet;
+	uint64_t lost = 0;
+
+	(void)state;
+	for (uint16_t port = 1; port <= 2000; port++) {
+		give_udp(handler, "192.0.2.1", port, 53, 1);
+		lost += !is_counted(handler, port);
+		handler->ops->total(handler->state, &total);
+		assert_int_equal(total.lost, lost);
+	}
+	assert_true(lost > 0);
+	packet_make_udp(&packet, "192.0.2.1", 1, "10.1.0.0", 53, 10);
+	packet.octets[14] = 0x95; /* no version of IP */
+	give(handler, &packet, 1);
+	handler->ops->total(handler->state, &total);
+	assert_int_equal(total.lost, lost + 1);
+	close_handler(handler);
+}
+
+static void after_a_reset_counts_are_exact_again(void **state)
+{
+	struct sl_handler *handler = open_tally("5-tuple", "16");
+	struct sl_result_row rows[ROWS_MAX];
+
+	(void)state;
+	for (uint32_t i = 0; i < 3000; i++)
+		give_udp(handler, "192.0.2.1", (uint16_t)(i % 100), 53, i);
+	handler->ops->reset(handler->state);
+	for (uint16_t port = 0; port < 16; port++)
+		give_udp(handler, "192.0.2.1", port, 53, 1);
+	assert_int_equal(rows_of(handler, rows, ROWS_MAX), 16);
+	for (uint32_t i = 0; i < 16; i++) {
+		assert_int_equal(rows[i].packets, 1);
+		assert_int_equal(rows[i].error, 0);
+	}
+	close_handler(handler);
+}
+
 static void options_that_are_none_are_refused(void **state)
 {
 	static const struct {
@@ -301,6 +358,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(each_kind_of_key_tells_apart_what_it_names),
 		cmocka_unit_test(a_key_that_comes_back_is_not_counted_too_low),
 		cmocka_unit_test(beyond_its_memory_the_heaviest_are_left_with_a_bound),
+		cmocka_unit_test(what_is_in_no_row_is_lost),
+		cmocka_unit_test(after_a_reset_counts_are_exact_again),
 		cmocka_unit_test(options_that_are_none_are_refused),
 		cmocka_unit_test(a_shared_object_serves_packets),
 		cmocka_unit_test(what_is_no_handler_is_refused_with_the_loaders_words),
