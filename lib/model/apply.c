@@ -10,8 +10,6 @@
 #include "model/inside.h"
 #include "model/schedule.h"
 
-#define VALUE_MAX 100 /* octets of a value in a sentence */
-
 /* A pool of the wanted configuration, and what there was of that name. */
 struct pair {
 	const struct sl_conf_pool *conf;
@@ -74,15 +72,16 @@ static double shown(uint64_t weight)
 /* What is told of a part, with its name before each sentence. */
 struct saying {
 	struct sl_edit *edit;
-	const char *what, *name, *more; /* "pool", "web", ": node r1" */
+	const char *what, *name; /* "pool ", "web: node r1" */
 };
 
 static void say_key(void *context, const char *key, const char *before, const char *after)
 {
 	const struct saying *saying = context;
+	char place[3 * SL_NAME_SIZE + 32];
 
-	sl_change_say(saying->edit->result, "%s%s%s: %s %.*s -> %.*s", saying->what, saying->name,
-		      saying->more, key, VALUE_MAX, before, VALUE_MAX, after);
+	(void)snprintf(place, sizeof(place), "%s%s: %s", saying->what, saying->name, key);
+	sl_change_say_value(saying->edit->result, place, before, after);
 }
 
 static int say_part(struct saying *saying, enum sl_conf_part part, const void *was, const void *is,
@@ -98,17 +97,17 @@ static int say_part(struct saying *saying, enum sl_conf_part part, const void *w
 static int say_node(struct sl_edit *edit, const struct pair *pair, int old, uint32_t n)
 {
 	const struct sl_conf_node *node = &pair->conf->nodes[n];
-	char more[SL_NAME_SIZE + 16];
-	struct saying saying = {edit, "pool ", pair->conf->name, more};
+	char name[2 * SL_NAME_SIZE + 16];
+	struct saying saying = {edit, "pool ", name};
 
-	(void)snprintf(more, sizeof(more), ": node %s", node->name);
+	(void)snprintf(name, sizeof(name), "%s: node %s", pair->conf->name, node->name);
 	return say_part(&saying, SL_CONF_PART_NODE, pair->old->nodes[old].conf, node,
 			edit->image->conf);
 }
 
 static int say_pool(struct sl_edit *edit, const struct pair *pair)
 {
-	struct saying saying = {edit, "pool ", pair->conf->name, ""};
+	struct saying saying = {edit, "pool ", pair->conf->name};
 
 	if (pair->old)
 		return say_part(&saying, SL_CONF_PART_POOL, &pair->old->conf, pair->conf,
@@ -135,23 +134,6 @@ static bool keep_node(struct sl_image_pool *pool, uint32_t n, const struct sl_im
 	return true;
 }
 
-/* What health found of a node that has no check any more does not count. */
-static void forget_health(const struct sl_edit *edit, const struct sl_image_pool *pool,
-			  struct sl_image_node *node)
-{
-	struct sl_conf_health check;
-
-	sl_conf_health_merge(&pool->conf.health, &node->conf->health, &check);
-	if (check.type != SL_HEALTH_TYPE_NONE)
-		return;
-	node->scale = SL_SCALE_ONE;
-	if (!node->down && node->asked == SL_HAND_UP)
-		return;
-	node->down = node->stays = node->drained = false;
-	node->asked = SL_HAND_UP;
-	sl_edit_node_why(edit, node, "no longer checked");
-}
-
 static int take_nodes(struct sl_edit *edit, struct pair *pair, bool *rebuild)
 {
 	struct sl_image_pool *pool = pair->pool;
@@ -174,7 +156,7 @@ static int take_nodes(struct sl_edit *edit, struct pair *pair, bool *rebuild)
 		pair->stays[same] = 1;
 		if (!keep_node(pool, n, &pair->old->nodes[same], node))
 			return no_memory(edit);
-		forget_health(edit, pool, &pool->nodes[n]);
+		sl_edit_forget_health(edit, pool, &pool->nodes[n]);
 		*rebuild |= pair->old->nodes[same].conf->weight != node->weight;
 		status = say_node(edit, pair, same, n);
 		if (status < 0)
@@ -438,7 +420,7 @@ static int make_services(struct sl_edit *edit)
 		const struct sl_conf_service *service = &image->conf->services[s];
 		const char *pool = image->pools[service->pool]->name;
 		int old = edit->before ? find_service(edit->before, service->name) : -1;
-		struct saying saying = {edit, "service ", service->name, ""};
+		struct saying saying = {edit, "service ", service->name};
 		int status = 0;
 
 		if (old >= 0) {
@@ -494,7 +476,7 @@ static struct sl_conf *sections_of(const struct sl_edit *edit, const struct sl_c
 int sl_apply_make(struct sl_edit *edit, const struct sl_conf *wanted, const struct sl_image *from)
 {
 	uint32_t leaving = edit->before ? edit->before->pool_count : 0;
-	struct saying saying = {edit, "control", "", ""};
+	struct saying saying = {edit, "control", ""};
 	struct sl_conf *sections;
 	int status = edit->before ? sl_refuse_check(edit, wanted, from != NULL) : 0;
 

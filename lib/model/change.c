@@ -6,8 +6,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/bytes.h"
+
+#define VALUE_MAX 100 /* octets of a value in a sentence */
 
 const char *sl_change_name(enum sl_change_kind kind)
 {
@@ -84,6 +87,35 @@ int sl_change_say(struct sl_change_result *result, const char *format, ...)
 	status = append(&result->sentences, &result->sentence_count, format, arguments);
 	va_end(arguments);
 	return status;
+}
+
+/* Where two values begin to differ, from the start of the key on that the difference is in, if that is
+ * near. */
+static size_t differing(const char *before, const char *after)
+{
+	size_t same = 0, start;
+
+	while (before[same] && before[same] == after[same])
+		same++;
+	start = same;
+	while (start > 0 && same - start < VALUE_MAX / 2 && !strchr("{[", before[start - 1]) &&
+	       !(start > 1 && before[start - 2] == ',' && before[start - 1] == ' '))
+		start--;
+	return start;
+}
+
+int sl_change_say_value(struct sl_change_result *result, const char *place, const char *before,
+			const char *after)
+{
+	bool fits = strlen(before) <= VALUE_MAX && strlen(after) <= VALUE_MAX;
+	size_t from = fits ? 0 : differing(before, after);
+	const char *dots = from ? "..." : "";
+
+	before += from;
+	after += from;
+	return sl_change_say(result, "%s %s%.*s%s -> %s%.*s%s", place, dots, VALUE_MAX, before,
+			     strlen(before) > VALUE_MAX ? "..." : "", dots, VALUE_MAX, after,
+			     strlen(after) > VALUE_MAX ? "..." : "");
 }
 
 int sl_change_refuse(struct sl_change_result *result, uint32_t line, uint32_t column,

@@ -117,6 +117,9 @@ int sl_change_warn(struct sl_change_result *result, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 int sl_change_say(struct sl_change_result *result, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* What becomes of a value; of long ones, from where they differ. place: "pool web: health". -ENOMEM. */
+int sl_change_say_value(struct sl_change_result *result, const char *place, const char *before,
+			const char *after);
 /* All that reading a configuration warned of, with places; of a node alone they are none. -ENOMEM. */
 int sl_change_warn_conf(struct sl_change_result *result, const struct sl_change *change);
 /* One more reason to refuse a configuration, with its place there; -ENOMEM. */

@@ -312,3 +312,19 @@ int sl_edit_make(struct sl_edit *edit)
 		return for_nodes(edit);
 	}
 }
+
+void sl_edit_forget_health(const struct sl_edit *edit, const struct sl_image_pool *pool,
+			   struct sl_image_node *node)
+{
+	struct sl_conf_health check;
+
+	sl_conf_health_merge(&pool->conf.health, &node->conf->health, &check);
+	if (check.type != SL_HEALTH_TYPE_NONE)
+		return;
+	node->scale = SL_SCALE_ONE;
+	if (!node->down && node->asked == SL_HAND_UP)
+		return;
+	node->down = node->stays = node->drained = false;
+	node->asked = SL_HAND_UP;
+	sl_edit_node_why(edit, node, "no longer checked");
+}

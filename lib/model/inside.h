@@ -189,6 +189,9 @@ void sl_edit_node_left(const struct sl_edit *edit, struct sl_image_node *node, b
 void sl_edit_node_leave(const struct sl_edit *edit, struct sl_image_pool *pool, uint32_t place,
 			bool cut);
 void sl_edit_node_why(const struct sl_edit *edit, struct sl_image_node *node, const char *why);
+/* What health found of a node that has no check any more does not count. */
+void sl_edit_forget_health(const struct sl_edit *edit, const struct sl_image_pool *pool,
+			   struct sl_image_node *node);
 
 /* apply.c: the configuration as a whole. */
 int sl_apply_make(struct sl_edit *edit, const struct sl_conf *conf, const struct sl_image *from);

@@ -508,9 +508,32 @@ static void test_no_node_any_serves_when_nobody_is_healthy(void **state)
 	fixture_close(&f);
 }
 
+static void long_values_are_told_from_where_they_differ(void **state)
+{
+	char before[300], after[300], wanted[300];
+	struct sl_change_result result = {0};
+
+	(void)state;
+	(void)snprintf(before, sizeof(before), "{type: http, path: /%0120d, rise: 2, fall: 3}", 0);
+	(void)snprintf(after, sizeof(after), "{type: http, path: /%0120d, rise: 2, fall: 4}", 0);
+	assert_int_equal(sl_change_say_value(&result, "pool web: health", before, after), 0);
+	assert_string_equal(result.sentences[0], "pool web: health ...fall: 3} -> ...fall: 4}");
+	(void)snprintf(after, sizeof(after), "{type: http, path: /%0121d, rise: 2, fall: 3}", 0);
+	assert_int_equal(sl_change_say_value(&result, "pool web: health", before, after), 0);
+	(void)snprintf(
+		wanted, sizeof(wanted),
+		"pool web: health ...%050d, rise: 2, fall: 3} -> ...%051d, rise: 2, fall: 3}", 0,
+		0);
+	assert_string_equal(result.sentences[1], wanted);
+	assert_int_equal(sl_change_say_value(&result, "pool web: no_node", "drop", "any"), 0);
+	assert_string_equal(result.sentences[2], "pool web: no_node drop -> any");
+	sl_change_result_fini(&result);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(long_values_are_told_from_where_they_differ),
 		cmocka_unit_test(test_first_snapshot_has_exact_shares),
 		cmocka_unit_test(test_a_weight_moves_the_least_and_says_so),
 		cmocka_unit_test(test_a_dry_run_and_a_refusal_change_nothing),
