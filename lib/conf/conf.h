@@ -230,6 +230,7 @@ struct sl_conf_pool {
 	struct sl_conf_node *nodes;
 	uint32_t node_count;
 	uint32_t line, column;
+	uint32_t fallback_line, fallback_column; /* where its name stands */
 };
 
 struct sl_conf_service {

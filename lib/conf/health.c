@@ -169,7 +169,8 @@ static void check_expect(struct sl_conf_reader *reader, const struct sl_conf_fou
 	if (health->expect_status && sl_conf_statuses_parse(health->expect_status, &statuses))
 		sl_conf_error(reader, expected(found, "status"),
 			      "`status` takes numbers and ranges from 100 to 599, as in \"200-299, "
-			      "304\"");
+			      "304\", not `%s`",
+			      health->expect_status);
 	if (!health->expect_body)
 		return;
 	code = regcomp(&pattern, health->expect_body, REG_EXTENDED | REG_NOSUB);
@@ -210,7 +211,7 @@ static void check_values(struct sl_conf_reader *reader, const struct sl_conf_fou
 
 	if (health->path && health->path[0] != '/')
 		sl_conf_error(reader, sl_conf_found_value(found, "path"),
-			      "`path` starts with a slash");
+			      "`path` starts with a slash, not as `%s`", health->path);
 	if (health->expect_status || health->expect_body)
 		check_expect(reader, found, health);
 	if (health->command)
@@ -238,10 +239,12 @@ static void check_health(struct sl_conf_reader *reader, const struct sl_conf_fou
 	const struct sl_conf_health *health = object;
 	char text[PATH_LENGTH + ERROR_SIZE];
 
+	if (!sl_conf_found_value(found, "type"))
+		return;
 	check_uses(reader, found, health->type);
 	if (health->type == SL_HEALTH_TYPE_NONE)
 		return;
-	if ((NEED_PORT & 1u << health->type) && !health->port)
+	if ((NEED_PORT & 1u << health->type) && !sl_conf_found_value(found, "port"))
 		sl_conf_error(reader, found->node,
 			      "`port` is missing: a health check of type %s needs it",
 			      type_name(health->type));
@@ -264,7 +267,7 @@ static bool gives(const struct sl_conf_health *own, size_t use)
 	return memcmp((const unsigned char *)own + uses[use].own, zero, uses[use].size) != 0;
 }
 
-/* What a node's keys make of its pool's. */
+/* What a node's keys make of its pool's; what is wrong with the pool's own was said there. */
 void sl_conf_check_node_health(struct sl_conf_reader *reader, const struct sl_conf_health *pool,
 			       const struct sl_conf_node *node)
 {
@@ -278,10 +281,10 @@ void sl_conf_check_node_health(struct sl_conf_reader *reader, const struct sl_co
 	kind = 1u << health.type;
 	if (health.type == SL_HEALTH_TYPE_NONE)
 		return;
-	if ((NEED_PORT & kind) && !health.port)
+	if (own->type_set && (NEED_PORT & kind) && !health.port)
 		REFUSE("`port` is missing: a health check of type %s needs it", node->name,
 		       type_name(health.type));
-	if (health.type == SL_HEALTH_TYPE_EXTERNAL && !health.command)
+	if (own->type_set && health.type == SL_HEALTH_TYPE_EXTERNAL && !health.command)
 		REFUSE("`command` is missing: a health check of type external needs it",
 		       node->name);
 	if (own->expect_status && !(HTTP_KINDS & kind))

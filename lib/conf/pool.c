@@ -189,14 +189,20 @@ static void check_slots(struct sl_conf_reader *reader, const struct sl_conf_foun
 }
 
 static void check_balance(struct sl_conf_reader *reader, const struct sl_conf_found *found,
-			  const struct sl_conf_pool *pool)
+			  struct sl_conf_pool *pool)
 {
+	const struct sl_yaml_node *fallback = sl_conf_found_value(found, "fallback");
 	const struct sl_yaml_node *below = sl_conf_found_value(found, "fallback_below");
 	const struct sl_yaml_node *from = sl_conf_found_value(found, "weight_from");
 	bool has_agent = pool->health.agent_set || pool->health.type == SL_HEALTH_TYPE_AGENT;
 
+	if (fallback) {
+		pool->fallback_line = fallback->line;
+		pool->fallback_column = fallback->column;
+	}
 	if (pool->fallback_below > SL_WEIGHT_UNIT)
-		sl_conf_error(reader, below, "`fallback_below` takes a share from 0 to 1");
+		sl_conf_error(reader, below, "`fallback_below` takes a share from 0 to 1, not `%s`",
+			      below->text);
 	if (below && !pool->fallback[0])
 		sl_conf_error(reader, below, "`fallback_below` needs a `fallback`, a pool's name");
 	if (pool->weight_from == SL_WEIGHT_FROM_AGENT && !has_agent)
@@ -211,7 +217,7 @@ static void check_pool(struct sl_conf_reader *reader, const struct sl_conf_found
 		       void *object)
 {
 	const struct sl_yaml_node *nodes = sl_conf_found_value(found, "nodes");
-	const struct sl_conf_pool *pool = object;
+	struct sl_conf_pool *pool = object;
 	uint32_t before = reader->node_total;
 
 	reader->node_total += pool->node_count;
@@ -271,11 +277,11 @@ void sl_conf_check_fallbacks(struct sl_conf_reader *reader)
 			steps++;
 		}
 		if (pool->fallback[0] && !pool_named(reader->conf, pool->fallback))
-			sl_conf_error_at(reader, pool->line, pool->column,
+			sl_conf_error_at(reader, pool->fallback_line, pool->fallback_column,
 					 "pool %s: there is no pool `%s` for its `fallback`",
 					 pool->name, pool->fallback);
 		else if (steps > SL_CONF_FALLBACKS_MAX)
-			sl_conf_error_at(reader, pool->line, pool->column,
+			sl_conf_error_at(reader, pool->fallback_line, pool->fallback_column,
 					 "pool %s: its fallbacks go round, or on for more than %u "
 					 "pools",
 					 pool->name, SL_CONF_FALLBACKS_MAX);

@@ -138,6 +138,28 @@ def without_end():
     start_of = b"HTTP/1.0 200 OK\r\n\r\n"
     fails({"type": "http", "expect": {"body": "needle"}},
           (start_of + b"needle" + b"x" * (1 << 20), start_of + b"x" * (1 << 20), None))
+    fails({"type": "http"},
+          (answer(200), b"HTTP/1.1 200 OK\r\n" + b"X-More: and more\r\n" * 20000, None))
+
+
+@case("a node that is down comes up when its check is taken away")
+def check_goes():
+    with daemon.Folder() as folder:
+        gone = Server()
+        gone.close()
+        pool = {"name": "web", "slots": 256, "health": {**QUICK, "type": "tcp", "port": gone.port},
+                "nodes": [node("a"), node("b", health={"type": "none"})]}
+        with start(folder, pool) as one, daemon.Session(one.socket) as session:
+            becomes(session, "a", "down", "refused")
+            equal(nodes(session)["b"]["slots"], 256, "slots of who is not checked")
+            text = session.result("config.get")["text"]
+            session.result("config.apply", text=text.replace("type: tcp", "type: none").replace(
+                f", port: {gone.port}", ""))
+            row = becomes(session, "a", "up")
+            equal(row["health"]["state"], "none", "health")
+            equal(row["why"], "no longer checked", "why")
+            equal(row["slots"], 128, "slots")
+            equal(one.stop(), 0, "exit status")
 
 
 @case("tcp connects, and looks at what is said where it is asked to")

@@ -358,9 +358,38 @@ static void all_pools_together_have_a_bound_on_slots(void **state)
 	free(large.text);
 }
 
+static void a_node_that_is_added_is_judged_with_its_pools_check(void **state)
+{
+	static const char *const pairs[][3] = {
+		{"address=10.0.0.1", "encap=ipip", "health.port=81"},
+		{"address=10.0.0.1", "encap=ipip", "health.path=/x"},
+		{"address=10.0.0.1", "encap=ipip", "health.type=external"}};
+	static const char *const wanted[] = {
+		"", "1:1: node n: a health check of type tcp has no `path`\n",
+		"1:1: node n: `command` is missing: a health check of type external needs it\n"};
+	struct sl_conf *conf = conf_parse(
+		"pools: [{name: web, health: {type: tcp, port: 80}}]\n" DATAPLANE PORTS SERVICES);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		char text[MESSAGES_SIZE];
+		struct sl_conf_errors errors;
+		struct sl_conf_node node;
+
+		if (sl_conf_node_parse(conf, &conf->pools[0].health, "n", pairs[i], 3, &node,
+				       &errors) == 0)
+			sl_conf_node_fini(&node);
+		conf_print(errors.list, errors.count, text);
+		assert_string_equal(text, wanted[i]);
+		sl_conf_errors_fini(&errors);
+	}
+	sl_conf_destroy(conf);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_node_that_is_added_is_judged_with_its_pools_check),
 		cmocka_unit_test(a_node_alone_has_the_keys_of_the_file),
 		cmocka_unit_test(a_pair_that_is_wrong_is_named_by_its_number),
 		cmocka_unit_test(a_node_has_at_most_64_pairs),

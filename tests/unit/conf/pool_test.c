@@ -96,7 +96,7 @@ static void each_key_of_pools_has_its_range_and_its_sentence(void **state)
 		 "1:48: a health check of type icmp has no `port`\n", ""},
 		{"pools: [{name: web, health: {type: http, port: 80, path: x}}]\n" DATAPLANE PORTS
 			 SERVICES,
-		 "1:58: `path` starts with a slash\n", ""},
+		 "1:58: `path` starts with a slash, not as `x`\n", ""},
 		{"pools: [{name: web, health: {type: udp, port: 53, path: /x, host: "
 		 "a}}]\n" DATAPLANE PORTS SERVICES,
 		 "1:57: a health check of type udp has no `path`\n"
@@ -112,7 +112,9 @@ static void each_key_of_pools_has_its_range_and_its_sentence(void **state)
 		{"pools: [{name: web, health: {type: http, port: 80, expect: {status: \"200-\", "
 		 "body: "
 		 "\"a(\"}}}]\n" DATAPLANE PORTS SERVICES,
-		 "1:69: `status` takes numbers and ranges from 100 to 599, as in \"200-299, 304\"\n"
+		 "1:69: `status` takes numbers and ranges from 100 to 599, as in \"200-299, 304\", "
+		 "not "
+		 "`200-`\n"
 		 "1:83: `body` is no extended regular expression: Unmatched ( or \\(\n",
 		 ""},
 		{"pools: [{name: web, health: {type: external, command: check}}]\n" DATAPLANE PORTS
@@ -137,6 +139,59 @@ static void each_key_of_pools_has_its_range_and_its_sentence(void **state)
 		{"pools: [{nodes: []}]\n" PORTS SERVICES,
 		 "1:9: `name` is missing: a pool needs it\n"
 		 "3:42: `pool`: no pool is named `web`; `pools` defines them\n",
+		 ""},
+	};
+
+	(void)state;
+	conf_expect_all(cases, COUNT(cases));
+}
+
+#define CHECKED(pool, node)                                                                        \
+	"pools: [{name: web, health: {" pool "}, nodes:\n"                                         \
+	"[{name: a, address: 10.0.0.1, encap: ipip, health: {" node                                \
+	"}}]}]\n" DATAPLANE PORTS SERVICES
+#define LONG16 "a a a a a a a a a a a a a a a a "
+
+static void a_check_is_judged_as_the_node_has_it(void **state)
+{
+	static const struct conf_case cases[] = {
+		{CHECKED("type: tcp, port: 80", "port: 81"), "", ""},
+		{CHECKED("type: tcp, port: 80", "type: none"), "", ""},
+		{CHECKED("type: tcp, port: 80", "path: /x"),
+		 "2:2: node a: a health check of type tcp has no `path`\n", ""},
+		{CHECKED("type: http, port: 80", "path: x"),
+		 "2:59: `path` starts with a slash, not as `x`\n", ""},
+		{CHECKED("type: http, port: 80", "expect: {status: \"99\"}"),
+		 "2:70: `status` takes numbers and ranges from 100 to 599, as in \"200-299, "
+		 "304\", not `99`\n",
+		 ""},
+		{CHECKED("type: tcp, port: 80", "expect: {status: \"200\"}"),
+		 "2:2: node a: `status` is for health checks of type http and https\n", ""},
+		{CHECKED("type: tcp, port: 80", "type: https, ca: /none"),
+		 "2:2: node a: /none cannot be read: No such file or directory\n", ""},
+		{CHECKED("type: tcp, port: 80", "type: external"),
+		 "2:2: node a: `command` is missing: a health check of type external needs it\n",
+		 ""},
+		{CHECKED("type: tcp, port: 80", "type: external, command: true"),
+		 "2:78: `command` begins with the whole path of a program, as in "
+		 "/usr/local/bin/check; arguments follow behind spaces\n",
+		 ""},
+		{CHECKED("type: icmp", "type: tcp"),
+		 "2:2: node a: `port` is missing: a health check of type tcp needs it\n", ""},
+		/* Said once, of whom it is. */
+		{CHECKED("type: tcp", "rise: 2"),
+		 "1:29: `port` is missing: a health check of type tcp needs it\n", ""},
+		{CHECKED("port: 80", "rise: 2"), "1:29: `type` is missing: health needs it\n", ""},
+		{CHECKED("type: tcp, port: 0", "rise: 2"),
+		 "1:47: `port` takes a whole number from 1 to 65535, not `0`\n", ""},
+		{CHECKED("type: external, command: /bin/true " LONG16 LONG16, "rise: 2"),
+		 "1:55: `command` has 33 words; there may be at most 32\n", ""},
+		{"pools: [{name: web, fallback: far}]\n" DATAPLANE PORTS SERVICES,
+		 "1:31: pool web: there is no pool `far` for its `fallback`\n", ""},
+		{"pools: [{name: web, fallback: web, fallback_below: 1.5}]\n" DATAPLANE PORTS
+			 SERVICES,
+		 "1:31: pool web: its fallbacks go round, or on for more than 4 pools\n"
+		 "1:52: `fallback_below` takes a share from 0 to 1, not `1.5`\n",
 		 ""},
 	};
 
@@ -469,6 +524,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_key_of_pools_has_its_range_and_its_sentence),
+		cmocka_unit_test(a_check_is_judged_as_the_node_has_it),
 		cmocka_unit_test(weights_are_decimal_numbers_up_to_a_million),
 		cmocka_unit_test(each_key_of_nodes_has_its_range_and_its_sentence),
 		cmocka_unit_test(port_and_mac_follow_from_addresses_and_gateways_or_are_asked_for),

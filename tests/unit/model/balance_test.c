@@ -206,7 +206,7 @@ static void fallbacks_that_go_nowhere_are_refused(void **state)
 		{PORTS SERVE "pools: [{name: web, fallback_below: 0.5}]\n",
 		 "`fallback_below` needs a `fallback`, a pool's name"},
 		{PORTS SERVE "pools: [{name: web, fallback: a, fallback_below: 1.5}, {name: a}]\n",
-		 "`fallback_below` takes a share from 0 to 1"},
+		 "`fallback_below` takes a share from 0 to 1, not `1.5`"},
 		{PORTS SERVE "pools: [{name: web, weight_from: agent}]\n",
 		 "`weight_from: agent` needs an agent: `health` of type agent, or one with "
 		 "`agent: {port: ...}`"},

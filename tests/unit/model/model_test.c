@@ -176,6 +176,42 @@ static void test_health_is_no_generation(void **state)
 	fixture_close(&f);
 }
 
+static void what_health_found_ends_with_the_check(void **state)
+{
+	static const char checked[] =
+		HEAD "pools: [{name: web, slots: 1024, health: {type: tcp, port: 80}, nodes: ["
+		     "{name: a, address: 10.0.0.1, encap: ipip, port: p0, weight: 1},"
+		     "{name: b, address: 10.0.0.2, encap: ipip, port: p0, weight: 1}]}]\n";
+	static const char without[] =
+		HEAD "pools: [{name: web, slots: 1024, nodes: ["
+		     "{name: a, address: 10.0.0.1, encap: ipip, port: p0, weight: 1},"
+		     "{name: b, address: 10.0.0.2, encap: ipip, port: p0, weight: 1}]}]\n";
+	struct sl_change change = {
+		.kind = SL_CHANGE_HEALTH, .pool = "web", .node = "b", .why = "timeout"};
+	struct sl_image_node *node;
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f, checked, NULL);
+	assert_int_equal(fixture_change(&f, &change, false), 0);
+	assert_int_equal(fixture_slots(&f, "web", "b"), 0);
+	assert_int_equal(fixture_apply(&f, without), 0);
+	node = &sl_model_image(f.model)->pools[0]->nodes[1];
+	assert_int_equal(sl_image_node_state(node), SL_NODE_STATE_UP);
+	assert_string_equal(node->why, "no longer checked");
+	assert_int_equal(fixture_slots(&f, "web", "b"), 512);
+	/* What an agent asked for ends, too; what an operator did stays. */
+	assert_int_equal(fixture_apply(&f, checked), 0);
+	change.healthy = true;
+	change.asked = SL_HAND_DISABLED;
+	assert_int_equal(fixture_change(&f, &change, false), 0);
+	assert_int_equal(fixture_slots(&f, "web", "b"), 0);
+	assert_int_equal(fixture_node(&f, SL_CHANGE_DISABLE, "web", "a"), 0);
+	assert_int_equal(fixture_apply(&f, without), 0);
+	assert_int_equal(fixture_slots(&f, "web", "b"), 1024);
+	fixture_close(&f);
+}
+
 static void test_nodes_come_and_go_with_their_indices(void **state)
 {
 	static const char *const pairs[] = {"address=10.0.0.9", "encap=ipip", "port=p0",
@@ -542,6 +578,7 @@ int main(void)
 		cmocka_unit_test(
 			test_a_second_that_ends_in_the_turn_of_a_drain_finds_nothing_drained),
 		cmocka_unit_test(test_health_is_no_generation),
+		cmocka_unit_test(what_health_found_ends_with_the_check),
 		cmocka_unit_test(test_nodes_come_and_go_with_their_indices),
 		cmocka_unit_test(test_a_node_that_comes_back_while_leaving_is_the_same),
 		cmocka_unit_test(test_apply_of_the_same_file_shares_everything),
