@@ -57,6 +57,15 @@ static const char *text_of(const json_t *value)
 	return json_is_string(value) ? json_string_value(value) : "";
 }
 
+void show_warnings(const json_t *result)
+{
+	const json_t *line;
+	size_t i;
+
+	json_array_foreach(json_object_get(result, "warnings"), i, line)(void)
+		fprintf(stderr, "warning: %s\n", text_of(line));
+}
+
 void show_change(const struct command *command, const json_t *result)
 {
 	const json_t *left = json_object_get(result, "left"), *line;
@@ -78,8 +87,7 @@ void show_change(const struct command *command, const json_t *result)
 		       get_integer(left, "flows"),
 		       json_is_true(json_object_get(left, "exact")) ? ""
 								    : " known by now, maybe more");
-	json_array_foreach(json_object_get(result, "warnings"), i, line)(void)
-		fprintf(stderr, "warning: %s\n", text_of(line));
+	show_warnings(result);
 }
 
 int run_change(struct command *command, const char *method, json_t *params, const char *file)

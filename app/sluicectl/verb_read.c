@@ -58,16 +58,21 @@ static void show_ports(json_t *ports)
 static void show_cores(const json_t *cores)
 {
 	static const struct column columns[] = {
-		{"CORE", "name", COLUMN_TEXT},
-		{"CPU", "cpu", COLUMN_INTEGER},
-		{"BUSY", "busy", COLUMN_PERCENT},
+		{"CORE", "name", COLUMN_TEXT},	  {"CPU", "cpu", COLUMN_INTEGER},
+		{"BUSY", "busy", COLUMN_PERCENT}, {"STATE", "state", COLUMN_TEXT},
 		{"", "busy", COLUMN_BAR},
 	};
 	struct table *table = table_create(columns, COUNT(columns), 0);
-	const json_t *core;
+	json_t *core;
 	size_t i;
 
-	json_array_foreach(cores, i, core) table_row(table, "", core, NULL);
+	json_array_foreach(cores, i, core)
+	{
+		bool stuck = json_is_true(json_object_get(core, "stuck"));
+
+		(void)json_object_set_new(core, "state", json_string(stuck ? "STUCK" : "runs"));
+		table_row(table, "", core, NULL);
+	}
 	table_print(table, "no cores");
 }
 

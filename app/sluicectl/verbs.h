@@ -62,6 +62,8 @@ bool change_params(const struct command *command, json_t *params);
 /* Makes the change and says what became of it. */
 int run_change(struct command *command, const char *method, json_t *params, const char *file);
 /* Prints the answer of a change. */
+/* Each to standard error. */
+void show_warnings(const json_t *result);
 void show_change(const struct command *command, const json_t *result);
 /* Calls and prints the result when --json was given: then *result is NULL. */
 int call_read(struct command *command, const char *method, json_t *params, json_t **result);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "handlers.h"
 #include "signals.h"
 
 static int read_stream(FILE *stream, char **text, size_t *length)
@@ -116,7 +117,8 @@ int file_read(const char *path, bool running, struct sl_conf **conf)
 	if (status < 0 && errors.count == 0)
 		sl_log(SL_LOG_ERROR, "%s: %s", path, strerror(-status));
 	sl_conf_errors_fini(&errors);
-	if (status == 0 && check_state(path, *conf)) {
+	if (status == 0 &&
+	    (check_state(path, *conf) || (!running && handlers_probe(*conf, path)))) {
 		sl_conf_destroy(*conf);
 		*conf = NULL;
 		return -EINVAL;

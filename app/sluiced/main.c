@@ -20,6 +20,7 @@
 #include "ctl/control.h"
 #include "ctl/loop.h"
 #include "file.h"
+#include "handlers.h"
 #include "health/health.h"
 #include "links.h"
 #include "neigh/neigh.h"
@@ -406,7 +407,7 @@ int main(int argc, char **argv)
 	if (status != 0)
 		return status > 0 ? EXIT_FINE : EXIT_CONFIGURATION;
 	sl_log_level_set(daemon.options.level);
-	wire_handlers();
+	handlers_offer();
 	if (file_read(daemon.options.file, false, &daemon.file) < 0)
 		return EXIT_CONFIGURATION;
 	if (!daemon.options.check)

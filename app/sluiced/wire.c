@@ -15,10 +15,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "handlers.h"
 #include "io/interface.h"
 #include "links.h"
 #include "signals.h"
-#include "work/handler.h"
 
 #define STAGE_MS_MAX	   1000 /* until what a core holds back has surely left */
 #define PORT_LINE_SIZE	   512
@@ -289,17 +289,6 @@ static int refuse_queues(const struct wire *wire, struct sl_err *err)
 			  queues, wire->eal.rx_count, SL_PATH_CORE_QUEUES_MAX);
 }
 
-void wire_handlers(void)
-{
-	static struct sl_conf_handler handlers[SL_HANDLERS_MAX];
-	uint32_t count = 0;
-
-	for (; sl_handler_at(count); count++)
-		handlers[count] = (struct sl_conf_handler){sl_handler_at(count)->name,
-							   sl_handler_at(count)->needs_file};
-	sl_conf_handlers_set(handlers, count);
-}
-
 int wire_open(struct wire *wire, const struct sl_conf *conf, struct sl_err *err)
 {
 	int status;
@@ -331,53 +320,6 @@ int wire_open(struct wire *wire, const struct sl_conf *conf, struct sl_err *err)
 
 /* ---- what the model asks ------------------------------------------------------------------------
  */
-
-static int handler_create(void *context, uint32_t node_index, const struct sl_conf_node *node,
-			  void **handler, struct sl_err *err)
-{
-	struct sl_handler_option *options = calloc(node->option_count + 1, sizeof(*options));
-	struct sl_handler_args args = {.node = node->name,
-				       .file = node->file,
-				       .options = options,
-				       .option_count = node->option_count};
-	struct wire *wire = context;
-	struct sl_handler *opened;
-	int status;
-
-	(void)node_index;
-	if (!options)
-		return sl_err_set(err, -ENOMEM, "node %s: no memory for its handler", node->name);
-	for (uint32_t i = 0; i < node->option_count; i++)
-		options[i] =
-			(struct sl_handler_option){node->options[i].name, node->options[i].value};
-	status = sl_handler_open(node->handler, &args, &opened, err);
-	free(options);
-	if (status == 0) {
-		LIST_INSERT_HEAD(&wire->handlers, opened, link);
-		*handler = opened;
-	}
-	return status;
-}
-
-static void handler_destroy(void *context, void *handler)
-{
-	struct sl_handler *opened = handler;
-
-	wire_look_at_handler(context, opened);
-	LIST_REMOVE(opened, link);
-	sl_handler_close(opened);
-}
-
-static uint64_t handler_lost(void *context, void *handler)
-{
-	const struct sl_handler *opened = handler;
-	struct sl_handler_look look = {0};
-
-	(void)context;
-	if (opened->ops->look)
-		opened->ops->look(opened->state, &look);
-	return look.lost;
-}
 
 static void port_device(void *context, uint32_t port, struct sl_model_port_device *device)
 {
@@ -416,13 +358,8 @@ void wire_model_options(struct wire *wire, struct sl_model_options *options)
 		options->ports[p].kernel = wire->kernel[p];
 	}
 	options->hooks = (struct sl_model_hooks){
-		.context = wire,
-		.handler_create = handler_create,
-		.handler_destroy = handler_destroy,
-		.port_device = port_device,
-		.queues_passed = queues_passed,
-		.handler_lost = handler_lost,
-	};
+		.context = wire, .port_device = port_device, .queues_passed = queues_passed};
+	handlers_hooks(&options->hooks);
 }
 
 /* Where the kernel sees what the port receives: the interface itself, or the one it punts to. */

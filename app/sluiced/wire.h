@@ -67,9 +67,6 @@ struct wire {
 	void *warn_context;
 };
 
-/* Lets configurations name every handler that is registered by now. */
-void wire_handlers(void);
-
 /* Starts the EAL, opens every port (one log line each), makes all the rest but runs nothing. conf
  * outlives it. */
 int wire_open(struct wire *wire, const struct sl_conf *conf, struct sl_err *err);

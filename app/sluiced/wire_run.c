@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "handlers.h"
 #include "io/output.h"
 #include "io/turn.h"
 #include "signals.h"
@@ -100,6 +101,21 @@ static void warn(const struct wire *wire, const char *format, ...)
 		sl_log(SL_LOG_WARNING, "%s", sentence);
 }
 
+static void warn_stuck(const struct wire *wire, uint32_t worker)
+{
+	int cpu = sl_eal_cpu(wire->eal.worker_lcore + worker);
+	const char *node, *handler;
+
+	if (handlers_serving(wire, worker, &node, &handler))
+		warn(wire,
+		     "worker%" PRIu32 " on CPU %d: handler %s of node %s has not come back for a "
+		     "second; the worker's packets wait",
+		     worker, cpu, handler, node);
+	else
+		warn(wire, "worker%" PRIu32 " on CPU %d has stood for a second; its packets wait",
+		     worker, cpu);
+}
+
 /* A worker counts cycles with every round, also of those in which it has nothing to do. */
 static void watch_workers(struct wire *wire, uint64_t now_ms)
 {
@@ -120,10 +136,7 @@ static void watch_workers(struct wire *wire, uint64_t now_ms)
 			watch->since_ms = now_ms;
 		} else if (!watch->stuck && now_ms - watch->since_ms >= STUCK_MS) {
 			watch->stuck = true;
-			warn(wire,
-			     "worker%" PRIu32 " on CPU %d: a handler has not come back for a "
-			     "second; its packets wait",
-			     w, sl_eal_cpu(wire->eal.worker_lcore + w));
+			warn_stuck(wire, w);
 		}
 	}
 }

@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "base/err.h"
 #include "base/limit.h"
 #include "pkt/encap.h"
 #include "sched/sched.h"
@@ -287,6 +288,8 @@ void sl_conf_errors_fini(struct sl_conf_errors *errors);
 struct sl_conf_handler {
 	const char *name;
 	bool needs_file;
+	/* Whether it takes the node's options, with a sentence; NULL: any. */
+	int (*check)(const struct sl_conf_node *node, struct sl_err *err);
 };
 void sl_conf_handlers_set(const struct sl_conf_handler *handlers, uint32_t count);
 

@@ -23,7 +23,7 @@
 /* ---- handlers ---------------------------------------------------------------------------------*/
 
 static const struct sl_conf_handler own_handlers[] = {
-	{"sink", false}, {"echo", false}, {"capture", true}};
+	{"sink", false, NULL}, {"echo", false, NULL}, {"capture", true, NULL}};
 static const struct sl_conf_handler *handlers = own_handlers;
 static uint32_t handler_count = sizeof(own_handlers) / sizeof(own_handlers[0]);
 
@@ -187,7 +187,9 @@ static void check_worker(struct sl_conf_reader *reader, const struct sl_conf_fou
 {
 	const struct sl_yaml_node *file = sl_conf_found_value(found, "file");
 	uint32_t count = reader->conf->dataplane.worker_cpu_count;
+	const struct sl_yaml_node *options = sl_conf_found_value(found, "options");
 	const struct sl_conf_handler *named;
+	struct sl_err err = {0};
 
 	if (node->worker >= count)
 		sl_conf_error(
@@ -208,6 +210,8 @@ static void check_worker(struct sl_conf_reader *reader, const struct sl_conf_fou
 	if (named && !named->needs_file && file)
 		sl_conf_error(reader, file, "handler %s writes no `file`; leave it out",
 			      node->handler);
+	if (named && named->check && named->check(node, &err))
+		sl_conf_error(reader, options ? options : found->node, "%s", err.text);
 }
 
 /* Octets of the longest of the port's networks that has the address, plus 1; 0: none. */

@@ -115,7 +115,7 @@ static int bring_node(struct sl_edit *edit, struct sl_image_pool *pool,
 
 	if (status < 0)
 		return sl_err_set(edit->err, status, "no room for node %s", carried->name);
-	if (sl_life_handler_open(edit, index, &carried->conf) < 0)
+	if (sl_life_handler_open(edit, index, pool->name, &carried->conf) < 0)
 		return 0;
 	node = sl_image_node_append(pool, sl_node_conf_create(&carried->conf));
 	if (!node)

@@ -235,6 +235,8 @@ void sl_past_write_step(struct sl_pack *pack, const struct sl_change *change,
 			const struct sl_hash_key *key, const struct sl_past_clock *clock)
 {
 	bool whole = change->kind == SL_CHANGE_APPLY || change->kind == SL_CHANGE_ROLLBACK;
+	bool names_node = !whole && change->kind != SL_CHANGE_TABLE_SET &&
+			  change->kind != SL_CHANGE_RESET_RESULTS;
 
 	if (whole) {
 		write_text(pack, after, key);
@@ -244,7 +246,7 @@ void sl_past_write_step(struct sl_pack *pack, const struct sl_change *change,
 		const struct sl_image_pool *pool = after->pools[p];
 		int old = sl_image_find_pool(before, pool->name);
 
-		if (!whole && change->kind != SL_CHANGE_TABLE_SET &&
+		if (names_node &&
 		    (strcmp(change->pool, "*") == 0 || strcmp(change->pool, pool->name) == 0))
 			write_node_step(pack, change, before, after, p, clock);
 		write_pool_step(pack, old >= 0 ? before->pools[old] : NULL, pool);

@@ -38,7 +38,8 @@ struct sl_image;
 	X(ROLLBACK, "rollback", 8, true)                                                           \
 	X(HEALTH, "health", 9, false)                                                              \
 	X(SETTLE, "settle", 10, false)                                                             \
-	X(RETURN, "return", 11, false)
+	X(RETURN, "return", 11, false)                                                             \
+	X(RESET_RESULTS, "reset-results", 12, true)
 
 enum sl_change_kind {
 #define X(id, name, value, operators) SL_CHANGE_##id = (value),

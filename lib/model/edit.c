@@ -284,6 +284,13 @@ static int set_table(struct sl_edit *edit, uint32_t p)
 	return status < 0 ? sl_err_set(edit->err, status, "no memory") : 0;
 }
 
+/* Of the model nothing changes: results are the handlers'. */
+static int reset_results(struct sl_edit *edit, uint32_t p)
+{
+	sl_change_say(edit->result, "pool %s: results begin anew", edit->image->pools[p]->name);
+	return 0;
+}
+
 static int for_pool(struct sl_edit *edit, int (*make)(struct sl_edit *edit, uint32_t p))
 {
 	int p = sl_image_find_pool(edit->image, edit->change->pool);
@@ -300,6 +307,8 @@ int sl_edit_make(struct sl_edit *edit)
 		return for_pool(edit, add_node);
 	case SL_CHANGE_TABLE_SET:
 		return for_pool(edit, set_table);
+	case SL_CHANGE_RESET_RESULTS:
+		return for_pool(edit, reset_results);
 	case SL_CHANGE_APPLY:
 		return sl_apply_make(edit, edit->change->conf, NULL);
 	case SL_CHANGE_ROLLBACK:

@@ -154,7 +154,8 @@ int sl_life_pool_take(struct sl_edit *edit, uint32_t *index);
 int sl_life_service_take(struct sl_edit *edit, uint32_t *index);
 void sl_life_undo(struct sl_edit *edit);
 /* The handler of a worker node, unless it has one; and its end. */
-int sl_life_handler_open(struct sl_edit *edit, uint32_t index, const struct sl_conf_node *conf);
+int sl_life_handler_open(struct sl_edit *edit, uint32_t index, const char *pool,
+			 const struct sl_conf_node *conf);
 void sl_life_handler_close(struct sl_model *model, uint32_t index);
 /* The handlers and tables that a new image needs: all or none. */
 int sl_life_begin(struct sl_edit *edit);

@@ -183,16 +183,15 @@ static int pool_begin(struct sl_edit *edit, uint32_t place)
 	return 0;
 }
 
-int sl_life_handler_open(struct sl_edit *edit, uint32_t index, const struct sl_conf_node *conf)
+int sl_life_handler_open(struct sl_edit *edit, uint32_t index, const char *pool,
+			 const struct sl_conf_node *conf)
 {
 	const struct sl_model_hooks *hooks = &edit->model->options.hooks;
-	struct sl_body_node *node = &edit->model->nodes[index];
-	int status;
+	void **handler = &edit->model->nodes[index].handler;
 
-	if (conf->kind != SL_NODE_WORKER || node->handler || !hooks->handler_create)
+	if (conf->kind != SL_NODE_WORKER || *handler || !hooks->handler_create)
 		return 0;
-	status = hooks->handler_create(hooks->context, index, conf, &node->handler, edit->err);
-	return status < 0 ? status : 0;
+	return hooks->handler_create(hooks->context, index, pool, conf, handler, edit->err);
 }
 
 static int handlers_begin(struct sl_edit *edit, uint32_t place)
@@ -201,7 +200,7 @@ static int handlers_begin(struct sl_edit *edit, uint32_t place)
 
 	for (uint32_t n = 0; n < pool->listed_count; n++) {
 		const struct sl_image_node *node = &pool->nodes[n];
-		int status = sl_life_handler_open(edit, node->index, node->conf);
+		int status = sl_life_handler_open(edit, node->index, pool->name, node->conf);
 
 		if (status < 0) {
 			sl_err_prefix(edit->err, "pool %s: node %s", pool->name, node->name);

@@ -71,8 +71,8 @@ struct sl_model_hooks {
 	void *context;
 	/* A worker node's handler instance. create may fail; destroy is called when no packet can
 	 * meet it any more. */
-	int (*handler_create)(void *context, uint32_t node_index, const struct sl_conf_node *node,
-			      void **handler, struct sl_err *err);
+	int (*handler_create)(void *context, uint32_t node_index, const char *pool,
+			      const struct sl_conf_node *node, void **handler, struct sl_err *err);
 	void (*handler_destroy)(void *context, void *handler);
 	/* NULL: zeros */
 	void (*port_device)(void *context, uint32_t port, struct sl_model_port_device *device);

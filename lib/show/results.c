@@ -117,6 +117,35 @@ static void normal_key(const char *key, char text[KEY_TEXT_SIZE])
 		(void)snprintf(text, KEY_TEXT_SIZE, "%s", key);
 }
 
+/* "A > B" where both are addresses. */
+static bool is_pair(const char *key)
+{
+	const char *arrow = strstr(key, " > ");
+	char source[KEY_TEXT_SIZE];
+	struct sl_addr addr;
+
+	if (!arrow || (size_t)(arrow - key) >= sizeof(source))
+		return false;
+	(void)snprintf(source, sizeof(source), "%.*s", (int)(arrow - key), key);
+	return sl_addr_parse(source, &addr) == 0 && sl_addr_parse(arrow + 3, &addr) == 0;
+}
+
+bool sl_results_key_fits(enum sl_result_key kind, const char *key)
+{
+	struct sl_addr addr;
+
+	if (kind == SL_RESULT_SRC || kind == SL_RESULT_DST)
+		return sl_addr_parse(key, &addr) == 0;
+	if (kind == SL_RESULT_SRC_DST)
+		return is_pair(key);
+	return kind != SL_RESULT_5_TUPLE || strstr(key, " > ") != NULL;
+}
+
+const char *sl_results_kind_name(enum sl_result_key kind)
+{
+	return kind_names[kind];
+}
+
 /* ---- merging ------------------------------------------------------------------------------------
  */
 
@@ -191,19 +220,27 @@ static int merge_all(struct table *table, const struct sl_results_part *parts, u
 	table->mask = places - 1;
 	for (uint32_t i = 0; i < count; i++)
 		for (uint32_t r = 0; r < parts[i].set.count; r++)
-			merge(table, parts[i].set.kind, &parts[i].set.rows[r], parts[i].node);
+			merge(table, parts[i].set.form.kind, &parts[i].set.rows[r], parts[i].node);
 	return 0;
 }
 
-/* Used ones first, then by what is sorted by, then by key, so that answers are the same each time. */
+/* Used entries to the start. */
+static void compact(struct table *table)
+{
+	uint32_t to = 0;
+
+	for (uint64_t from = 0; to < table->count; from++)
+		if (table->entries[from].used)
+			table->entries[to++] = table->entries[from];
+}
+
+/* By what is sorted by, then by key, so that answers are the same each time. */
 static int compare(const void *a, const void *b, void *context)
 {
 	const struct merged *x = a, *y = b;
 	enum sl_results_sort sort = *(const enum sl_results_sort *)context;
 	uint64_t left, right;
 
-	if (x->used != y->used)
-		return x->used ? -1 : 1;
 	left = sort == SL_RESULTS_OCTETS ? x->row.octets
 	       : sort == SL_RESULTS_LAST ? x->row.last_ms
 					 : x->row.packets;
@@ -212,6 +249,8 @@ static int compare(const void *a, const void *b, void *context)
 					  : y->row.packets;
 	if (left != right)
 		return left > right ? -1 : 1;
+	if (x->kind != y->kind)
+		return x->kind < y->kind ? -1 : 1;
 	return memcmp(x->row.key, y->row.key, SL_RESULT_KEY_SIZE);
 }
 
@@ -231,8 +270,35 @@ static json_t *row_json(const struct merged *entry, const char *key, uint64_t al
 	return object;
 }
 
+/* Whether nodes count by different keys. */
+static bool is_mixed(const struct sl_results_part *parts, uint32_t count)
+{
+	for (uint32_t i = 1; i < count; i++)
+		if (parts[i].set.form.kind != parts[0].set.form.kind)
+			return true;
+	return false;
+}
+
+static json_t *warnings_json(const struct sl_results_part *parts, uint32_t count)
+{
+	json_t *warnings = json_array();
+	uint32_t other = 0;
+
+	while (other < count && parts[other].set.form.kind == parts[0].set.form.kind)
+		other++;
+	if (other < count)
+		(void)json_array_append_new(
+			warnings,
+			json_sprintf("nodes count by different keys (%s by %s, %s by %s): rows of "
+				     "different keys stand apart, and a packet may be in several "
+				     "kinds of rows",
+				     parts[0].node, kind_names[parts[0].set.form.kind],
+				     parts[other].node, kind_names[parts[other].set.form.kind]));
+	return warnings;
+}
+
 static json_t *rows_json(const struct sl_image *image, const struct sl_results_query *query,
-			 const struct table *table, uint64_t all)
+			 const struct table *table, uint64_t all, bool mixed)
 {
 	json_t *rows = json_array();
 	char text[KEY_TEXT_SIZE], wanted[KEY_TEXT_SIZE] = "";
@@ -247,6 +313,11 @@ static json_t *rows_json(const struct sl_image *image, const struct sl_results_q
 		write_key(image, entry->kind, &entry->row, text);
 		if (!query->key || strcmp(text, wanted) == 0)
 			(void)json_array_append_new(rows, row_json(entry, text, all));
+		else
+			continue;
+		if (mixed)
+			(void)json_object_set_new(json_array_get(rows, json_array_size(rows) - 1),
+						  "by", json_string(kind_names[entry->kind]));
 	}
 	return rows;
 }
@@ -258,20 +329,27 @@ json_t *sl_results_json(const struct sl_image *image, const struct sl_results_qu
 	enum sl_results_sort sort = query->sort;
 	struct table table = {0};
 	json_t *answer, *rows;
+	bool mixed;
 
 	if (merge_all(&table, parts, count))
 		return NULL;
-	qsort_r(table.entries, table.mask + 1, sizeof(*table.entries), compare, &sort);
+	compact(&table);
+	qsort_r(table.entries, table.count, sizeof(*table.entries), compare, &sort);
 	for (uint32_t i = 0; i < count; i++) {
 		total.packets += parts[i].set.total.packets;
 		total.octets += parts[i].set.total.octets;
 		total.lost += parts[i].set.total.lost;
 	}
-	rows = rows_json(image, query, &table, total.packets);
-	answer = json_pack("{s:s, s:s, s:{s:I, s:I, s:I, s:I}, s:o}", "pool", query->pool, "key",
-			   count ? kind_names[parts[0].set.kind] : "", "total", "packets",
-			   (json_int_t)total.packets, "octets", (json_int_t)total.octets, "keys",
-			   (json_int_t)table.count, "lost", (json_int_t)total.lost, "rows", rows);
+	mixed = is_mixed(parts, count);
+	rows = rows_json(image, query, &table, total.packets, mixed);
+	answer = json_pack(
+		"{s:s, s:s, s:{s:I, s:I, s:I, s:I}, s:o, s:o}", "pool", query->pool, "key",
+		mixed	? "mixed"
+		: count ? kind_names[parts[0].set.form.kind]
+			: "",
+		"total", "packets", (json_int_t)total.packets, "octets", (json_int_t)total.octets,
+		"keys", (json_int_t)table.count, "lost", (json_int_t)total.lost, "rows", rows,
+		"warnings", warnings_json(parts, count));
 	free(table.entries);
 	return answer;
 }

@@ -30,7 +30,12 @@ struct sl_results_query {
 	enum sl_results_sort sort;
 };
 
-/* image: whose services' names are shown. */
+/* Whether a key is written as those of a kind are: addresses are. */
+bool sl_results_key_fits(enum sl_result_key kind, const char *key);
+const char *sl_results_kind_name(enum sl_result_key kind);
+
+/* image: whose services' names are shown. Where the parts' kinds of keys differ, `key` is "mixed", every
+ * row says its own (`by`), and a warning does. */
 struct json_t *sl_results_json(const struct sl_image *image, const struct sl_results_query *query,
 			       const struct sl_results_part *parts, uint32_t count);
 

@@ -25,7 +25,9 @@ extern "C" {
 #endif
 
 /* Of this contract. Members are only added at the ends of structs, and the number is raised with them;
- * an object of an older number goes on working, one of a newer number is refused. */
+ * an object of an older number goes on working, one of a newer number is refused. What travels in arrays
+ * (sluice_packet, sluice_row, sluice_option) never changes its size: what they lack comes in an array
+ * beside them. */
 #define SLUICE_HANDLER_VERSION 1u
 
 #define SLUICE_KEY_SIZE	  64 /* octets of a result's key, with its final zero */

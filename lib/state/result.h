@@ -44,21 +44,34 @@ struct sl_result_total {
 	uint64_t lost; /* packets that are in no row */
 };
 
+/* What results of a handler look like. */
+struct sl_result_form {
+	enum sl_result_key kind;
+	uint32_t top; /* of its keys are shown where room is scarce; 0: as usual */
+};
+
 /* What one node's handler has found. rows are malloc()ed. */
 struct sl_result_set {
-	enum sl_result_key kind;
+	struct sl_result_form form;
 	struct sl_result_total total;
 	struct sl_result_row *rows;
 	uint32_t count;
 };
 
+/* How long and how much may be read. */
+struct sl_result_bounds {
+	uint64_t until_ms; /* of sl_clock_ms() */
+	uint64_t keys;	   /* of one handler */
+};
+
 /* Where the control thread reads what handlers have found. index: of a worker node.
- * 0; -ENOENT: its handler has no results; -ETIMEDOUT: it does not come back; -ENOMEM. */
+ * 0; -ENOENT: its handler has no results; -ETIMEDOUT: it does not come back; -EFBIG: it has more keys,
+ * only set->total is written; -ENOMEM. */
 struct sl_result_source {
 	void *context;
-	int (*read)(void *context, uint32_t index, struct sl_result_set *set);
-	int (*total)(void *context, uint32_t index, struct sl_result_total *total);
-	int (*reset)(void *context, uint32_t index);
+	int (*read)(void *context, uint32_t index, const struct sl_result_bounds *bounds,
+		    struct sl_result_set *set);
+	int (*reset)(void *context, uint32_t index, uint64_t until_ms);
 };
 
 #endif

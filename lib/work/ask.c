@@ -29,13 +29,17 @@ void sl_asks_add(struct sl_asks *asks, struct sl_ask *ask)
 		;
 }
 
-bool sl_ask_wait(struct sl_ask *ask, uint32_t wait_ms)
+bool sl_ask_is_answered(const struct sl_ask *ask)
+{
+	return __atomic_load_n(&ask->state, __ATOMIC_ACQUIRE) == ANSWERED;
+}
+
+bool sl_ask_wait(struct sl_ask *ask, uint64_t until_ms)
 {
 	const struct timespec pause = {0, PAUSE_NS};
-	uint64_t end = sl_clock_ms() + wait_ms;
 
-	while (__atomic_load_n(&ask->state, __ATOMIC_ACQUIRE) != ANSWERED) {
-		if (sl_clock_ms() > end)
+	while (!sl_ask_is_answered(ask)) {
+		if (sl_clock_ms() >= until_ms)
 			return false;
 		(void)nanosleep(&pause, NULL);
 	}
@@ -66,12 +70,6 @@ static void take(struct sl_asks *asks)
 	*end = list;
 }
 
-struct sl_ask *sl_asks_first(struct sl_asks *asks)
-{
-	take(asks);
-	return asks->taken;
-}
-
 void sl_asks_next(struct sl_asks *asks)
 {
 	struct sl_ask *ask = asks->taken;
@@ -79,6 +77,14 @@ void sl_asks_next(struct sl_asks *asks)
 	asks->taken = ask->next;
 	if (__atomic_exchange_n(&ask->state, ANSWERED, __ATOMIC_ACQ_REL) == DONE)
 		ask_free(ask);
+}
+
+struct sl_ask *sl_asks_first(struct sl_asks *asks)
+{
+	take(asks);
+	while (asks->taken && __atomic_load_n(&asks->taken->state, __ATOMIC_RELAXED) == DONE)
+		sl_asks_next(asks);
+	return asks->taken;
 }
 
 void sl_asks_drop(struct sl_asks *asks)

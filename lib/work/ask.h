@@ -37,8 +37,10 @@ struct sl_asks {
 };
 
 void sl_asks_add(struct sl_asks *asks, struct sl_ask *ask);
-/* Waits for the answer, wait_ms at most. True: answered, and context is control's until sl_ask_done(). */
-bool sl_ask_wait(struct sl_ask *ask, uint32_t wait_ms);
+/* Waits for the answer, until a time of sl_clock_ms(). True: answered, and context is control's until sl_ask_done(). */
+bool sl_ask_wait(struct sl_ask *ask, uint64_t until_ms);
+/* True: answered by now. */
+bool sl_ask_is_answered(const struct sl_ask *ask);
 /* Control does not need it any more, answered or not. */
 void sl_ask_done(struct sl_ask *ask);
 
@@ -48,7 +50,7 @@ static inline bool sl_asks_pending(const struct sl_asks *asks)
 	return __atomic_load_n(&asks->added, __ATOMIC_RELAXED) || asks->taken;
 }
 
-/* The oldest; only when some are pending. */
+/* The oldest that somebody still waits for; NULL: none is left. Only when some are pending. */
 struct sl_ask *sl_asks_first(struct sl_asks *asks);
 /* The oldest is answered. */
 void sl_asks_next(struct sl_asks *asks);

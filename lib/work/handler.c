@@ -63,17 +63,16 @@ int sl_handler_open(const char *name, const struct sl_handler_args *args,
 	int rc;
 
 	if (ops == NULL)
-		return sl_err_set(err, -ENOENT, "node %s: there is no handler \"%s\", only %s",
-				  args->node, name, sl_handler_names());
+		return sl_err_set(err, -ENOENT, "there is no handler \"%s\", only %s", name,
+				  sl_handler_names());
 	opened = sl_mem_alloc(sizeof(*opened));
 	if (opened == NULL)
-		return sl_err_set(err, -ENOMEM, "node %s: no memory for its handler", args->node);
+		return sl_err_set(err, -ENOMEM, "no memory for its handler");
 	opened->ops = ops;
 	snprintf(opened->node, sizeof(opened->node), "%s", args->node);
 	rc = ops->open(args, &opened->state, err);
 	if (rc != 0) {
 		sl_mem_free(opened, sizeof(*opened));
-		sl_err_prefix(err, "node %s", args->node);
 		return rc;
 	}
 	*handler = opened;
@@ -87,6 +86,18 @@ void sl_handler_close(struct sl_handler *handler)
 	if (handler->ops->close != NULL)
 		handler->ops->close(handler->state);
 	sl_mem_free(handler, sizeof(*handler));
+}
+
+int sl_handler_check(const char *name, const struct sl_handler_args *args, struct sl_err *err)
+{
+	const struct sl_handler_ops *ops = sl_handler_find(name);
+
+	if (ops == NULL || (ops->check == NULL && args->option_count == 0))
+		return 0;
+	if (ops->check == NULL)
+		return sl_err_set(err, -EINVAL, "handler %s takes no options, as \"%s\" is", name,
+				  args->options[0].name);
+	return ops->check(args, err);
 }
 
 void sl_handler_free(struct rte_mbuf *const *packets, uint32_t count)

@@ -27,6 +27,7 @@
 #include "state/result.h"
 
 struct rte_mbuf;
+struct sl_ask;
 struct sl_pkt;
 struct sl_snapshot;
 struct sl_worker;
@@ -62,6 +63,11 @@ struct sl_handler_look {
 struct sl_handler_ops {
 	const char *name; /* as in the configuration */
 	bool needs_file;  /* a node that names it has a `file`; others may not have one */
+	/* Whether the options are right, of a configuration that may never run: opens nothing. NULL:
+	 * the handler takes none. */
+	int (*check)(const struct sl_handler_args *args, struct sl_err *err);
+	/* Whether the file can serve, before anything starts; or NULL. */
+	int (*probe)(const struct sl_handler_args *args, struct sl_err *err);
 	int (*open)(const struct sl_handler_args *args, void **state, struct sl_err *err);
 	void (*burst)(void *state, const struct sl_handler_burst *burst);
 	void (*flush)(void *state); /* when the worker has nothing to do, and at its end; or NULL */
@@ -74,8 +80,8 @@ struct sl_handler_ops {
 			    uint32_t room);
 	void (*total)(void *state, struct sl_result_total *total);
 	void (*reset)(void *state);
-	/* Of what kind keys are: never changes. NULL: SL_RESULT_TEXT. Any thread. */
-	enum sl_result_key (*key_kind)(const void *state);
+	/* What its results look like: never changes. NULL: SL_RESULT_TEXT. Any thread. */
+	void (*form)(const void *state, struct sl_result_form *form);
 	/* How it fares, or NULL: control, at any time between open and close. look is zeros. */
 	void (*look)(void *state, struct sl_handler_look *look);
 };
@@ -92,6 +98,9 @@ struct sl_handler_view {
 	uint32_t *services, *slots; /* NULL: not wanted */
 };
 void sl_handler_parse(const struct sl_handler_burst *burst, const struct sl_handler_view *view);
+
+/* Asks the handler of a name whether it takes these options. 0 or -EINVAL. */
+int sl_handler_check(const char *name, const struct sl_handler_args *args, struct sl_err *err);
 
 /* The value of an option, or absent. */
 const char *sl_handler_option(const struct sl_handler_args *args, const char *name,
@@ -113,7 +122,9 @@ struct sl_handler {
 	char node[SL_NAME_SIZE];
 	/* whoever opened it */
 	LIST_ENTRY(sl_handler) link;
-	bool told; /* that something is wrong */
+	uint32_t index, worker; /* of the node */
+	struct sl_ask *tick;	/* the last one, until it is answered */
+	bool told;		/* that something is wrong */
 };
 
 /* Opens the handler of a name for a node. -ENOENT: no such handler. */

@@ -289,9 +289,24 @@ static void plugin_reset(void *state)
 		plugin->handler->reset(plugin->state);
 }
 
+/* Which options are right only the object knows, when it is opened. */
+static int plugin_check(const struct sl_handler_args *args, struct sl_err *err)
+{
+	(void)args;
+	(void)err;
+	return 0;
+}
+
+static int plugin_probe(const struct sl_handler_args *args, struct sl_err *err)
+{
+	return sl_plugin_check(args->file, err);
+}
+
 const struct sl_handler_ops sl_handler_plugin = {
 	.name = "plugin",
 	.needs_file = true,
+	.check = plugin_check,
+	.probe = plugin_probe,
 	.open = plugin_open,
 	.burst = plugin_burst,
 	.close = plugin_close,

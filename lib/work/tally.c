@@ -42,6 +42,7 @@ struct entry {
 
 struct tally {
 	enum sl_result_key kind;
+	uint32_t top;		      /* as configured; 0: not */
 	uint32_t epoch, count, limit; /* keys at most */
 	uint64_t mask;		      /* of places */
 	struct sl_hash_key secret;
@@ -80,13 +81,11 @@ static int read_number(const char *text, uint32_t least, uint32_t most, uint32_t
 	return 0;
 }
 
-static int check_options(const struct sl_handler_args *args, struct tally *tally,
-			 struct sl_err *err)
+static int read_options(const struct sl_handler_args *args, struct tally *tally, struct sl_err *err)
 {
 	const char *key = sl_handler_option(args, "key", "src");
 	const char *keys = sl_handler_option(args, "keys", NULL);
 	const char *top = sl_handler_option(args, "top", NULL);
-	uint32_t rows;
 
 	for (uint32_t i = 0; i < args->option_count; i++)
 		if (strcmp(args->options[i].name, "key") != 0 &&
@@ -108,11 +107,18 @@ static int check_options(const struct sl_handler_args *args, struct tally *tally
 		return sl_err_set(err, -EINVAL,
 				  "option keys \"%s\" of handler tally is no number from %u to %u",
 				  keys, KEYS_MIN, KEYS_MAX);
-	if (top && read_number(top, 1, KEYS_MAX, &rows))
+	if (top && read_number(top, 1, KEYS_MAX, &tally->top))
 		return sl_err_set(err, -EINVAL,
 				  "option top \"%s\" of handler tally is no number from 1 to %u",
 				  top, KEYS_MAX);
 	return 0;
+}
+
+static int tally_check(const struct sl_handler_args *args, struct sl_err *err)
+{
+	struct tally tally = {0};
+
+	return read_options(args, &tally, err);
 }
 
 static int tally_open(const struct sl_handler_args *args, void **state, struct sl_err *err)
@@ -123,7 +129,7 @@ static int tally_open(const struct sl_handler_args *args, void **state, struct s
 
 	if (!tally)
 		return sl_err_set(err, -ENOMEM, "no memory for a tally");
-	rc = check_options(args, tally, err);
+	rc = read_options(args, tally, err);
 	if (rc) {
 		sl_mem_free(tally, sizeof(*tally));
 		return rc;
@@ -366,18 +372,21 @@ static void tally_reset(void *state)
 	tally->total = (struct sl_result_total){0};
 }
 
-static enum sl_result_key tally_kind(const void *state)
+static void tally_form(const void *state, struct sl_result_form *form)
 {
-	return ((const struct tally *)state)->kind;
+	const struct tally *tally = state;
+
+	*form = (struct sl_result_form){.kind = tally->kind, .top = tally->top};
 }
 
 const struct sl_handler_ops sl_handler_tally = {
 	.name = "tally",
+	.check = tally_check,
 	.open = tally_open,
 	.burst = tally_burst,
 	.close = tally_close,
 	.results = tally_results,
 	.total = tally_total,
 	.reset = tally_reset,
-	.key_kind = tally_kind,
+	.form = tally_form,
 };

@@ -33,6 +33,7 @@ struct sl_worker {
 	atomic_bool stopping; /* written: control */
 	uint64_t wall_ms;     /* of the round */
 	struct sl_asks asks;
+	const struct sl_handler *serving; /* written: the worker; read: control */
 };
 
 int sl_worker_create(const struct sl_worker_spec *spec, struct sl_worker **worker)
@@ -81,10 +82,24 @@ void sl_worker_destroy(struct sl_worker *worker)
 
 /* ---- handlers -------------------------------------------------------------------------------- */
 
+/* Whom to name when it does not come back. */
+static inline void set_serving(struct sl_worker *worker, const struct sl_handler *handler)
+{
+	__atomic_store_n(&worker->serving, handler, __ATOMIC_RELAXED);
+}
+
+const struct sl_handler *sl_worker_serving(const struct sl_worker *worker)
+{
+	return __atomic_load_n(&worker->serving, __ATOMIC_RELAXED);
+}
+
 static void handlers_flush(struct sl_worker *worker)
 {
-	for (uint32_t i = 0; i < worker->touched_count; i++)
+	for (uint32_t i = 0; i < worker->touched_count; i++) {
+		set_serving(worker, worker->touched[i]);
 		worker->touched[i]->ops->flush(worker->touched[i]->state);
+	}
+	set_serving(worker, NULL);
 	worker->touched_count = 0;
 	worker->rounds = 0;
 }
@@ -139,6 +154,7 @@ static uint32_t serve_node(struct sl_worker *worker, const struct sl_snapshot *s
 		return left;
 	}
 	handler_touch(worker, handler);
+	set_serving(worker, handler);
 	handler->ops->burst(handler->state, &burst);
 	return left;
 }
@@ -190,9 +206,13 @@ static bool answer_ask(struct sl_worker *worker)
 	if (sl_likely(!sl_asks_pending(&worker->asks)))
 		return false;
 	ask = sl_asks_first(&worker->asks);
+	if (!ask)
+		return false;
 	handler = handler_of(sl_publish_get(worker->spec.publish), ask->node);
+	set_serving(worker, handler);
 	if (!handler || handler != ask->handler || !ask->step(handler, ask->context))
 		sl_asks_next(&worker->asks);
+	set_serving(worker, NULL);
 	return true;
 }
 
@@ -216,6 +236,7 @@ static uint32_t serve(struct sl_worker *worker)
 		total += count;
 		while (count > 0)
 			count = serve_node(worker, snapshot, packets, count);
+		set_serving(worker, NULL);
 	}
 	return total;
 }

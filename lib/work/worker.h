@@ -55,6 +55,10 @@ void sl_worker_stop(struct sl_worker *worker);
 /* Control: has the worker's thread answer an ask between two bursts; the ask is malloc()ed. */
 void sl_worker_ask(struct sl_worker *worker, struct sl_ask *ask);
 
+/* Control: the handler that the worker is in, to compare and not to look into; NULL: in none. */
+struct sl_handler;
+const struct sl_handler *sl_worker_serving(const struct sl_worker *worker);
+
 /* For handlers, in burst(): the MAC address of the port that a packet came in by. */
 const struct sl_mac *sl_worker_mac(const struct sl_worker *worker, const struct rte_mbuf *packet);
 

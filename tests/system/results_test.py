@@ -4,14 +4,18 @@
 beside it, for every key of tally and for the example that is installed; resets, guests, bad options."""
 
 import os
+import re
 import struct
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
 from tap import case, equal, run, true, until  # noqa: E402
+from control import ctl  # noqa: E402
 import daemon  # noqa: E402
 
 OBJECT = os.path.join(daemon.BUILD, "lib", "sluice", "count.so")
+SLOW = os.path.join(daemon.BUILD, "tests", "slow.so")
+NEWER = os.path.join(daemon.BUILD, "tests", "newer.so")
 PROTOCOLS = {6: "tcp", 17: "udp"}
 
 
@@ -123,8 +127,67 @@ def asking():
                 for params, code in (({"pool": "none"}, -32001), ({"pool": "inspect", "sort": "x"}, -32003),
                                      ({"pool": "inspect", "top": 0}, -32003)):
                     equal(session.call("results", **params)["error"]["code"], code, f"{params}")
-                session.result("results", pool="inspect", reset=True)
+            equal(one.stop(), 0, "exit status")
+
+
+@case("a reset is a change: rehearsed, tied to a generation, in the history, and of the whole pool only")
+def resetting():
+    with daemon.Folder() as folder:
+        packets, one = start(folder, [tally("w0", 0, key="src")])
+        with one:
+            one.ready()
+            with daemon.Session(one.socket) as session:
+                all_delivered(session, packets)
+                for params, code in (({"reset": True, "key": packets[0][0]}, -32003), ({"dry_run": True}, -32003),
+                                     ({"if_generation": 1}, -32003),
+                                     ({"reset": True, "if_generation": 7}, -32002)):
+                    equal(session.call("results", pool="inspect", **params)["error"]["code"], code, f"{params}")
+                answer = session.result("results", pool="inspect", reset=True, dry_run=True)
+                equal([answer["generation"], answer["total"]["packets"]], [1, len(packets)], "dry run")
+                answer = session.result("results", pool="inspect", reset=True, if_generation=1)
+                equal([answer["generation"], answer["total"]["packets"]], [2, len(packets)], "reset")
+                equal([answer["moved_slots"], answer["least_slots"], answer["warnings"]], [{}, {}, []], "as changes answer")
                 equal(session.result("results", pool="inspect")["total"]["packets"], 0, "after the reset")
+                last = session.result("history")["history"][-1]
+                equal([last["verb"], last["what"]], ["reset-results", "pool inspect: results begin anew"], "history")
+                session.result("rollback", generation=1)
+            out = ctl(one.socket, "results", "inspect", "--reset", "--if-generation", "3").out
+            true("generation 4" in out, out)
+            equal(one.stop(), 0, "exit status")
+
+
+@case("a key that nothing has, and one that none can have, are answered in words")
+def unknown_keys():
+    with daemon.Folder() as folder:
+        packets, one = start(folder, [tally("w0", 0, key="src")])
+        with one:
+            one.ready()
+            with daemon.Session(one.socket) as session:
+                all_delivered(session, packets)
+                equal(session.result("results", pool="inspect", key="192.0.2.77")["rows"], [], "no such row")
+                error = session.call("results", pool="inspect", key="nix")["error"]
+                equal(error["code"], -32003, "code")
+                true('"nix"' in error["message"] and "by src" in error["message"], error["message"])
+            out = ctl(one.socket, "results", "inspect", "--key", "192.0.2.77").out
+            true('nothing was counted by the key "192.0.2.77": pool inspect counts by src' in out, out)
+            equal(one.stop(), 0, "exit status")
+
+
+@case("nodes that count by different keys are told of, and their rows stand apart")
+def mixed_keys():
+    with daemon.Folder() as folder:
+        packets, one = start(folder, [tally("w0", 0, key="src"), tally("w1", 1, key="dst")])
+        with one:
+            one.ready()
+            with daemon.Session(one.socket) as session:
+                all_delivered(session, packets)
+                answer = session.result("results", pool="inspect", top=5000)
+                equal(answer["key"], "mixed", "key")
+                true("w0 by src, w1 by dst" in answer["warnings"][0], f"{answer['warnings']}")
+                equal({row["by"] for row in answer["rows"]}, {"src", "dst"}, "by")
+                equal(sum(row["packets"] for row in answer["rows"]), len(packets), "sum")
+            done = ctl(one.socket, "results", "inspect")
+            true("BY" in done.out and "different keys" in done.err, done.out + done.err)
             equal(one.stop(), 0, "exit status")
 
 
@@ -150,6 +213,74 @@ def plugin():
                 rows = session.result("results", pool="inspect", top=100)["rows"]
                 equal({row["key"]: row["packets"] for row in rows}, {"198.51.0.0/16": len(packets)}, "rows")
             equal(one.stop(), 0, "exit status")
+
+
+def slow(name, worker, **options):
+    return {"name": name, "worker": worker, "handler": "plugin", "file": SLOW, "options": options, "weight": 1}
+
+
+@case("a shared object is told of its pool and its node")
+def names():
+    with daemon.Folder() as folder:
+        packets, one = start(folder, [slow("w0", 0)])
+        with one:
+            one.ready()
+            with daemon.Session(one.socket) as session:
+                all_delivered(session, packets)
+                row = session.result("results", pool="inspect", key="inspect/w0")["rows"]
+                equal([one_row["packets"] for one_row in row], [len(packets)], "rows")
+            equal(one.stop(), 0, "exit status")
+
+
+@case("a handler that does not come back is named, shown, and holds up neither its neighbour nor who asks")
+def stuck():
+    with daemon.Folder() as folder:
+        hold = folder.write("hold", "")
+        packets, one = start(folder, [slow("w0", 0, hold=hold), slow("w1", 0, hold=hold), tally("w2", 1, key="src")])
+        with one:
+            one.ready()
+            with daemon.Session(one.socket) as session:
+                until(lambda: "has not come back" in one.log(), "the worker is named")
+                true(re.search(r"worker0 on CPU \d+: handler plugin of node w[01] has not come back", one.log()), one.log())
+                until(lambda: any(core["stuck"] for core in session.result("status")["cores"]), "status")
+                out = ctl(one.socket, "status").out
+                true(re.search(r"worker0 .*STUCK", out), out)
+                others = session.result("stats")["pools"]["inspect"]["nodes"]["w2"]["packets"]
+                until(lambda: session.result("stats")["balance"]["delivered"] >= others > 0, "the neighbour's packets")
+                error = session.call("results", pool="inspect")["error"]
+                true("does not come back" in error["message"], error["message"])
+                os.unlink(hold)
+                until(lambda: "has come back" in one.log(), "the worker is back")
+                all_delivered(session, packets)
+                until(lambda: session.result("results", pool="inspect")["total"]["packets"] == len(packets), "results")
+            equal(one.stop(), 0, "exit status")
+
+
+@case("options that no handler takes and objects that cannot serve are refused by --check, with their places")
+def checked():
+    with daemon.Folder() as folder:
+        folder.write("text.so", "no object")
+        wrong = [
+            (tally("a", 0, key="foo"), 'option key "foo" of handler tally is none of src'),
+            (tally("b", 0, top="0"), 'option top "0" of handler tally'),
+            (tally("c", 0, top="-1"), 'option top "-1" of handler tally'),
+            (tally("d", 0, more="1"), 'handler tally has no option "more"'),
+            ({"name": "e", "worker": 0, "handler": "sink", "options": {"key": "src"}, "weight": 1},
+             "handler sink takes no options"),
+            ({"name": "f", "worker": 0, "handler": "plugin", "file": "/none.so", "weight": 1},
+             "/none.so: cannot open shared object file"),
+            ({"name": "g", "worker": 0, "handler": "plugin", "file": "./text.so", "weight": 1}, "text.so"),
+            ({"name": "h", "worker": 0, "handler": "plugin", "file": NEWER, "weight": 1}, "version 99"),
+        ]
+        for node, words in wrong:
+            daemon.write_pcap(folder.file("in.pcap"), [])
+            conf = daemon.configuration(folder, [{"name": "p0", "device": "net_pcap0,rx_pcap=in.pcap,tx_pcap=/dev/null"}],
+                                        [{"name": "inspect", "nodes": [node]}],
+                                        [{"name": "rest", "address": "any", "pool": "inspect"}])
+            with daemon.Daemon(folder, conf, ["--check"]) as one:
+                equal(one.wait(), 1, f"exit status for {words}")
+                true(words in one.log(), f"{words} is not in: {one.log()}")
+                true(re.search(r"yaml:\d+:\d+: ", one.log()), one.log())
 
 
 @case("objects and options that are none are refused at the start with their words")

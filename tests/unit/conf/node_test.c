@@ -126,11 +126,19 @@ static void a_node_has_at_most_64_pairs(void **state)
 	sl_conf_destroy(conf);
 }
 
+static int takes_no_b(const struct sl_conf_node *node, struct sl_err *err)
+{
+	if (node->option_count > 0 && strcmp(node->options[0].name, "b") == 0)
+		return sl_err_set(err, -EINVAL, "no option \"b\"");
+	return 0;
+}
+
 static void handlers_of_the_application_can_be_named(void **state)
 {
-	static const struct sl_conf_handler mine[] = {{"sink", false}, {"inspect", true}};
+	static const struct sl_conf_handler mine[] = {{"sink", false, NULL},
+						      {"inspect", true, takes_no_b}};
 	static const struct sl_conf_handler own[] = {
-		{"sink", false}, {"echo", false}, {"capture", true}};
+		{"sink", false, NULL}, {"echo", false, NULL}, {"capture", true, NULL}};
 	const char *head = "pools: [{name: web, nodes: [{name: w, worker: 0, handler: inspect, "
 			   "file: x}]}]\n" DATAPLANE PORTS SERVICES;
 
@@ -138,6 +146,9 @@ static void handlers_of_the_application_can_be_named(void **state)
 	conf_expect(head, "1:59: `handler` takes one of sink, echo, capture, not `inspect`\n", "");
 	sl_conf_handlers_set(mine, 2);
 	conf_expect(head, "", "");
+	conf_expect("pools: [{name: web, nodes: [{name: w, worker: 0, handler: inspect, file: x,\n"
+		    "options: {b: 1}}]}]\n" DATAPLANE PORTS SERVICES,
+		    "2:10: no option \"b\"\n", "");
 	sl_conf_handlers_set(own, 3);
 }
 

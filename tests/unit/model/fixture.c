@@ -18,10 +18,12 @@ static uint64_t now(void)
 	return fixture_now_ms;
 }
 
-static int handler_create(void *context, uint32_t node_index, const struct sl_conf_node *node,
-			  void **handler, struct sl_err *err)
+static int handler_create(void *context, uint32_t node_index, const char *pool,
+			  const struct sl_conf_node *node, void **handler, struct sl_err *err)
 {
 	struct fixture *f = context;
+
+	(void)snprintf(f->handler_pool, sizeof(f->handler_pool), "%s", pool);
 
 	(void)node_index;
 	if (f->handlers_fail)

@@ -17,7 +17,8 @@ struct fixture {
 	struct sl_model *model;
 	struct sl_change_result result; /* of the last change */
 	struct sl_err err;
-	uint32_t handlers; /* that are open */
+	uint32_t handlers;		 /* that are open */
+	char handler_pool[SL_NAME_SIZE]; /* of the last one */
 	bool handlers_fail;
 };
 

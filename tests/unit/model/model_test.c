@@ -518,6 +518,7 @@ static void test_a_handler_that_cannot_open_refuses_the_change(void **state)
 	f.handlers_fail = true;
 	assert_int_equal(fixture_add(&f, "web", "w", pairs, 3), -2);
 	assert_string_equal(f.err.text, "pool web: node w: w: no such file");
+	assert_string_equal(f.handler_pool, "web");
 	assert_int_equal(sl_model_generation(f.model), 1);
 	f.handlers_fail = false;
 	assert_int_equal(fixture_add(&f, "web", "w", pairs, 3), 0);

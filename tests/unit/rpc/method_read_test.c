@@ -100,26 +100,33 @@ static void history_comes_in_parts_that_fit_a_line(void **state)
 }
 
 static uint32_t resets; /* of handlers, each counts once */
+static uint32_t readings;
+static struct sl_result_bounds bounds_of[2]; /* of the last readings */
 
-static int read_nothing(void *context, uint32_t index, struct sl_result_set *set)
+static int read_nothing(void *context, uint32_t index, const struct sl_result_bounds *bounds,
+			struct sl_result_set *set)
 {
 	(void)context;
 	(void)index;
-	*set = (struct sl_result_set){.total = {.packets = 1}};
+	bounds_of[readings++ % 2] = *bounds;
+	*set = (struct sl_result_set){.form = {SL_RESULT_SRC, 0}, .total = {.packets = 1}};
 	return 0;
 }
 
-static int reset_one(void *context, uint32_t index)
+static int reset_one(void *context, uint32_t index, uint64_t until_ms)
 {
 	(void)context;
 	(void)index;
+	assert_int_equal(until_ms, bounds_of[0].until_ms);
 	resets++;
 	return 0;
 }
 
 static void results_are_reset_on_every_node_by_those_who_may(void **state)
 {
+	const char *again = "{'pool': 'web', 'reset': true, 'if_generation': 1}";
 	struct talk talk;
+	json_t *answer;
 
 	(void)state;
 	resets = 0;
@@ -128,9 +135,37 @@ static void results_are_reset_on_every_node_by_those_who_may(void **state)
 	talk_refused(&talk, &talk.guest, "results", "{'pool': 'web', 'reset': true}",
 		     SL_RPC_NOT_PERMITTED, "may not");
 	assert_non_null(talk_ask(&talk, &talk.guest, "results", "{'pool': 'web'}"));
+	answer = talk_ask(&talk, &talk.root, "results",
+			  "{'pool': 'web', 'reset': true, 'dry_run': true}");
+	assert_int_equal(integer_at(answer, "generation"), 1);
 	assert_int_equal(resets, 0);
-	assert_non_null(talk_ask(&talk, &talk.root, "results", "{'pool': 'web', 'reset': true}"));
+	answer = talk_ask(&talk, &talk.root, "results", again);
+	assert_int_equal(integer_at(answer, "generation"), 2);
+	assert_int_equal(integer_at(json_object_get(answer, "total"), "packets"), 2);
 	assert_int_equal(resets, 2);
+	talk_refused(&talk, &talk.root, "results", again, SL_RPC_CONFLICT, "generation is 2");
+	talk_refused(&talk, &talk.root, "results", "{'pool': 'web', 'reset': true, 'key': '::1'}",
+		     SL_RPC_INVALID_VALUE, "leave out key");
+	assert_int_equal(resets, 2);
+	talk_close(&talk);
+}
+
+static void results_are_read_within_one_time_and_guests_have_less(void **state)
+{
+	struct sl_result_bounds root;
+	struct talk talk;
+
+	(void)state;
+	talk_open(&talk, TALK_TEXT);
+	talk.scope.results = (struct sl_result_source){.read = read_nothing, .reset = reset_one};
+	assert_non_null(talk_ask(&talk, &talk.root, "results", "{'pool': 'web'}"));
+	assert_int_equal(readings % 2, 0);
+	assert_int_equal(bounds_of[0].until_ms, bounds_of[1].until_ms);
+	root = bounds_of[0];
+	assert_non_null(talk_ask(&talk, &talk.guest, "results", "{'pool': 'web'}"));
+	assert_true(bounds_of[0].keys < root.keys);
+	talk_refused(&talk, &talk.guest, "results", "{'pool': 'web', 'key': 'nix'}",
+		     SL_RPC_INVALID_VALUE, "counts by src");
 	talk_close(&talk);
 }
 
@@ -154,6 +189,7 @@ int main(void)
 		cmocka_unit_test(nodes_and_services_come_in_parts),
 		cmocka_unit_test(history_comes_in_parts_that_fit_a_line),
 		cmocka_unit_test(results_are_reset_on_every_node_by_those_who_may),
+		cmocka_unit_test(results_are_read_within_one_time_and_guests_have_less),
 		cmocka_unit_test(without_memory_they_are_refused),
 	};
 

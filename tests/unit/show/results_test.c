@@ -120,6 +120,36 @@ static void a_key_alone_is_found_behind_others(void **state)
 	json_decref(all);
 }
 
+static void keys_of_different_kinds_stand_apart_and_are_told_of(void **state)
+{
+	static struct sl_result_row mine = ROW("", .packets = 5), other = ROW("", .packets = 7);
+	const struct sl_results_query query = {.pool = "web", .top = 9};
+	struct sl_results_part mixed[] = {
+		{.node = "a", .set = {.form = {SL_RESULT_DPORT, 0}, .rows = &mine, .count = 1}},
+		{.node = "b", .set = {.form = {SL_RESULT_PROTO, 0}, .rows = &other, .count = 1}},
+	};
+	json_t *all = sl_results_json(NULL, &query, mixed, 2);
+
+	(void)state;
+	assert_string_equal(text_of(all, "key"), "mixed");
+	assert_string_equal(text_of(row_at(all, 0), "by"), "proto");
+	assert_string_equal(text_of(row_at(all, 1), "by"), "dport");
+	assert_int_equal(number_of(row_at(all, 1), "packets"), 5);
+	assert_int_equal(json_array_size(json_object_get(all, "warnings")), 1);
+	json_decref(all);
+}
+
+static void a_key_that_no_row_can_have_is_known_by_its_kind(void **state)
+{
+	(void)state;
+	assert_true(sl_results_key_fits(SL_RESULT_SRC, "2001:DB8::1"));
+	assert_false(sl_results_key_fits(SL_RESULT_DST, "nix"));
+	assert_true(sl_results_key_fits(SL_RESULT_SRC_DST, "10.0.0.1 > 10.0.0.2"));
+	assert_false(sl_results_key_fits(SL_RESULT_SRC_DST, "10.0.0.1"));
+	assert_false(sl_results_key_fits(SL_RESULT_5_TUPLE, "10.0.0.1"));
+	assert_true(sl_results_key_fits(SL_RESULT_TEXT, "nix"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -127,6 +157,8 @@ int main(void)
 		cmocka_unit_test(totals_are_those_of_all_nodes),
 		cmocka_unit_test(rows_are_sorted_by_what_is_asked_for),
 		cmocka_unit_test(a_key_alone_is_found_behind_others),
+		cmocka_unit_test(keys_of_different_kinds_stand_apart_and_are_told_of),
+		cmocka_unit_test(a_key_that_no_row_can_have_is_known_by_its_kind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

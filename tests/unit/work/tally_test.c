@@ -283,19 +283,19 @@ static void options_that_are_none_are_refused(void **state)
 		const char *sentence;
 	} cases[] = {
 		{{"key", "mac"},
-		 "node w0: option key \"mac\" of handler tally is none of src, dst, "
+		 "option key \"mac\" of handler tally is none of src, dst, "
 		 "src-dst, 5-tuple, service, dport, proto"},
 		{{"keys", "15"},
-		 "node w0: option keys \"15\" of handler tally is no number from 16 to "
+		 "option keys \"15\" of handler tally is no number from 16 to "
 		 "16777216"},
 		{{"keys", " 20"},
-		 "node w0: option keys \" 20\" of handler tally is no number from 16 to "
+		 "option keys \" 20\" of handler tally is no number from 16 to "
 		 "16777216"},
 		{{"top", "0"},
-		 "node w0: option top \"0\" of handler tally is no number from 1 to "
+		 "option top \"0\" of handler tally is no number from 1 to "
 		 "16777216"},
 		{{"kye", "src"},
-		 "node w0: handler tally has no option \"kye\": key, keys and top are there"},
+		 "handler tally has no option \"kye\": key, keys and top are there"},
 	};
 
 	(void)state;

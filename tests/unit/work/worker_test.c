@@ -19,10 +19,12 @@
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 
+#include "base/clock.h"
 #include "support/packet.h"
 #include "support/scene.h"
 #include "support/world.h"
 #include "work/handler.h"
+#include "work/reading.h"
 #include "work/worker.h"
 
 #define WORKER_LCORE 2
@@ -34,11 +36,13 @@ static struct sl_port port;
 /* A user's handler: notes the first octet of what it gets. */
 struct noter {
 	uint8_t seen[1024];
-	uint32_t count, bursts, flushes;
+	uint32_t count, bursts, flushes, ticks, readings;
+	const struct sl_handler *serving;
 	bool closed;
 };
 
 static struct noter noter;
+static const struct sl_worker *noter_worker; /* whose word is noted */
 
 static int noter_open(const struct sl_handler_args *args, void **state, struct sl_err *err)
 {
@@ -54,6 +58,8 @@ static void noter_burst(void *state, const struct sl_handler_burst *burst)
 	struct noter *noted = state;
 
 	noted->bursts++;
+	if (noter_worker)
+		noted->serving = sl_worker_serving(noter_worker);
 	for (uint32_t i = 0; i < burst->count; i++)
 		noted->seen[noted->count++] = *rte_pktmbuf_mtod(burst->packets[i], uint8_t *);
 	sl_handler_free(burst->packets, burst->count);
@@ -69,11 +75,36 @@ static void noter_close(void *state)
 	((struct noter *)state)->closed = true;
 }
 
+static void noter_tick(void *state, uint64_t wall_ms)
+{
+	(void)wall_ms;
+	((struct noter *)state)->ticks++;
+}
+
+static void noter_total(void *state, struct sl_result_total *total)
+{
+	((struct noter *)state)->readings++;
+	*total = (struct sl_result_total){.keys = 3};
+}
+
+static uint32_t noter_results(void *state, uint64_t *cursor, struct sl_result_row *rows,
+			      uint32_t room)
+{
+	(void)state;
+	(void)room;
+	rows[0].packets = *cursor + 1;
+	*cursor = *cursor == 2 ? UINT64_MAX : *cursor + 1;
+	return 1;
+}
+
 static const struct sl_handler_ops noter_ops = {.name = "noter",
 						.open = noter_open,
 						.burst = noter_burst,
 						.flush = noter_flush,
-						.close = noter_close};
+						.close = noter_close,
+						.tick = noter_tick,
+						.total = noter_total,
+						.results = noter_results};
 
 struct fixture {
 	struct sl_publish *publish;
@@ -101,6 +132,8 @@ static void fixture_make(struct fixture *made, uint32_t cores, const char *first
 	assert_int_equal(sl_handler_open(second, &args, &made->handlers[1], &err), 0);
 	nodes[0].handler = made->handlers[0];
 	nodes[1].handler = made->handlers[1];
+	made->handlers[0]->index = 1;
+	made->handlers[1]->index = 2;
 	made->snapshot = scene_snapshot(nodes, 2, 0, 1);
 	assert_int_equal(sl_publish_create(&made->publish), 0);
 	sl_publish_swap(made->publish, made->snapshot);
@@ -257,7 +290,7 @@ static void a_capture_needs_a_file_of_its_own_that_can_be_written(void **state)
 	(void)state;
 	close(mkstemp(path));
 	assert_int_equal(sl_handler_open("capture", &args, &first, &err), -EINVAL);
-	assert_string_equal(err.text, "node n1: handler capture needs a file");
+	assert_string_equal(err.text, "handler capture needs a file");
 	args.file = "/nosuch/folder/x";
 	assert_int_equal(sl_handler_open("capture", &args, &first, &err), -ENOENT);
 	args.file = path;
@@ -267,6 +300,80 @@ static void a_capture_needs_a_file_of_its_own_that_can_be_written(void **state)
 	assert_int_equal(sl_handler_open("capture", &args, &second, &err), 0);
 	sl_handler_close(second);
 	unlink(path);
+}
+
+static void what_control_asks_is_answered_in_pieces_and_bounded(void **state)
+{
+	const struct sl_result_bounds bounds = {sl_clock_ms() + 20000, 3};
+	const struct sl_result_bounds few = {sl_clock_ms() + 20000, 2};
+	struct sl_result_set set = {0};
+	struct fixture made;
+
+	(void)state;
+	fixture_make(&made, 1, "noter", "sink", NULL);
+	assert_int_equal(sl_eal_launch(WORKER_LCORE, sl_worker_run, made.worker), 0);
+	assert_int_equal(sl_reading_rows(made.worker, made.handlers[0], &bounds, &set), 0);
+	assert_int_equal(set.count, 3);
+	assert_int_equal(set.rows[2].packets, 3);
+	free(set.rows);
+	assert_int_equal(sl_reading_rows(made.worker, made.handlers[0], &few, &set), -EFBIG);
+	assert_int_equal(set.total.keys, 3);
+	assert_int_equal(sl_reading_rows(made.worker, made.handlers[1], &bounds, &set), -ENOENT);
+	sl_worker_stop(made.worker);
+	assert_int_equal(sl_eal_wait(WORKER_LCORE), 0);
+	fixture_end(&made);
+}
+
+static void what_nobody_waits_for_any_more_is_not_done_and_ticks_do_not_pile_up(void **state)
+{
+	const struct sl_result_bounds bounds = {sl_clock_ms(), 100};
+	struct sl_result_set set = {0};
+	struct fixture made;
+
+	(void)state;
+	fixture_make(&made, 1, "noter", "sink", NULL);
+	assert_int_equal(sl_reading_rows(made.worker, made.handlers[0], &bounds, &set), -ETIMEDOUT);
+	for (uint64_t i = 0; i < 5; i++)
+		sl_reading_tick(made.worker, made.handlers[0], i);
+	run(&made);
+	assert_int_equal(noter.readings, 0);
+	assert_int_equal(noter.ticks, 1);
+	sl_reading_end(made.handlers[0]);
+	fixture_end(&made);
+}
+
+static void the_handler_that_a_worker_is_in_is_known(void **state)
+{
+	struct fixture made;
+	struct packet packet;
+
+	(void)state;
+	fixture_make(&made, 1, "noter", "sink", NULL);
+	packet_make_udp(&packet, "10.0.0.1", 1, "10.0.0.2", 2, 8);
+	give(&made, 0, 1, &packet);
+	noter_worker = made.worker;
+	run(&made);
+	noter_worker = NULL;
+	assert_ptr_equal(noter.serving, made.handlers[0]);
+	assert_null(sl_worker_serving(made.worker));
+	fixture_end(&made);
+}
+
+static void options_are_refused_that_a_handler_does_not_take(void **state)
+{
+	static const struct sl_handler_option key = {"key", "src"}, wrong = {"key", "mac"};
+	struct sl_handler_args args = {.node = "n1", .options = &key, .option_count = 1};
+	struct sl_err err;
+
+	(void)state;
+	assert_int_equal(sl_handler_check("tally", &args, &err), 0);
+	assert_int_equal(sl_handler_check("plugin", &args, &err), 0);
+	assert_int_equal(sl_handler_check("sink", &args, &err), -EINVAL);
+	assert_string_equal(err.text, "handler sink takes no options, as \"key\" is");
+	args.options = &wrong;
+	assert_int_equal(sl_handler_check("tally", &args, &err), -EINVAL);
+	args.option_count = 0;
+	assert_int_equal(sl_handler_check("sink", &args, &err), 0);
 }
 
 static void handlers_are_found_by_name_and_each_name_is_known_once(void **state)
@@ -280,11 +387,10 @@ static void handlers_are_found_by_name_and_each_name_is_known_once(void **state)
 	assert_null(sl_handler_find("nobody"));
 	assert_int_equal(sl_handler_register(&noter_ops), -EEXIST);
 	assert_int_equal(sl_handler_open("nobody", &args, &handler, &err), -ENOENT);
-	assert_string_equal(err.text,
-			    "node n1: there is no handler \"nobody\", only sink, echo, capture, "
-			    "tally, plugin, noter");
+	assert_string_equal(err.text, "there is no handler \"nobody\", only sink, echo, capture, "
+				      "tally, plugin, noter");
 	assert_int_equal(sl_handler_open("noter", &args, &handler, &err), -EINVAL);
-	assert_string_equal(err.text, "node n1: it takes no file");
+	assert_string_equal(err.text, "it takes no file");
 }
 
 static void the_most_handlers_are_known_and_one_more_is_refused(void **state)
@@ -313,6 +419,11 @@ int main(void)
 		cmocka_unit_test(an_echo_leaves_by_the_port_the_packet_came_in_by),
 		cmocka_unit_test(a_capture_holds_every_frame_and_its_time),
 		cmocka_unit_test(a_capture_needs_a_file_of_its_own_that_can_be_written),
+		cmocka_unit_test(what_control_asks_is_answered_in_pieces_and_bounded),
+		cmocka_unit_test(
+			what_nobody_waits_for_any_more_is_not_done_and_ticks_do_not_pile_up),
+		cmocka_unit_test(the_handler_that_a_worker_is_in_is_known),
+		cmocka_unit_test(options_are_refused_that_a_handler_does_not_take),
 		cmocka_unit_test(handlers_are_found_by_name_and_each_name_is_known_once),
 		cmocka_unit_test(the_most_handlers_are_known_and_one_more_is_refused),
 	};
