@@ -222,7 +222,7 @@ static void warn_held(struct sl_control *control, const char *sentence)
 }
 
 /* The last that a file gets which is left: whoever starts from it again goes on from there. */
-static void save_former(struct sl_control *control)
+void sl_control_save_former(struct sl_control *control)
 {
 	struct sl_err err = {0};
 
@@ -261,7 +261,7 @@ static void save(struct sl_control *control)
 
 	if (may_wait(control))
 		return;
-	save_former(control);
+	sl_control_save_former(control);
 	if (!control->keep) {
 		(void)sl_history_fold(control->scope.history);
 		control->unsaved = false;

@@ -50,6 +50,9 @@ struct sl_control {
 	struct sl_show_core cores[SL_CONTROL_CORES_MAX];
 };
 
+/* control.c: the last that a file gets which is left. */
+void sl_control_save_former(struct sl_control *control);
+
 /* live.c: sl_model_listener's, for what is under `control`. */
 int sl_live_prepare(void *control, const struct sl_model_event *event, bool dry_run,
 		    struct sl_err *err);

@@ -97,6 +97,9 @@ static int change(const struct live *live, struct sl_err *err)
 	struct sl_keep *keep = NULL;
 	int rc = 0;
 
+	/* One that was left in this turn, too: this change may lead back to it. */
+	if (live->state)
+		sl_control_save_former(control);
 	if (live->permits)
 		rc = sl_server_permit(control->server, &options, err);
 	if (rc)

@@ -19,6 +19,12 @@
 #define IDLE_INTERVAL_US 10000
 #define HEAR_INTERVAL_US 100000
 
+struct question {
+	void (*function)(void *context);
+	void *context;
+	bool answered;
+};
+
 struct sl_loop {
 	struct event_base *base;
 	struct sl_model *model;
@@ -28,11 +34,10 @@ struct sl_loop {
 	/* what another thread asks for; under the lock */
 	pthread_mutex_t lock;
 	pthread_cond_t answered;
-	void (*question)(void *context); /* NULL: none */
-	void *question_context;
-	bool closed;	   /* nothing is answered any more */
-	int bell;	   /* rung when there is a question */
-	bool flush_failed; /* said once */
+	struct question *question; /* of another thread, on its stack; NULL: none */
+	bool closed;		   /* nothing is answered any more */
+	int bell;		   /* rung when there is a question */
+	bool flush_failed;	   /* said once */
 	bool ends;
 };
 
@@ -106,10 +111,12 @@ static void on_asked(evutil_socket_t fd, short what, void *context)
 	(void)what;
 	(void)!read(fd, &count, sizeof(count));
 	(void)pthread_mutex_lock(&loop->lock);
-	if (loop->question)
-		loop->question(loop->question_context);
+	if (loop->question) {
+		loop->question->function(loop->question->context);
+		loop->question->answered = true;
+	}
 	loop->question = NULL;
-	(void)pthread_cond_signal(&loop->answered);
+	(void)pthread_cond_broadcast(&loop->answered);
 	(void)pthread_mutex_unlock(&loop->lock);
 }
 
@@ -126,6 +133,7 @@ static struct timespec time_after(uint32_t ms)
 int sl_loop_ask(struct sl_loop *loop, void (*function)(void *context), void *context,
 		uint32_t wait_ms)
 {
+	struct question question = {.function = function, .context = context};
 	struct timespec end = time_after(wait_ms);
 	uint64_t one = 1;
 	int rc = 0;
@@ -136,16 +144,17 @@ int sl_loop_ask(struct sl_loop *loop, void (*function)(void *context), void *con
 		(void)pthread_mutex_unlock(&loop->lock);
 		return rc;
 	}
-	loop->question = function;
-	loop->question_context = context;
+	loop->question = &question;
 	(void)!write(loop->bell, &one, sizeof(one));
-	while (loop->question && !loop->closed && rc == 0)
+	/* Once it is answered another thread's may be there before this one wakes. */
+	while (!question.answered && !loop->closed && rc == 0)
 		rc = -pthread_cond_timedwait(&loop->answered, &loop->lock, &end);
-	if (!loop->question)
+	if (question.answered)
 		rc = 0;
 	else if (loop->closed)
 		rc = -ECANCELED;
-	loop->question = NULL;
+	if (loop->question == &question)
+		loop->question = NULL;
 	(void)pthread_mutex_unlock(&loop->lock);
 	return rc;
 }
@@ -155,7 +164,7 @@ static void close_questions(struct sl_loop *loop)
 {
 	(void)pthread_mutex_lock(&loop->lock);
 	loop->closed = true;
-	(void)pthread_cond_signal(&loop->answered);
+	(void)pthread_cond_broadcast(&loop->answered);
 	(void)pthread_mutex_unlock(&loop->lock);
 }
 

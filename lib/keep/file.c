@@ -36,8 +36,13 @@ struct sl_keep {
 /* ---- names --------------------------------------------------------------------------------------
  */
 
-/* Gives the file at the path a second name, so that nothing of it is lost. Returns that name, NULL
- * on failure. */
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* Gives the file at the path a second name, so that nothing of it is lost; its only name, where files
+ * have one. Returns that name, NULL on failure. */
 static char *set_aside(const char *path, const char *word)
 {
 	char stamp[32] = "", aside[PATH_MAX];
@@ -56,10 +61,20 @@ static char *set_aside(const char *path, const char *word)
 		if (rc && errno != EEXIST)
 			break;
 	}
-	/* where files have one name */
 	if (rc && errno != EEXIST)
 		rc = rename(path, aside);
 	return rc ? NULL : strdup(aside);
+}
+
+/* The file has the name it had, and that alone; a stranger's that got it meanwhile stays. */
+static void take_back(const char *path, const char *aside)
+{
+	struct stat there, second;
+
+	if (lstat(path, &there) && errno == ENOENT)
+		(void)rename(aside, path);
+	else if (lstat(aside, &second) == 0 && same_file(&there, &second))
+		(void)unlink(aside);
 }
 
 /* A link stays one: what is replaced is the file that it leads to. A link that another user made is
@@ -103,11 +118,6 @@ static int open_or_make(struct sl_keep *keep)
 	return fd < 0 ? -errno : fd;
 }
 
-static bool same_file(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
-}
-
 /* Opens and locks. Another daemon that starts may make, or replace, the file meanwhile. */
 static int open_locked(struct sl_keep *keep, struct sl_err *err)
 {
@@ -138,6 +148,7 @@ static int open_locked(struct sl_keep *keep, struct sl_err *err)
 		}
 		keep->made = false;
 		(void)close(keep->fd);
+		keep->fd = -1;
 	}
 	keep->made = false;
 	return sl_err_set(err, -EBUSY,
@@ -326,7 +337,7 @@ static int put_in_place(struct sl_keep *keep, const char *temporary)
 		int rc = -errno;
 
 		if (aside)
-			(void)unlink(aside);
+			take_back(keep->path, aside);
 		free(aside);
 		return rc;
 	}

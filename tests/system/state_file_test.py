@@ -293,6 +293,26 @@ def cannot_end():
         true("the state is not kept" in kept.daemon.log(), kept.daemon.log())
 
 
+@case("a file that is left and taken up again in one turn is the one that is kept")
+def there_and_back():
+    with daemon.Folder() as folder, Kept(folder) as kept:
+        session = kept.start()
+        text = session.result("config.get")["text"]
+        other = text.replace(kept.file, kept.file + "2")
+        true(other != text, text)
+        lines = [{"jsonrpc": "2.0", "id": i, "method": "config.apply", "params": {"text": one}}
+                 for i, one in enumerate((other, text, other, text))]
+        session.client.sendall(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
+        for i in range(len(lines)):
+            answer = json.loads(session.lines.readline())
+            equal(answer.get("result", answer).get("generation"), i + 2, f"answer {i}")
+        session.result("node.set_weight", pool="web", node="a", weight=7)
+        kept.kill()
+        session = kept.start()
+        equal(session.result("nodes", pool="web")["nodes"]["a"]["weight"], 7, "weight after kill -9")
+        equal(session.result("status")["generation"], 6, "generation")
+
+
 @case("links that others prepared beside the state file are not followed")
 def prepared():
     with daemon.Folder() as folder, Kept(folder) as kept:

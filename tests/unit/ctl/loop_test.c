@@ -20,6 +20,8 @@
 	"services: [{name: rest, address: any, pool: web}]\n"                                      \
 	"pools: [{name: web, slots: 256, nodes: [{name: a, worker: 0, handler: sink}]}]\n"
 
+#define ROUNDS 2000u /* questions of each that asks at once with another */
+
 struct world {
 	struct fixture f;
 	struct sl_loop *loop;
@@ -101,6 +103,52 @@ static void a_question_that_nobody_took_is_withdrawn(void **state)
 	end(world);
 }
 
+struct asker {
+	struct world *world;
+	uint32_t answered, busy, other;
+};
+
+static void mark(void *context)
+{
+	*(bool *)context = true;
+}
+
+/* Whoever is told that it was answered was, and nobody waits for another's answer. */
+static void *ask_often(void *context)
+{
+	struct asker *asker = context;
+
+	for (uint32_t i = 0; i < ROUNDS; i++) {
+		bool marked = false;
+		int status = sl_loop_ask(asker->world->loop, mark, &marked, 600000);
+
+		if (status == 0 && marked)
+			asker->answered++;
+		else if (status == -EBUSY && !marked)
+			asker->busy++;
+		else
+			asker->other++;
+	}
+	return NULL;
+}
+
+static void two_that_ask_get_each_its_own_answer(void **state)
+{
+	struct world *world = *state;
+	struct asker askers[2] = {{.world = world}, {.world = world}};
+	pthread_t threads[2];
+
+	begin(world);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, ask_often, &askers[i]), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+		assert_int_equal(askers[i].other, 0);
+		assert_int_equal(askers[i].answered + askers[i].busy, ROUNDS);
+	}
+	end(world);
+}
+
 static void after_the_end_nothing_is_answered(void **state)
 {
 	struct world *world = *state;
@@ -140,6 +188,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_question_is_answered_in_the_thread_of_the_loop),
 		CASE(a_question_that_nobody_took_is_withdrawn),
+		CASE(two_that_ask_get_each_its_own_answer),
 		CASE(after_the_end_nothing_is_answered),
 		CASE(who_waits_at_the_end_is_told),
 	};
