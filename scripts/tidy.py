@@ -30,7 +30,7 @@ BUDGETS = {
     "xdp": 2500,
     "conf": 4900,
     "model": 5000,
-    "keep": 3400,
+    "keep": 3900,
     "show": 1800,
     "health": 2900,
     "neigh": 1200,

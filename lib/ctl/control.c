@@ -328,18 +328,25 @@ uint64_t sl_control_file_set(struct sl_control *control, uint64_t digest)
 /* ---- start and end ------------------------------------------------------------------------------
  */
 
-/* What the packet path knew when the daemon ended in good order. */
-static void take_up(struct sl_control *control)
+/* What the packet path knew when the daemon ended in good order; else what the records tell of it. */
+static void take_up(struct sl_control *control, bool is_kept)
 {
 	const struct sl_pack *rest = control->keep ? sl_keep_rest(control->keep) : NULL;
-	int64_t taken = rest ? sl_carry_read(control->model, rest) : 0;
+	const char *path = control->keep ? sl_keep_path(control->keep) : "";
+	int64_t taken = rest	  ? sl_carry_read(control->model, rest)
+			: is_kept ? sl_carry_reopen(control->model, control->scope.history)
+				  : 0;
 
 	if (taken < 0)
-		sl_log(SL_LOG_WARNING, "control.state %s: its flows make no sense: left out",
-		       sl_keep_path(control->keep));
+		sl_log(SL_LOG_WARNING, "control.state %s: its flows make no sense: left out", path);
 	else if (rest)
-		sl_log(SL_LOG_INFO, "control.state %s: %lld flows taken up",
-		       sl_keep_path(control->keep), (long long)taken);
+		sl_log(SL_LOG_INFO, "control.state %s: %lld flows taken up", path,
+		       (long long)taken);
+	else if (taken > 0)
+		sl_log(SL_LOG_INFO,
+		       "control.state %s: no orderly end: %lld slots that moved lately are open "
+		       "again",
+		       path, (long long)taken);
 }
 
 /* In the end: history, and what the packet path knows. */
@@ -453,7 +460,7 @@ int sl_control_create(const struct sl_control_spec *spec, struct sl_restore *res
 	restore->history = NULL;
 	restore->keep = NULL;
 	sl_rpc_scope_add(&control->rpc, &control->scope);
-	take_up(control);
+	take_up(control, restore->image != NULL);
 	rc = begin_history(control, restore, err);
 	if (rc == 0)
 		rc = open_server(control, err);

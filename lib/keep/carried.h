@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* What was carried over a restart, while it is taken up; for carry_read.c and carry_back.c only.
+/* What was carried over a restart, while it is taken up; for carry*.c only.
  *
  * Shape:   pools with their nodes, slots and times as they were, in the order of the octets. Then
  *          what is not in the present image comes back as leaving, and everything gets the index
@@ -93,6 +93,10 @@ void sl_carried_write_past(struct sl_pack *pack, uint64_t now_ms, uint64_t at_ms
 /* How long it has to go, how long it is over. */
 void sl_carried_write_until(struct sl_pack *pack, uint64_t now_ms, uint64_t until_ms);
 
+/* carry_read.c: makes these slots (a reference is taken over, also on failure) what the pool was a moment
+ * ago, so that the next snapshot is built from there. 0 or -ENOMEM. */
+int sl_carried_put_slots(struct sl_model *model, const struct sl_carried *carried,
+			 const struct sl_carried_pool *pool, struct sl_slot_table *slots);
 /* carry_read.c: times in this run. */
 uint64_t sl_carried_before(const struct sl_carried *carried, uint64_t ms);
 uint64_t sl_carried_read_past(struct sl_unpack *unpack, const struct sl_carried *carried);

@@ -16,6 +16,7 @@
 #ifndef SL_KEEP_CARRY_H
 #define SL_KEEP_CARRY_H
 
+#include "keep/history.h"
 #include "keep/pack.h"
 #include "model/model.h"
 
@@ -27,5 +28,11 @@ uint64_t sl_carry_written_ms(const struct sl_pack *pack);
 /* After the first snapshot was published; publishes another one. Returns how many flows were taken up, -EINVAL when the
  * octets make no sense, -ENOMEM. */
 int64_t sl_carry_read(struct sl_model *model, const struct sl_pack *pack);
+
+/* After an end that wrote no such octets: opens slots again that moved within the idle timeout, as the
+ * records tell it, and brings nodes back that were removed since and keep their flows. What was open of
+ * what health had found, and which flows had begun at the new node, nobody knows. After the first
+ * snapshot was published; publishes another one. Returns how many slots are open, -EINVAL, -ENOMEM. */
+int64_t sl_carry_reopen(struct sl_model *model, const struct sl_history *history);
 
 #endif

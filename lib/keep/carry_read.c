@@ -263,17 +263,14 @@ static void restore_stamps(const struct sl_carried *carried, const struct sl_car
 		}
 }
 
-/* As if the pool had been so a moment ago, and was to become what the image says. */
-static int restore_pool(struct sl_model *model, const struct sl_carried *carried,
-			const struct sl_carried_pool *pool)
+int sl_carried_put_slots(struct sl_model *model, const struct sl_carried *carried,
+			 const struct sl_carried_pool *pool, struct sl_slot_table *slots)
 {
 	struct sl_body_pool *body = &model->pools[pool->index];
-	struct sl_pool_view *view = &model->snapshot->pools[pool->index];
 	struct sl_image_pool *built = sl_image_pool_create(&pool->conf, 0);
-	struct sl_slot_table *slots = NULL;
 
-	if (!built || restore_slots(carried, pool, &slots) < 0) {
-		sl_image_pool_put(built);
+	if (!built) {
+		sl_slot_table_put(slots);
 		return -ENOMEM;
 	}
 	built->target = sl_table_get(body->built->target);
@@ -281,12 +278,26 @@ static int restore_pool(struct sl_model *model, const struct sl_carried *carried
 	body->built = built;
 	sl_slot_table_put(body->slots);
 	body->slots = slots;
+	restore_stamps(carried, pool, body->memory);
+	return 0;
+}
+
+static int restore_pool(struct sl_model *model, const struct sl_carried *carried,
+			const struct sl_carried_pool *pool)
+{
+	struct sl_body_pool *body = &model->pools[pool->index];
+	struct sl_slot_table *slots = NULL;
+	int rc = restore_slots(carried, pool, &slots);
+
+	if (rc == 0)
+		rc = sl_carried_put_slots(model, carried, pool, slots);
+	if (rc)
+		return rc;
 	body->tracking = pool->tracking;
 	body->picks = pool->picks;
 	body->idle_ms = pool->idle_ms;
 	body->full_since_ms = pool->full_since_ms;
-	view->entries_since_ms = pool->entries_since_ms;
-	restore_stamps(carried, pool, body->memory);
+	model->snapshot->pools[pool->index].entries_since_ms = pool->entries_since_ms;
 	return 0;
 }
 

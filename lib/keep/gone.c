@@ -12,6 +12,7 @@ struct sl_gone_node {
 	struct sl_gone_node *next;
 	char pool[SL_NAME_SIZE], node[SL_NAME_SIZE];
 	uint32_t index;
+	bool cut;
 };
 
 void sl_gone_fini(struct sl_gone *gone)
@@ -61,7 +62,7 @@ static int grow(struct sl_gone *gone)
 	return 0;
 }
 
-int sl_gone_add(struct sl_gone *gone, const char *pool, const char *node, uint32_t index)
+int sl_gone_add(struct sl_gone *gone, const char *pool, const char *node, uint32_t index, bool cut)
 {
 	struct sl_gone_node *entry, **list;
 
@@ -73,6 +74,7 @@ int sl_gone_add(struct sl_gone *gone, const char *pool, const char *node, uint32
 	memcpy(entry->pool, pool, strnlen(pool, SL_NAME_LENGTH_MAX));
 	memcpy(entry->node, node, strnlen(node, SL_NAME_LENGTH_MAX));
 	entry->index = index;
+	entry->cut = cut;
 	list = list_of(gone, pool, node);
 	entry->next = *list;
 	*list = entry;
@@ -108,4 +110,23 @@ uint32_t sl_gone_take(struct sl_gone *gone, const char *pool, const char *node)
 	free(entry);
 	gone->count--;
 	return index;
+}
+
+bool sl_gone_cut(struct sl_gone *gone, const char *pool, const char *node)
+{
+	struct sl_gone_node **at = link_to(gone, pool, node);
+
+	if (at)
+		(*at)->cut = true;
+	return at;
+}
+
+bool sl_gone_keeps(const struct sl_gone *gone, const char *pool, const char *node, uint32_t index)
+{
+	const struct sl_gone_node *at = gone->room ? *list_of(gone, pool, node) : NULL;
+
+	while (at &&
+	       (at->index != index || strcmp(at->pool, pool) != 0 || strcmp(at->node, node) != 0))
+		at = at->next;
+	return at && !at->cut;
 }

@@ -12,6 +12,7 @@
 #ifndef SL_KEEP_GONE_H
 #define SL_KEEP_GONE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct sl_gone {
@@ -20,7 +21,12 @@ struct sl_gone {
 };
 
 void sl_gone_fini(struct sl_gone *gone);
-int sl_gone_add(struct sl_gone *gone, const char *pool, const char *node, uint32_t index);
+/* cut: its live flows went elsewhere at once. */
+int sl_gone_add(struct sl_gone *gone, const char *pool, const char *node, uint32_t index, bool cut);
+/* The last removed node of that name is cut now; whether there is one. */
+bool sl_gone_cut(struct sl_gone *gone, const char *pool, const char *node);
+/* True if the node of that name and index is there and its live flows stayed. */
+bool sl_gone_keeps(const struct sl_gone *gone, const char *pool, const char *node, uint32_t index);
 /* The index of the last removed node of that name; 0: none. take forgets it. */
 uint32_t sl_gone_find(const struct sl_gone *gone, const char *pool, const char *node);
 uint32_t sl_gone_take(struct sl_gone *gone, const char *pool, const char *node);

@@ -213,6 +213,24 @@ void sl_history_line(const struct sl_history *history, uint32_t place, struct sl
 	(void)read_line(&unpack, line);
 }
 
+/* Reads one more record into the state. On failure there is none any more. */
+static int read_next(const struct sl_history *history, uint32_t place,
+		     const struct sl_past_clock *now, struct sl_past *past,
+		     struct sl_history_line *line)
+{
+	struct sl_unpack unpack = open_record(&history->records[place]);
+	int rc;
+
+	(void)read_line(&unpack, line);
+	skip_pools(&unpack);
+	if (place == 0)
+		return sl_past_read_state(&unpack, now, past);
+	rc = sl_past_read_step(&unpack, now, past);
+	if (rc)
+		sl_past_fini(past);
+	return rc;
+}
+
 /* The state after the record at a place; on failure *bad is the record that could not be read. */
 static int read_state(const struct sl_history *history, uint32_t place,
 		      const struct sl_past_clock *now, struct sl_past *past, uint32_t *bad)
@@ -221,20 +239,28 @@ static int read_state(const struct sl_history *history, uint32_t place,
 	int rc = 0;
 
 	for (uint32_t i = 0; i <= place && rc == 0; i++) {
-		struct sl_unpack unpack = open_record(&history->records[i]);
-
 		*bad = i;
-		(void)read_line(&unpack, &line);
-		skip_pools(&unpack);
-		if (i == 0)
-			rc = sl_past_read_state(&unpack, now, past);
-		else
-			rc = sl_past_read_step(&unpack, now, past);
-		if (rc && i > 0)
-			sl_past_fini(past);
+		rc = read_next(history, i, now, past, &line);
 	}
 	if (rc == 0)
 		past->image->generation = history->records[place].generation;
+	return rc;
+}
+
+int sl_history_walk(const struct sl_history *history, uint32_t from,
+		    void (*visit)(void *context, const struct sl_past *past,
+				  const struct sl_history_line *line),
+		    void *context, struct sl_past *past)
+{
+	struct sl_past_clock now = clock_now();
+	struct sl_history_line line;
+	int rc = history->count ? 0 : -EINVAL;
+
+	for (uint32_t i = 0; i < history->count && rc == 0; i++) {
+		rc = read_next(history, i, &now, past, &line);
+		if (rc == 0 && i >= from)
+			visit(context, past, &line);
+	}
 	return rc;
 }
 

@@ -82,6 +82,13 @@ void sl_history_line(const struct sl_history *history, uint32_t place,
 int sl_history_state(const struct sl_history *history, uint64_t generation, struct sl_past *past,
 		     struct sl_err *err);
 
+/* Reads all states one after the other, and calls visit after each record from the place on. Past is the last
+ * one: sl_past_fini(). 0, -EINVAL or -ENOMEM, and then nothing is to be freed. */
+int sl_history_walk(const struct sl_history *history, uint32_t from,
+		    void (*visit)(void *context, const struct sl_past *past,
+				  const struct sl_history_line *line),
+		    void *context, struct sl_past *past);
+
 /* Calls visit for each pool whose slots the record moved. */
 void sl_history_moved(const struct sl_history *history, uint32_t place,
 		      void (*visit)(void *context, const char *pool, uint64_t slots),

@@ -201,6 +201,13 @@ static bool came_back(const struct sl_image_pool *old, uint32_t index)
 	return false;
 }
 
+static void write_cut(struct sl_pack *pack, const char *pool, const char *node)
+{
+	sl_pack_number(pack, SL_PAST_CUT);
+	sl_pack_text(pack, pool);
+	sl_pack_text(pack, node);
+}
+
 static void write_node_step(struct sl_pack *pack, const struct sl_change *change,
 			    const struct sl_image *before, const struct sl_image *after, uint32_t p,
 			    const struct sl_past_clock *clock)
@@ -208,13 +215,18 @@ static void write_node_step(struct sl_pack *pack, const struct sl_change *change
 	const struct sl_image *of = change->kind == SL_CHANGE_REMOVE_NODE ? before : after;
 	const char *name = change->kind == SL_CHANGE_ADD_NODE ? change->add->name : change->node;
 	const struct sl_image_pool *pool = of->pools[p];
+	bool cut = change->kind == SL_CHANGE_REMOVE_NODE && change->now;
 	int n = sl_image_find_node(pool, name);
 
-	if (n < 0)
+	if (n < 0 && !(cut && sl_image_find_leaving(pool, name) >= 0))
 		return;
 	if (change->kind == SL_CHANGE_DRAIN || change->kind == SL_CHANGE_ENABLE ||
 	    change->kind == SL_CHANGE_DISABLE) {
 		write_hand(pack, pool->name, &pool->nodes[n], clock);
+		return;
+	}
+	if (n < 0) {
+		write_cut(pack, pool->name, name);
 		return;
 	}
 	sl_pack_number(pack, change->kind == SL_CHANGE_SET_WEIGHT ? SL_PAST_WEIGHT
@@ -224,6 +236,8 @@ static void write_node_step(struct sl_pack *pack, const struct sl_change *change
 	sl_pack_text(pack, name);
 	if (change->kind == SL_CHANGE_SET_WEIGHT)
 		sl_pack_number(pack, pool->nodes[n].conf->weight);
+	if (cut)
+		write_cut(pack, pool->name, name);
 	if (change->kind != SL_CHANGE_ADD_NODE)
 		return;
 	sl_pack_number(pack, came_back(before->pools[p], pool->nodes[n].index));

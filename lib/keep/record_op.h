@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* The operations of a step, as octets, and nodes in them; for past_write.c, past_read.c and what is
- * carried beside.
+/* The operations of a step, as octets, and nodes in them; for record.c, replay.c and what is carried
+ * beside.
  *
  * Threads: control.
  */
@@ -22,6 +22,7 @@ enum sl_past_op {
 	SL_PAST_MOVE = 6,   /* pool, names, count, (slots since the last one, name)... */
 	SL_PAST_HOME = 7,   /* pool, names, count, name... */
 	SL_PAST_FORMER = 8, /* pool, names, count, name... */
+	SL_PAST_CUT = 9,    /* pool, node that was removed: its live flows go elsewhere */
 };
 
 /* The node's keys as add-node takes them: count, "key=value"... */

@@ -109,11 +109,22 @@ static int read_remove(struct reader *reader)
 	if (rc)
 		return rc;
 	pool = reader->past->image->pools[p];
-	rc = sl_gone_add(&reader->past->gone, pool->name, pool->nodes[n].name,
-			 pool->nodes[n].index);
+	rc = sl_gone_add(&reader->past->gone, pool->name, pool->nodes[n].name, pool->nodes[n].index,
+			 !sl_image_node_keeps(&pool->nodes[n]));
 	if (rc)
 		return rc;
 	sl_image_node_remove(pool, (uint32_t)n);
+	return 0;
+}
+
+static int read_cut(struct reader *reader)
+{
+	int p = read_pool(reader);
+	const char *name = sl_unpack_text(reader->unpack);
+
+	if (p < 0)
+		return -EINVAL;
+	(void)sl_gone_cut(&reader->past->gone, reader->past->image->pools[p]->name, name);
 	return 0;
 }
 
@@ -213,7 +224,7 @@ static int carry_pool(struct sl_past *past, struct sl_image_pool *old, struct sl
 			pool->nodes[place].index = old->nodes[n].index;
 		else
 			rc = sl_gone_add(&past->gone, old->name, old->nodes[n].name,
-					 old->nodes[n].index);
+					 old->nodes[n].index, !sl_image_node_keeps(&old->nodes[n]));
 	}
 	sl_lookup_fini(&lookup);
 	if (rc)
@@ -284,7 +295,7 @@ static int index_of_leaving(struct sl_past *past, const char *pool, const char *
 	if (*index)
 		return 0;
 	rc = index_take(past, index);
-	return rc ? rc : sl_gone_add(&past->gone, pool, name, *index);
+	return rc ? rc : sl_gone_add(&past->gone, pool, name, *index, false);
 }
 
 /* Names and the indices they have: 0 nobody, else 1 + place in the list. */
@@ -401,6 +412,8 @@ static int read_op(struct reader *reader, uint64_t op)
 		return read_add(reader);
 	case SL_PAST_REMOVE:
 		return read_remove(reader);
+	case SL_PAST_CUT:
+		return read_cut(reader);
 	case SL_PAST_HAND:
 		return read_hand(reader);
 	case SL_PAST_TEXT:

@@ -168,9 +168,67 @@ def open_slots():
         session = kept.start()
         equal(session.result("stats")["pools"]["web"]["open_slots"], opened, "open slots")
         equal(answers(session), before, "where flows go")
+
+
+def same_after_kill(kept, session, opened=True):
+    """Slots are open after kill -9 as before, and unknown flows go where they went. Returns the session."""
+    before, count = answers(session), session.result("stats")["pools"]["web"]["open_slots"]
+    true((count > 0) == opened, f"{count} open slots")
+    kept.kill()
+    session = kept.start()
+    # those whose node is the one before again are open no more, and settle later
+    now = session.result("stats")["pools"]["web"]["open_slots"]
+    true(0.9 * count <= now <= count, f"{now} open slots, {count} before")
+    equal(answers(session), before, "where flows go")
+    return session
+
+
+@case("open slots survive kill -9: the records say what moved within the idle timeout")
+def open_after_kill():
+    with daemon.Folder() as folder, Kept(folder) as kept:
+        session = kept.start()
+        session.result("node.set_weight", pool="web", node="a", weight=1)
+        session.result("node.set_weight", pool="web", node="b", weight=30)
+        session = same_after_kill(kept, session)
+        # moves while they are open, doubled slots, a pool that goes round to what it was
+        session.result("node.set_weight", pool="web", node="c", weight=500)
+        session.result("node.set_weight", pool="web", node="a", weight=100)
         kept.kill()
         session = kept.start()
-        equal(session.result("stats")["pools"]["web"]["open_slots"], 0, "open slots after kill -9")
+        answers_once = answers(session)
+        session = same_after_kill(kept, session)
+        equal(answers(session), answers_once, "a second crash changes nothing")
+        kept.stop()
+        session = kept.start()
+        equal(answers(session), answers_once, "nor does an orderly end after it")
+
+
+@case("who drains or was removed keeps its flows over kill -9, who was cut or disabled does not")
+def leavers_after_kill():
+    with daemon.Folder() as folder, Kept(folder) as kept:
+        session = kept.start()
+        session.result("node.remove", pool="web", node="a")
+        true(("a", "prior") in answers(session), f"{answers(session)}")
+        session = same_after_kill(kept, session)
+        equal(leavers(session), ["a"], "who leaves")
+        session.result("node.drain", pool="web", node="b", deadline="1h")
+        true(("b", "prior") in answers(session), f"{answers(session)}")
+        session = same_after_kill(kept, session)
+        session.result("node.remove", pool="web", node="a", now=True)
+        session.result("node.disable", pool="web", node="b")
+        kept.kill()
+        session = kept.start()
+        equal({node for node, _ in answers(session)}, {"c"}, "who is left")
+
+
+@case("slots that moved longer ago than the idle timeout are settled after kill -9")
+def settled_after_kill():
+    idle = {"tcp": "1s", "udp": "1s", "other": "1s"}
+    with daemon.Folder() as folder, Kept(folder, pool={"idle_timeout": idle}) as kept:
+        session = kept.start()
+        session.result("node.set_weight", pool="web", node="a", weight=1)
+        until(lambda: not session.result("stats")["pools"]["web"]["open_slots"], "settled")
+        same_after_kill(kept, session, False)
 
 
 def replayed(session, folder):
@@ -384,8 +442,9 @@ def file_wins():
         kept.conf["pools"][0]["nodes"][2]["weight"] = 77
         session = kept.start()
         nodes = session.result("nodes", pool="web")["nodes"]
+        # what the file has no more keeps the flows that it has, as if it had been removed
         equal({name: (n["weight"], n["state"]) for name, n in nodes.items()},
-              {"a": (100, "up"), "b": (100, "disabled"), "c": (77, "up")}, "nodes")
+              {"a": (100, "up"), "b": (100, "disabled"), "c": (77, "up"), "d": (0, "leaving")}, "nodes")
         equal(session.result("status")["generation"], 5, "generation")
         log = kept.daemon.log()
         true("changed since" in log and "node a: weight 100 (was 10)" in log and "node d" in log, log)
