@@ -70,6 +70,18 @@ static const char *service_name(const struct sl_image *image, uint64_t index)
 	return "-";
 }
 
+/* What users' handlers call a key may be no text: control characters, and all that is not ASCII where it
+ * is not UTF-8, become question marks. */
+static void clean_text(char *text)
+{
+	json_t *string = json_string(text);
+
+	for (char *at = text; *at; at++)
+		if ((unsigned char)*at < ' ' || *at == 0x7f || (!string && (*at & 0x80)))
+			*at = '?';
+	json_decref(string);
+}
+
 static void write_key(const struct sl_image *image, enum sl_result_key kind,
 		      const struct sl_result_row *row, char text[KEY_TEXT_SIZE])
 {
@@ -104,6 +116,7 @@ static void write_key(const struct sl_image *image, enum sl_result_key kind,
 		break;
 	}
 	(void)snprintf(text, KEY_TEXT_SIZE, "%.*s", SL_RESULT_KEY_SIZE - 1, (const char *)row->key);
+	clean_text(text);
 }
 
 /* An address that is asked for, as it is shown. */
@@ -206,24 +219,6 @@ static void merge(struct table *table, enum sl_result_key kind, const struct sl_
 	}
 }
 
-static int merge_all(struct table *table, const struct sl_results_part *parts, uint32_t count)
-{
-	uint64_t rows = 0, places = 16;
-
-	for (uint32_t i = 0; i < count; i++)
-		rows += parts[i].set.count;
-	while (places < rows * 2)
-		places *= 2;
-	table->entries = calloc(places, sizeof(*table->entries));
-	if (!table->entries)
-		return -ENOMEM;
-	table->mask = places - 1;
-	for (uint32_t i = 0; i < count; i++)
-		for (uint32_t r = 0; r < parts[i].set.count; r++)
-			merge(table, parts[i].set.form.kind, &parts[i].set.rows[r], parts[i].node);
-	return 0;
-}
-
 /* Used entries to the start. */
 static void compact(struct table *table)
 {
@@ -252,6 +247,45 @@ static int compare(const void *a, const void *b, void *context)
 	if (x->kind != y->kind)
 		return x->kind < y->kind ? -1 : 1;
 	return memcmp(x->row.key, y->row.key, SL_RESULT_KEY_SIZE);
+}
+
+/* All rows of all parts, in order; table->entries are the caller's to free. */
+static int merge_all(struct table *table, const struct sl_results_part *parts, uint32_t count,
+		     enum sl_results_sort sort)
+{
+	uint64_t rows = 0, places = 16;
+
+	table->count = 0;
+	for (uint32_t i = 0; i < count; i++)
+		rows += parts[i].set.count;
+	while (places < rows * 2)
+		places *= 2;
+	table->entries = calloc(places, sizeof(*table->entries));
+	if (!table->entries)
+		return -ENOMEM;
+	table->mask = places - 1;
+	for (uint32_t i = 0; i < count; i++)
+		for (uint32_t r = 0; r < parts[i].set.count; r++)
+			merge(table, parts[i].set.form.kind, &parts[i].set.rows[r], parts[i].node);
+	compact(table);
+	qsort_r(table->entries, table->count, sizeof(*table->entries), compare, &sort);
+	return 0;
+}
+
+int sl_results_top(const struct sl_image *image, const struct sl_results_part *parts,
+		   uint32_t count, uint32_t top, sl_results_told *told, void *context)
+{
+	char text[KEY_TEXT_SIZE];
+	struct table table;
+
+	if (merge_all(&table, parts, count, SL_RESULTS_PACKETS))
+		return -ENOMEM;
+	for (uint32_t i = 0; i < table.count && i < top; i++) {
+		write_key(image, table.entries[i].kind, &table.entries[i].row, text);
+		told(context, kind_names[table.entries[i].kind], text, &table.entries[i].row);
+	}
+	free(table.entries);
+	return 0;
 }
 
 /* ---- answering ----------------------------------------------------------------------------------
@@ -326,15 +360,12 @@ json_t *sl_results_json(const struct sl_image *image, const struct sl_results_qu
 			const struct sl_results_part *parts, uint32_t count)
 {
 	struct sl_result_total total = {0};
-	enum sl_results_sort sort = query->sort;
-	struct table table = {0};
+	struct table table;
 	json_t *answer, *rows;
 	bool mixed;
 
-	if (merge_all(&table, parts, count))
+	if (merge_all(&table, parts, count, query->sort))
 		return NULL;
-	compact(&table);
-	qsort_r(table.entries, table.count, sizeof(*table.entries), compare, &sort);
 	for (uint32_t i = 0; i < count; i++) {
 		total.packets += parts[i].set.total.packets;
 		total.octets += parts[i].set.total.octets;

@@ -34,6 +34,13 @@ struct sl_results_query {
 bool sl_results_key_fits(enum sl_result_key kind, const char *key);
 const char *sl_results_kind_name(enum sl_result_key kind);
 
+/* Tells rows of all parts, merged, the one with most packets first, top of them at most; by names the
+ * kind of key. 0 or -ENOMEM. */
+typedef void sl_results_told(void *context, const char *by, const char *key,
+			     const struct sl_result_row *row);
+int sl_results_top(const struct sl_image *image, const struct sl_results_part *parts,
+		   uint32_t count, uint32_t top, sl_results_told *told, void *context);
+
 /* image: whose services' names are shown. Where the parts' kinds of keys differ, `key` is "mixed", every
  * row says its own (`by`), and a warning does. */
 struct json_t *sl_results_json(const struct sl_image *image, const struct sl_results_query *query,

@@ -6,10 +6,12 @@ beside it, for every key of tally and for the example that is installed; resets,
 import os
 import re
 import struct
+import subprocess
 import sys
+import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from tap import case, equal, run, true, until  # noqa: E402
+from tap import PATIENCE, case, equal, run, true, until  # noqa: E402
 from control import ctl  # noqa: E402
 import daemon  # noqa: E402
 
@@ -188,6 +190,28 @@ def mixed_keys():
                 equal(sum(row["packets"] for row in answer["rows"]), len(packets), "sum")
             done = ctl(one.socket, "results", "inspect")
             true("BY" in done.out and "different keys" in done.err, done.out + done.err)
+            equal(one.stop(), 0, "exit status")
+
+
+@case("/metrics has the sums of every node and as many keys as `top` says, and promtool finds no fault")
+def metrics():
+    place = f"{daemon.LOOPBACK}:{daemon.free_port()}"
+    with daemon.Folder() as folder:
+        packets, one = start(folder, [tally("w0", 0, key="src", top="5"), tally("w1", 1, key="src")],
+                             control={"metrics": place})
+        with one:
+            one.ready()
+            with daemon.Session(one.socket) as session:
+                all_delivered(session, packets)
+                text = urllib.request.urlopen(f"http://{place}/metrics", timeout=PATIENCE).read().decode()
+                sums = re.findall(r'^sluice_results_packets_total{pool="inspect",node="w[01]"} (\d+)$', text, re.M)
+                equal(sum(map(int, sums)), len(packets), "packets")
+                rows = session.result("results", pool="inspect", top=5)["rows"]
+                keys = re.findall(r'^sluice_results_key_packets{pool="inspect",by="src",key="(.*)"} (\d+)$', text, re.M)
+                equal(keys, [(row["key"], str(row["packets"])) for row in rows], "keys")
+                done = subprocess.run(["promtool", "check", "metrics"], input=text.encode(), capture_output=True,
+                                      timeout=PATIENCE, check=False)
+                equal((done.returncode, done.stderr), (0, b""), "promtool")
             equal(one.stop(), 0, "exit status")
 
 
