@@ -17,7 +17,7 @@ FLOORS = {"base": 0, "sluice": 0, "pkt": 1, "sched": 1, "state": 2, "io": 2, "pa
           "model": 4, "keep": 5, "show": 5, "health": 5, "neigh": 5, "rpc": 6, "cluster": 6, "ctl": 7, "app": 8}
 
 # Lines of code (no blank lines, no comments) that a wing may have: one person can know it in a day. Whoever
-# needs more says why in the commit that raises one; none is over 5,000.
+# needs more says why in the commit that raises one; a room well over 5,000 is to be divided by noun.
 BUDGETS = {
     "base": 1200,
     "sluice": 200,
@@ -28,9 +28,9 @@ BUDGETS = {
     "path": 2400,
     "work": 2800,
     "xdp": 2500,
-    "conf": 4900,
-    "model": 5000,
-    "keep": 3900,
+    "conf": 5200,
+    "model": 5200,
+    "keep": 4000,
     "show": 1800,
     "health": 2900,
     "neigh": 1200,

@@ -151,31 +151,39 @@ int verb_set_weight(struct command *command)
 	return run_change(command, "node.set_weight", params, NULL);
 }
 
-int verb_add_node(struct command *command)
+json_t *key_params(const struct command *command, uint32_t first)
 {
-	json_t *params =
-		json_pack("{s:s, s:s}", "pool", command->words[0], "node", command->words[1]);
 	json_t *keys = json_object();
 
-	for (uint32_t i = 2; i < command->word_count; i++) {
+	for (uint32_t i = first; i < command->word_count; i++) {
 		const char *word = command->words[i], *equal = strchr(word, '=');
 		char key[64];
 
 		if (!equal || equal == word || (size_t)(equal - word) >= sizeof(key)) {
 			json_decref(keys);
-			json_decref(params);
-			return complain("\"%s\" is not key=value, as in weight=50", word);
+			(void)complain("\"%s\" is not key=value, as in weight=50", word);
+			return NULL;
 		}
 		(void)snprintf(key, sizeof(key), "%.*s", (int)(equal - word), word);
 		if (json_object_get(keys, key)) {
 			json_decref(keys);
-			json_decref(params);
-			return complain("key \"%s\" is given twice", key);
+			(void)complain("key \"%s\" is given twice", key);
+			return NULL;
 		}
 		(void)json_object_set_new(keys, key, json_string(equal + 1));
 	}
-	(void)json_object_set_new(params, "keys", keys);
-	return run_change(command, "node.add", params, NULL);
+	return keys;
+}
+
+int verb_add_node(struct command *command)
+{
+	json_t *keys = key_params(command, 2);
+
+	return keys ? run_change(command, "node.add",
+				 json_pack("{s:s, s:s, s:o}", "pool", command->words[0], "node",
+					   command->words[1], "keys", keys),
+				 NULL)
+		    : EXIT_REFUSED;
 }
 
 int verb_enable(struct command *command)

@@ -42,6 +42,11 @@ int verb_add_node(struct command *command);
 int verb_enable(struct command *command);
 int verb_disable(struct command *command);
 
+/* verb_service.c */
+int verb_add_service(struct command *command);
+int verb_set_service(struct command *command);
+int verb_remove_service(struct command *command);
+
 /* verb_config.c */
 int verb_apply(struct command *command);
 int verb_check(struct command *command);
@@ -76,6 +81,9 @@ struct watched {
 };
 /* By the verb's options --watch, --interval and --count. */
 int show_once_or_watch(struct command *command, const struct watched *watched);
+/* The words from the one of that number on, key=value, as an object of texts; NULL: a mistake, which
+ * was told. */
+json_t *key_params(const struct command *command, uint32_t first);
 /* What a verb whose only word is POOL/NODE asks for; NULL: a mistake, which was told. */
 json_t *node_params(const struct command *command);
 /* A whole file, zero-terminated, to be freed; NULL was told. "-" is standard input. */

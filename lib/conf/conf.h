@@ -322,6 +322,23 @@ char *sl_conf_node_pairs(const struct sl_conf *conf, const struct sl_conf_node *
 /* The keys of nodes but `name`, by number; NULL: there is none of that number. */
 const char *sl_conf_node_key(uint32_t number);
 
+/* A service alone, likewise; lists have commas ("ports=80,8000-8099"). Keys of `before` stay where no pair
+ * has another value, and a pair without a value takes its key away; NULL: there is none before. It is
+ * judged beside conf's services of other names; its pool is an index of conf. Its lists are freed with
+ * sl_conf_service_fini(). */
+int sl_conf_service_parse(const struct sl_conf *conf, const struct sl_conf_service *before,
+			  const char *name, const char *const *pairs, uint32_t count,
+			  struct sl_conf_service *service, struct sl_conf_errors *errors);
+void sl_conf_service_fini(struct sl_conf_service *service);
+char *sl_conf_service_pairs(const struct sl_conf *conf, const struct sl_conf_service *service,
+			    uint32_t *count);
+const char *sl_conf_service_key(uint32_t number);
+int sl_conf_service_copy(const struct sl_conf_service *from, struct sl_conf_service *to);
+/* Into the place of the service of its name, or behind the last; taken over unless it is -ENOMEM. */
+int sl_conf_services_put(struct sl_conf *conf, struct sl_conf_service *service);
+/* Takes one out. */
+void sl_conf_services_drop(struct sl_conf *conf, uint32_t place);
+
 /* to becomes a node of its own with the same content. -ENOMEM: to is as before. */
 int sl_conf_node_copy(const struct sl_conf_node *from, struct sl_conf_node *to);
 

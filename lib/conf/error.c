@@ -110,6 +110,14 @@ void sl_conf_errors_sort(struct sl_conf_errors *errors)
 	sort(errors->warnings, errors->warning_count);
 }
 
+int sl_conf_finish(const struct sl_conf_reader *reader)
+{
+	sl_conf_errors_sort(reader->errors);
+	if (reader->no_memory)
+		return -ENOMEM;
+	return reader->errors->count ? -EINVAL : 0;
+}
+
 static void list_free(struct sl_conf_error *list, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)

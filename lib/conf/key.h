@@ -131,6 +131,9 @@ void sl_conf_warn_at(struct sl_conf_reader *reader, uint32_t line, uint32_t colu
 /* In the order of the file. */
 void sl_conf_errors_sort(struct sl_conf_errors *errors);
 
+/* Sorts them. Returns what the reading came to: 0, -EINVAL with errors, or -ENOMEM. */
+int sl_conf_finish(const struct sl_conf_reader *reader);
+
 /* A value as messages show it: in backquotes, printable, shortened. text has SL_CONF_SHOW_SIZE. */
 const char *sl_conf_show(const struct sl_yaml_node *value, char *text);
 
@@ -191,6 +194,8 @@ void sl_conf_check_services(struct sl_conf_reader *reader);  /* conf_service.c *
 
 /* One remote node against ports and services: sense.c. */
 void sl_conf_check_node(struct sl_conf_reader *reader, const struct sl_conf_node *node);
+/* One service against ports. */
+void sl_conf_check_service(struct sl_conf_reader *reader, const struct sl_conf_service *service);
 
 /* Addresses that are no host's of a network: sense.c. */
 struct sl_conf_special {

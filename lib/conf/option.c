@@ -74,7 +74,9 @@ static void read_options(struct sl_conf_reader *reader, const struct sl_conf_key
 	if (sl_yaml_is_null(value))
 		return;
 	if (value->kind != SL_YAML_MAPPING) {
-		sl_conf_error(reader, value, "`options` takes a mapping of names and texts, not %s",
+		sl_conf_error(reader, value, "`options` takes %s, not %s",
+			      value->verbatim ? "names one by one, as options.NAME=TEXT"
+					      : "a mapping of names and texts",
 			      sl_conf_show(value, shown));
 		return;
 	}

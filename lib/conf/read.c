@@ -111,11 +111,35 @@ void sl_conf_read_table(struct sl_conf_reader *reader, const struct sl_conf_tabl
 		table->check(reader, &found, object);
 }
 
+/* A pair takes a mapping's keys one by one: says how, with the first of them. */
+static void refuse_braces(struct sl_conf_reader *reader, const struct sl_conf_key *key,
+			  const struct sl_yaml_node *value)
+{
+	const char *first = value->text + strspn(value->text, "{ ");
+	int name = (int)strcspn(first, ":, }");
+	const char *rest = first + name + strspn(first + name, ": ");
+	char shown[SL_CONF_SHOW_SIZE];
+
+	if (value->text[0] == '{' && first[name] == ':')
+		sl_conf_error(reader, value,
+			      "`%s` takes its keys one by one, as %s.%.*s=%.*s, not %s", key->name,
+			      key->name, name, first, (int)strcspn(rest, ",}"), rest,
+			      sl_conf_show(value, shown));
+	else
+		sl_conf_error(reader, value, "`%s` takes its keys one by one, as %s.%s=..., not %s",
+			      key->name, key->name, key->table->keys[0].name,
+			      sl_conf_show(value, shown));
+}
+
 static void read_mapping(struct sl_conf_reader *reader, const struct sl_conf_key *key,
 			 const struct sl_yaml_node *value, void *object)
 {
 	if (sl_yaml_is_null(value))
 		return;
+	if (value->verbatim) {
+		refuse_braces(reader, key, value);
+		return;
+	}
 	sl_conf_read_table(reader, key->table, value, sl_conf_member(key, object));
 	if (value->kind == SL_YAML_MAPPING)
 		sl_conf_mark(key, object);

@@ -256,7 +256,7 @@ static void check_cover(struct sl_conf_reader *reader, const struct sl_conf_serv
 		}
 }
 
-static void check_service(struct sl_conf_reader *reader, const struct sl_conf_service *service)
+void sl_conf_check_service(struct sl_conf_reader *reader, const struct sl_conf_service *service)
 {
 	bool ip6 = service->prefix.addr.family == SL_FAMILY_IPV6;
 
@@ -424,6 +424,6 @@ void sl_conf_check_sense(struct sl_conf_reader *reader)
 		check_port(reader, &conf->ports[p]);
 	check_nodes(reader);
 	for (uint32_t s = 0; s < conf->service_count; s++)
-		check_service(reader, &conf->services[s]);
+		sl_conf_check_service(reader, &conf->services[s]);
 	check_rooms(reader);
 }

@@ -160,16 +160,18 @@ static void report_equal(struct sl_conf_reader *reader, const struct claim *a,
 	const struct sl_conf_service *first = a->service < b->service ? a->service : b->service;
 	const struct sl_conf_service *second = a->service < b->service ? b->service : a->service;
 	uint16_t last = a->range.last < b->range.last ? a->range.last : b->range.last;
-	char ports[32] = "";
+	char ports[32] = "", line[32] = "";
 
+	if (first->line)
+		(void)snprintf(line, sizeof(line), " of line %u", first->line);
 	if (b->class != CLAIM_ALL && b->range.first == last)
 		(void)snprintf(ports, sizeof(ports), ", port %u", last);
 	else if (b->class != CLAIM_ALL)
 		(void)snprintf(ports, sizeof(ports), ", ports %u-%u", b->range.first, last);
-	sl_conf_error_at(reader, second->line, second->column,
-			 "service `%s` takes the same packets as `%s` of line %u: same address and "
+	sl_conf_error_at(reader, SL_MAX(second->line, 1u), SL_MAX(second->column, 1u),
+			 "service `%s` takes the same packets as `%s`%s: same address and "
 			 "protocol%s; change or remove one",
-			 second->name, first->name, first->line, ports);
+			 second->name, first->name, line, ports);
 }
 
 /* One that could not be read claims nothing. */

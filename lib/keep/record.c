@@ -244,23 +244,45 @@ static void write_node_step(struct sl_pack *pack, const struct sl_change *change
 	sl_past_write_node(pack, after->conf, pool->nodes[n].conf);
 }
 
+static void write_service_step(struct sl_pack *pack, const struct sl_change *change,
+			       const struct sl_image *after)
+{
+	int place = sl_image_find_service(after, change->service);
+	struct sl_conf *names = sl_image_names(after);
+	uint32_t count = 0;
+	char *pairs = NULL;
+	const char *pair;
+
+	if (names && place >= 0)
+		pairs = sl_conf_service_pairs(names, &names->services[place], &count);
+	pack->failed = pack->failed || !names || (place >= 0 && !pairs);
+	pair = pairs;
+	sl_pack_number(pack, SL_PAST_SERVICE);
+	sl_pack_text(pack, change->service);
+	sl_pack_number(pack, count);
+	for (uint32_t i = 0; i < count; i++, pair += strlen(pair) + 1)
+		sl_pack_text(pack, pair);
+	free(pairs);
+	sl_image_names_free(names);
+}
+
 void sl_past_write_step(struct sl_pack *pack, const struct sl_change *change,
 			const struct sl_image *before, const struct sl_image *after,
 			const struct sl_hash_key *key, const struct sl_past_clock *clock)
 {
 	bool whole = change->kind == SL_CHANGE_APPLY || change->kind == SL_CHANGE_ROLLBACK;
-	bool names_node = !whole && change->kind != SL_CHANGE_TABLE_SET &&
-			  change->kind != SL_CHANGE_RESET_RESULTS;
 
 	if (whole) {
 		write_text(pack, after, key);
 		write_hands(pack, after, clock);
 	}
+	if (change->service)
+		write_service_step(pack, change, after);
 	for (uint32_t p = 0; p < after->listed_count; p++) {
 		const struct sl_image_pool *pool = after->pools[p];
 		int old = sl_image_find_pool(before, pool->name);
 
-		if (names_node &&
+		if ((change->node || change->add) &&
 		    (strcmp(change->pool, "*") == 0 || strcmp(change->pool, pool->name) == 0))
 			write_node_step(pack, change, before, after, p, clock);
 		write_pool_step(pack, old >= 0 ? before->pools[old] : NULL, pool);

@@ -11,6 +11,7 @@
 
 #include "conf/conf.h"
 #include "keep/pack.h"
+#include "model/image.h"
 
 enum sl_past_op {
 	SL_PAST_END = 0,
@@ -23,6 +24,7 @@ enum sl_past_op {
 	SL_PAST_HOME = 7,   /* pool, names, count, name... */
 	SL_PAST_FORMER = 8, /* pool, names, count, name... */
 	SL_PAST_CUT = 9,    /* pool, node that was removed: its live flows go elsewhere */
+	SL_PAST_SERVICE = 10, /* name, count of its keys, "key=value"...; no keys: it is gone */
 };
 
 /* The node's keys as add-node takes them: count, "key=value"... */
@@ -32,6 +34,12 @@ void sl_past_write_node(struct sl_pack *pack, const struct sl_conf *conf,
  * are freed with sl_conf_node_fini(). */
 int sl_past_read_node(struct sl_unpack *unpack, const struct sl_conf *conf, const char *name,
 		      struct sl_conf_node *node);
+
+/* Pairs as they were written: how many; 0 also where they make no sense. */
+#define SL_PAST_PAIRS_MAX 64
+uint32_t sl_past_read_pairs(struct sl_unpack *unpack, const char *pairs[SL_PAST_PAIRS_MAX]);
+/* SL_PAST_SERVICE, into an image of the caller's alone: 0, -EINVAL, -ENOMEM. */
+int sl_past_read_service(struct sl_unpack *unpack, struct sl_image *image);
 
 /* For look-ups: the name of the node at a place of a struct sl_image_pool; NULL: it is leaving. */
 const char *sl_past_name_at(const void *pool, uint32_t place);

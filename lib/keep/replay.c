@@ -8,8 +8,6 @@
 #include "keep/record.h"
 #include "keep/record_op.h"
 
-#define PAIRS_MAX 64
-
 /* What is being read, and where it goes. */
 struct reader {
 	struct sl_unpack *unpack;
@@ -149,18 +147,14 @@ static int insert_node(struct sl_past *past, uint32_t p, struct sl_conf_node *no
 int sl_past_read_node(struct sl_unpack *unpack, const struct sl_conf *conf, const char *name,
 		      struct sl_conf_node *node)
 {
-	uint64_t count = sl_unpack_number(unpack);
-	const char *pairs[PAIRS_MAX];
+	const char *pairs[SL_PAST_PAIRS_MAX];
+	uint32_t count = sl_past_read_pairs(unpack, pairs);
 	struct sl_conf_errors errors;
 	int rc;
 
-	if (count > PAIRS_MAX)
-		unpack->failed = true;
-	for (uint64_t i = 0; i < count && !unpack->failed; i++)
-		pairs[i] = sl_unpack_text(unpack);
-	if (unpack->failed || count == 0)
+	if (count == 0)
 		return -EINVAL;
-	rc = sl_conf_node_parse(conf, NULL, name, pairs, (uint32_t)count, node, &errors);
+	rc = sl_conf_node_parse(conf, NULL, name, pairs, count, node, &errors);
 	sl_conf_errors_fini(&errors);
 	return rc;
 }
@@ -414,6 +408,8 @@ static int read_op(struct reader *reader, uint64_t op)
 		return read_remove(reader);
 	case SL_PAST_CUT:
 		return read_cut(reader);
+	case SL_PAST_SERVICE:
+		return sl_past_read_service(reader->unpack, reader->past->image);
 	case SL_PAST_HAND:
 		return read_hand(reader);
 	case SL_PAST_TEXT:

@@ -404,22 +404,14 @@ static int leave_pools(struct sl_edit *edit)
 	return 0;
 }
 
-static int find_service(const struct sl_image *image, const char *name)
-{
-	for (uint32_t s = 0; s < image->service_count; s++)
-		if (strcmp(image->conf->services[s].name, name) == 0)
-			return (int)s;
-	return -1;
-}
-
-static int make_services(struct sl_edit *edit)
+int sl_apply_services(struct sl_edit *edit)
 {
 	struct sl_image *image = edit->image;
 
 	for (uint32_t s = 0; s < image->service_count; s++) {
 		const struct sl_conf_service *service = &image->conf->services[s];
 		const char *pool = image->pools[service->pool]->name;
-		int old = edit->before ? find_service(edit->before, service->name) : -1;
+		int old = edit->before ? sl_image_find_service(edit->before, service->name) : -1;
 		struct saying saying = {edit, "service ", service->name};
 		int status = 0;
 
@@ -444,7 +436,7 @@ static int make_services(struct sl_edit *edit)
 					  service->name);
 	}
 	for (uint32_t s = 0; edit->before && s < edit->before->service_count; s++)
-		if (find_service(image, edit->before->conf->services[s].name) < 0)
+		if (sl_image_find_service(image, edit->before->conf->services[s].name) < 0)
 			sl_change_say(edit->result, "service %s removed",
 				      edit->before->conf->services[s].name);
 	return 0;
@@ -496,5 +488,5 @@ int sl_apply_make(struct sl_edit *edit, const struct sl_conf *wanted, const stru
 		status = make_pools(edit, wanted, from);
 	if (status == 0)
 		status = leave_pools(edit);
-	return status < 0 ? status : make_services(edit);
+	return status < 0 ? status : sl_apply_services(edit);
 }

@@ -39,7 +39,10 @@ struct sl_image;
 	X(HEALTH, "health", 9, false)                                                              \
 	X(SETTLE, "settle", 10, false)                                                             \
 	X(RETURN, "return", 11, false)                                                             \
-	X(RESET_RESULTS, "reset-results", 12, true)
+	X(RESET_RESULTS, "reset-results", 12, true)                                                \
+	X(ADD_SERVICE, "add-service", 13, true)                                                    \
+	X(REMOVE_SERVICE, "remove-service", 14, true)                                              \
+	X(SET_SERVICE, "set-service", 15, true)
 
 enum sl_change_kind {
 #define X(id, name, value, operators) SL_CHANGE_##id = (value),
@@ -60,14 +63,17 @@ struct sl_change_table {
 
 struct sl_change {
 	enum sl_change_kind kind;
-	const char *pool; /* all but APPLY, ROLLBACK; "*": every pool that has the node */
-	const char *node; /* all but APPLY, ROLLBACK, TABLE_SET; ADD_NODE reads it from add */
-	uint64_t weight;  /* SET_WEIGHT: millionths */
+	const char *pool;    /* of nodes, and TABLE_SET; "*": every pool that has the node */
+	const char *node;    /* of nodes; ADD_NODE reads it from add */
+	const char *service; /* ADD_SERVICE, REMOVE_SERVICE, SET_SERVICE: its name */
+	const struct sl_conf_service
+		*wanted; /* ADD_SERVICE, SET_SERVICE; its pool is an index of the image */
+	uint64_t weight; /* SET_WEIGHT: millionths */
 	const struct sl_conf_node *add; /* ADD_NODE; its port is an index of the running conf */
 	bool now;			/* REMOVE_NODE: cuts its live flows */
 	uint64_t deadline_ms;		/* DRAIN: from now; 0: none */
 	const struct sl_conf *conf;	/* APPLY */
-	/* APPLY, ADD_NODE: what reading it warned of, or NULL */
+	/* APPLY, ADD_NODE, ADD_SERVICE, SET_SERVICE: what reading it warned of, or NULL */
 	const struct sl_conf_errors *conf_warnings;
 	bool force;			     /* APPLY, ROLLBACK: a change of the hash is wanted */
 	const struct sl_change_table *table; /* TABLE_SET */

@@ -309,6 +309,10 @@ int sl_edit_make(struct sl_edit *edit)
 		return for_pool(edit, set_table);
 	case SL_CHANGE_RESET_RESULTS:
 		return for_pool(edit, reset_results);
+	case SL_CHANGE_ADD_SERVICE:
+	case SL_CHANGE_REMOVE_SERVICE:
+	case SL_CHANGE_SET_SERVICE:
+		return sl_service_make(edit);
 	case SL_CHANGE_APPLY:
 		return sl_apply_make(edit, edit->change->conf, NULL);
 	case SL_CHANGE_ROLLBACK:

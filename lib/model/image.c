@@ -2,6 +2,7 @@
 
 #include "model/image.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -213,8 +214,66 @@ struct sl_conf *sl_image_conf(const struct sl_image *image)
 	return NULL;
 }
 
+struct sl_conf *sl_image_sections(const struct sl_image *image)
+{
+	return sl_conf_copy(image->conf);
+}
+
+int sl_image_sections_set(struct sl_image *image, struct sl_conf *conf)
+{
+	uint32_t *index = calloc(conf->service_count + (size_t)1, sizeof(*index));
+	const struct sl_conf *sections = sections_create(conf);
+
+	if (!index || !sections) {
+		free(index);
+		sections_put(sections);
+		return -ENOMEM;
+	}
+	sections_put(image->conf);
+	sl_service_table_put(image->service_table);
+	free(image->service_index);
+	image->conf = sections;
+	image->service_table = NULL;
+	image->service_index = index;
+	image->service_count = sections->service_count;
+	return 0;
+}
+
+struct sl_conf *sl_image_names(const struct sl_image *image)
+{
+	struct sl_conf *conf = malloc(sizeof(*conf));
+
+	if (!conf)
+		return NULL;
+	*conf = *image->conf;
+	conf->pools = calloc(image->listed_count + (size_t)1, sizeof(*conf->pools));
+	if (!conf->pools) {
+		free(conf);
+		return NULL;
+	}
+	for (uint32_t p = 0; p < image->listed_count; p++)
+		memcpy(conf->pools[p].name, image->pools[p]->name, sizeof(conf->pools[p].name));
+	conf->pool_count = image->listed_count;
+	return conf;
+}
+
+void sl_image_names_free(struct sl_conf *conf)
+{
+	if (conf)
+		free(conf->pools);
+	free(conf);
+}
+
 /* ---- finding ------------------------------------------------------------------------------------
  */
+
+int sl_image_find_service(const struct sl_image *image, const char *name)
+{
+	for (uint32_t s = 0; s < image->service_count; s++)
+		if (strcmp(image->conf->services[s].name, name) == 0)
+			return (int)s;
+	return -1;
+}
 
 int sl_image_find_pool(const struct sl_image *image, const char *name)
 {

@@ -54,6 +54,18 @@ void sl_image_conf_free(struct sl_conf *conf);
 /* The pool at place i, made the image's own (copied when shared) for editing; NULL: no memory. */
 struct sl_image_pool *sl_image_pool_edit(struct sl_image *image, uint32_t place);
 
+/* The sections for editing: a copy, without pools, to be given back; NULL: no memory. */
+struct sl_conf *sl_image_sections(const struct sl_image *image);
+/* Gives the image other sections, whose services' indices are all 0 yet. Takes conf over, also on failure:
+ * -ENOMEM, the image is as before. */
+int sl_image_sections_set(struct sl_image *image, struct sl_conf *conf);
+/* The sections beside names of the image's pools, which services are read with; freed by
+ * sl_image_names_free() (takes NULL). */
+struct sl_conf *sl_image_names(const struct sl_image *image);
+void sl_image_names_free(struct sl_conf *conf);
+
+/* The place of the service, -1 when there is none. */
+int sl_image_find_service(const struct sl_image *image, const char *name);
 /* The place of the pool, -1 when there is none. Leaving pools are found by no name. */
 int sl_image_find_pool(const struct sl_image *image, const char *name);
 

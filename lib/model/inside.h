@@ -197,6 +197,16 @@ void sl_edit_forget_health(const struct sl_edit *edit, const struct sl_image_poo
 /* apply.c: the configuration as a whole. */
 int sl_apply_make(struct sl_edit *edit, const struct sl_conf *conf, const struct sl_image *from);
 
+/* Indices of the image's services, and what is said of those that differ from before. */
+int sl_apply_services(struct sl_edit *edit);
+/* service.c: one service more, less or other. */
+int sl_service_make(struct sl_edit *edit);
+
+/* Indices of the image's services, and what is said of those that differ from before. */
+int sl_apply_services(struct sl_edit *edit);
+/* service.c: one service more, less or other. */
+int sl_service_make(struct sl_edit *edit);
+
 /* rollback.c: an image from history, bound to the ports and workers of this run by name and number. */
 int sl_rollback_make(struct sl_edit *edit);
 

@@ -44,10 +44,11 @@ struct sl_rpc_scope {
 	struct sl_stage stages[SL_STAGES_MAX];
 };
 
-/* Adds the tables of method_read.c, method_node.c, method_config.c, method_table.c, method_flow.c. */
+/* Adds the tables of method_read.c, method_node.c, method_service.c, ... */
 void sl_rpc_scope_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope);
 void sl_rpc_read_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope);
 void sl_rpc_change_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope);
+void sl_rpc_service_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope);
 void sl_rpc_config_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope);
 void sl_rpc_table_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope);
 void sl_rpc_flow_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope);
@@ -64,6 +65,26 @@ int sl_rpc_change_make(struct sl_rpc_call *call, struct sl_change *change, bool 
 		       bool sentences);
 /* Refuses with the errors of a configuration. */
 int sl_rpc_fail_conf(struct sl_rpc_call *call, const struct sl_conf_errors *errors);
+/* The keys of a node or a service as a call has them, "key=value": its own members of that name, and those
+ * of its object "keys". 0, or -1 after it was refused; freed in both cases. */
+#define SL_RPC_PAIRS_MAX 64
+struct sl_rpc_pairs {
+	char *list[SL_RPC_PAIRS_MAX];
+	uint32_t count;
+};
+typedef const char *sl_rpc_key_name(uint32_t number); /* NULL: there is none of that number */
+int sl_rpc_pairs_read(struct sl_rpc_call *call, sl_rpc_key_name *name, struct sl_rpc_pairs *pairs);
+void sl_rpc_pairs_fini(struct sl_rpc_pairs *pairs);
+/* Makes the keys parameters of a method, behind "keys". */
+void sl_rpc_pairs_parameters(struct sl_rpc_method *method, sl_rpc_key_name *name);
+/* Refuses with the errors of a node or a service alone, whose places are of no use: their sentences
+ * are joined. */
+int sl_rpc_fail_pairs(struct sl_rpc_call *call, const struct sl_conf_errors *errors);
+/* A number as digits and a point, as a configuration has it: JSON also writes 1e-05. What is too small
+ * for them does not become 0; of more digits than there is room for only the first count. */
+#define SL_RPC_DECIMAL_SIZE 64
+const char *sl_rpc_decimal(double number, char text[SL_RPC_DECIMAL_SIZE]);
+
 /* The pool's place in the present image, or -1 after it was refused with a guess. */
 int sl_rpc_find_pool(struct sl_rpc_call *call, const char *name);
 /* The snapshot of counters, with the nodes that parameters `from` and `count` ask for, and where the

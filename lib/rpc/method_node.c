@@ -2,7 +2,6 @@
 
 /* Methods that change nodes, and what all changing methods share. */
 
-#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
@@ -16,14 +15,10 @@
 #include "rpc/method.h"
 #include "show/json.h"
 
-#define PAIRS_MAX     64
-#define DECIMAL_LEAST 1e-15
-#define DECIMAL_SIZE  64 /* of more digits only the first count: they are too many */
-
 /* ---- shared -------------------------------------------------------------------------------------
  */
 
-/* After -ENOENT: the pool or node that was meant, perhaps. */
+/* After -ENOENT: the pool, node or service that was meant, perhaps. */
 static void guess_name(struct sl_rpc_call *call, const struct sl_change *change)
 {
 	const struct sl_rpc_scope *scope = call->context;
@@ -32,17 +27,22 @@ static void guess_name(struct sl_rpc_call *call, const struct sl_change *change)
 	uint32_t count = 0;
 	const char **names, *guess = NULL;
 	int place = change->pool && !all ? sl_image_find_pool(image, change->pool) : -1;
+	const char *word = change->service ? change->service
+			   : place < 0	   ? change->pool
+					   : change->node;
 	size_t used = strlen(call->err.text);
 
-	if (!change->pool || all)
+	if (!word || all)
 		return;
 	names = calloc(SL_NODES_MAX, sizeof(*names));
-	for (uint32_t p = 0; names && place < 0 && p < image->listed_count; p++)
+	for (uint32_t s = 0; names && change->service && s < image->service_count; s++)
+		names[count++] = image->conf->services[s].name;
+	for (uint32_t p = 0; names && !change->service && place < 0 && p < image->listed_count; p++)
 		names[count++] = image->pools[p]->name;
 	for (uint32_t n = 0; names && place >= 0 && n < image->pools[place]->listed_count; n++)
 		names[count++] = image->pools[place]->nodes[n].name;
 	if (names)
-		guess = sl_guess(place < 0 ? change->pool : change->node, names, count);
+		guess = sl_guess(word, names, count);
 	if (guess)
 		(void)snprintf(call->err.text + used, sizeof(call->err.text) - used,
 			       ", did you mean '%s'?", guess);
@@ -106,87 +106,10 @@ int sl_rpc_fail_conf(struct sl_rpc_call *call, const struct sl_conf_errors *erro
 			   errors->count, first->line, first->column, first->message);
 }
 
-/* ---- values of a configuration ------------------------------------------------------------------
+/* ---- add ----------------------------------------------------------------------------------------
  */
 
-/* A number as digits and a point, as a configuration has it: JSON also writes 1e-05. What is too small
- * for them does not become 0. */
-static const char *decimal_text(double number, char text[DECIMAL_SIZE])
-{
-	if (number > 0 && number < DECIMAL_LEAST)
-		number = DECIMAL_LEAST;
-	(void)snprintf(text, DECIMAL_SIZE, "%.15g", number);
-	if (strchr(text, 'e'))
-		(void)snprintf(text, DECIMAL_SIZE, "%.15f", number);
-	return text;
-}
-
-/* "key=value" as in the file; allocated. NULL: no memory, or a value that is none. */
-static char *pair_text(const char *key, const json_t *value)
-{
-	char *text = NULL, number[DECIMAL_SIZE];
-
-	if (json_is_string(value)) {
-		if (asprintf(&text, "%s=%s", key, json_string_value(value)) < 0)
-			return NULL;
-	} else if (json_is_integer(value)) {
-		if (asprintf(&text, "%s=%" JSON_INTEGER_FORMAT, key, json_integer_value(value)) < 0)
-			return NULL;
-	} else if (json_is_real(value)) {
-		if (asprintf(&text, "%s=%s", key, decimal_text(json_real_value(value), number)) < 0)
-			return NULL;
-	} else if (json_is_boolean(value)) {
-		if (asprintf(&text, "%s=%s", key, json_is_true(value) ? "true" : "false") < 0)
-			return NULL;
-	}
-	return text;
-}
-
-/* All pairs of the call: its own members, and those of "keys". Returns how many, or -1. */
-static int collect_pairs(struct sl_rpc_call *call, char **pairs)
-{
-	json_t *keys = json_object_get(call->params, "keys"), *value;
-	const char *key;
-	int count = 0;
-
-	for (uint32_t i = 0; sl_conf_node_key(i); i++) {
-		key = sl_conf_node_key(i);
-		value = json_object_get(call->params, key);
-		if (value && json_object_get(keys, key))
-			return sl_rpc_fail(call, SL_RPC_INVALID_VALUE, "key \"%s\" is given twice",
-					   key);
-		if (value)
-			pairs[count++] = pair_text(key, value);
-	}
-	json_object_foreach(keys, key, value)
-	{
-		if (count == PAIRS_MAX)
-			return sl_rpc_fail(call, SL_RPC_INVALID_VALUE, "more than %d keys",
-					   PAIRS_MAX);
-		pairs[count] = pair_text(key, value);
-		if (!pairs[count++])
-			return sl_rpc_fail(call, SL_RPC_INVALID_VALUE,
-					   "the value of key \"%.64s\" must be a string, a number, "
-					   "true or false",
-					   key);
-	}
-	return count;
-}
-
-/* Errors of a node alone have no place of use: their sentences are joined. */
-static int fail_node(struct sl_rpc_call *call, const struct sl_conf_errors *errors)
-{
-	char text[SL_ERR_TEXT_SIZE] = "";
-	size_t used = 0;
-
-	(void)sl_rpc_fail_conf(call, errors);
-	for (uint32_t i = 0; i < errors->count && used + 1 < sizeof(text); i++)
-		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s", i ? "; " : "",
-					 errors->list[i].message);
-	return sl_rpc_fail(call, SL_RPC_INVALID_VALUE, "%s", text);
-}
-
-static int add_node(struct sl_rpc_call *call, char *const *pairs, uint32_t count)
+static int add_node(struct sl_rpc_call *call, const struct sl_rpc_pairs *pairs)
 {
 	struct sl_rpc_scope *scope = call->context;
 	const char *name = sl_rpc_string(call, "node", "");
@@ -200,7 +123,7 @@ static int add_node(struct sl_rpc_call *call, char *const *pairs, uint32_t count
 	if (p < 0)
 		return -1;
 	rc = sl_conf_node_parse(image->conf, &image->pools[p]->conf.health, name,
-				(const char *const *)pairs, count, &node, &errors);
+				(const char *const *)pairs->list, pairs->count, &node, &errors);
 	if (rc == 0) {
 		change.add = &node;
 		change.conf_warnings = &errors;
@@ -208,7 +131,7 @@ static int add_node(struct sl_rpc_call *call, char *const *pairs, uint32_t count
 		rc = sl_rpc_change_make(call, &change, sl_rpc_boolean(call, "dry_run"), false);
 		sl_conf_node_fini(&node);
 	} else {
-		rc = fail_node(call, &errors);
+		rc = sl_rpc_fail_pairs(call, &errors);
 	}
 	sl_conf_errors_fini(&errors);
 	return rc;
@@ -216,12 +139,12 @@ static int add_node(struct sl_rpc_call *call, char *const *pairs, uint32_t count
 
 static int method_add(struct sl_rpc_call *call)
 {
-	char *pairs[PAIRS_MAX + 1] = {0};
-	int count = collect_pairs(call, pairs);
-	int rc = count < 0 ? -1 : add_node(call, pairs, (uint32_t)count);
+	struct sl_rpc_pairs pairs;
+	int rc = sl_rpc_pairs_read(call, sl_conf_node_key, &pairs);
 
-	for (int i = 0; i <= PAIRS_MAX; i++)
-		free(pairs[i]);
+	if (rc == 0)
+		rc = add_node(call, &pairs);
+	sl_rpc_pairs_fini(&pairs);
 	return rc;
 }
 
@@ -240,9 +163,9 @@ static int method_set_weight(struct sl_rpc_call *call)
 	struct sl_change change = {.kind = SL_CHANGE_SET_WEIGHT};
 	const char *why = "is no weight";
 	double weight = sl_rpc_number(call, "weight", 0);
-	char text[DECIMAL_SIZE];
+	char text[SL_RPC_DECIMAL_SIZE];
 
-	if (sl_weight_parse(decimal_text(weight, text), &change.weight, &why))
+	if (sl_weight_parse(sl_rpc_decimal(weight, text), &change.weight, &why))
 		return sl_rpc_fail(call, SL_RPC_INVALID_VALUE, "weight %.15g %s", weight, why);
 	return change_node(call, &change);
 }
@@ -299,14 +222,7 @@ static struct sl_rpc_method add_method = {
 
 void sl_rpc_change_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope)
 {
-	struct sl_rpc_parameter *parameter = add_method.parameters;
-
-	while (strcmp(parameter->name, "keys") != 0)
-		parameter++;
-	for (uint32_t i = 0; sl_conf_node_key(i); i++) {
-		assert(parameter + 2 < &add_method.parameters[SL_RPC_PARAMETERS_MAX]);
-		*++parameter = (struct sl_rpc_parameter){sl_conf_node_key(i), SL_RPC_SCALAR, false};
-	}
+	sl_rpc_pairs_parameters(&add_method, sl_conf_node_key);
 	sl_rpc_add(rpc, &add_method, 1, scope);
 	sl_rpc_add(rpc, methods, SL_ARRAY_COUNT(methods), scope);
 }

@@ -106,6 +106,7 @@ static const char *const type_names[] = {
 	[SL_RPC_OBJECT] = "an object",
 	[SL_RPC_SCALAR] = "a string, a number, true or false",
 	[SL_RPC_COUNT] = "a whole number",
+	[SL_RPC_VALUE] = "a string, a number, true, false or an array",
 };
 
 static bool has_type(const json_t *value, enum sl_rpc_type type)
@@ -127,6 +128,10 @@ static bool has_type(const json_t *value, enum sl_rpc_type type)
 		return json_is_string(value) || json_is_number(value);
 	case SL_RPC_OBJECT:
 		return json_is_object(value);
+	case SL_RPC_VALUE:
+		if (json_is_array(value))
+			return true;
+		/* fall through */
 	case SL_RPC_SCALAR:
 		return json_is_string(value) || json_is_number(value) || json_is_boolean(value);
 	}

@@ -33,7 +33,7 @@ struct json_t;
 #define SL_RPC_INVALID_VALUE	 (-32003)
 #define SL_RPC_NOT_PERMITTED	 (-32004)
 
-#define SL_RPC_TABLES_MAX     8
+#define SL_RPC_TABLES_MAX     16
 #define SL_RPC_PARAMETERS_MAX 24
 
 enum sl_rpc_type {
@@ -47,6 +47,7 @@ enum sl_rpc_type {
 	SL_RPC_SCALAR = 7, /* a string, a number, true or false: a value of the configuration */
 	SL_RPC_TEXT = 8,   /* a string that may have NULs in it, which others must not */
 	SL_RPC_COUNT = 9,  /* an integer of 1 at least */
+	SL_RPC_VALUE = 10, /* a scalar, or an array: a value or a list of the configuration */
 };
 
 struct sl_rpc_parameter {

@@ -12,6 +12,7 @@ void sl_rpc_scope_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope)
 {
 	sl_rpc_read_add(rpc, scope);
 	sl_rpc_change_add(rpc, scope);
+	sl_rpc_service_add(rpc, scope);
 	sl_rpc_config_add(rpc, scope);
 	sl_rpc_table_add(rpc, scope);
 	sl_rpc_flow_add(rpc, scope);

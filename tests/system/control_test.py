@@ -878,7 +878,9 @@ def verbs():
                       ["flows", "web/a"], ["set-weight", "web/a", "12.5"], ["set-weight", "*/a", "13"],
                       ["add-node", "web", "d", "worker=0", "weight=3"],
                       ["drain", "web/d", "--deadline", "1s", "--wait"], ["enable", "web/d"],
-                      ["disable", "web/d"], ["remove-node", "web/d", "--now"], ["check", file],
+                      ["disable", "web/d"], ["remove-node", "web/d", "--now"],
+                      ["add-service", "https", "address=192.0.2.77", "protocol=tcp", "ports=443,8000-8099", "pool=web"],
+                      ["set-service", "https", "ports=443", "mss_clamp=1400"], ["remove-service", "https"], ["check", file],
                       ["diff", file], ["apply", file], ["apply", file, "--dry-run"], ["config"],
                       ["table", "web"], ["history"], ["history", "--limit", "2"], ["rollback", "2"],
                       ["log-level"], ["log-level", "debug"]):
@@ -891,7 +893,7 @@ def verbs():
             true(isinstance(control.ctl(talk.path, "--json", *words).json(), dict), words)
         for words in (["sattus"], ["set-weight", "web"], ["set-weight", "web/a"],
                       ["set-weight", "web/a", "x"], ["set-weight", "web/a", "-1"],
-                      ["drain", "web/zz"], ["stats", "--wtach"], ["apply", "/nonexistent"],
+                      ["drain", "web/zz"], ["add-service", "x"], ["set-service", "zz", "pool=web"], ["remove-service", "zz"], ["stats", "--wtach"], ["apply", "/nonexistent"],
                       ["rollback", "x"], ["rollback", "999"], ["nodes", "a", "b"], []):
             err = control.ctl(talk.path, *words, status=1).err
             true(err.startswith("sluicectl: "), f"{words}: {err}")
@@ -1018,7 +1020,7 @@ def places():
 def help_():
     text = control.ctl("/nowhere", "--help").out
     for verb in ("status pools nodes services stats flows explain set-weight add-node remove-node drain "
-                 "enable disable apply check diff config table history rollback events").split():
+                 "enable disable add-service set-service remove-service apply check diff config table history rollback events").split():
         true(verb in text, f"{verb} is not in the help")
         one = control.ctl("/nowhere", verb, "--help").out
         true("example:" in one and f"sluicectl {verb}" in one, one)

@@ -106,6 +106,32 @@ def keys_survive():
             equal(kept.start().result("config.get")["text"], before, "the configuration after the restart")
 
 
+@case("services that were added, set and removed at run time survive kill -9 and an orderly end, and roll back")
+def services_survive():
+    for how in (Kept.kill, Kept.stop):
+        with daemon.Folder() as folder, Kept(folder, port=ADDRESSED) as kept:
+            session = kept.start()
+            session.result("service.add", service="https", address="192.0.2.77", protocol="tcp",
+                           ports=[443, "8000-8099"], pool="web", keys={"mss_clamp": 1400})
+            session.result("service.add", service="gone", address="192.0.2.78", pool="web")
+            session.result("service.set", service="https", ports=[443], keys={"vlan": "7"})
+            session.result("service.remove", service="gone")
+            before, lines = session.result("config.get")["text"], session.result("history")["history"]
+            true("name: https" in before and "ports: [443]" in before and "vlan: 7" in before, before)
+            equal([line["verb"] for line in lines],
+                  ["start", "add-service", "add-service", "set-service", "remove-service"], "verbs")
+            equal([line["what"] for line in lines[2:]],
+                  ["service gone added, to pool web", 'service https: ports [443, "8000-8099"] -> [443]; '
+                   "service https: vlan 0 -> 7", "service gone removed"], "what")
+            how(kept)
+            session = kept.start()
+            equal(session.result("config.get")["text"], before, "the configuration after the restart")
+            equal(session.result("history")["history"], lines, "history after the restart")
+            session.result("rollback", generation=3)
+            equal(sorted(session.result("services")["services"]), ["all", "gone", "https"], "rolled back")
+            equal(session.result("services")["services"]["https"]["ports"], [443, "8000-8099"], "ports")
+
+
 def weight_of(generation):
     """What change number `generation` sets."""
     return 1 + generation * 7919 % 199

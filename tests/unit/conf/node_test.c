@@ -77,6 +77,13 @@ static void a_pair_that_is_wrong_is_named_by_its_number(void **state)
 		{"*", "worker=0",
 		 "1:1: `name` takes a name of up to 63 letters, digits, `.`, `_` and `-`, with a "
 		 "letter or digit in it, not `*`\n"},
+		{"w", "mac=02:00:00:00:00:07 address=10.0.0.7 encap=ipip health={port:81,type:tcp}",
+		 "1:4: `health` takes its keys one by one, as health.port=81, not "
+		 "`{port:81,type:tcp}`\n"},
+		{"w", "mac=02:00:00:00:00:07 address=10.0.0.7 encap=ipip health=tcp",
+		 "1:4: `health` takes its keys one by one, as health.type=..., not `tcp`\n"},
+		{"w", "worker=0 handler=sink options={key:src}",
+		 "1:3: `options` takes names one by one, as options.NAME=TEXT, not `{key:src}`\n"},
 		{"w", "worker=0 weight=-1 hander=echo",
 		 "1:2: `weight`: `-1` is no decimal number such as 50.5, from 0 to 1000000\n"
 		 "1:3: unknown key `hander` of a node; did you mean `handler`?\n"},

@@ -122,6 +122,33 @@ static void generation_equals(const struct watch *watch, uint64_t generation)
 	sl_past_fini(&past);
 }
 
+/* A service comes or goes; one that was there before is changed. */
+static void change_service(struct watch *watch, uint64_t choice)
+{
+	static const char *const pairs[] = {"address=192.0.2.10", "protocol=tcp",
+					    "ports=80,8000-8099", "pool=web"};
+	static const char *const other[] = {"address=192.0.2.20/32", "pool=web"};
+	struct sl_conf *conf = sl_image_names(sl_model_image(watch->f.model));
+	struct sl_change change = {.kind = SL_CHANGE_REMOVE_SERVICE, .service = "http"};
+	struct sl_conf_errors errors = {0};
+	struct sl_conf_service service;
+
+	if (choice) {
+		bool there = sl_image_find_service(sl_model_image(watch->f.model), "http") >= 0;
+
+		assert_int_equal(sl_conf_service_parse(conf, NULL, "http", there ? other : pairs,
+						       there ? 2 : 4, &service, &errors),
+				 0);
+		change.kind = there ? SL_CHANGE_SET_SERVICE : SL_CHANGE_ADD_SERVICE;
+		change.wanted = &service;
+	}
+	(void)fixture_change(&watch->f, &change, false);
+	if (choice)
+		sl_conf_service_fini(&service);
+	sl_conf_errors_fini(&errors);
+	sl_image_names_free(conf);
+}
+
 static void change_some(struct watch *watch, struct sl_prng *prng)
 {
 	static const char *const pairs[] = {"address=10.0.0.77", "encap=gue", "port=p0",
@@ -141,6 +168,9 @@ static void change_some(struct watch *watch, struct sl_prng *prng)
 		break;
 	case 3:
 		(void)fixture_apply(&watch->f, sl_prng_next(prng) & 1 ? TEXT : OTHER);
+		break;
+	case 4:
+		change_service(watch, sl_prng_next(prng) % 3);
 		break;
 	default:
 		(void)fixture_weight(&watch->f, "web", node, sl_prng_next(prng) % 9);

@@ -53,7 +53,7 @@ static void what_is_no_change_is_refused(void **state)
 		 SL_RPC_INVALID_VALUE, "no duration"},
 		{"node.add", "{'pool': 'web', 'node': 'c', 'worker': 0, 'keys': {'worker': 1}}",
 		 SL_RPC_INVALID_VALUE, "given twice"},
-		{"node.add", "{'pool': 'web', 'node': 'c', 'keys': {'worker': []}}",
+		{"node.add", "{'pool': 'web', 'node': 'c', 'keys': {'worker': {}}}",
 		 SL_RPC_INVALID_VALUE, "must be a string, a number"},
 		{"node.add", "{'pool': 'web', 'node': 'a', 'worker': 0, 'weight': 1}",
 		 SL_RPC_INVALID_VALUE, "a"},
