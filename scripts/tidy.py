@@ -34,7 +34,7 @@ BUDGETS = {
     "show": 1800,
     "health": 2900,
     "neigh": 1200,
-    "rpc": 3400,
+    "rpc": 4400,
     "cluster": 2500,
     "ctl": 1000,
     "app": 5200,
