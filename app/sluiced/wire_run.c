@@ -145,14 +145,19 @@ void wire_look_at_handler(struct wire *wire, struct sl_handler *handler)
 {
 	struct sl_handler_look look = {0};
 
-	if (!handler->ops->look || handler->told)
+	if (!handler->ops->look)
 		return;
 	handler->ops->look(handler->state, &look);
-	if (!look.text[0])
+	if (look.passes && !look.text[0] && handler->told) {
+		handler->told = false;
+		warn(wire, "node %s: what was wrong with it is over", handler->node);
+	}
+	if (!look.text[0] || handler->told)
 		return;
 	handler->told = true;
-	wire->failed = true;
-	warn(wire, "node %s: %s; packets after that are lost", handler->node, look.text);
+	wire->failed |= !look.passes;
+	warn(wire, "node %s: %s%s", handler->node, look.text,
+	     look.passes ? "" : "; packets after that are lost");
 }
 
 static void look_at_handlers(struct wire *wire)

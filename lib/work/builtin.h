@@ -8,6 +8,7 @@
  *          right. What cannot have an answer (to or from a group address, no IP) is freed.
  * capture: writes frames to a pcapng file with nanoseconds of the wall clock.
  * tally:   counts packets and octets by a key.
+ * flows:   tells a collector of flows, by IPFIX.
  * plugin:  a shared object of the user's (sluice/handler.h).
  *
  * Threads: as the handler contract says (handler.h).
@@ -24,6 +25,7 @@ extern const struct sl_handler_ops sl_handler_sink;
 extern const struct sl_handler_ops sl_handler_echo;
 extern const struct sl_handler_ops sl_handler_capture;
 extern const struct sl_handler_ops sl_handler_tally;
+extern const struct sl_handler_ops sl_handler_flows;
 extern const struct sl_handler_ops sl_handler_plugin;
 
 /* Whether a file is a shared object of the contract; opens no instance. */

@@ -14,10 +14,10 @@
 #define NAMES_SIZE 1024
 
 static const struct sl_handler_ops *known[SL_HANDLERS_MAX] = {
-	&sl_handler_sink,  &sl_handler_echo,   &sl_handler_capture,
-	&sl_handler_tally, &sl_handler_plugin,
+	&sl_handler_sink,  &sl_handler_echo,  &sl_handler_capture,
+	&sl_handler_tally, &sl_handler_flows, &sl_handler_plugin,
 };
-static uint32_t known_count = 5;
+static uint32_t known_count = 6;
 
 const struct sl_handler_ops *sl_handler_find(const char *name)
 {

@@ -58,6 +58,7 @@ struct sl_handler_burst {
 struct sl_handler_look {
 	uint64_t lost;	/* packets that it took and lost */
 	char text[256]; /* what is wrong, a sentence; empty: nothing */
+	bool passes;	/* it may come right again: whoever waits may go on waiting */
 };
 
 struct sl_handler_ops {

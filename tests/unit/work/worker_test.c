@@ -383,12 +383,12 @@ static void handlers_are_found_by_name_and_each_name_is_known_once(void **state)
 	struct sl_err err;
 
 	(void)state;
-	assert_string_equal(sl_handler_names(), "sink, echo, capture, tally, plugin, noter");
+	assert_string_equal(sl_handler_names(), "sink, echo, capture, tally, flows, plugin, noter");
 	assert_null(sl_handler_find("nobody"));
 	assert_int_equal(sl_handler_register(&noter_ops), -EEXIST);
 	assert_int_equal(sl_handler_open("nobody", &args, &handler, &err), -ENOENT);
 	assert_string_equal(err.text, "there is no handler \"nobody\", only sink, echo, capture, "
-				      "tally, plugin, noter");
+				      "tally, flows, plugin, noter");
 	assert_int_equal(sl_handler_open("noter", &args, &handler, &err), -EINVAL);
 	assert_string_equal(err.text, "it takes no file");
 }
@@ -397,7 +397,7 @@ static void the_most_handlers_are_known_and_one_more_is_refused(void **state)
 {
 	static struct sl_handler_ops more[SL_HANDLERS_MAX];
 	static char names[SL_HANDLERS_MAX][16];
-	uint32_t count = 6;
+	uint32_t count = 7;
 
 	(void)state;
 	for (uint32_t i = 0; count < SL_HANDLERS_MAX; i++, count++) {
