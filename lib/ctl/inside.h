@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* The inside of control, for the files that make it up: control.c and live.c.
+/* The inside of control, for the files that make it up: control.c, event.c and live.c.
  *
  * Threads: control.
  */
@@ -53,6 +53,8 @@ struct sl_control {
 /* control.c: the last that a file gets which is left. */
 void sl_control_save_former(struct sl_control *control);
 
+/* event.c: sl_model_listener's. */
+void sl_control_hear(void *control, const struct sl_model_event *event);
 /* live.c: sl_model_listener's, for what is under `control`. */
 int sl_live_prepare(void *control, const struct sl_model_event *event, bool dry_run,
 		    struct sl_err *err);

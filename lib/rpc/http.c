@@ -21,140 +21,108 @@
 #include "base/addr.h"
 #include "base/bytes.h"
 #include "rpc/page.h"
+#include "rpc/request.h"
 
 #define HEAD_MAX	4096 /* octets of a request without its body, which is not read */
 #define TIMEOUT_S	10
 #define DISCARD_S	1      /* how long a client may take to go after its last answer */
 #define ACCEPT_RETRY_US 200000 /* pause of accepting when no descriptor is left */
 #define BACKLOG		128
+#define UNREAD_MAX	262144 /* octets of events that a client may leave unread */
+#define COMMENT_S	15
 #define TEXT_SIZE	(SL_ADDR_TEXT_SIZE + 8)
 
 struct connection {
 	TAILQ_ENTRY(connection) link;
 	struct sl_http *http;
 	struct bufferevent *events;
-	bool last; /* closed after what it is being sent */
-	bool done; /* everything was sent: what comes is forgotten until it goes */
+	bool last;   /* closed after what it is being sent */
+	bool done;   /* everything was sent: what comes is forgotten until it goes */
+	bool ended;  /* the client sends no more: it goes when it has what it asked for */
+	bool stream; /* it is sent events as they come */
 };
 
 struct sl_http {
 	struct event_base *base;
-	const struct sl_rpc_scope *scope;
+	struct sl_page_source source;
+	struct sl_rates rates;
 	struct evconnlistener *listener; /* NULL: it listens nowhere */
 	char text[TEXT_SIZE];		 /* where */
 	struct event *accept_retry;
 	TAILQ_HEAD(, connection) connections; /* the oldest first */
 	uint32_t count, count_max;
+	uint32_t stream_count;
+	uint32_t quiet_s; /* seconds; for comments to streams */
 };
 
-/* ---- requests -----------------------------------------------------------------------------------
+/* ---- answers ------------------------------------------------------------------------------------
  */
-
-/* A request as far as it matters. */
-struct request {
-	bool head;  /* HEAD: the answer goes without its body */
-	bool close; /* nothing after it is read */
-	char *path;
-};
-
-/* The head of an answer; a body follows that is not HEAD's. */
-static void answer_head(struct evbuffer *out, const char *status, const char *type, size_t length,
-			bool close)
-{
-	(void)evbuffer_add_printf(out,
-				  "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
-				  "%s%s\r\n",
-				  status, type, length,
-				  strncmp(status, "405", 3) == 0 ? "Allow: GET, HEAD\r\n" : "",
-				  close ? "Connection: close\r\n" : "");
-}
 
 static void answer_error(struct connection *connection, const char *status, const char *sentence,
 			 bool head)
 {
 	struct evbuffer *out = bufferevent_get_output(connection->events);
 
-	answer_head(out, status, "text/plain; charset=utf-8", strlen(sentence) + 1,
-		    connection->last);
+	sl_request_answer(out, status, "text/plain; charset=utf-8", strlen(sentence) + 1,
+			  connection->last, false);
 	if (!head)
 		(void)evbuffer_add_printf(out, "%s\n", sentence);
 }
 
-static void answer_page(struct connection *connection, const struct sl_page *page, bool head)
+static void answer_page(struct connection *connection, const struct sl_page *page,
+			const struct sl_request *request)
 {
 	struct evbuffer *out = bufferevent_get_output(connection->events);
 	struct evbuffer *body = evbuffer_new();
+	const char *status =
+		body ? page->write(&connection->http->source, request->query, body) : NULL;
 
-	if (!body || page->write(connection->http->scope, body)) {
-		answer_error(connection, "503 Service Unavailable", "no memory", head);
+	if (!status) {
+		answer_error(connection, "503 Service Unavailable", "no memory", request->head);
 	} else {
-		answer_head(out, "200 OK", page->type, evbuffer_get_length(body), connection->last);
-		if (!head)
+		sl_request_answer(out, status, page->type, evbuffer_get_length(body),
+				  connection->last, false);
+		if (!request->head)
 			(void)evbuffer_add_buffer(out, body);
 	}
 	if (body)
 		evbuffer_free(body);
 }
 
-/* A field of the head: whether more is read after the request. What has a body has its say, and
- * then is left. */
-static void read_field(struct request *request, char *line)
+/* From now on the connection is sent events, for as long as it reads them. */
+static void answer_stream(struct connection *connection, const char *type)
 {
-	char *value = strchr(line, ':');
+	struct sl_http *http = connection->http;
 
-	if (!value)
+	if (http->stream_count >= http->count_max / 2) {
+		answer_error(connection, "503 Service Unavailable", "too many follow events",
+			     false);
 		return;
-	*value++ = '\0';
-	value += strspn(value, " \t");
-	if (strcasecmp(line, "Connection") == 0) {
-		if (strcasestr(value, "close"))
-			request->close = true;
-		else if (strcasestr(value, "keep-alive"))
-			request->close = false;
 	}
-	if (strcasecmp(line, "Transfer-Encoding") == 0 ||
-	    (strcasecmp(line, "Content-Length") == 0 && strcmp(value, "0") != 0))
-		request->close = true;
-}
-
-/* Reads "METHOD TARGET HTTP/1.1" and the fields after it, in place. Returns what is wrong with it, a
- * status, or NULL. */
-static const char *read_request(char *text, struct request *request)
-{
-	char *line = strsep(&text, "\n"), *method = strsep(&line, " ");
-	char *target = strsep(&line, " "), *version = line;
-
-	*request = (struct request){.close = true};
-	if (!target || !version || strncmp(version, "HTTP/1.", 7) != 0)
-		return "400 Bad Request";
-	request->close = version[7] == '0';
-	while ((line = strsep(&text, "\n"))) {
-		line[strcspn(line, "\r")] = '\0';
-		read_field(request, line);
-	}
-	request->head = strcmp(method, "HEAD") == 0;
-	if (!request->head && strcmp(method, "GET") != 0)
-		return "405 Method Not Allowed";
-	if (strncasecmp(target, "http://", 7) == 0)
-		target += 7 + strcspn(target + 7, "/");
-	target[strcspn(target, "?#")] = '\0';
-	request->path = target;
-	return NULL;
+	http->stream_count++;
+	connection->stream = true;
+	sl_request_answer(bufferevent_get_output(connection->events), "200 OK", type, 0, true,
+			  true);
+	(void)evbuffer_add_printf(bufferevent_get_output(connection->events), "retry: 2000\n\n");
+	(void)bufferevent_set_timeouts(connection->events, NULL, NULL);
 }
 
 static void answer(struct connection *connection, char *text)
 {
-	struct request request;
-	const char *fault = read_request(text, &request);
+	struct sl_request request;
+	const char *fault = sl_request_read(text, &request);
 	const struct sl_page *page = fault ? NULL : sl_page_find(request.path);
 
 	connection->last = request.close || fault;
-	if (page)
-		answer_page(connection, page, request.head);
+	if (page && page->write)
+		answer_page(connection, page, &request);
+	else if (page && !request.head)
+		answer_stream(connection, page->type);
 	else if (fault)
-		answer_error(connection, fault, "GET /metrics is what there is", false);
+		answer_error(connection, fault, "GET / is what there is", false);
 	else
-		answer_error(connection, "404 Not Found", "metrics are at /metrics", request.head);
+		answer_error(connection, "404 Not Found", "the page is at /, metrics at /metrics",
+			     request.head);
 }
 
 /* ---- connections --------------------------------------------------------------------------------
@@ -164,6 +132,7 @@ static void connection_free(struct connection *connection)
 {
 	TAILQ_REMOVE(&connection->http->connections, connection, link);
 	connection->http->count--;
+	connection->http->stream_count -= connection->stream;
 	bufferevent_free(connection->events);
 	free(connection);
 }
@@ -187,7 +156,7 @@ static void on_read(struct bufferevent *events, void *context)
 	size_t length = connection->done ? 0 : head_length(input);
 	char text[HEAD_MAX + 1];
 
-	if (connection->done) {
+	if (connection->done || connection->stream) {
 		(void)evbuffer_drain(input, evbuffer_get_length(input));
 		return;
 	}
@@ -213,19 +182,32 @@ static void on_write(struct bufferevent *events, void *context)
 	const struct timeval wait = {.tv_sec = DISCARD_S};
 	struct connection *connection = context;
 
+	if (connection->stream)
+		return;
+	on_read(events, connection);
+	if (evbuffer_get_length(bufferevent_get_output(events)) > 0)
+		return;
+	if (connection->ended) {
+		connection_free(connection);
+		return;
+	}
 	if (connection->last && !connection->done) {
 		connection->done = true;
 		(void)shutdown(bufferevent_getfd(events), SHUT_WR);
 		(void)bufferevent_set_timeouts(events, &wait, &wait);
 	}
-	on_read(events, connection);
 }
 
+/* Who has said all it will may still read what it asked for. */
 static void on_event(struct bufferevent *events, short what, void *context)
 {
-	(void)events;
-	(void)what;
-	connection_free(context);
+	struct connection *connection = context;
+
+	connection->ended = true;
+	if ((what & BEV_EVENT_EOF) && !connection->stream && !connection->done &&
+	    evbuffer_get_length(bufferevent_get_output(events)) > 0)
+		return;
+	connection_free(connection);
 }
 
 /* The oldest connection makes room: who asks at once is answered, however many wait without asking. */
@@ -288,7 +270,8 @@ static uint32_t connections_max(void)
 				(rlim_t)1);
 }
 
-int sl_http_create(struct event_base *base, const struct sl_rpc_scope *scope, struct sl_http **out)
+int sl_http_create(struct event_base *base, const struct sl_rpc_scope *scope,
+		   const struct sl_rpc *rpc, struct sl_http **out)
 {
 	struct sl_http *http = calloc(1, sizeof(*http));
 
@@ -299,7 +282,7 @@ int sl_http_create(struct event_base *base, const struct sl_rpc_scope *scope, st
 		return -ENOMEM;
 	}
 	http->base = base;
-	http->scope = scope;
+	http->source = (struct sl_page_source){.scope = scope, .rpc = rpc, .rates = &http->rates};
 	http->count_max = connections_max();
 	TAILQ_INIT(&http->connections);
 	*out = http;
@@ -326,6 +309,37 @@ void sl_http_destroy(struct sl_http *http)
 	}
 	event_free(http->accept_retry);
 	free(http);
+}
+
+void sl_http_push(struct sl_http *http, const char *text)
+{
+	struct connection *connection, *next;
+
+	for (connection = TAILQ_FIRST(&http->connections); connection; connection = next) {
+		struct evbuffer *out = bufferevent_get_output(connection->events);
+
+		next = TAILQ_NEXT(connection, link);
+		if (!connection->stream)
+			continue;
+		if (evbuffer_get_length(out) > UNREAD_MAX)
+			connection_free(connection);
+		else
+			(void)evbuffer_add_printf(out, "%s\n\n", text);
+	}
+}
+
+bool sl_http_is_followed(const struct sl_http *http)
+{
+	return http->stream_count > 0;
+}
+
+void sl_http_second(struct sl_http *http)
+{
+	if (http->listener)
+		sl_rates_sample(&http->rates, http->source.scope->model);
+	/* a comment now and then tells who went without a word */
+	if (http->stream_count > 0 && ++http->quiet_s % COMMENT_S == 0)
+		sl_http_push(http, ":");
 }
 
 /* ---- places -------------------------------------------------------------------------------------

@@ -51,6 +51,7 @@ void sl_rpc_change_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope);
 void sl_rpc_service_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope);
 void sl_rpc_config_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope);
 void sl_rpc_table_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope);
+void sl_rpc_ring_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope);
 void sl_rpc_flow_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope);
 void sl_rpc_results_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope);
 void sl_rpc_neighbor_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope);

@@ -4,17 +4,19 @@
 
 #include <errno.h>
 #include <event2/buffer.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
-#include "base/clock.h"
-#include "show/prometheus.h"
-#include "show/result_metrics.h"
+#include "base/number.h"
+#include "model/balance.h"
+#include "rpc/request.h"
+#include "show/json.h"
 
-#define RESULTS_MS   200u	/* that results may take, of all handlers */
-#define RESULTS_KEYS (1u << 18) /* of a node; of one with more its sums are shown */
+#define OK     "200 OK"
+#define NOBODY 65534 /* uid of who asks over HTTP */
 
 /* The text's memory goes with the buffer. */
 static void free_text(const void *data, size_t size, void *text)
@@ -24,82 +26,181 @@ static void free_text(const void *data, size_t size, void *text)
 	free(text);
 }
 
-/* ---- metrics ------------------------------------------------------------------------------------
- */
-
-static void free_results(struct sl_results_pool *pools, uint32_t count)
+/* Takes the text over. */
+static const char *give(struct evbuffer *out, char *text, size_t size, const char *status)
 {
-	for (uint32_t p = 0; p < count; p++) {
-		for (uint32_t i = 0; i < pools[p].count; i++)
-			free(pools[p].parts[i].set.rows);
-		free(pools[p].parts);
-	}
-	free(pools);
+	if (text && evbuffer_add_reference(out, text, size, free_text, text) == 0)
+		return status;
+	free(text);
+	return NULL;
 }
 
-/* What of a pool's handlers can be read. Of one with too many keys these are the sums alone. */
-static void read_pool(const struct sl_rpc_scope *scope, const struct sl_image_pool *pool,
-		      const struct sl_result_bounds *bounds, struct sl_results_pool *out)
+/* Prometheus text of the present moment. */
+static const char *write_metrics(const struct sl_page_source *source, char *query,
+				 struct evbuffer *out)
 {
-	*out = (struct sl_results_pool){
-		.pool = pool->name, .parts = calloc(pool->listed_count + 1, sizeof(*out->parts))};
-	for (uint32_t n = 0; out->parts && n < pool->listed_count; n++) {
-		struct sl_results_part *part = &out->parts[out->count];
-		int rc = scope->results.read(scope->results.context, pool->nodes[n].index, bounds,
-					     &part->set);
-
-		if (rc && rc != -EFBIG)
-			continue;
-		part->node = pool->nodes[n].name;
-		out->count++;
-	}
-}
-
-/* Handlers that do not come back, all together within a time, are left out. */
-static void write_results(const struct sl_rpc_scope *scope, FILE *out)
-{
-	const struct sl_image *image = sl_model_image(scope->model);
-	const struct sl_result_bounds bounds = {sl_clock_ms() + RESULTS_MS, RESULTS_KEYS};
-	struct sl_results_pool *pools = calloc(image->pool_count + 1, sizeof(*pools));
-	uint32_t count = 0;
-
-	for (uint32_t p = 0; pools && scope->results.read && p < image->pool_count; p++) {
-		read_pool(scope, image->pools[p], &bounds, &pools[count]);
-		if (pools[count].count > 0)
-			count++;
-		else
-			free(pools[count].parts);
-	}
-	if (pools)
-		sl_result_metrics_write(out, image, pools, count);
-	free_results(pools, count);
-}
-
-/* Prometheus text of the present moment in out: 0 or -ENOMEM. */
-static int write_metrics(const struct sl_rpc_scope *scope, struct evbuffer *out)
-{
-	struct sl_model_report *report;
 	char *text = NULL;
 	size_t size = 0;
-	FILE *stream;
+	FILE *stream = open_memstream(&text, &size);
+	int rc = stream ? sl_metrics_write(source->scope, stream) : -ENOMEM;
 
-	if (sl_model_report_build(scope->model, &report) < 0)
-		return -ENOMEM;
-	stream = open_memstream(&text, &size);
-	if (stream) {
-		sl_prometheus_write(stream, &scope->daemon, report);
-		write_results(scope, stream);
-	}
-	sl_model_report_destroy(report);
-	if (!stream || fclose(stream) || evbuffer_add_reference(out, text, size, free_text, text)) {
-		free(text);
-		return -ENOMEM;
-	}
-	return 0;
+	(void)query;
+	if (stream && fclose(stream) == 0 && rc == 0)
+		return give(out, text, size, OK);
+	free(text);
+	return NULL;
 }
 
+/* ---- methods ------------------------------------------------------------------------------------
+ */
+
+static const char *give_json(struct evbuffer *out, json_t *object, const char *status)
+{
+	char *text = object ? json_dumps(object, JSON_COMPACT | SL_REPORT_JSON) : NULL;
+
+	return give(out, text, text ? strlen(text) : 0, status);
+}
+
+/* Parameters of a query: numbers are such, the rest is text. */
+static json_t *params_of(char *query)
+{
+	json_t *params = json_object();
+	char *name, *value;
+	uint64_t number;
+
+	while (sl_request_pair(&query, &name, &value))
+		(void)json_object_set_new(params, name,
+					  sl_number_parse(value, &number) == 0
+						  ? json_integer((json_int_t)number)
+						  : json_string(value));
+	return params;
+}
+
+static const char *status_of(json_int_t code)
+{
+	if (code == SL_RPC_NOT_FOUND)
+		return "404 Not Found";
+	return code == SL_RPC_INTERNAL ? "503 Service Unavailable" : "400 Bad Request";
+}
+
+/* The answer of a method, or its error. */
+static const char *write_method(const struct sl_page_source *source, const char *method,
+				char *query, struct evbuffer *out)
+{
+	static const struct sl_peer anybody = {.uid = NOBODY, .gid = NOBODY};
+	json_t *request = json_pack("{s:s, s:i, s:s, s:o}", "jsonrpc", "2.0", "id", 0, "method",
+				    method, "params", params_of(query));
+	char *line = request ? json_dumps(request, JSON_COMPACT) : NULL;
+	struct sl_rpc_answer answer = {.message = NULL};
+	const char *status = NULL;
+	json_t *result, *error;
+
+	if (line)
+		sl_rpc_handle(source->rpc, &anybody, line, strlen(line), &answer);
+	result = json_object_get(answer.message, "result");
+	error = json_object_get(answer.message, "error");
+	if (result)
+		status = give_json(out, result, OK);
+	else if (error)
+		status = give_json(out, error,
+				   status_of(json_integer_value(json_object_get(error, "code"))));
+	json_decref(answer.message);
+	json_decref(request);
+	free(line);
+	return status;
+}
+
+/* Those that only read, and tell nothing of who talks with whom. */
+#define METHODS(X)                                                                                 \
+	X(stats)                                                                                   \
+	X(status)                                                                                  \
+	X(pools)                                                                                   \
+	X(nodes)                                                                                   \
+	X(services)                                                                                \
+	X(history)                                                                                 \
+	X(neighbors)                                                                               \
+	X(ring)
+
+#define X(name)                                                                                    \
+	static const char *write_##name(const struct sl_page_source *source, char *query,          \
+					struct evbuffer *out)                                      \
+	{                                                                                          \
+		return write_method(source, #name, query, out);                                    \
+	}
+METHODS(X)
+#undef X
+
+static const char *write_rates(const struct sl_page_source *source, char *query,
+			       struct evbuffer *out)
+{
+	json_t *rates = sl_rates_json(source->rates);
+	const char *status = give_json(out, rates, OK);
+
+	(void)query;
+	json_decref(rates);
+	return status;
+}
+
+/* ---- health -------------------------------------------------------------------------------------
+ */
+
+static bool serves(const struct sl_image_pool *pool)
+{
+	for (uint32_t n = 0; n < pool->listed_count; n++)
+		if (pool->nodes[n].conf->weight > 0 &&
+		    (sl_image_node_takes(&pool->nodes[n]) || pool->conf.no_node == SL_NO_NODE_ANY))
+			return true;
+	return false;
+}
+
+/* 200 while some service has a node for new flows: who asks may send packets here. */
+static const char *write_health(const struct sl_page_source *source, char *query,
+				struct evbuffer *out)
+{
+	const struct sl_image *image = sl_model_image(source->scope->model);
+	const struct sl_conf *conf = image->conf;
+	bool any = false;
+
+	(void)query;
+	for (uint32_t s = 0; s < image->service_count && !any; s++)
+		any = serves(image->pools[sl_balance_serving(image, conf->services[s].pool)]);
+	if (evbuffer_add_printf(out, any ? "serving\n" : "no_node\n") < 0)
+		return NULL;
+	return any ? OK : "503 Service Unavailable";
+}
+
+/* ---- files --------------------------------------------------------------------------------------
+ */
+
+static const char *write_file(struct evbuffer *out, const struct sl_page_file *file)
+{
+	return evbuffer_add_reference(out, file->octets, file->size, NULL, NULL) ? NULL : OK;
+}
+
+#define FILE_PAGE(name)                                                                            \
+	static const char *write_##name(const struct sl_page_source *source, char *query,          \
+					struct evbuffer *out)                                      \
+	{                                                                                          \
+		(void)source;                                                                      \
+		(void)query;                                                                       \
+		return write_file(out, &sl_page_##name);                                           \
+	}
+FILE_PAGE(html)
+FILE_PAGE(css)
+FILE_PAGE(js)
+
+#define JSON "application/json"
 static const struct sl_page pages[] = {
 	{"/metrics", "text/plain; version=0.0.4; charset=utf-8", write_metrics},
+	{"/healthz", "text/plain; charset=utf-8", write_health},
+	{"/", "text/html; charset=utf-8", write_html},
+	{"/status.css", "text/css; charset=utf-8", write_css},
+	{"/status.js", "text/javascript; charset=utf-8", write_js},
+	{"/api/events", "text/event-stream", NULL},
+	{"/api/rates", JSON, write_rates},
+#define X(name) {"/api/" #name, JSON, write_##name},
+	METHODS(X)
+#undef X
 };
 
 const struct sl_page *sl_page_find(const char *path)

@@ -50,7 +50,8 @@ static void place_open(struct place *place)
 
 	talk_open(&place->talk, TALK_TEXT);
 	place->base = event_base_new();
-	assert_int_equal(sl_http_create(place->base, &place->talk.scope, &place->http), 0);
+	assert_int_equal(
+		sl_http_create(place->base, &place->talk.scope, &place->talk.rpc, &place->http), 0);
 	place->port = free_port();
 	listen_at(place, "127.0.0.1", &err);
 }
@@ -128,7 +129,24 @@ static void requests_are_answered(void **state)
 		{"GET http://x/metrics HTTP/1.0\r\n\r\n", "HTTP/1.1 200", "version=0.0.4", false},
 		{"GET /metrics HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n", "HTTP/1.1 200", "",
 		 true},
-		{"GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 404 ", "metrics are at /metrics", true},
+		{"GET /x HTTP/1.1\r\n\r\n", "HTTP/1.1 404 ", "metrics at /metrics", true},
+		{"GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 200", "<title>sluice</title>", true},
+		{"GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 200", "frame-ancestors 'none'", true},
+		{"GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 200", "X-Frame-Options: DENY", true},
+		{"GET /status.css HTTP/1.1\r\n\r\n", "HTTP/1.1 200", "text/css", true},
+		{"GET /status.js HTTP/1.1\r\n\r\n", "HTTP/1.1 200", "text/javascript", true},
+		{"GET /healthz HTTP/1.1\r\n\r\n", "HTTP/1.1 200", "serving\n", true},
+		{"GET /api/stats HTTP/1.1\r\n\r\n", "HTTP/1.1 200", "\"balance\":{", true},
+		{"GET /api/status HTTP/1.1\r\n\r\n", "HTTP/1.1 200", "\"generation\":1", true},
+		{"GET /api/pools HTTP/1.1\r\n\r\n", "HTTP/1.1 200", "\"why\":", true},
+		{"GET /api/rates HTTP/1.1\r\n\r\n", "HTTP/1.1 200", "\"received\":[]", true},
+		{"GET /api/history?limit=1 HTTP/1.1\r\n\r\n", "HTTP/1.1 200", "\"verb\":", true},
+		{"GET /api/history?limit=x HTTP/1.1\r\n\r\n", "HTTP/1.1 400", "limit", true},
+		{"GET /api/ring?pool=%77eb HTTP/1.1\r\n\r\n", "HTTP/1.1 200", "\"slots\":256",
+		 true},
+		{"GET /api/ring?pool=wbe HTTP/1.1\r\n\r\n", "HTTP/1.1 404", "did you mean", true},
+		{"GET /api/config.get HTTP/1.1\r\n\r\n", "HTTP/1.1 404", "", true},
+		{"GET /api/rollback?generation=1 HTTP/1.1\r\n\r\n", "HTTP/1.1 404", "", true},
 		{"POST /metrics HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", "HTTP/1.1 405 ",
 		 "Allow: GET, HEAD", false},
 		{"GET /metrics HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", "HTTP/1.1 200", "",
@@ -314,6 +332,72 @@ static void what_cannot_be_is_said(void **state)
 	place_close(&place);
 }
 
+/* A client that has said all it will, as `nc` does at the end of its input, gets a long answer whole. */
+static void who_sends_no_more_gets_its_answer(void **state)
+{
+	static const char request[] = "GET /metrics HTTP/1.1\r\n\r\nGET /x HTTP/1.1\r\n\r\n";
+	struct place place;
+	const char *text;
+	int fd, small = 2048;
+	bool open;
+
+	(void)state;
+	place_open(&place);
+	fd = dial(&place);
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	(void)send(fd, request, strlen(request), MSG_NOSIGNAL);
+	(void)shutdown(fd, SHUT_WR);
+	text = hear(&place, fd, &open);
+	assert_non_null(strstr(text, "\nsluice_generation 1\n"));
+	assert_non_null(strstr(text, "404 Not Found"));
+	assert_false(open);
+	(void)close(fd);
+	place_close(&place);
+}
+
+static void events_are_streamed_to_who_follows_them(void **state)
+{
+	static const char request[] = "GET /api/events HTTP/1.1\r\n\r\n";
+	int fds[SL_HTTP_CONNECTIONS_MAX / 2];
+	struct place place;
+	bool open;
+
+	(void)state;
+	place_open(&place);
+	assert_false(sl_http_is_followed(place.http));
+	for (uint32_t i = 0; i < SL_HTTP_CONNECTIONS_MAX / 2; i++) {
+		fds[i] = dial(&place);
+		(void)send(fds[i], request, strlen(request), MSG_NOSIGNAL);
+		assert_non_null(strstr(hear(&place, fds[i], &open), "text/event-stream"));
+		assert_true(open);
+	}
+	assert_non_null(strstr(get(&place, request, &open), "503 "));
+	sl_http_push(place.http, "data: {}");
+	assert_string_equal(hear(&place, fds[0], &open), "data: {}\n\n");
+	for (uint32_t i = 0; i < SL_HTTP_CONNECTIONS_MAX / 2; i++)
+		(void)close(fds[i]);
+	turn(&place);
+	turn(&place);
+	assert_false(sl_http_is_followed(place.http));
+	place_close(&place);
+}
+
+static void nobody_to_serve_is_not_healthy(void **state)
+{
+	struct place place;
+	bool open;
+
+	(void)state;
+	place_open(&place);
+	(void)talk_ask(&place.talk, &place.talk.root, "node.disable",
+		       "{'pool': 'web', 'node': 'a'}");
+	assert_non_null(strstr(get(&place, "GET /healthz HTTP/1.1\r\n\r\n", &open), " 200 "));
+	(void)talk_ask(&place.talk, &place.talk.root, "node.drain", "{'pool': 'web', 'node': 'b'}");
+	assert_non_null(strstr(get(&place, "GET /healthz HTTP/1.1\r\n\r\n", &open), " 503 "));
+	assert_non_null(strstr(get(&place, "GET /healthz HTTP/1.1\r\n\r\n", &open), "\nno_node\n"));
+	place_close(&place);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -325,6 +409,9 @@ int main(void)
 		cmocka_unit_test(descriptors_are_left_for_others),
 		cmocka_unit_test(it_moves_to_another_address_of_its_own_port),
 		cmocka_unit_test(what_cannot_be_is_said),
+		cmocka_unit_test(who_sends_no_more_gets_its_answer),
+		cmocka_unit_test(events_are_streamed_to_who_follows_them),
+		cmocka_unit_test(nobody_to_serve_is_not_healthy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
