@@ -5,11 +5,11 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <rte_version.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -22,6 +22,7 @@
 #include "file.h"
 #include "handlers.h"
 #include "health/health.h"
+#include "lines.h"
 #include "links.h"
 #include "neigh/neigh.h"
 #include "options.h"
@@ -36,6 +37,7 @@ enum { EXIT_FINE = 0, EXIT_CONFIGURATION = 1, EXIT_MACHINE = 2 };
 
 struct daemon {
 	struct options options;
+	struct lines *lines;
 	struct sl_notify manager;
 	struct sl_conf *file; /* what the configuration file says */
 	struct sl_restore restore;
@@ -53,29 +55,6 @@ struct daemon {
 	uint32_t warnings_said; /* of the change that is being told: so many are the file's */
 	char *report;
 };
-
-/* Whether standard error is what systemd made for the journal: whoever we start inherits the
- * variable, too. */
-static bool is_journal(void)
-{
-	const char *stream = getenv("JOURNAL_STREAM");
-	unsigned long long device, inode;
-	struct stat status;
-
-	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
-	       fstat(STDERR_FILENO, &status) == 0 && status.st_dev == device &&
-	       status.st_ino == inode;
-}
-
-static void log_line(enum sl_log_level level, const char *line, void *context)
-{
-	const bool *journal = context;
-
-	if (*journal)
-		fprintf(stderr, "<%d>%s\n", (int)level, line);
-	else
-		fprintf(stderr, "%s\n", line);
-}
 
 /* What a status of the rooms below means to whoever started us. */
 static int exit_status(int status)
@@ -382,7 +361,10 @@ static int run(struct daemon *daemon)
 		sl_log(SL_LOG_ERROR, "%s", err.text[0] ? err.text : strerror(-status));
 		status = exit_status(status);
 	} else {
-		sl_log(SL_LOG_NOTICE, "sluiced %s: running", SLUICE_VERSION);
+		lines_run(daemon->lines);
+		sl_log(SL_LOG_NOTICE, "sluiced %s: running, configuration %s, socket %s, %s",
+		       SLUICE_VERSION, daemon->options.file, daemon->conf->control.socket,
+		       rte_version());
 		tell_ready(daemon);
 		signals_loop();
 		daemon->wire.warn = on_wire_warning;
@@ -397,13 +379,15 @@ static int run(struct daemon *daemon)
 int main(int argc, char **argv)
 {
 	static struct daemon daemon;
-	bool journal = is_journal();
+	static struct lines lines;
 	int status;
 
 	signals_begin();
 	sl_notify_init(&daemon.manager);
-	sl_log_sink_set(log_line, &journal);
+	lines_begin(&lines);
+	daemon.lines = &lines;
 	status = options_parse(argc, argv, &daemon.options);
+	lines.json = daemon.options.json;
 	if (status != 0)
 		return status > 0 ? EXIT_FINE : EXIT_CONFIGURATION;
 	sl_log_level_set(daemon.options.level);

@@ -7,10 +7,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lines.h"
+
 #define IDLE_MS_MAX  86400000ull /* a day */
 #define FILE_DEFAULT "/etc/sluice/sluice.yaml"
 
-enum { OPTION_CHECK = 256, OPTION_IDLE, OPTION_REPORT, OPTION_LEVEL, OPTION_VERSION };
+enum {
+	OPTION_CHECK = 256,
+	OPTION_IDLE,
+	OPTION_REPORT,
+	OPTION_LEVEL,
+	OPTION_FORMAT,
+	OPTION_VERSION
+};
 
 static const char usage[] =
 	"Usage: sluiced [-c FILE] [OPTION...]\n"
@@ -22,6 +31,8 @@ static const char usage[] =
 	"      --exit-when-idle MS  end in good order once no packet has come for MS milliseconds\n"
 	"      --report FILE      write the statistics to FILE at the end, - for standard output\n"
 	"      --log-level LEVEL  error, warning, notice, info (default) or debug\n"
+	"      --log-format FORMAT  text (default) or json: an object a line; with time and level\n"
+	"                         unless the journal adds them\n"
 	"      --version, --help\n"
 	"\n"
 	"Exit status: 0 fine; 1 the configuration or the command line is wrong; 2 the machine "
@@ -34,6 +45,7 @@ static const struct option longs[] = {
 	{"exit-when-idle", required_argument, NULL, OPTION_IDLE},
 	{"report", required_argument, NULL, OPTION_REPORT},
 	{"log-level", required_argument, NULL, OPTION_LEVEL},
+	{"log-format", required_argument, NULL, OPTION_FORMAT},
 	{"version", no_argument, NULL, OPTION_VERSION},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -74,6 +86,11 @@ static int parse_one(int option, struct options *options)
 			return 0;
 		sl_log(SL_LOG_ERROR,
 		       "--log-level %s: must be error, warning, notice, info or debug", optarg);
+		return -EINVAL;
+	case OPTION_FORMAT:
+		if (lines_format_parse(optarg, &options->json) == 0)
+			return 0;
+		sl_log(SL_LOG_ERROR, "--log-format %s: must be text or json", optarg);
 		return -EINVAL;
 	case OPTION_VERSION:
 		printf("sluiced %s\n", SLUICE_VERSION);

@@ -21,6 +21,7 @@ struct options {
 	bool idle_set;
 	uint64_t idle_ms; /* exit when idle that long */
 	enum sl_log_level level;
+	bool json; /* log lines are JSON */
 };
 
 /* 0: go on. 1: the program has said all (help, version) and ends with status 0. -EINVAL: said what

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Bad input: each a clear message and the right exit status, never a crash, and nothing is lost."""
 
+import json
 import os
+import re
 import subprocess
 import sys
 
@@ -52,8 +54,8 @@ def octets(data):
     return write
 
 
-def command(*arguments):
-    return subprocess.run([daemon.binary(), *arguments], capture_output=True, text=True, timeout=PATIENCE)
+def command(*arguments, **more):
+    return subprocess.run([daemon.binary(), *arguments], capture_output=True, text=True, timeout=PATIENCE, check=False, **more)
 
 
 @case("a capture that is not Ethernet is refused with status 2")
@@ -212,7 +214,8 @@ def no_configuration():
 @case("a wrong command line is refused with status 1 and how it goes")
 def command_line():
     for arguments in ((), ("--nonsense",), ("-c",), ("-c", "x", "--exit-when-idle", "soon"),
-                      ("-c", "x", "--exit-when-idle", "-5"), ("-c", "x", "--log-level", "loud"), ("-c", "x", "y")):
+                      ("-c", "x", "--exit-when-idle", "-5"), ("-c", "x", "--log-level", "loud"),
+                      ("-c", "x", "--log-format", "xml"), ("-c", "x", "y")):
         done = command(*arguments)
         equal(done.returncode, 1, f"status of sluiced {' '.join(arguments)}\n{done.stderr}")
         true(done.stderr.strip() != "", f"sluiced {' '.join(arguments)} says nothing")
@@ -230,6 +233,32 @@ def journal():
         true(said.startswith(start), (stream, said))
     os.close(read)
     os.close(write)
+
+
+@case("lines are text with time and level once it runs, or JSON; the journal's have neither twice")
+def log_format():
+    with daemon.Folder() as folder:
+        file = folder.write("x.yaml", conf(folder, device="net_pcap0,rx_pcap=in.pcap"))
+        daemon.write_pcap(folder.file("in.pcap"), [])
+        done = command("-c", file, "--exit-when-idle", "1", cwd=folder.path)
+        line = next(line for line in done.stderr.splitlines() if "running" in line)
+        true(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z notice sluiced \S+: running, configuration \S+, socket \S+, DPDK \S+.*",
+                          line), line)
+        done = command("-c", file, "--exit-when-idle", "1", "--log-format", "json", cwd=folder.path)
+        lines = [json.loads(line) for line in done.stderr.splitlines()]
+        true(lines and all(sorted(line) == ["level", "message", "time"] for line in lines), lines)
+        true(any(line["level"] == "notice" and "running" in line["message"] for line in lines), lines)
+        bad = folder.write("bad.yaml", "pools: [{\n")
+        done = command("-c", bad, "--log-format", "json")
+        true(all("bad.yaml:" in json.loads(line)["message"] for line in done.stderr.splitlines()), done.stderr)
+        read, write = os.pipe()
+        place = os.fstat(write)
+        subprocess.run([daemon.binary(), "-c", "/no\xffwhere", "--log-format", "json"], stderr=write, check=False,
+                       env={**os.environ, "JOURNAL_STREAM": f"{place.st_dev}:{place.st_ino}"})
+        said = os.read(read, 4096)
+        true(said.startswith(b"<3>{") and list(json.loads(said[3:].splitlines()[0])) == ["message"], said)
+        os.close(read)
+        os.close(write)
 
 
 @case("--check validates completely and touches no device")
