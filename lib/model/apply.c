@@ -24,7 +24,7 @@ static int no_memory(struct sl_edit *edit)
 	return sl_err_set(edit->err, -ENOMEM, "no memory");
 }
 
-static const char *listed_name(const void *nodes, uint32_t place)
+const char *sl_apply_listed_name(const void *nodes, uint32_t place)
 {
 	const struct sl_image_node *node = (const struct sl_image_node *)nodes + place;
 
@@ -109,7 +109,7 @@ static int say_pool(struct sl_edit *edit, const struct pair *pair)
 {
 	struct saying saying = {edit, "pool ", pair->conf->name};
 
-	if (pair->old)
+	if (pair->old && !pair->old->leaving)
 		return say_part(&saying, SL_CONF_PART_POOL, &pair->old->conf, pair->conf,
 				edit->image->conf);
 	sl_change_say(edit->result, "pool %s added with %" PRIu32 " nodes", pair->conf->name,
@@ -144,7 +144,7 @@ static int take_nodes(struct sl_edit *edit, struct pair *pair, bool *rebuild)
 
 		if (same < 0) {
 			*rebuild = true;
-			if (pair->old)
+			if (pair->old && !pair->old->leaving)
 				sl_change_say(edit->result,
 					      "pool %s: node %s added with weight %.15g",
 					      pool->name, node->name, shown(node->weight));
@@ -188,89 +188,11 @@ static int leave_nodes(struct sl_edit *edit, struct pair *pair, bool *rebuild)
 	return 0;
 }
 
-/* The slot table from another image, its words in this pool's indices; unknown ones are nobody. The
- * pool's own table when that is the same. */
-static struct sl_table *translate(const struct sl_table *table, const uint32_t *map,
-				  struct sl_table *own)
-{
-	struct sl_table *made = sl_table_create(table->count);
-
-	for (uint32_t s = 0; made && s < table->count; s++)
-		made->word[s] = map[table->word[s]];
-	if (!made || !own || own->count != made->count ||
-	    memcmp(own->word, made->word, made->count * sizeof(*made->word)) != 0)
-		return made;
-	sl_table_put(made);
-	return sl_table_get(own);
-}
-
-static bool same_shares(const struct sl_image_pool *a, const struct sl_image_pool *b)
-{
-	if (a->conf.slots != b->conf.slots || a->listed_count != b->listed_count ||
-	    a->conf.scheduler != b->conf.scheduler)
-		return false;
-	for (uint32_t n = 0; n < a->listed_count; n++)
-		if (strcmp(a->nodes[n].name, b->nodes[n].name) != 0 ||
-		    a->nodes[n].conf->weight != b->nodes[n].conf->weight)
-			return false;
-	return true;
-}
-
-/* A node's state by hand as it was in another image. A deadline is of the start's, not of a rollback's. */
-static int take_hand(struct sl_edit *edit, const struct sl_image_pool *pool,
-		     struct sl_image_node *node, const struct sl_image_node *kept)
-{
-	if (node->hand == kept->hand)
-		return 0;
-	node->hand = kept->hand;
-	node->cut = kept->cut;
-	node->drained = false;
-	node->deadline_ms = edit->before ? 0 : kept->deadline_ms;
-	sl_edit_node_why(edit, node, kept->why);
-	if (!edit->before)
-		node->since_ms = kept->since_ms;
-	else if (kept->deadline_ms)
-		return sl_change_warn(edit->result,
-				      "pool %s: node %s is drained again, without the deadline "
-				      "that it had: drain --deadline sets one",
-				      pool->name, node->name);
-	return 0;
-}
-
-/* Tables and hand-set states of a pool as they were in another image. */
-static int take_kept(struct sl_edit *edit, struct sl_image_pool *pool,
-		     const struct sl_image_pool *from, bool *rebuild)
-{
-	uint32_t *map = calloc(SL_NODE_INDEX_MAX, sizeof(*map));
-	struct sl_lookup names;
-	int status = 0;
-
-	sl_lookup_init(&names, pool->nodes, pool->node_count, listed_name);
-	for (uint32_t n = 0; map && status == 0 && n < from->listed_count; n++) {
-		const struct sl_image_node *kept = &from->nodes[n];
-		int place = sl_lookup_find(&names, kept->name);
-
-		if (place < 0)
-			continue;
-		map[kept->index] = pool->nodes[place].index;
-		status = take_hand(edit, pool, &pool->nodes[place], kept);
-	}
-	sl_lookup_fini(&names);
-	if (map && status == 0)
-		status = sl_schedule_replace(pool, translate(from->home, map, pool->home),
-					     translate(from->former, map, pool->former));
-	if (!map || status < 0)
-		status = no_memory(edit);
-	free(map);
-	if (status == 0)
-		*rebuild = !same_shares(pool, from);
-	return status;
-}
-
 static int fill_pool(struct sl_edit *edit, struct pair *pair, const struct sl_image *from,
 		     uint32_t place)
 {
-	bool rebuild = !pair->old || pair->old->conf.scheduler != pair->conf->scheduler;
+	bool rebuild = !pair->old || pair->old->leaving ||
+		       pair->old->conf.scheduler != pair->conf->scheduler;
 	int kept = from ? sl_image_find_pool(from, pair->conf->name) : -1;
 	bool taken = kept >= 0 && from->pools[kept]->home->count == pair->conf->slots;
 	int status = take_nodes(edit, pair, &rebuild);
@@ -278,7 +200,7 @@ static int fill_pool(struct sl_edit *edit, struct pair *pair, const struct sl_im
 	if (status == 0)
 		status = leave_nodes(edit, pair, &rebuild);
 	if (status == 0 && taken)
-		status = take_kept(edit, pair->pool, from->pools[kept], &rebuild);
+		status = sl_rollback_take(edit, pair->pool, from->pools[kept], &rebuild);
 	if (status == 0 && sl_schedule_resize(pair->pool) < 0)
 		status = no_memory(edit);
 	/* fewer slots: every second one is kept, and quotas differ */
@@ -303,7 +225,8 @@ static int make_pool(struct sl_edit *edit, struct pair *pair, const struct sl_im
 	}
 	edit->image->pools[place] = pair->pool;
 	if (pair->old) {
-		sl_lookup_init(&pair->listed, pair->old->nodes, pair->old->node_count, listed_name);
+		sl_lookup_init(&pair->listed, pair->old->nodes, pair->old->node_count,
+			       sl_apply_listed_name);
 		sl_lookup_init(&pair->leaving, pair->old->nodes, pair->old->node_count,
 			       leaving_name);
 	}
@@ -313,8 +236,9 @@ static int make_pool(struct sl_edit *edit, struct pair *pair, const struct sl_im
 		pair->pool->home = sl_table_get(pair->old->home);
 		pair->pool->former = sl_table_get(pair->old->former);
 		pair->pool->target = sl_table_get(pair->old->target);
-		pair->pool->counted_home = pair->old->counted_home;
-		pair->pool->counted_target = pair->old->counted_target;
+		/* Nodes of one that comes back begin without the slots that its tables give them. */
+		pair->pool->counted_home = pair->old->leaving ? 0 : pair->old->counted_home;
+		pair->pool->counted_target = pair->old->leaving ? 0 : pair->old->counted_target;
 	} else if (status == 0) {
 		status = sl_life_pool_take(edit, &pair->pool->index);
 		if (status < 0)
@@ -347,18 +271,35 @@ static void share_equal(struct sl_edit *edit, const struct pair *pair, uint32_t 
 	sl_image_pool_put(pool);
 }
 
-static int make_pools(struct sl_edit *edit, const struct sl_conf *conf, const struct sl_image *from)
+/* The pool as it was: also one that was removed and has lost nothing yet, which comes back as itself,
+ * unless its slots or what they mean are others now. NULL: it is new. */
+static const struct sl_image_pool *find_old(const struct sl_edit *edit,
+					    const struct sl_conf_pool *conf)
 {
 	const struct sl_image *before = edit->before;
+	int listed = before ? sl_image_find_pool(before, conf->name) : -1;
 
+	if (listed >= 0)
+		return before->pools[listed];
+	for (uint32_t p = before ? before->pool_count : 0; p-- > 0;) {
+		const struct sl_image_pool *pool = before->pools[p];
+
+		if (pool->leaving && strcmp(pool->name, conf->name) == 0 &&
+		    pool->conf.slots == conf->slots && pool->conf.hash == conf->hash &&
+		    pool->conf.symmetric == conf->symmetric &&
+		    sl_settle_is_whole(edit->model, pool))
+			return pool;
+	}
+	return NULL;
+}
+
+static int make_pools(struct sl_edit *edit, const struct sl_conf *conf, const struct sl_image *from)
+{
 	for (uint32_t p = 0; p < conf->pool_count; p++) {
-		struct pair pair = {.conf = &conf->pools[p]};
-		int old = before ? sl_image_find_pool(before, pair.conf->name) : -1;
-		int status;
+		struct pair pair = {.conf = &conf->pools[p],
+				    .old = find_old(edit, &conf->pools[p])};
+		int status = make_pool(edit, &pair, from, p);
 
-		if (old >= 0)
-			pair.old = before->pools[old];
-		status = make_pool(edit, &pair, from, p);
 		if (status < 0)
 			return status;
 		share_equal(edit, &pair, p);

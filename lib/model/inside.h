@@ -196,6 +196,8 @@ void sl_edit_forget_health(const struct sl_edit *edit, const struct sl_image_poo
 
 /* apply.c: the configuration as a whole. */
 int sl_apply_make(struct sl_edit *edit, const struct sl_conf *conf, const struct sl_image *from);
+/* For look-ups: the name of the node at a place of a pool's nodes; NULL: it is leaving. */
+const char *sl_apply_listed_name(const void *nodes, uint32_t place);
 
 /* Indices of the image's services, and what is said of those that differ from before. */
 int sl_apply_services(struct sl_edit *edit);
@@ -209,6 +211,9 @@ int sl_service_make(struct sl_edit *edit);
 
 /* rollback.c: an image from history, bound to the ports and workers of this run by name and number. */
 int sl_rollback_make(struct sl_edit *edit);
+/* Tables and hand-set states of a pool as they were in another image. *rebuild: shares are others. */
+int sl_rollback_take(struct sl_edit *edit, struct sl_image_pool *pool,
+		     const struct sl_image_pool *from, bool *rebuild);
 
 /* refuse.c: -EPERM when a configuration asks for what needs a restart, or force. */
 int sl_refuse_check(struct sl_edit *edit, const struct sl_conf *wanted, bool rollback);
@@ -255,6 +260,8 @@ void sl_tell_change(const struct sl_edit *edit, struct sl_image *before);
 /* Slots, services and nodes whose time has come; true: a SETTLE change is due. */
 bool sl_settle_tick(struct sl_model *model);
 int sl_settle_make(struct sl_edit *edit);
+/* True if a pool that is leaving still has every node that its slots, or its tables, name. */
+bool sl_settle_is_whole(struct sl_model *model, const struct sl_image_pool *pool);
 /* What is left at the nodes that a DRAIN or REMOVE_NODE names. */
 void sl_settle_left(const struct sl_edit *edit, struct sl_change_left *left);
 

@@ -5,9 +5,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/lookup.h"
 #include "model/inside.h"
+#include "model/schedule.h"
 
 static int refuse_node(struct sl_edit *edit, const struct sl_conf_pool *pool,
 		       const struct sl_conf_node *node, const char *format, const char *name)
@@ -76,5 +79,83 @@ int sl_rollback_make(struct sl_edit *edit)
 	if (status == 0)
 		status = sl_apply_make(edit, wanted, edit->change->image);
 	sl_image_conf_free(wanted);
+	return status;
+}
+
+/* The slot table from another image, its words in this pool's indices; unknown ones are nobody. The
+ * pool's own table when that is the same. */
+static struct sl_table *translate(const struct sl_table *table, const uint32_t *map,
+				  struct sl_table *own)
+{
+	struct sl_table *made = sl_table_create(table->count);
+
+	for (uint32_t s = 0; made && s < table->count; s++)
+		made->word[s] = map[table->word[s]];
+	if (!made || !own || own->count != made->count ||
+	    memcmp(own->word, made->word, made->count * sizeof(*made->word)) != 0)
+		return made;
+	sl_table_put(made);
+	return sl_table_get(own);
+}
+
+static bool same_shares(const struct sl_image_pool *a, const struct sl_image_pool *b)
+{
+	if (a->conf.slots != b->conf.slots || a->listed_count != b->listed_count ||
+	    a->conf.scheduler != b->conf.scheduler)
+		return false;
+	for (uint32_t n = 0; n < a->listed_count; n++)
+		if (strcmp(a->nodes[n].name, b->nodes[n].name) != 0 ||
+		    a->nodes[n].conf->weight != b->nodes[n].conf->weight)
+			return false;
+	return true;
+}
+
+/* A node's state by hand as it was in another image. A deadline is of the start's, not of a rollback's. */
+static int take_hand(struct sl_edit *edit, const struct sl_image_pool *pool,
+		     struct sl_image_node *node, const struct sl_image_node *kept)
+{
+	if (node->hand == kept->hand)
+		return 0;
+	node->hand = kept->hand;
+	node->cut = kept->cut;
+	node->drained = false;
+	node->deadline_ms = edit->before ? 0 : kept->deadline_ms;
+	sl_edit_node_why(edit, node, kept->why);
+	if (!edit->before)
+		node->since_ms = kept->since_ms;
+	else if (kept->deadline_ms)
+		return sl_change_warn(edit->result,
+				      "pool %s: node %s is drained again, without the deadline "
+				      "that it had: drain --deadline sets one",
+				      pool->name, node->name);
+	return 0;
+}
+
+int sl_rollback_take(struct sl_edit *edit, struct sl_image_pool *pool,
+		     const struct sl_image_pool *from, bool *rebuild)
+{
+	uint32_t *map = calloc(SL_NODE_INDEX_MAX, sizeof(*map));
+	struct sl_lookup names;
+	int status = 0;
+
+	sl_lookup_init(&names, pool->nodes, pool->node_count, sl_apply_listed_name);
+	for (uint32_t n = 0; map && status == 0 && n < from->listed_count; n++) {
+		const struct sl_image_node *kept = &from->nodes[n];
+		int place = sl_lookup_find(&names, kept->name);
+
+		if (place < 0)
+			continue;
+		map[kept->index] = pool->nodes[place].index;
+		status = take_hand(edit, pool, &pool->nodes[place], kept);
+	}
+	sl_lookup_fini(&names);
+	if (map && status == 0)
+		status = sl_schedule_replace(pool, translate(from->home, map, pool->home),
+					     translate(from->former, map, pool->former));
+	if (!map || status < 0)
+		status = sl_err_set(edit->err, -ENOMEM, "no memory");
+	free(map);
+	if (status == 0)
+		*rebuild = !same_shares(pool, from);
 	return status;
 }

@@ -208,6 +208,33 @@ static void look_at_slots(struct sl_model *model, uint32_t pool, bool clear)
 	}
 }
 
+/* Whether the node is marked, or nobody. */
+static bool is_seen(const struct sl_model *model, uint32_t word)
+{
+	return (word & SL_SLOT_NODE) == SL_NODE_NOBODY || model->seen[word & SL_SLOT_NODE];
+}
+
+bool sl_settle_is_whole(struct sl_model *model, const struct sl_image_pool *pool)
+{
+	const struct sl_slot_table *slots = model->pools[pool->index].slots;
+	bool whole = slots;
+
+	for (uint32_t n = 0; n < pool->node_count; n++)
+		model->seen[pool->nodes[n].index] = 1;
+	for (uint32_t s = 0; whole && s < slots->count; s++) {
+		const struct sl_open_slot *open = &slots->open[slots->word[s] & SL_SLOT_NODE];
+
+		whole = slots->word[s] & SL_SLOT_OPEN
+				? is_seen(model, open->node) && is_seen(model, open->prior)
+				: is_seen(model, slots->word[s]);
+	}
+	for (uint32_t s = 0; whole && s < pool->home->count; s++)
+		whole = is_seen(model, pool->home->word[s]);
+	for (uint32_t n = 0; n < pool->node_count; n++)
+		model->seen[pool->nodes[n].index] = 0;
+	return whole;
+}
+
 /* Whether any entry names the node, those of connections being opened included. */
 static bool is_named(const struct sl_model *model, uint32_t node)
 {

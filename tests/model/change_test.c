@@ -89,7 +89,7 @@ static void write_text(const struct twin *from, char *text)
 			continue;
 		length += sprintf(text + length,
 				  "  - {name: pool%" PRIu32 ", slots: %d, flow_entries: 1024, "
-				  "nodes: [",
+				  "health: {type: icmp}, nodes: [",
 				  p, SLOTS);
 		for (uint32_t n = 0; n < NODES; n++) {
 			if (!from->node[p][n].there)
@@ -122,10 +122,15 @@ static void check_answer(const struct sl_image *before)
 	for (uint32_t i = 0; i < f.result.pool_count; i++) {
 		const struct sl_change_pool *row = &f.result.pools[i];
 		int place = sl_image_find_pool(image, row->name);
-		const struct sl_image_pool *old = before->pools[place], *pool = image->pools[place];
+		const struct sl_image_pool *pool = image->pools[place];
+		const struct sl_image_pool *old = sl_image_pool_at(before, pool->index);
 		struct sl_sched_node nodes[NODES];
 		uint32_t count = 0, least = 0;
 
+		if (!old) {
+			assert_int_equal(row->moved_slots, 0);
+			continue;
+		}
 		for (uint32_t n = 0; n < pool->listed_count; n++)
 			if (sl_image_node_takes(&pool->nodes[n]))
 				nodes[count++] = (struct sl_sched_node){pool->nodes[n].index,
