@@ -15,11 +15,11 @@
 #include "model/schedule.h"
 #include "unit/model/fixture.h"
 
-#define HEAD                                                                                       \
+#define HEAD_OF_PORTS                                                                              \
 	"dataplane: {worker_cpus: [0, 0]}\n"                                                       \
 	"ports: [{name: p0, device: d, addresses: [192.0.2.2/24], gateway: "                       \
-	"{address: 192.0.2.1, mac: \"02:00:00:00:00:01\"}}]\n"                                     \
-	"services: [{name: rest, address: any, pool: web}]\n"
+	"{address: 192.0.2.1, mac: \"02:00:00:00:00:01\"}}]\n"
+#define HEAD HEAD_OF_PORTS "services: [{name: rest, address: any, pool: web}]\n"
 #define NODE(name, last, weight)                                                                   \
 	"{name: " name ", address: 10.0.0." last ", encap: ipip, port: p0, weight: " weight "}"
 #define POOL(slots, nodes) "pools: [{name: web, slots: " slots ", nodes: [" nodes "]}]\n"
@@ -209,6 +209,44 @@ static void what_health_found_ends_with_the_check(void **state)
 	assert_int_equal(fixture_node(&f, SL_CHANGE_DISABLE, "web", "a"), 0);
 	assert_int_equal(fixture_apply(&f, without), 0);
 	assert_int_equal(fixture_slots(&f, "web", "b"), 1024);
+	fixture_close(&f);
+}
+
+/* As many pools as are more than half of all that can be. */
+static char *text_of_pools(const char *name)
+{
+	static char text[SL_POOLS_MAX * 128 + 1024];
+	size_t used = (size_t)snprintf(text, sizeof(text), "%s", HEAD_OF_PORTS);
+
+	used += (size_t)snprintf(text + used, sizeof(text) - used,
+				 "services: [{name: rest, address: any, pool: %s0}]\npools:\n",
+				 name);
+	for (uint32_t p = 0; p < SL_POOLS_MAX / 2 + 1; p++)
+		used += (size_t)snprintf(
+			text + used, sizeof(text) - used,
+			"- {name: %s%u, slots: 256, nodes: [" NODE("a", "1", "1") "]}\n", name, p);
+	assert_true(used < sizeof(text));
+	return text;
+}
+
+static void pools_that_are_leaving_come_back_as_themselves(void **state)
+{
+	struct fixture f;
+	uint32_t index;
+
+	(void)state;
+	fixture_open(&f, text_of_pools("web"), NULL);
+	index = fixture_index(&f, "web7", "a");
+	assert_int_equal(fixture_apply(&f, THREE), 0);
+	assert_int_equal(sl_model_image(f.model)->listed_count, 1);
+	/* There is no room for as many more, */
+	assert_int_equal(fixture_apply(&f, text_of_pools("dns")), -ENOSPC);
+	assert_non_null(strstr(f.err.text, "no room for it until"));
+	/* but for themselves. */
+	assert_int_equal(fixture_apply(&f, text_of_pools("web")), 0);
+	assert_int_equal(sl_model_image(f.model)->listed_count, SL_POOLS_MAX / 2 + 1);
+	assert_int_equal(fixture_index(&f, "web7", "a"), index);
+	assert_int_equal(fixture_slots(&f, "web7", "a"), 256);
 	fixture_close(&f);
 }
 
@@ -580,6 +618,7 @@ int main(void)
 			test_a_second_that_ends_in_the_turn_of_a_drain_finds_nothing_drained),
 		cmocka_unit_test(test_health_is_no_generation),
 		cmocka_unit_test(what_health_found_ends_with_the_check),
+		cmocka_unit_test(pools_that_are_leaving_come_back_as_themselves),
 		cmocka_unit_test(test_nodes_come_and_go_with_their_indices),
 		cmocka_unit_test(test_a_node_that_comes_back_while_leaving_is_the_same),
 		cmocka_unit_test(test_apply_of_the_same_file_shares_everything),
