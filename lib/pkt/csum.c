@@ -28,15 +28,16 @@ uint64_t sl_csum_partial(const void *octets, uint32_t size)
 	return sum;
 }
 
+uint64_t sl_csum_pseudo(const uint8_t *l3, uint8_t protocol, uint32_t size)
+{
+	uint64_t sum = l3[0] >> 4 == 4 ? sl_csum_partial(l3 + SL_IP4_SRC, 8)
+				       : sl_csum_partial(l3 + SL_IP6_SRC, 32);
+
+	return sum + sl_be32(size) + sl_be16(protocol);
+}
+
 uint16_t sl_csum_transport(const uint8_t *l3, uint8_t protocol, const uint8_t *l4, uint32_t size)
 {
-	uint64_t sum = sl_csum_partial(l4, size);
-
-	if (l3[0] >> 4 == 4)
-		sum += sl_csum_partial(l3 + SL_IP4_SRC, 8);
-	else
-		sum += sl_csum_partial(l3 + SL_IP6_SRC, 32);
-	sum += sl_be32(size);
-	sum += sl_be16(protocol);
-	return (uint16_t)~sl_csum_fold(sum);
+	return (uint16_t)~sl_csum_fold(sl_csum_partial(l4, size) +
+				       sl_csum_pseudo(l3, protocol, size));
 }

@@ -50,6 +50,10 @@ static inline uint16_t sl_csum_update32(uint16_t field, uint32_t before, uint32_
 	return (uint16_t)~sl_csum_fold((uint64_t)(uint16_t)~field + (uint32_t)~before + after);
 }
 
+/* Partial sum of the pseudo header of a transport packet of size octets that the IP header at l3 (either
+ * family) carries. */
+uint64_t sl_csum_pseudo(const uint8_t *l3, uint8_t protocol, uint32_t size);
+
 /* Checksum of a TCP, UDP, ICMPv6 or other transport packet of size octets at l4 that the IP header
  * at l3 (either family) carries: over pseudo header and packet, with what its field holds. For
  * ICMPv4, which has no pseudo header, use sl_csum(). A UDP sender writes 0xffff where this gives 0.
