@@ -13,11 +13,12 @@
 #include "io/interface.h"
 
 /* Rings of net_af_packet, when its own frames of 2,048 octets are too small. */
-#define BLOCK_SIZE    65536
+#define BLOCK_FRAMES  64
 #define FRAMES_WANTED 512
-#define FRAME_STEP    16
-#define FRAME_HEAD    80 /* what the kernel puts before a frame, TPACKET2 with its alignment */
+#define FRAME_STEP    64 /* so many of them are whole pages, whatever the size */
+#define FRAME_HEAD    90 /* what the kernel puts before a frame, TPACKET2 with its alignment */
 #define FRAME_DEFAULT 2048
+#define FRAME_MAX     65536
 #define LINK_OVERHEAD 22					     /* Ethernet, two VLAN tags */
 #define HEAD_COUNTED  (TPACKET2_HDRLEN - sizeof(struct sockaddr_ll)) /* by the driver */
 
@@ -97,18 +98,17 @@ static int short_form(const char *device, uint16_t queues, char *text, bool *fou
 	return 0;
 }
 
-/* Frames that hold the MTU, in blocks that hold whole frames: the kernel takes no others. */
+/* Frames that hold the MTU, in blocks without a rest: the driver takes all for one behind the other. */
 static void frames_add(uint16_t mtu, char *text)
 {
 	uint32_t frame = (mtu + LINK_OVERHEAD + FRAME_HEAD + FRAME_STEP - 1u) & ~(FRAME_STEP - 1u);
-	uint32_t each = BLOCK_SIZE / frame;
 	size_t used = strlen(text);
 	char value[16];
 
 	if (frame <= FRAME_DEFAULT || sl_form_value(text, "framesz", 0, value, sizeof(value)))
 		return;
 	snprintf(text + used, SL_FORM_SIZE - used, ",framesz=%u,blocksz=%u,framecnt=%u", frame,
-		 BLOCK_SIZE, FRAMES_WANTED / each * each);
+		 BLOCK_FRAMES * frame, FRAMES_WANTED);
 }
 
 int sl_form_write(const char *device, uint16_t queues, uint16_t mtu, char *text, struct sl_err *err)
@@ -136,5 +136,5 @@ uint32_t sl_form_room(const char *text)
 	    !sl_form_value(text, "framesz", 0, value, sizeof(value)))
 		return 0;
 	frame = strtoul(value, NULL, 10);
-	return frame > HEAD_COUNTED && frame <= BLOCK_SIZE ? (uint32_t)(frame - HEAD_COUNTED) : 0;
+	return frame > HEAD_COUNTED && frame <= FRAME_MAX ? (uint32_t)(frame - HEAD_COUNTED) : 0;
 }
