@@ -13,10 +13,8 @@
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 
-#define FANOUT_FLAGS_SHIFT 16 /* in the word of PACKET_FANOUT */
-#define HASH_DIGITS	   5
+#define HASH_DIGITS 5
 
 /* FNV-1a. */
 #define HASH_START 2166136261u
@@ -133,18 +131,4 @@ uint64_t sl_interface_missed(int fd)
 	if (getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &stats, &size) != 0)
 		return 0;
 	return stats.tp_drops;
-}
-
-/* In place of the C library's, for the drivers, too: a fanout leaves fragments as they came. Large
- * UDP would be merged into what no port can send and no buffer can hold. */
-int setsockopt(int fd, int level, int option, const void *value, socklen_t size)
-{
-	uint32_t fanout;
-
-	if (level == SOL_PACKET && option == PACKET_FANOUT && size == sizeof(fanout)) {
-		memcpy(&fanout, value, sizeof(fanout));
-		fanout &= ~((uint32_t)PACKET_FANOUT_FLAG_DEFRAG << FANOUT_FLAGS_SHIFT);
-		value = &fanout;
-	}
-	return (int)syscall(SYS_setsockopt, fd, level, option, value, size);
 }

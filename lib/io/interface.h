@@ -3,11 +3,9 @@
 /* Interfaces of the kernel that devices use: what is there, and what is asked of it.
  *
  * Why:     drivers join what they find under a name, cut names that are too long, switch flags of
- *          interfaces on for good, and have the kernel put fragments together before we see them.
+ *          interfaces on for good.
  * Shape:   frames for any MAC address are asked for by a socket of our own: the kernel takes that
  *          back when we end, in whatever way, and leaves the interface's own flag alone.
- *          setsockopt() of the whole program is here: DPDK's net_af_packet joins its sockets to a
- *          fanout that reassembles IPv4, and no socket can leave one.
  * Threads: control.
  * Errors:  negative errno.
  */

@@ -19,6 +19,7 @@
 #include "io/form.h"
 #include "io/interface.h"
 #include "io/link.h"
+#include "io/packet.h"
 #include "io/words.h"
 
 #define DESCRIPTORS    1024 /* of a queue, as far as the device likes */
@@ -26,7 +27,6 @@
 #define FRAME_OVERHEAD (RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN + 8) /* two VLAN tags */
 
 #define RSS_WANTED (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_SCTP)
-#define RSS_PORTS  (RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_SCTP)
 
 _Static_assert(RTE_PKTMBUF_HEADROOM >= SL_PORT_HEADROOM, "encapsulation fits the headroom");
 
@@ -339,6 +339,35 @@ static void device_close(uint16_t port_id, bool is_pci)
 	taken[port_id] = false;
 }
 
+/* Whether whoever sends to it may leave work to the device: interfaces of the kernel do. What comes by
+ * net_tap the kernel has finished, and virtio and vhost agree on that. */
+static bool is_virtual(const struct sl_port *port)
+{
+	static const char *const drivers[] = {"net_af_packet", "net_af_xdp", "net_pcap"};
+
+	for (uint32_t i = 0; i < SL_ARRAY_COUNT(drivers); i++)
+		if (strcmp(port->driver, drivers[i]) == 0)
+			return !port->is_capture;
+	return false;
+}
+
+static void rings_open(struct sl_port *port)
+{
+	if (strcmp(port->driver, "net_af_packet") != 0)
+		return;
+	port->tx_heads = sl_packet_wants_heads();
+	for (uint16_t i = 0; i < port->arrival.count; i++)
+		(void)sl_packet_ring_open(port->arrival.fd[i], &port->rings[i]);
+}
+
+static void rings_close(struct sl_port *port)
+{
+	for (uint16_t i = 0; i < port->rx_queue_count; i++) {
+		sl_packet_ring_close(port->rings[i]);
+		port->rings[i] = NULL;
+	}
+}
+
 static void all_close(struct sl_port *port)
 {
 	if (port->all_fd >= 0)
@@ -410,6 +439,8 @@ int sl_port_open(const struct sl_port_spec *spec, struct rte_mempool *pool, stru
 	if (spec->rx_waits || shares_interface(&opened))
 		sl_arrival_find(&mark, opened.port_id, opened.driver, opened.rx_queue_count,
 				info.max_rx_queues, &opened.arrival);
+	opened.is_virtual = is_virtual(&opened);
+	rings_open(&opened);
 	taken[opened.port_id] = true;
 	*port = opened;
 	return 0;
@@ -429,65 +460,6 @@ void sl_port_stop(struct sl_port *port)
 void sl_port_close(struct sl_port *port)
 {
 	all_close(port);
+	rings_close(port);
 	device_close(port->port_id, sl_device_is_pci(port->device, NULL));
-}
-
-/* ---- telling --------------------------------------------------------------------------------- */
-
-static const char *link_text(const struct sl_port *port, char *text, size_t size)
-{
-	if (!port->link_up)
-		return "down";
-	if (port->speed_mbps == 0)
-		return "up";
-	snprintf(text, size, "up at %u Mbit/s", port->speed_mbps);
-	return text;
-}
-
-static const char *rss_text(const struct sl_port *port)
-{
-	if (port->rss == 0)
-		return "no RSS";
-	return (port->rss & RSS_PORTS) != 0 ? "RSS over addresses and ports" : "RSS over addresses";
-}
-
-const char *sl_port_describe(const struct sl_port *port, char *text, uint32_t size)
-{
-	char mac[SL_MAC_TEXT_SIZE], link[32], fewer[64] = "";
-
-	if (port->rx_queue_count < port->rx_queue_wanted)
-		snprintf(fewer, sizeof(fewer), " (of %u receive CPUs %u serve%s it)",
-			 port->rx_queue_wanted, port->rx_queue_count,
-			 port->rx_queue_count == 1 ? "s" : "");
-	snprintf(text, size,
-		 "port %s: %s, %s, link %s, mtu %u, %u receive queue%s%s, %u transmit "
-		 "queue%s, %s%s",
-		 port->name, port->driver, sl_mac_format(&port->mac, mac),
-		 link_text(port, link, sizeof(link)), port->mtu, port->rx_queue_count,
-		 port->rx_queue_count == 1 ? "" : "s", fewer, port->tx_queue_count,
-		 port->tx_queue_count == 1 ? "" : "s", rss_text(port),
-		 port->is_capture ? ", captures" : "");
-	return text;
-}
-
-/* Whether the driver has taken a frame from its source before it looks for a buffer. */
-static bool loses_without_buffer(const struct sl_port *port)
-{
-	return strcmp(port->driver, "net_pcap") == 0 || strcmp(port->driver, "net_tap") == 0;
-}
-
-void sl_port_counters_read(struct sl_port *port, struct sl_port_counters *counters)
-{
-	bool sockets = strcmp(port->driver, "net_af_packet") == 0;
-	struct rte_eth_stats stats = {0};
-
-	if (rte_eth_stats_get(port->port_id, &stats) != 0)
-		memset(&stats, 0, sizeof(stats));
-	for (uint16_t i = 0; sockets && i < port->arrival.count; i++)
-		port->missed += sl_interface_missed(port->arrival.fd[i]);
-	counters->rx_missed = stats.imissed + port->missed;
-	if (loses_without_buffer(port))
-		counters->rx_missed += stats.rx_nombuf;
-	counters->rx_errors = stats.ierrors;
-	counters->rx_no_buffer = stats.rx_nombuf;
 }

@@ -24,6 +24,7 @@
 #include "io/arrival.h"
 
 struct rte_mempool;
+struct sl_packet_ring;
 
 #define SL_PORT_NOTE_SIZE   384
 #define SL_PORT_DRIVER_SIZE 32
@@ -59,13 +60,16 @@ struct sl_port {
 	int all_fd;		/* has the interface take frames for any MAC address; -1: none */
 	uint64_t missed;	/* frames that its sockets had no room for */
 	bool link_up;
-	bool rx_checksum;	      /* the device verifies IPv4 header checksums */
-	bool tx_fast_free;	      /* RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE is on */
-	bool tx_segments;	      /* frames of several buffers can be sent */
-	uint32_t speed_mbps;	      /* 0: unknown */
-	uint64_t rss;		      /* RTE_ETH_RSS_ functions got; 0: none */
+	bool rx_checksum;    /* the device verifies IPv4 header checksums */
+	bool tx_fast_free;   /* RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE is on */
+	bool tx_segments;    /* frames of several buffers can be sent */
+	bool tx_heads;	     /* its sockets want a header before frames: io/packet.h */
+	bool is_virtual;     /* frames come with checksums left to do, and larger than the link's */
+	uint32_t speed_mbps; /* 0: unknown */
+	uint64_t rss;	     /* RTE_ETH_RSS_ functions got; 0: none */
 	char note[SL_PORT_NOTE_SIZE]; /* a warning for the log (a capture that is cut), or empty */
 	struct sl_arrival arrival;    /* how its receive queues are waited for */
+	struct sl_packet_ring *rings[SL_PORT_QUEUES_MAX]; /* of receive queues, where it has some */
 };
 
 /* Octets that the port wants to put into one packet buffer, SL_PORT_ROOM at least. */

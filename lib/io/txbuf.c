@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "io/idle.h"
+#include "io/packet.h"
 #include "io/ring.h"
 
 /* ---- the plan -------------------------------------------------------------------------------- */
@@ -128,6 +129,7 @@ void sl_txbuf_init(struct sl_txbuf *buf, const struct sl_tx_plan *plan, uint32_t
 		buf->bell = &plan->bell[plan->port[port].owner[sender]];
 	buf->class = (uint8_t) class;
 	buf->wait = wait;
+	buf->heads = plan->ports[port].tx_heads;
 	buf->counters = *counters;
 	buf->relax = yield;
 }
@@ -138,13 +140,14 @@ static void count_add(uint64_t *counter, uint64_t count)
 	__atomic_store_n(counter, *counter + count, __ATOMIC_RELEASE);
 }
 
-/* Frees what nobody took, from packet `first` on, and says how many octets that was. */
-static uint32_t lose(struct sl_txbuf *buf, uint32_t first)
+/* Frees what nobody took, from packet `first` on, and says how many octets that was, without those
+ * of headers before frames. */
+static uint32_t lose(struct sl_txbuf *buf, uint32_t first, uint32_t head)
 {
 	uint32_t count = buf->count - first, bytes = 0;
 
 	for (uint32_t i = first; i < buf->count; i++)
-		bytes += buf->held[i]->pkt_len;
+		bytes += buf->held[i]->pkt_len - head;
 	rte_pktmbuf_free_bulk(&buf->held[first], count);
 	count_add(buf->counters.failed, count);
 	count_add(buf->counters.lost, count);
@@ -154,7 +157,11 @@ static uint32_t lose(struct sl_txbuf *buf, uint32_t first)
 static void transmit(struct sl_txbuf *buf)
 {
 	uint32_t count = buf->count, bytes = buf->bytes;
-	uint32_t sent = rte_eth_tx_burst(buf->port_id, buf->queue, buf->held, (uint16_t)count);
+	uint32_t head = buf->heads ? SL_PACKET_HEAD : 0, sent;
+
+	if (sl_unlikely(head > 0))
+		sl_packet_prepend(buf->held, count);
+	sent = rte_eth_tx_burst(buf->port_id, buf->queue, buf->held, (uint16_t)count);
 
 	for (int tries = 0; sl_unlikely(sent < count) && tries < SL_TXBUF_RETRIES; tries++) {
 		rte_pause();
@@ -162,7 +169,7 @@ static void transmit(struct sl_txbuf *buf)
 					 (uint16_t)(count - sent));
 	}
 	if (sl_unlikely(sent < count))
-		bytes -= lose(buf, sent);
+		bytes -= lose(buf, sent, head);
 	count_add(buf->counters.packets, sent);
 	count_add(buf->counters.bytes, bytes);
 	count_add(buf->counters.done, sent);
@@ -184,7 +191,7 @@ static void hand_over(struct sl_txbuf *buf)
 		buf->relax(buf->context);
 	}
 	if (done < buf->count)
-		lose(buf, done);
+		lose(buf, done, 0);
 }
 
 void sl_txbuf_flush(struct sl_txbuf *buf)

@@ -74,6 +74,7 @@ struct sl_txbuf {
 	uint16_t queue;
 	uint8_t class;	       /* enum sl_tx_class */
 	bool wait;	       /* a full ring is waited for: nothing may be lost */
+	bool heads;	       /* struct sl_port.tx_heads */
 	struct rte_ring *ring; /* hand-over; NULL: the queue is ours */
 	struct sl_bell *bell;  /* of the ring's owner */
 	struct sl_tx_counters counters;
