@@ -74,24 +74,13 @@ static __attribute__((noinline, cold)) void refuse(struct sl_path_core *core,
 	}
 }
 
-/* The UDP checksum of a tunnel over IPv6, over all buffers of the packet that was just encapsulated. An
- * odd buffer shifts what follows it by an octet: its sum is swapped. */
+/* The UDP checksum of a tunnel over IPv6, of the packet that was just encapsulated. */
 static void finish_udp6(const struct sl_node_view *view, struct rte_mbuf *packet)
 {
-	uint32_t front = view->encap.size, at = 0;
-	uint64_t sum = 0;
+	uint32_t front = view->encap.size;
 
-	for (const struct rte_mbuf *part = packet; part != NULL; part = part->next) {
-		uint32_t size = part->data_len - front;
-		uint64_t one = sl_csum_partial(
-			rte_pktmbuf_mtod_offset(part, const uint8_t *, front), size);
-
-		sum += at & 1 ? sl_be16(sl_csum_fold(one)) : one;
-		at += size;
-		front = 0;
-	}
-	sl_encap_finish_udp6(&view->encap,
-			     rte_pktmbuf_mtod_offset(packet, uint8_t *, view->encap.size), sum);
+	sl_encap_finish_udp6(&view->encap, rte_pktmbuf_mtod_offset(packet, uint8_t *, front),
+			     sl_path_sum(packet, front, packet->pkt_len - front));
 }
 
 /* The headers in front of a packet, and its end where the IP packet's is. */

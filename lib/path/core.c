@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "path/stage.h"
+#include "path/virtual.h"
 #include "state/decide.h"
 
 /* Busy rounds after which buffers go out anyway, and stages that had no full one meanwhile; so none
@@ -31,6 +32,7 @@
 static int queues_find(struct sl_path_core *core)
 {
 	const struct sl_path_spec *spec = &core->spec;
+	int rc = 0;
 
 	for (uint32_t p = 0; p < spec->port_count; p++) {
 		const struct sl_port *port = &spec->ports[p];
@@ -55,9 +57,19 @@ static int queues_find(struct sl_path_core *core)
 				queue->frame_buffers =
 					(uint8_t)SL_MIN(port->frame_buffers, UINT8_MAX);
 			memcpy(&queue->mac, port->mac.octets, sizeof(port->mac.octets));
+			if (port->is_virtual && queue->bridge == 0)
+				rc = sl_path_virtual_create(port, q, &queue->virtual);
+			if (rc != 0)
+				return rc;
 		}
 	}
 	return 0;
+}
+
+static void queues_free(struct sl_path_core *core)
+{
+	for (uint32_t i = 0; i < core->queue_count; i++)
+		sl_path_virtual_destroy(core->queues[i].virtual);
 }
 
 static void buffers_init(struct sl_path_core *core)
@@ -133,16 +145,17 @@ int sl_path_core_create(const struct sl_path_spec *spec, struct sl_path_core **c
 	made->core.stats = spec->stats;
 	rc = queues_find(made);
 	if (rc != 0)
-		goto free;
+		goto queues;
 	buffers_init(made);
 	made->stages = spec->rings == NULL ? NULL : &spec->rings->stages[spec->core];
 	rc = sl_publish_reader_add(spec->publish, spec->reader);
 	if (rc != 0)
-		goto free;
+		goto queues;
 	sl_publish_reader_offline(spec->publish, spec->reader);
 	*core = made;
 	return 0;
-free:
+queues:
+	queues_free(made);
 	sl_mem_free(made, sizeof(*made));
 	return rc;
 }
@@ -152,6 +165,7 @@ void sl_path_core_destroy(struct sl_path_core *core)
 	if (core == NULL)
 		return;
 	sl_publish_reader_remove(core->spec.publish, core->spec.reader);
+	queues_free(core);
 	sl_mem_free(core, sizeof(*core));
 }
 
@@ -228,6 +242,8 @@ static uint32_t receive_all(struct sl_path_core *core)
 		if (sl_unlikely(snapshot->tunnels))
 			sl_path_show_frames(core);
 		sl_decide(snapshot, &core->core, &core->burst, core->now_ms);
+		if (sl_unlikely(queue->virtual != NULL))
+			sl_path_complete(core, queue);
 		fetch(core, 1);
 		sl_path_act(core, snapshot, queue->port);
 		fetch(core, 2);

@@ -143,7 +143,10 @@ uint32_t sl_path_receive(struct sl_path_core *core, const struct sl_path_queue *
 		wanted = affordable(core, queue);
 	if (sl_unlikely(wanted == 0))
 		return 0;
-	count = rte_eth_rx_burst(queue->port_id, queue->queue, core->packets, (uint16_t)wanted);
+	count = sl_unlikely(queue->virtual != NULL)
+			? sl_path_receive_virtual(core, queue, wanted)
+			: rte_eth_rx_burst(queue->port_id, queue->queue, core->packets,
+					   (uint16_t)wanted);
 	if (count == 0)
 		return 0;
 	sl_stats_add(&core->stats->received, count);

@@ -27,6 +27,7 @@
 struct rte_mbuf;
 struct rte_mempool;
 struct rte_mempool_cache;
+struct sl_path_virtual;
 
 #define SL_PATH_HEAD_SIZE  512 /* octets of headers that are made contiguous */
 #define SL_PATH_PIECES_MAX 32  /* fragments of one tunnel packet */
@@ -45,7 +46,8 @@ struct sl_path_queue {
 	struct rte_mempool *pool;
 	uint8_t frame_buffers; /* that one frame takes at most, where buffers are waited for; else 0 */
 	bool lengths;	       /* the driver's lengths are believed up to 16 bits alone */
-	uint64_t mac;	       /* ours, as its six octets lie in memory */
+	struct sl_path_virtual *virtual; /* NULL: frames come finished */
+	uint64_t mac;			 /* ours, as its six octets lie in memory */
 };
 
 /* A later fragment that came before its datagram's first. */
@@ -144,6 +146,15 @@ static inline void sl_path_stir(struct sl_path_core *core)
 /* Receives a burst of a queue and parses it: packets, burst.pkt, frame_size, verdict (NODE where
  * there is something to decide). Returns the number of packets. */
 uint32_t sl_path_receive(struct sl_path_core *core, const struct sl_path_queue *queue);
+
+/* Of a virtual device: up to `wanted` packets, large ones cut; after the decision, checksums that were left
+ * to do, of packets that somebody gets. */
+uint32_t sl_path_receive_virtual(struct sl_path_core *core, const struct sl_path_queue *queue,
+				 uint32_t wanted);
+void sl_path_complete(struct sl_path_core *core, const struct sl_path_queue *queue);
+
+/* Partial sum of size octets of the packet from off on, over all its buffers. */
+uint64_t sl_path_sum(const struct rte_mbuf *packet, uint32_t off, uint32_t size);
 
 /* Parses the count packets of the burst; checksum: the device looks at IPv4 header checksums and says
  * what it found. The wide one is the same with AVX2. */

@@ -79,6 +79,8 @@ void fixture_run(struct fixture *made)
 		if (core->burst_flags & SL_PKT_FRAGMENT)
 			sl_path_follow_fragments(core, made->snapshot, queue->port);
 		sl_decide(made->snapshot, &core->core, &core->burst, core->now_ms);
+		if (queue->virtual != NULL)
+			sl_path_complete(core, queue);
 		sl_path_act(core, made->snapshot, queue->port);
 		sl_path_release_fragments(core, made->snapshot);
 	}
