@@ -2,10 +2,11 @@
 """A client, a dispatcher and servers, each in a network namespace of its own, on one link that nothing outside
 is on. Devices are as the kernel makes them: nothing is switched off.
 
-    C  c0 192.0.2.1  2001:db8::1 --+
-    D  d0 (sluiced's)            --+-- bridge in W
-    S1 s0 192.0.2.11 2001:db8::11--+
-    S2 ...                         the services' addresses are on each server's lo
+    C   c0  192.0.2.1   2001:db8::1   --+
+    D   d0  sluiced's                 --+-- bridge in W
+    S1  s0  192.0.2.11  2001:db8::11  --+
+    S2  ...
+    the services' addresses, 192.0.2.10 and 2001:db8::10, are on each server's lo
 """
 
 import contextlib

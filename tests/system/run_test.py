@@ -6,12 +6,13 @@ import collections
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from tap import CASES, PATIENCE, TOP, case, equal, run, true  # noqa: E402
+from tap import CASES, PATIENCE, TOP, Failed, Skip, case, equal, run, true, until  # noqa: E402
 import daemon  # noqa: E402
 import reading  # noqa: E402
 
@@ -92,6 +93,100 @@ def refused():
                            (".", "not a file")):
             text = fails(name, folder.path)
             true(word in text, f"'{word}' is not in: {text}")
+
+
+def spaces():
+    """Network namespaces of scripts/run --live."""
+    done = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=False)
+    return {name for name in done.stdout.split() if name.startswith("live")}
+
+
+class Live:
+    """scripts/run --live as a shell's job."""
+
+    def __init__(self):
+        daemon.binary()
+        if os.geteuid() != 0:
+            raise Skip("namespaces need root")
+        self.before = spaces()
+
+    def __enter__(self):
+        self.process = subprocess.Popen([os.path.join(TOP, "scripts/run"), "--live"], stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT, text=True, start_new_session=True)
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.communicate()
+
+    def reads_until(self, word):
+        text = ""
+        for line in self.process.stdout:
+            text += line
+            if word in line:
+                return text
+        raise Failed(f"it ended with {self.process.wait()} before it said {word!r}: {text}")
+
+    def ends(self):
+        """What it says until its end, after which nothing is left of it."""
+        text = self.process.communicate(timeout=PATIENCE)[0]
+        if self.process.returncode == 2 and "here" in text:
+            raise Skip(text)
+        equal(spaces() - self.before, set(), "namespaces that are left")
+        equal(daemons(self.process.pid), [], "daemons that are left")
+        return text
+
+
+def daemons(pid):
+    """Processes of sluiced for that run."""
+    found = []
+    for number in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{number}/cmdline", "rb") as file:
+                words = file.read().split(b"\0")
+        except OSError:
+            continue
+        if words[0].endswith(b"sluiced") and b"/sluice-live" + str(pid).encode() in b" ".join(words):
+            found.append(number)
+    return found
+
+
+@case("--live shows a client's requests spread while weights change, loses none, and takes all down")
+def live():
+    with Live() as one:
+        text = one.ends()
+        equal(one.process.returncode, 0, text)
+    for word in ("set-weight web/s3 200", "drain web/s1", "3,000 requests, 0 not answered",
+                 "of 20 connections that began before all changes 20 are where they were"):
+        true(word in text, f"{word!r} is not in: {text}")
+    rows = [row for row in text.split("\n") if row.startswith("  s1 ")]
+    equal(len(rows), 5, f"lines of s1 in {text}")
+    equal(rows[3].split()[-1], "0.00%", "requests that a drained server gets")
+
+
+@case("--live takes all down on Ctrl-C, on SIGTERM and, with the next run, after a kill")
+def interrupted():
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        with Live() as one:
+            one.reads_until("a third one comes")
+            true(daemons(one.process.pid), "its daemon runs")
+            if number == signal.SIGINT:
+                os.killpg(one.process.pid, number)
+            else:
+                os.kill(one.process.pid, number)
+            if number != signal.SIGKILL:
+                one.ends()
+                equal(one.process.returncode, 130, "status")
+                continue
+        left = spaces() - one.before
+        true(left, "a kill leaves namespaces")
+        with Live() as other:
+            other.reads_until("two servers")
+            equal(spaces() & left, set(), "what the run before left")
+            os.kill(other.process.pid, signal.SIGINT)
+            other.ends()
+        until(lambda: not daemons(one.process.pid), "the daemon of a run that was killed ends")
 
 
 def fails(name, cwd):
