@@ -48,7 +48,7 @@ static void say_mtu(struct sl_model *model, const char *name, const struct sl_li
 	say(model, sentence, link->mtu < before->mtu);
 }
 
-void links_look(struct wire *wire, struct sl_model *model)
+void links_look(struct wire *wire, struct sl_model *model, struct sl_neighbors *neighbors)
 {
 	for (uint32_t p = 0; p < wire->conf->port_count; p++) {
 		struct sl_link *before = &wire->links[p], link;
@@ -59,6 +59,8 @@ void links_look(struct wire *wire, struct sl_model *model)
 		if (links_state(&link) != links_state(before) ||
 		    (link.up && link.speed_mbps != before->speed_mbps))
 			say_state(model, wire->ports[p].name, &link);
+		if (link.up && !before->up)
+			sl_neighbors_link_up(neighbors, p);
 		if (link.mtu != before->mtu) {
 			say_mtu(model, wire->ports[p].name, before, &link);
 			sl_model_port_mtu_set(model, p, link.mtu);

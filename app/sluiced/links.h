@@ -12,7 +12,7 @@
 #include "wire.h"
 
 /* Once a second. */
-void links_look(struct wire *wire, struct sl_model *model);
+void links_look(struct wire *wire, struct sl_model *model, struct sl_neighbors *neighbors);
 
 enum sl_link_state links_state(const struct sl_link *link);
 

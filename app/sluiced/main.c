@@ -124,7 +124,7 @@ static void each_second(void *context)
 	(void)sl_notify_alive(&daemon->manager);
 	signals_say();
 	wire_tick(&daemon->wire, sl_clock_ms());
-	links_look(&daemon->wire, daemon->model);
+	links_look(&daemon->wire, daemon->model, daemon->neighbors);
 	sl_control_second(daemon->control);
 	results_tick(&daemon->results);
 }

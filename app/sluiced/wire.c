@@ -71,6 +71,7 @@ static struct sl_port_spec port_spec(const struct wire *wire, uint32_t port)
 		.rx_queues = (uint16_t)wire->eal.rx_count,
 		.tx_queues = (uint16_t)(wire->eal.rx_count + wire->eal.worker_count),
 		.rx_waits = wire->conf->dataplane.idle == (int)SL_IDLE_MODE_BACKOFF,
+		.spoken = sl_conf_resolver(conf) == SL_NEIGHBORS_OWN || sl_conf_announces(conf),
 	};
 }
 
@@ -263,6 +264,8 @@ static int open_threads(struct wire *wire)
 	if (status == 0)
 		status = sl_tx_plan_create(wire->ports, wire->port_count, wire->eal.rx_count,
 					   wire->eal.worker_count, conf->ring_size, &wire->plan);
+	if (status == 0)
+		sl_speaker_init(&wire->speaker, wire->plan, wire->buffers);
 	if (status == 0 && wire->eal.worker_count > 0)
 		status = sl_worker_rings_create(wire->eal.rx_count, wire->eal.worker_count,
 						conf->ring_size, &wire->rings);
@@ -372,12 +375,31 @@ static uint32_t seen_by_kernel(const struct wire *wire, uint32_t port)
 	return own->interface;
 }
 
-void wire_neighbors(const struct wire *wire, struct sl_neighbors_spec *spec)
+static bool say(void *context, uint32_t port, const uint8_t *frame, uint32_t size)
 {
+	struct wire *wire = context;
+
+	return sl_speaker_say(&wire->speaker, port, frame, size);
+}
+
+static void flush_said(void *context)
+{
+	struct wire *wire = context;
+
+	sl_speaker_flush(&wire->speaker);
+}
+
+void wire_neighbors(struct wire *wire, struct sl_neighbors_spec *spec)
+{
+	spec->link = (struct sl_neigh_link){.say = say,
+					    .flush = flush_said,
+					    .context = wire,
+					    .cores = wire->core_stats,
+					    .core_count = wire->eal.rx_count};
 	for (uint32_t p = 0; p < wire->port_count; p++)
-		spec->mac[p] = wire->ports[p].mac;
+		spec->link.mac[p] = wire->ports[p].mac;
 	for (uint32_t p = 0; p < wire->conf->port_count; p++)
-		if (sl_conf_asks_kernel(&wire->conf->ports[p]))
+		if (sl_conf_resolver(&wire->conf->ports[p]) == SL_NEIGHBORS_KERNEL)
 			spec->interface[p] = seen_by_kernel(wire, p);
 }
 

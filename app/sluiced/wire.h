@@ -20,6 +20,7 @@
 #include "io/eal.h"
 #include "io/link.h"
 #include "io/port.h"
+#include "io/speaker.h"
 #include "io/txbuf.h"
 #include "io/worker_ring.h"
 #include "model/model.h"
@@ -46,6 +47,7 @@ struct wire {
 	struct sl_port ports[SL_PORTS_MAX];
 	struct sl_link links[SL_PORTS_MAX]; /* as seen last, of ports of conf */
 	struct sl_tx_plan *plan;
+	struct sl_speaker speaker;
 	struct sl_worker_rings *rings;
 	uint8_t kernel[SL_PORTS_MAX]; /* of each port of conf: the one that leads to the kernel */
 	struct sl_publish *publish;
@@ -78,7 +80,7 @@ void wire_model_options(struct wire *wire, struct sl_model_options *options);
 void wire_control_cores(const struct wire *wire, struct sl_control_spec *spec);
 
 /* Who resolves next hops on which port. */
-void wire_neighbors(const struct wire *wire, struct sl_neighbors_spec *spec);
+void wire_neighbors(struct wire *wire, struct sl_neighbors_spec *spec);
 
 /* Launches workers and cores; a snapshot was published. */
 int wire_launch(struct wire *wire, struct sl_err *err);

@@ -34,9 +34,10 @@ enum sl_conf_punt { SL_CONF_PUNT_DROP = 0, SL_CONF_PUNT_KERNEL = 1, SL_CONF_PUNT
 enum sl_conf_arp { SL_ARP_SERVICES = 0, SL_ARP_ADDRESSES = 1, SL_ARP_OFF = 2 };
 /* Who resolves next hops. */
 enum sl_conf_neighbors {
-	SL_NEIGHBORS_AUTO = 0, /* the kernel, where the port has an interface of its */
+	SL_NEIGHBORS_AUTO = 0, /* whoever can, see sl_conf_resolver() */
 	SL_NEIGHBORS_KERNEL = 1,
 	SL_NEIGHBORS_STATIC = 2, /* nobody */
+	SL_NEIGHBORS_OWN = 3,	 /* sluice */
 };
 enum sl_conf_echo { SL_ECHO_ANSWER = 0, SL_ECHO_FORWARD = 1, SL_ECHO_PUNT = 2 };
 enum sl_conf_tracking {
@@ -126,6 +127,7 @@ struct sl_conf_port {
 	uint32_t punt_port; /* index, for SL_CONF_PUNT_PORT */
 	enum sl_conf_arp arp;
 	enum sl_conf_neighbors neighbors;
+	bool gratuitous;
 	uint32_t line, column; /* of the entry, for messages */
 };
 
@@ -415,8 +417,17 @@ enum sl_conf_hop {
 enum sl_conf_hop sl_conf_next_hop(const struct sl_conf *conf, const struct sl_conf_node *node,
 				  struct sl_mac *mac, struct sl_addr *hop);
 
-/* Whether the kernel resolves the port's next hops. */
-bool sl_conf_asks_kernel(const struct sl_conf_port *port);
+/* Who resolves the port's next hops, never AUTO: the kernel where the port has an interface of its;
+ * nobody on captures and where there is no link; else sluice. */
+enum sl_conf_neighbors sl_conf_resolver(const struct sl_conf_port *port);
+
+/* Whether what the port answers for is announced: on links alone, so that a capture holds no more than
+ * what was forwarded. */
+bool sl_conf_announces(const struct sl_conf_port *port);
+
+/* Our address that a neighbour of the port is asked from: of its network, else of its family. NULL:
+ * there is none. */
+const struct sl_addr *sl_conf_asking(const struct sl_conf_port *port, const struct sl_addr *hop);
 
 /* The outer source address of what is encapsulated for a remote node; NULL: its port has none of
  * that family (never so in a configuration that was parsed). */

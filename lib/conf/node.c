@@ -316,6 +316,7 @@ static void check_hop(struct sl_conf_reader *reader, const struct sl_conf_found 
 	const struct sl_yaml_node *at = sl_conf_found_value(found, "address");
 	bool on_link = nearness(port, &node->address) > 0;
 	const char *version = node->address.family == SL_FAMILY_IPV4 ? "IPv4" : "IPv6";
+	enum sl_conf_neighbors who = sl_conf_resolver(port);
 	struct sl_addr hop;
 	struct sl_mac mac;
 
@@ -324,7 +325,7 @@ static void check_hop(struct sl_conf_reader *reader, const struct sl_conf_found 
 			      "port `%s` has no %s address to send to this node from; add one to "
 			      "its `addresses`",
 			      port->name, version);
-	if (node->mac_set || sl_conf_found_value(found, "mac") || sl_conf_asks_kernel(port))
+	if (node->mac_set || sl_conf_found_value(found, "mac") || who == SL_NEIGHBORS_KERNEL)
 		return;
 	if (node->encap == SL_ENCAP_NONE && !on_link)
 		sl_conf_error(reader, at,
@@ -336,7 +337,8 @@ static void check_hop(struct sl_conf_reader *reader, const struct sl_conf_found 
 			      "port `%s` has neither this node's network nor a gateway for %s; "
 			      "give the node's `mac`, or the port a `gateway`",
 			      port->name, version);
-	else if (sl_conf_next_hop(reader->conf, node, &mac, &hop) != SL_HOP_KNOWN)
+	else if (who == SL_NEIGHBORS_STATIC &&
+		 sl_conf_next_hop(reader->conf, node, &mac, &hop) != SL_HOP_KNOWN)
 		sl_conf_warn_at(
 			reader, at->line, at->column,
 			"node `%s` has no `mac`, and nobody asks for next hops on port `%s` "
@@ -426,18 +428,7 @@ enum sl_conf_hop sl_conf_next_hop(const struct sl_conf *conf, const struct sl_co
 const struct sl_addr *sl_conf_outer_source(const struct sl_conf *conf,
 					   const struct sl_conf_node *node)
 {
-	const struct sl_conf_port *port = &conf->ports[node->port];
-	const struct sl_addr *any = NULL;
-
-	for (uint32_t i = 0; i < port->address_count; i++) {
-		const struct sl_conf_address *one = &port->addresses[i];
-
-		if (sl_prefix_contains(&one->prefix, &node->address))
-			return &one->addr;
-		if (!any && one->addr.family == node->address.family)
-			any = &one->addr;
-	}
-	return any;
+	return sl_conf_asking(&conf->ports[node->port], &node->address);
 }
 
 enum sl_encap_df sl_conf_outer_df(const struct sl_conf_pool *pool, const struct sl_conf_node *node)

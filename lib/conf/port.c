@@ -21,6 +21,7 @@ static const struct sl_conf_word arps[] = {{"services", SL_ARP_SERVICES},
 static const struct sl_conf_word neighbors[] = {{"auto", SL_NEIGHBORS_AUTO},
 						{"kernel", SL_NEIGHBORS_KERNEL},
 						{"static", SL_NEIGHBORS_STATIC},
+						{"own", SL_NEIGHBORS_OWN},
 						{NULL, 0}};
 
 static const struct sl_conf_key address = {
@@ -89,6 +90,7 @@ static const struct sl_conf_key port_keys[] = {
 	{.name = "punt", .type = &sl_conf_punt, .offset = P_AT(punt), .size = PUNT_SIZE},
 	SL_KEY("arp", word, P(arp), .words = arps),
 	SL_KEY("neighbors", word, P(neighbors), .words = neighbors),
+	SL_KEY_RANGE("gratuitous", bool, P(gratuitous), 0, 0, true),
 };
 
 static void check_name(struct sl_conf_reader *reader, const struct sl_conf_found *found,
@@ -121,20 +123,60 @@ static void check_gateway_place(struct sl_conf_reader *reader, const struct sl_c
 				sl_addr_format(&port->gateway, text), port->name);
 }
 
+static bool is_device(const struct sl_conf_port *port, const char *const *names)
+{
+	for (; port->device && *names; names++)
+		if (strncmp(port->device, *names, strlen(*names)) == 0)
+			return true;
+	return false;
+}
+
 /* A device on an interface of the kernel's, or one beside it. */
 static bool has_interface(const struct sl_conf_port *port)
 {
-	static const char *const devices[] = {"packet:", "xdp:", "net_af_packet", "net_af_xdp"};
+	static const char *const names[] = {"packet:", "xdp:", "net_af_packet", "net_af_xdp", NULL};
 
-	for (size_t i = 0; port->device && i < sizeof(devices) / sizeof(devices[0]); i++)
-		if (strncmp(port->device, devices[i], strlen(devices[i])) == 0)
-			return true;
-	return port->punt == SL_CONF_PUNT_KERNEL;
+	return is_device(port, names) || port->punt == SL_CONF_PUNT_KERNEL;
 }
 
-bool sl_conf_asks_kernel(const struct sl_conf_port *port)
+/* Nobody is behind captures and devices that only count; net_pcap on an interface names it. */
+static bool has_link(const struct sl_conf_port *port)
 {
-	return port->neighbors != SL_NEIGHBORS_STATIC && has_interface(port);
+	static const char *const names[] = {"net_null", "net_ring", NULL};
+	static const char *const capture[] = {"net_pcap", NULL};
+
+	if (is_device(port, names))
+		return false;
+	return !is_device(port, capture) || strstr(port->device, "iface=");
+}
+
+enum sl_conf_neighbors sl_conf_resolver(const struct sl_conf_port *port)
+{
+	if (port->neighbors != SL_NEIGHBORS_AUTO)
+		return port->neighbors;
+	if (has_interface(port))
+		return SL_NEIGHBORS_KERNEL;
+	return has_link(port) ? SL_NEIGHBORS_OWN : SL_NEIGHBORS_STATIC;
+}
+
+bool sl_conf_announces(const struct sl_conf_port *port)
+{
+	return port->gratuitous && port->arp != SL_ARP_OFF && has_link(port);
+}
+
+const struct sl_addr *sl_conf_asking(const struct sl_conf_port *port, const struct sl_addr *hop)
+{
+	const struct sl_addr *any = NULL;
+
+	for (uint32_t i = 0; i < port->address_count; i++) {
+		const struct sl_conf_address *one = &port->addresses[i];
+
+		if (sl_prefix_contains(&one->prefix, hop))
+			return &one->addr;
+		if (!any && one->addr.family == hop->family)
+			any = &one->addr;
+	}
+	return any;
 }
 
 static void check_neighbors(struct sl_conf_reader *reader, const struct sl_conf_found *found,

@@ -138,3 +138,12 @@ uint32_t sl_form_room(const char *text)
 	frame = strtoul(value, NULL, 10);
 	return frame > HEAD_COUNTED && frame <= FRAME_MAX ? (uint32_t)(frame - HEAD_COUNTED) : 0;
 }
+
+void sl_form_own_mac(const char *text, struct sl_mac *mac)
+{
+	char value[SL_MAC_TEXT_SIZE + 1];
+
+	if (sl_form_is(text, "net_tap") &&
+	    (!sl_form_value(text, "mac", 0, value, sizeof(value)) || strcmp(value, "fixed") == 0))
+		mac->octets[SL_MAC_SIZE - 1] ^= 1;
+}

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/addr.h"
 #include "base/err.h"
 
 #define SL_FORM_SIZE 1200
@@ -30,6 +31,10 @@ uint32_t sl_form_room(const char *text);
 /* The value of a key of a string of DPDK's, where it stands for the nth time, from 0; size octets at
  * most with its zero. False: it does not. */
 bool sl_form_value(const char *text, const char *key, uint32_t nth, char *value, uint32_t size);
+
+/* Makes the device's MAC address ours: a TAP is a link of two ends, of which the kernel's has the
+ * device's address, and ours another one unless the string gives it. */
+void sl_form_own_mac(const char *text, struct sl_mac *mac);
 
 /* Whether the string names a device of that driver: "net_tap" in "net_tap0", "net_tap_x,iface=y". */
 bool sl_form_is(const char *text, const char *driver);

@@ -385,7 +385,8 @@ static uint32_t buffers_of(struct rte_mempool *pool, uint32_t frame)
 int sl_port_open(const struct sl_port_spec *spec, struct rte_mempool *pool, struct sl_port *port,
 		 struct sl_err *err)
 {
-	struct sl_port opened = {.promiscuous = spec->promiscuous, .all_fd = -1};
+	struct sl_port opened = {
+		.promiscuous = spec->promiscuous, .spoken = spec->spoken, .all_fd = -1};
 	char text[SL_FORM_SIZE];
 	uint32_t flags;
 	struct rte_eth_dev_info info;
@@ -436,6 +437,7 @@ int sl_port_open(const struct sl_port_spec *spec, struct rte_mempool *pool, stru
 		goto close;
 	}
 	facts_read(&opened, &info);
+	sl_form_own_mac(text, &opened.mac);
 	if (spec->rx_waits || shares_interface(&opened))
 		sl_arrival_find(&mark, opened.port_id, opened.driver, opened.rx_queue_count,
 				info.max_rx_queues, &opened.arrival);

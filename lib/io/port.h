@@ -40,6 +40,7 @@ struct sl_port_spec {
 	bool promiscuous;
 	uint16_t rx_queues, tx_queues; /* wanted: receive cores, senders */
 	bool rx_waits; /* cores sleep until packets come, where the device can tell */
+	bool spoken;   /* control sends by it, too */
 };
 
 struct sl_port {
@@ -53,6 +54,7 @@ struct sl_port {
 	struct sl_mac mac;
 	bool promiscuous; /* frames for any MAC address are taken */
 	uint8_t bridge;	  /* 1 + index of the port that gets all frames of this one; 0: none */
+	bool spoken;	  /* control sends by it, too */
 	bool is_capture;  /* reads and writes files alone: nothing is lost by waiting */
 	struct rte_mempool *pool;
 	uint32_t frame_buffers; /* buffers that one frame of a capture takes at most */

@@ -39,13 +39,15 @@ static int plan_port(struct sl_tx_plan *plan, uint32_t port)
 	uint32_t queues = plan->ports[port].tx_queue_count;
 	uint32_t owners = SL_MIN(queues, plan->rx_count);
 
-	for (uint32_t sender = 0; sender < plan->rx_count + plan->worker_count; sender++) {
+	for (uint32_t sender = 0; sender <= sl_tx_control(plan); sender++) {
 		uint32_t rank = sender_rank(plan, port, sender);
 		int rc;
 
+		if (sender == sl_tx_control(plan) && !plan->ports[port].spoken)
+			break;
 		to->owner[sender] = (uint16_t)sender;
 		to->queue[sender] = (uint16_t)rank;
-		if (rank < queues)
+		if (rank < queues && sender != sl_tx_control(plan))
 			continue;
 		to->queue[sender] = SL_TX_NO_QUEUE;
 		to->owner[sender] = (uint16_t)rank_core(plan, port, rank % owners);
@@ -212,7 +214,7 @@ void sl_tx_owner_init(struct sl_tx_owner *owner, const struct sl_tx_plan *plan, 
 {
 	owner->count = 0;
 	for (uint32_t port = 0; port < plan->port_count; port++)
-		for (uint32_t i = 0; i < plan->rx_count + plan->worker_count; i++) {
+		for (uint32_t i = 0; i <= sl_tx_control(plan); i++) {
 			const struct sl_tx_plan_port *from = &plan->port[port];
 
 			if (from->ring[i] == NULL || from->owner[i] != core)

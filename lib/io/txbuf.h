@@ -29,7 +29,7 @@ struct rte_ring;
 
 #define SL_TXBUF_SIZE	  32 /* packets held back: as many or more go out at once */
 #define SL_TXBUF_RETRIES  8  /* of a device that takes none, before the rest is lost */
-#define SL_TX_SENDERS_MAX (SL_RX_CORES_MAX + SL_WORKERS_MAX)
+#define SL_TX_SENDERS_MAX (SL_RX_CORES_MAX + SL_WORKERS_MAX + 1)
 #define SL_TX_NO_QUEUE	  UINT16_MAX
 
 /* What a packet being sent is to the balance. */
@@ -52,7 +52,8 @@ struct sl_tx_plan_port {
 	struct rte_ring *ring[SL_TX_SENDERS_MAX]; /* to the owner; NULL: has a queue */
 };
 
-/* Senders: receive core i is i, worker w is rx_count + w. */
+/* Senders: receive core i is i, worker w is rx_count + w, control comes last; it has a ring to ports on
+ * which it speaks, and no queue. */
 struct sl_tx_plan {
 	const struct sl_port *ports;
 	uint32_t port_count, rx_count, worker_count;
@@ -66,6 +67,11 @@ int sl_tx_plan_create(const struct sl_port *ports, uint32_t port_count, uint32_t
 		      uint32_t worker_count, uint32_t ring_size, struct sl_tx_plan **plan);
 /* Frees what is still in its rings. Takes NULL. */
 void sl_tx_plan_destroy(struct sl_tx_plan *plan);
+
+static inline uint32_t sl_tx_control(const struct sl_tx_plan *plan)
+{
+	return plan->rx_count + plan->worker_count;
+}
 
 struct sl_txbuf {
 	uint32_t count;

@@ -274,6 +274,7 @@ static void build_ports(const struct sl_model *model, struct sl_snapshot *snapsh
 		else if (port->punt == SL_CONF_PUNT_KERNEL)
 			view->punt_port = model->options.ports[p].kernel;
 		view->answer = answer_of[port->arp];
+		view->asks = sl_conf_resolver(port) == SL_NEIGHBORS_OWN;
 		view->mtu = sl_model_mtu(model, p);
 		view->mac = model->options.ports[p].mac;
 		view->address_count = SL_MIN(port->address_count, SL_PORT_ADDRESSES_MAX);

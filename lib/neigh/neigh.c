@@ -12,29 +12,19 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "neigh/announce.h"
+#include "neigh/inside.h"
 #include "neigh/netlink.h"
 
-#define STEP_MAX      256 /* asked at a time: 2 to 3 ms */
+#define STEP_MAX      256 /* questions to the kernel at a time: 2 to 3 ms */
+#define OWN_COST      2	  /* one of our own is as many: 25,000 a second, for the link's sake */
 #define STEP_MS	      5	  /* between two steps while more are due */
 #define PAUSE_MS      100
+#define OWN_PAUSE_MS  20 /* where we hear for ourselves */
 #define TOUCH_MS      20 /* between two snapshots that news make */
 #define SWEEP_MS      1000
+#define KEPT_MS	      10000 /* between two words about claims that were not taken */
 #define SENTENCE_SIZE 224
-
-struct sl_neighbors {
-	struct sl_model *model;
-	uint32_t interface[SL_PORTS_MAX];
-	struct sl_neigh_table *table;
-	struct sl_netlink *netlink; /* NULL: no port has an interface */
-	struct event *readable, *timer;
-	struct sl_model_listener listener;
-	struct sl_neigh_entry **of; /* SL_NODE_INDEX_MAX: the next hop of a node */
-	uint32_t *seen;		    /* SL_NODE_INDEX_MAX: the epoch in which it was there */
-	uint32_t epoch, top;	    /* no index is top or above */
-	uint64_t swept_ms, touched_ms;
-	bool news; /* that the model was not told */
-	int said;  /* the last error, said */
-};
 
 /* ---- what is told -------------------------------------------------------------------------------
  */
@@ -51,27 +41,44 @@ static void say(const struct sl_neighbors *neighbors, enum sl_log_level level, c
 		sl_model_note(neighbors->model, "neighbor", NULL, NULL, sentence);
 }
 
+/* One word in a while about claims: there may be a flood of them. */
+static bool is_kept_news(struct sl_neighbors *neighbors)
+{
+	uint64_t now_ms = sl_clock_ms();
+
+	if (neighbors->kept_ms && now_ms - neighbors->kept_ms < KEPT_MS)
+		return false;
+	neighbors->kept_ms = now_ms;
+	return true;
+}
+
 static void on_news(void *context, const struct sl_neigh_entry *entry, enum sl_neigh_news news,
 		    const struct sl_mac *refused)
 {
 	static const enum sl_log_level levels[] = {
-		[SL_NEIGH_NEWS_KNOWN] = SL_LOG_DEBUG,
-		[SL_NEIGH_NEWS_CHANGED] = SL_LOG_NOTICE,
-		[SL_NEIGH_NEWS_FAILED] = SL_LOG_WARNING,
-		[SL_NEIGH_NEWS_REFUSED] = SL_LOG_WARNING,
+		[SL_NEIGH_NEWS_KNOWN] = SL_LOG_DEBUG,	 [SL_NEIGH_NEWS_CHANGED] = SL_LOG_NOTICE,
+		[SL_NEIGH_NEWS_FAILED] = SL_LOG_WARNING, [SL_NEIGH_NEWS_REFUSED] = SL_LOG_WARNING,
+		[SL_NEIGH_NEWS_KEPT] = SL_LOG_WARNING,
 	};
 	struct sl_neighbors *neighbors = context;
 	bool routed = entry->key.kind == SL_NEIGH_ROUTE;
 	char addr[SL_ADDR_TEXT_SIZE], hop[SL_ADDR_TEXT_SIZE], sentence[SENTENCE_SIZE];
 	const char *port = port_name(neighbors, entry->key.port);
 
-	neighbors->news = true;
+	if (news == SL_NEIGH_NEWS_KEPT && !is_kept_news(neighbors))
+		return;
+	neighbors->news |= news != SL_NEIGH_NEWS_KEPT && news != SL_NEIGH_NEWS_REFUSED;
 	sl_addr_format(&entry->key.addr, addr);
 	if (news == SL_NEIGH_NEWS_REFUSED)
 		(void)snprintf(sentence, sizeof(sentence),
 			       "port %s: neighbour %s says that it is at %s, which is our own, a "
 			       "group's or nobody's: not taken",
 			       port, addr, sl_mac_format(refused, hop));
+	else if (news == SL_NEIGH_NEWS_KEPT)
+		(void)snprintf(sentence, sizeof(sentence),
+			       "port %s: %s says that it has neighbour %s, which answers where it "
+			       "was: not taken",
+			       port, sl_mac_format(refused, hop), addr);
 	else if (news == SL_NEIGH_NEWS_FAILED)
 		(void)snprintf(sentence, sizeof(sentence), "port %s: %s %s", port,
 			       routed ? "no route leads to" : "no answer from neighbour", addr);
@@ -96,19 +103,21 @@ static void tell_model(struct sl_neighbors *neighbors)
 	sl_model_touch(neighbors->model);
 }
 
-static void complain(struct sl_neighbors *neighbors, int rc)
-{
-	if (neighbors->said == rc)
-		return;
-	neighbors->said = rc;
-	sl_log(SL_LOG_WARNING, "the kernel does not ask for a neighbour: %s%s", strerror(-rc),
-	       rc == -ENOBUFS ? "; raise net.ipv4.neigh.default.gc_thresh3 and that of ipv6"
-	       : rc == -EPERM ? "; it takes root or CAP_NET_ADMIN"
-			      : "");
-}
-
 /* ---- which are needed ---------------------------------------------------------------------------
  */
+
+static const struct sl_conf_port *conf_port(const struct sl_neighbors *neighbors, uint32_t port)
+{
+	return &sl_model_image(neighbors->model)->conf->ports[port];
+}
+
+/* Whether we ask for it ourselves. */
+static bool asks(const struct sl_neighbors *neighbors, uint32_t port, const struct sl_addr *hop)
+{
+	const struct sl_conf_port *conf = conf_port(neighbors, port);
+
+	return sl_conf_resolver(conf) == SL_NEIGHBORS_OWN && sl_conf_asking(conf, hop);
+}
 
 static struct sl_neigh_key key_of(const struct sl_neighbors *neighbors, uint32_t port,
 				  enum sl_conf_hop how, const struct sl_addr *hop)
@@ -117,10 +126,12 @@ static struct sl_neigh_key key_of(const struct sl_neighbors *neighbors, uint32_t
 
 	if (how == SL_HOP_KNOWN)
 		key.kind = SL_NEIGH_GIVEN;
-	else if (neighbors->interface[port] == 0)
-		key.kind = SL_NEIGH_NOBODY;
-	else
+	else if (neighbors->interface[port])
 		key.kind = how == SL_HOP_LINK ? SL_NEIGH_LINK : SL_NEIGH_ROUTE;
+	else if (how == SL_HOP_LINK && asks(neighbors, port, hop))
+		key.kind = SL_NEIGH_OWN;
+	else
+		key.kind = SL_NEIGH_NOBODY;
 	return key;
 }
 
@@ -140,7 +151,7 @@ static void need(struct sl_neighbors *neighbors, const struct sl_conf *conf,
 	neighbors->seen[node->index] = neighbors->epoch;
 	neighbors->top = SL_MAX(neighbors->top, node->index + 1);
 	if (!entry)
-		complain(neighbors, -ENOMEM);
+		sl_neigh_complain(neighbors, -ENOMEM);
 }
 
 /* Those of all remote nodes, also of nodes that are leaving; no others are left. */
@@ -166,61 +177,26 @@ static void follow(struct sl_neighbors *neighbors)
 /* ---- asking -------------------------------------------------------------------------------------
  */
 
-static void apply(struct sl_neighbors *neighbors, struct sl_neigh_entry *entry,
-		  const struct sl_netlink_neighbor *found)
-{
-	uint64_t now_ms = sl_clock_ms();
-
-	if (found->state == SL_NETLINK_REACHABLE || found->state == SL_NETLINK_FIXED)
-		sl_neigh_told(neighbors->table, entry, &found->mac, now_ms);
-	else if (found->state == SL_NETLINK_FAILED)
-		sl_neigh_failed(neighbors->table, entry, now_ms);
-	else if (found->state == SL_NETLINK_GONE)
-		sl_neigh_forgotten(neighbors->table, entry);
-}
-
-/* That it failed some time ago says nothing of one that is only now asked for. */
-static void ask(struct sl_neighbors *neighbors, struct sl_neigh_entry *entry)
-{
-	uint32_t interface = neighbors->interface[entry->key.port];
-	struct sl_netlink_neighbor found;
-	int rc = sl_netlink_look(neighbors->netlink, interface, &entry->key.addr, &found);
-
-	if (rc == 0 && (found.state != SL_NETLINK_FAILED || entry->state == SL_NEIGH_RESOLVED))
-		apply(neighbors, entry, &found);
-	if (rc == 0 && found.state == SL_NETLINK_FIXED)
-		return;
-	rc = sl_netlink_ask(neighbors->netlink, interface, &entry->key.addr);
-	if (rc)
-		complain(neighbors, rc);
-}
-
-static void find_way(struct sl_neighbors *neighbors, struct sl_neigh_entry *entry)
-{
-	struct sl_neigh_key key = {.port = entry->key.port, .kind = SL_NEIGH_LINK};
-	struct sl_neigh_entry *via = NULL;
-	uint64_t now_ms = sl_clock_ms();
-
-	if (sl_netlink_route(neighbors->netlink, neighbors->interface[key.port], &entry->key.addr,
-			     &key.addr) == 0)
-		via = sl_neigh_get(neighbors->table, &key, NULL, now_ms);
-	sl_neigh_route(neighbors->table, entry, via, now_ms);
-}
-
 /* True: more are due. */
 static bool step(struct sl_neighbors *neighbors)
 {
 	uint64_t now_ms = sl_clock_ms();
 	struct sl_neigh_entry *entry;
 
-	for (uint32_t i = 0; i < STEP_MAX; i++) {
+	for (uint32_t cost = 0; cost < STEP_MAX; cost++) {
 		entry = sl_neigh_due(neighbors->table, now_ms);
 		if (!entry)
 			return false;
-		if (entry->key.kind == SL_NEIGH_ROUTE)
-			find_way(neighbors, entry);
-		else
-			ask(neighbors, entry);
+		if (entry->key.kind == SL_NEIGH_ROUTE) {
+			sl_neigh_kernel_find_way(neighbors, entry);
+		} else if (entry->key.kind == SL_NEIGH_LINK) {
+			sl_neigh_kernel_ask(neighbors, entry);
+		} else {
+			if (!sl_neigh_ask_for(neighbors->table, entry, &neighbors->link,
+					      conf_port(neighbors, entry->key.port)))
+				return true;
+			cost += OWN_COST - 1;
+		}
 	}
 	return true;
 }
@@ -228,60 +204,51 @@ static bool step(struct sl_neighbors *neighbors)
 /* ---- events -------------------------------------------------------------------------------------
  */
 
+/* Until the timer, or less where it waits for less already: what comes often must not put it off. */
 static void rest(struct sl_neighbors *neighbors, uint32_t ms)
 {
 	struct timeval wait = {.tv_usec = ms * 1000};
+	uint64_t due_ms = sl_clock_ms() + ms;
 
+	if (evtimer_pending(neighbors->timer, NULL) && neighbors->due_ms <= due_ms)
+		return;
+	neighbors->due_ms = due_ms;
 	(void)evtimer_add(neighbors->timer, &wait);
+}
+
+/* What is due: true if it is a lot, or answers are on their way. */
+static bool work(struct sl_neighbors *neighbors)
+{
+	uint64_t now_ms = sl_clock_ms();
+	bool busy = false;
+
+	busy |= sl_neigh_hear(neighbors->table, &neighbors->link, now_ms);
+	busy |= step(neighbors);
+	busy |= sl_announcer_step(neighbors->announcer, now_ms);
+	neighbors->link.flush(neighbors->link.context);
+	return busy;
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *context)
 {
 	struct sl_neighbors *neighbors = context;
-	bool more;
+	bool busy;
 
 	(void)fd;
 	(void)what;
-	if (sl_clock_ms() - neighbors->swept_ms >= SWEEP_MS)
-		follow(neighbors);
-	more = step(neighbors);
-	tell_model(neighbors);
-	if (more)
+	if (sl_clock_ms() - neighbors->swept_ms >= SWEEP_MS) {
+		follow(neighbors); /* takes as long as a snapshot: a turn of its own */
 		rest(neighbors, STEP_MS);
-	else
-		rest(neighbors, neighbors->news ? TOUCH_MS : PAUSE_MS);
-}
-
-static void on_neighbor(void *context, const struct sl_netlink_neighbor *found)
-{
-	struct sl_neighbors *neighbors = context;
-	struct sl_neigh_key key = {.kind = SL_NEIGH_LINK, .addr = found->addr};
-	struct sl_neigh_entry *entry;
-
-	for (uint32_t p = 0; p < SL_PORTS_MAX; p++) {
-		key.port = (uint8_t)p;
-		entry = neighbors->interface[p] == found->interface && found->interface ? sl_neigh_find(
-												  neighbors
-													  ->table,
-												  &key)
-											: NULL;
-		if (entry)
-			apply(neighbors, entry, found);
+		return;
 	}
-}
-
-static void on_routes(void *context)
-{
-	const struct sl_neighbors *neighbors = context;
-
-	sl_neigh_again(neighbors->table, false);
-}
-
-static void on_lost(void *context)
-{
-	const struct sl_neighbors *neighbors = context;
-
-	sl_neigh_again(neighbors->table, true);
+	busy = work(neighbors);
+	tell_model(neighbors);
+	if (busy)
+		rest(neighbors, STEP_MS);
+	else if (neighbors->news)
+		rest(neighbors, TOUCH_MS);
+	else
+		rest(neighbors, neighbors->asks ? OWN_PAUSE_MS : PAUSE_MS);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *context)
@@ -290,7 +257,7 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
-	sl_netlink_read(neighbors->netlink);
+	sl_neigh_kernel_read(neighbors);
 	tell_model(neighbors);
 	rest(neighbors, STEP_MS);
 }
@@ -303,8 +270,17 @@ static void on_event(void *context, const struct sl_model_event *event)
 	if (event->kind != SL_EVENT_CHANGE)
 		return;
 	follow(neighbors);
-	if (neighbors->netlink && step(neighbors))
-		rest(neighbors, STEP_MS);
+	sl_announcer_follow(neighbors->announcer, sl_clock_ms());
+	(void)step(neighbors);
+	neighbors->link.flush(neighbors->link.context);
+	rest(neighbors, STEP_MS);
+}
+
+void sl_neighbors_link_up(struct sl_neighbors *neighbors, uint32_t port)
+{
+	sl_neigh_again_on(neighbors->table, port);
+	sl_announcer_port(neighbors->announcer, port, sl_clock_ms());
+	rest(neighbors, STEP_MS);
 }
 
 /* ---- what the model asks ------------------------------------------------------------------------
@@ -331,14 +307,18 @@ bool sl_neighbors_row(const struct sl_neighbors *neighbors, uint32_t number,
 		      struct sl_neighbor_row *row)
 {
 	const struct sl_neigh_entry *entry = sl_neigh_at(neighbors->table, number);
-	bool asked = entry->key.kind == SL_NEIGH_LINK || entry->key.kind == SL_NEIGH_ROUTE;
+	static const char *const sources[] = {
+		[SL_NEIGH_LINK] = "kernel",  [SL_NEIGH_ROUTE] = "kernel",
+		[SL_NEIGH_GIVEN] = "config", [SL_NEIGH_NOBODY] = "config",
+		[SL_NEIGH_OWN] = "own",
+	};
 
 	if (entry->key.kind == SL_NEIGH_ROUTE && entry->via)
 		return false;
 	*row = (struct sl_neighbor_row){
 		.port = port_name(neighbors, entry->key.port),
 		.state = sl_neigh_state_name((enum sl_neigh_state)entry->state),
-		.source = asked ? "kernel" : "config",
+		.source = sources[entry->key.kind],
 		.addr = entry->key.addr,
 		.has_mac = entry->has_mac,
 		.mac = entry->mac,
@@ -349,23 +329,9 @@ bool sl_neighbors_row(const struct sl_neighbors *neighbors, uint32_t number,
 /* ---- life ---------------------------------------------------------------------------------------
  */
 
-static int open_netlink(struct sl_neighbors *neighbors, struct event_base *base, struct sl_err *err)
+static int watch_netlink(struct sl_neighbors *neighbors, struct event_base *base,
+			 struct sl_err *err)
 {
-	struct sl_netlink_calls calls = {.neighbor = on_neighbor,
-					 .routes = on_routes,
-					 .lost = on_lost,
-					 .context = neighbors};
-	bool wanted = false;
-	int rc;
-
-	for (uint32_t p = 0; p < SL_PORTS_MAX; p++)
-		wanted |= neighbors->interface[p] != 0;
-	if (!wanted)
-		return 0;
-	rc = sl_netlink_create(&calls, &neighbors->netlink);
-	if (rc)
-		return sl_err_set(err, rc, "the kernel's neighbours cannot be watched: %s",
-				  strerror(-rc));
 	neighbors->readable = event_new(base, sl_netlink_fd(neighbors->netlink),
 					EV_READ | EV_PERSIST, on_readable, neighbors);
 	if (!neighbors->readable || event_add(neighbors->readable, NULL))
@@ -377,24 +343,33 @@ static int make(struct sl_neighbors *neighbors, const struct sl_neighbors_spec *
 		struct sl_err *err)
 {
 	struct sl_neigh_spec table = {.news = on_news, .context = neighbors};
+	const struct sl_conf *conf = sl_model_image(spec->model)->conf;
+	int rc;
 
 	neighbors->model = spec->model;
 	memcpy(neighbors->interface, spec->interface, sizeof(neighbors->interface));
-	memcpy(table.own, spec->mac, sizeof(table.own));
+	neighbors->link = spec->link;
+	for (uint32_t p = 0; p < conf->port_count; p++)
+		neighbors->asks |= sl_conf_resolver(&conf->ports[p]) == SL_NEIGHBORS_OWN;
+	memcpy(table.own, spec->link.mac, sizeof(table.own));
+	neighbors->announcer = sl_announcer_create(spec->model, &neighbors->link);
 	neighbors->table = sl_neigh_table_create(&table);
 	neighbors->of = calloc(SL_NODE_INDEX_MAX, sizeof(*neighbors->of));
 	neighbors->seen = calloc(SL_NODE_INDEX_MAX, sizeof(*neighbors->seen));
 	neighbors->timer = evtimer_new(spec->base, on_timer, neighbors);
-	if (!neighbors->table || !neighbors->of || !neighbors->seen || !neighbors->timer)
+	if (!neighbors->table || !neighbors->of || !neighbors->seen || !neighbors->timer ||
+	    !neighbors->announcer)
 		return sl_err_set(err, -ENOMEM, "no memory for neighbours");
-	return open_netlink(neighbors, spec->base, err);
+	rc = sl_neigh_kernel_open(neighbors, err);
+	return rc || !neighbors->netlink ? rc : watch_netlink(neighbors, spec->base, err);
 }
 
 int sl_neighbors_create(const struct sl_neighbors_spec *spec, struct sl_neighbors **out,
 			struct sl_err *err)
 {
 	struct sl_neighbors *neighbors = calloc(1, sizeof(*neighbors));
-	int rc = neighbors ? make(neighbors, spec, err) : -ENOMEM;
+	int rc = neighbors ? make(neighbors, spec, err)
+			   : sl_err_set(err, -ENOMEM, "no memory for neighbours");
 
 	if (rc) {
 		sl_neighbors_destroy(neighbors);
@@ -404,8 +379,10 @@ int sl_neighbors_create(const struct sl_neighbors_spec *spec, struct sl_neighbor
 	sl_model_listen(spec->model, &neighbors->listener);
 	sl_model_next_hop_set(spec->model, next_hop, neighbors);
 	follow(neighbors);
-	if (neighbors->netlink)
-		(void)step(neighbors);
+	for (uint32_t p = 0; p < sl_model_image(spec->model)->conf->port_count; p++)
+		sl_announcer_port(neighbors->announcer, p, sl_clock_ms());
+	(void)step(neighbors);
+	neighbors->link.flush(neighbors->link.context);
 	rest(neighbors, STEP_MS);
 	*out = neighbors;
 	return 0;
@@ -420,6 +397,7 @@ void sl_neighbors_destroy(struct sl_neighbors *neighbors)
 	if (neighbors->timer)
 		event_free(neighbors->timer);
 	sl_netlink_destroy(neighbors->netlink);
+	sl_announcer_destroy(neighbors->announcer);
 	if (neighbors->table)
 		sl_neigh_table_destroy(neighbors->table);
 	if (neighbors->listener.event)

@@ -13,13 +13,23 @@
 static const struct sl_hash_key hash_key = {{SL_HASH_C0, SL_HASH_C1}};
 
 /* Entries of one queue come due in the order in which they were put there. */
-enum queue { QUEUE_NOW, QUEUE_RETRY, QUEUE_FAILED, QUEUE_CONFIRM, QUEUE_COUNT, QUEUE_NONE };
+enum queue {
+	QUEUE_NOW,
+	QUEUE_CHECK,
+	QUEUE_RETRY,
+	QUEUE_CONFIRM,
+	QUEUE_FAILED,
+	QUEUE_COUNT,
+	QUEUE_NONE
+};
 
 TAILQ_HEAD(queue_head, sl_neigh_entry);
 
 struct sl_neigh_table {
 	struct sl_neigh_spec spec;
 	struct queue_head queues[QUEUE_COUNT];
+	uint64_t failed_ms; /* since then failed ones were asked for, */
+	uint32_t failed;    /* so many */
 	uint32_t count;
 	struct sl_neigh_entry *entries[SL_NEIGH_MAX];
 	struct sl_neigh_entry *buckets[BUCKETS];
@@ -59,7 +69,9 @@ static void enqueue(struct sl_neigh_table *table, struct sl_neigh_entry *entry, 
 static void enqueue_later(struct sl_neigh_table *table, struct sl_neigh_entry *entry,
 			  uint64_t now_ms)
 {
-	if (entry->state == SL_NEIGH_RESOLVED)
+	if (entry->state == SL_NEIGH_RESOLVED && entry->disputed)
+		enqueue(table, entry, QUEUE_CHECK, now_ms + SL_NEIGH_CHECK_MS);
+	else if (entry->state == SL_NEIGH_RESOLVED && entry->tries == 0)
 		enqueue(table, entry, QUEUE_CONFIRM, now_ms + SL_NEIGH_CONFIRM_MS);
 	else if (entry->state == SL_NEIGH_FAILED)
 		enqueue(table, entry, QUEUE_FAILED, now_ms + SL_NEIGH_FAILED_MS);
@@ -130,8 +142,13 @@ struct sl_neigh_entry *sl_neigh_get(struct sl_neigh_table *table, const struct s
 
 	if (!entry)
 		entry = make(table, key, mac, now_ms);
-	if (entry)
-		entry->uses++;
+	if (!entry)
+		return NULL;
+	entry->uses++;
+	if (key->kind == SL_NEIGH_GIVEN && memcmp(&entry->mac, mac, sizeof(*mac)) != 0) {
+		entry->mac = *mac;
+		entry->told_ms = now_ms;
+	}
 	return entry;
 }
 
@@ -160,19 +177,56 @@ static void tell(const struct sl_neigh_table *table, const struct sl_neigh_entry
 	table->spec.news(table->spec.context, entry, news, mac);
 }
 
+/* False: so many failed ones were asked for lately that this one waits. */
+static bool may_ask_failed(struct sl_neigh_table *table, uint64_t now_ms)
+{
+	if (now_ms - table->failed_ms >= SL_NEIGH_CHECK_MS) {
+		table->failed_ms = now_ms;
+		table->failed = 0;
+	}
+	return table->failed++ < SL_NEIGH_FAILED_MAX;
+}
+
+/* Where it was it is asked some times; then it is to be found anew, and keeps its MAC until that fails,
+ * too. */
+static void count_try(struct sl_neigh_table *table, struct sl_neigh_entry *entry, uint64_t now_ms)
+{
+	if (entry->key.kind == SL_NEIGH_OWN && entry->state == SL_NEIGH_RESOLVED &&
+	    entry->tries++ >= (entry->disputed ? SL_NEIGH_CHECKS : SL_NEIGH_POLLS)) {
+		entry->state = SL_NEIGH_RESOLVING;
+		entry->tries = 0;
+	}
+	if (entry->state == SL_NEIGH_RESOLVING && entry->tries++ >= SL_NEIGH_TRIES)
+		sl_neigh_failed(table, entry, now_ms);
+	entry->asked_ms = now_ms;
+}
+
 struct sl_neigh_entry *sl_neigh_due(struct sl_neigh_table *table, uint64_t now_ms)
 {
 	for (uint32_t q = 0; q < QUEUE_COUNT; q++) {
 		struct sl_neigh_entry *entry = TAILQ_FIRST(&table->queues[q]);
 
-		if (!entry || entry->due_ms > now_ms)
+		if (!entry || entry->due_ms > now_ms ||
+		    (q == QUEUE_FAILED && !may_ask_failed(table, now_ms)))
 			continue;
-		if (entry->state == SL_NEIGH_RESOLVING && entry->tries++ >= SL_NEIGH_TRIES)
-			sl_neigh_failed(table, entry, now_ms);
+		count_try(table, entry, now_ms);
 		enqueue_later(table, entry, now_ms);
 		return entry;
 	}
 	return NULL;
+}
+
+void sl_neigh_unasked(struct sl_neigh_table *table, struct sl_neigh_entry *entry)
+{
+	if (entry->tries > 0)
+		entry->tries--;
+	entry->asked_ms = 0;
+	enqueue(table, entry, QUEUE_NOW, 0);
+}
+
+bool sl_neigh_is_polled(const struct sl_neigh_entry *entry)
+{
+	return entry->state == SL_NEIGH_RESOLVED && entry->has_mac;
 }
 
 /* Of a group, nobody's, or our own. */
@@ -188,21 +242,30 @@ static bool is_no_neighbors(const struct sl_neigh_table *table, const struct sl_
 	return false;
 }
 
+/* True if mac is none that a neighbour has; that is said once. */
+static bool refuse(const struct sl_neigh_table *table, struct sl_neigh_entry *entry,
+		   const struct sl_mac *mac)
+{
+	if (!is_no_neighbors(table, mac))
+		return false;
+	if (!entry->refused)
+		tell(table, entry, SL_NEIGH_NEWS_REFUSED, mac);
+	entry->refused = true;
+	return true;
+}
+
 void sl_neigh_told(struct sl_neigh_table *table, struct sl_neigh_entry *entry,
 		   const struct sl_mac *mac, uint64_t now_ms)
 {
 	bool changed = !entry->has_mac || memcmp(&entry->mac, mac, sizeof(*mac)) != 0;
 	bool had = entry->has_mac;
 
-	if (is_no_neighbors(table, mac)) {
-		if (!entry->refused)
-			tell(table, entry, SL_NEIGH_NEWS_REFUSED, mac);
-		entry->refused = true;
+	if (refuse(table, entry, mac))
 		return;
-	}
 	entry->mac = *mac;
 	entry->has_mac = true;
 	entry->refused = false;
+	entry->disputed = false;
 	entry->tries = 0;
 	entry->told_ms = now_ms;
 	entry->state = SL_NEIGH_RESOLVED;
@@ -211,12 +274,58 @@ void sl_neigh_told(struct sl_neigh_table *table, struct sl_neigh_entry *entry,
 		tell(table, entry, had ? SL_NEIGH_NEWS_CHANGED : SL_NEIGH_NEWS_KNOWN, NULL);
 }
 
+/* It is in use, and asked for nothing but whether it is still there: whoever has the address answers
+ * that where it was. */
+static void dispute(struct sl_neigh_table *table, struct sl_neigh_entry *entry,
+		    const struct sl_mac *mac, uint64_t now_ms)
+{
+	if (entry->disputed)
+		return;
+	entry->disputed = true;
+	entry->claimed = *mac;
+	entry->tries = 0;
+	if (now_ms < entry->quiet_ms)
+		enqueue(table, entry, QUEUE_RETRY, now_ms + SL_NEIGH_RETRY_MS);
+	else
+		enqueue(table, entry, QUEUE_NOW, now_ms);
+}
+
+static void confirm(struct sl_neigh_table *table, struct sl_neigh_entry *entry, uint64_t now_ms)
+{
+	struct sl_mac mac = entry->mac;
+
+	if (entry->disputed) {
+		entry->quiet_ms = now_ms + SL_NEIGH_QUIET_MS;
+		tell(table, entry, SL_NEIGH_NEWS_KEPT, &entry->claimed);
+	}
+	sl_neigh_told(table, entry, &mac, now_ms);
+}
+
+void sl_neigh_claimed(struct sl_neigh_table *table, struct sl_neigh_entry *entry,
+		      const struct sl_mac *mac, uint64_t now_ms)
+{
+	bool same = entry->has_mac && memcmp(&entry->mac, mac, sizeof(*mac)) == 0;
+	bool asked = entry->asked_ms && now_ms - entry->asked_ms < SL_NEIGH_ANSWER_MS;
+
+	if (refuse(table, entry, mac))
+		return;
+	if (entry->state == SL_NEIGH_RESOLVED && !same)
+		dispute(table, entry, mac, now_ms);
+	else if (entry->state == SL_NEIGH_RESOLVED && entry->tries > 0)
+		confirm(table, entry, now_ms);
+	else if (entry->state != SL_NEIGH_RESOLVED && asked)
+		sl_neigh_told(table, entry, mac, now_ms);
+	else if (entry->state != SL_NEIGH_RESOLVED)
+		enqueue(table, entry, QUEUE_NOW, now_ms);
+}
+
 void sl_neigh_failed(struct sl_neigh_table *table, struct sl_neigh_entry *entry, uint64_t now_ms)
 {
 	if (entry->state == SL_NEIGH_FAILED)
 		return;
 	entry->state = SL_NEIGH_FAILED;
 	entry->has_mac = false;
+	entry->disputed = false;
 	entry->tries = 0;
 	entry->told_ms = now_ms;
 	enqueue_later(table, entry, now_ms);
@@ -250,10 +359,24 @@ void sl_neigh_route(struct sl_neigh_table *table, struct sl_neigh_entry *entry,
 
 void sl_neigh_again(struct sl_neigh_table *table, bool all)
 {
-	for (uint32_t i = 0; i < table->count; i++)
-		if (table->entries[i]->key.kind == SL_NEIGH_ROUTE ||
-		    (all && table->entries[i]->key.kind == SL_NEIGH_LINK))
-			enqueue(table, table->entries[i], QUEUE_NOW, 0);
+	for (uint32_t i = 0; i < table->count; i++) {
+		struct sl_neigh_entry *entry = table->entries[i];
+
+		if (entry->queue != QUEUE_NOW && (entry->key.kind == SL_NEIGH_ROUTE ||
+						  (all && entry->key.kind == SL_NEIGH_LINK)))
+			enqueue(table, entry, QUEUE_NOW, 0);
+	}
+}
+
+void sl_neigh_again_on(struct sl_neigh_table *table, uint32_t port)
+{
+	for (uint32_t i = 0; i < table->count; i++) {
+		struct sl_neigh_entry *entry = table->entries[i];
+
+		if (entry->queue != QUEUE_NOW && entry->key.port == port &&
+		    entry->key.kind == SL_NEIGH_OWN)
+			enqueue(table, entry, QUEUE_NOW, 0);
+	}
 }
 
 bool sl_neigh_mac(const struct sl_neigh_entry *entry, struct sl_mac *mac)

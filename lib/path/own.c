@@ -129,6 +129,24 @@ static bool hear(struct sl_path_core *core, const struct sl_snapshot *snapshot, 
 	return true;
 }
 
+/* What is told of next hops. True: the packet is consumed. */
+static bool learn(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t port,
+		  uint32_t i)
+{
+	struct rte_mbuf *packet = core->packets[i];
+	struct sl_told told;
+	bool ends;
+
+	if (!sl_claim_tells(snapshot, port, &core->burst.pkt[i],
+			    rte_pktmbuf_mtod(packet, const uint8_t *), packet->data_len, &told,
+			    &ends))
+		return false;
+	sl_told_put(core->stats->told, &told, &snapshot->flow_key, core->now_ms);
+	if (ends)
+		rte_pktmbuf_free(packet);
+	return ends;
+}
+
 /* True: the packet is consumed. */
 static bool take(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t port,
 		 uint32_t i)
@@ -140,6 +158,8 @@ static bool take(struct sl_path_core *core, const struct sl_snapshot *snapshot, 
 
 	if (pkt->flags & SL_PKT_ICMP_ERROR)
 		return hear(core, snapshot, port, i);
+	if (snapshot->ports[port].asks && learn(core, snapshot, port, i))
+		return true;
 	switch (sl_claim(snapshot, port, pkt, rte_pktmbuf_mtod(packet, const uint8_t *),
 			 packet->data_len, &neigh)) {
 	case SL_CLAIM_NOTHING:

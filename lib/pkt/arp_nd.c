@@ -58,11 +58,10 @@ bool sl_arp_parse(const uint8_t *arp, uint32_t size, struct sl_neigh *neigh)
 	operation = sl_be64(sl_load64(arp)) ^ ARP_HEAD;
 	if (operation != ARP_REQUEST && operation != ARP_REPLY)
 		return false;
-	if (arp[ARP_SENDER_MAC] & SL_ETH_GROUP_BIT)
-		return false;
 	memset(&found, 0, sizeof(found));
 	found.request = operation == ARP_REQUEST;
-	found.has_mac = true;
+	found.group = arp[ARP_SENDER_MAC] & SL_ETH_GROUP_BIT;
+	found.has_mac = !found.group;
 	memcpy(found.mac.octets, arp + ARP_SENDER_MAC, SL_MAC_SIZE);
 	if (sl_load32(arp + ARP_SENDER))
 		found.sender = addr4(arp + ARP_SENDER);
@@ -89,7 +88,8 @@ static bool find_option(const uint8_t *options, uint32_t size, uint8_t type, str
 			return false;
 		if (options[0] == type && length == OPTION_UNIT) {
 			memcpy(neigh->mac.octets, options + 2, SL_MAC_SIZE);
-			neigh->has_mac = !(options[2] & SL_ETH_GROUP_BIT);
+			neigh->group = options[2] & SL_ETH_GROUP_BIT;
+			neigh->has_mac = !neigh->group;
 		}
 		options += length;
 		size -= length;
@@ -217,23 +217,46 @@ uint32_t sl_neigh_answer(const struct sl_neigh *request, const struct sl_mac *ow
 		      &request->target, own);
 }
 
+static uint32_t ask_arp(const struct sl_mac *own, const struct sl_addr *from,
+			const struct sl_addr *target, const struct sl_mac *at, uint8_t *frame)
+{
+	uint8_t *arp = put_eth(frame, at, own, SL_ETHERTYPE_ARP);
+	uint32_t size = put_arp(arp, ARP_REQUEST, own, from);
+
+	memcpy(arp + ARP_TARGET, target->octets, SL_ADDR4_SIZE);
+	return size;
+}
+
 uint32_t sl_neigh_ask(const struct sl_mac *own, const struct sl_addr *from,
 		      const struct sl_addr *target, uint8_t *frame)
 {
 	uint8_t group[SL_ADDR6_SIZE];
 	struct sl_mac mac;
 
-	if (target->family == SL_FAMILY_IPV4) {
-		uint8_t *arp = put_eth(frame, &broadcast, own, SL_ETHERTYPE_ARP);
-		uint32_t size = put_arp(arp, ARP_REQUEST, own, from);
-
-		memcpy(arp + ARP_TARGET, target->octets, SL_ADDR4_SIZE);
-		return size;
-	}
+	if (target->family == SL_FAMILY_IPV4)
+		return ask_arp(own, from, target, &broadcast, frame);
 	memcpy(group, solicited_node, SOLICITED_NODES);
 	memcpy(group + SOLICITED_NODES, target->octets + SOLICITED_NODES,
 	       SL_ADDR6_SIZE - SOLICITED_NODES);
 	mac = group_mac(group);
 	return put_nd(put_eth(frame, &mac, own, SL_ETHERTYPE_IPV6), from, group, SL_ICMP6_NS, 0,
 		      target, own);
+}
+
+uint32_t sl_neigh_ask_at(const struct sl_mac *own, const struct sl_addr *from,
+			 const struct sl_addr *target, const struct sl_mac *at, uint8_t *frame)
+{
+	if (target->family == SL_FAMILY_IPV4)
+		return ask_arp(own, from, target, at, frame);
+	return put_nd(put_eth(frame, at, own, SL_ETHERTYPE_IPV6), from, target->octets, SL_ICMP6_NS,
+		      0, target, own);
+}
+
+uint32_t sl_neigh_announce(const struct sl_mac *own, const struct sl_addr *addr, uint8_t *frame)
+{
+	const struct sl_neigh probe = {.target = *addr};
+
+	if (addr->family == SL_FAMILY_IPV4)
+		return ask_arp(own, addr, addr, &broadcast, frame);
+	return sl_neigh_answer(&probe, own, own, frame);
 }

@@ -25,6 +25,7 @@
 struct sl_neigh {
 	bool request;	       /* asks for target's MAC; else tells it */
 	bool has_mac;	       /* request: the sender's is known; reply: the target's */
+	bool group;	       /* mac is a group's, which nobody has: has_mac is false */
 	bool override;	       /* reply: may replace what is known */
 	struct sl_addr sender; /* family NONE: a probe for a duplicate address */
 	struct sl_addr target; /* whose MAC is asked for or told */
@@ -43,9 +44,15 @@ bool sl_nd_parse(const uint8_t *l3, const struct sl_pkt *pkt, struct sl_neigh *n
 uint32_t sl_neigh_answer(const struct sl_neigh *request, const struct sl_mac *own,
 			 const struct sl_mac *frame_src, uint8_t *frame);
 
-/* Asks for target's MAC, from our address of the same family. With target and from equal, an IPv4
- * one is an announcement. Returns the frame's size. */
+/* Asks for target's MAC, from our address of the same family: all on the link, or whoever has `at`.
+ * Returns the frame's size. */
 uint32_t sl_neigh_ask(const struct sl_mac *own, const struct sl_addr *from,
 		      const struct sl_addr *target, uint8_t *frame);
+uint32_t sl_neigh_ask_at(const struct sl_mac *own, const struct sl_addr *from,
+			 const struct sl_addr *target, const struct sl_mac *at, uint8_t *frame);
+
+/* Tells all on the link that own MAC has the address: a gratuitous ARP request, an unsolicited
+ * advertisement. Returns the frame's size. */
+uint32_t sl_neigh_announce(const struct sl_mac *own, const struct sl_addr *addr, uint8_t *frame);
 
 #endif

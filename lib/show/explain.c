@@ -287,12 +287,18 @@ static bool is_own(const struct question *question)
 	const struct sl_pkt *pkt = &burst->pkt[0];
 	struct sl_neigh neigh;
 	struct sl_heard heard;
+	struct sl_told told;
+	bool ends;
 
 	if (burst->verdict[0] == SL_VERDICT_DROP)
 		return false;
 	if (pkt->flags & SL_PKT_ICMP_ERROR)
 		return sl_claim_hears(question->snapshot, question->port, pkt, question->frame,
 				      &heard);
+	if (sl_claim_tells(question->snapshot, question->port, pkt, question->frame, question->size,
+			   &told, &ends) &&
+	    ends)
+		return true;
 	switch (sl_claim(question->snapshot, question->port, pkt, question->frame, question->size,
 			 &neigh)) {
 	case SL_CLAIM_NOTHING:

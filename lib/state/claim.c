@@ -98,6 +98,12 @@ static bool is_self(const struct sl_snapshot *snapshot, const struct sl_addr *ad
 	       sl_service_table_owns(snapshot->service_table, addr) == SL_SERVICE_OWNED_WHOLE;
 }
 
+bool sl_claim_has(const struct sl_snapshot *snapshot, uint32_t port, const struct sl_addr *addr)
+{
+	return snapshot->ports[port].answer != SL_ANSWER_OFF &&
+	       answered(snapshot, port, addr) == SL_SERVICE_OWNED_WHOLE;
+}
+
 bool sl_claim_may_send(const struct sl_snapshot *snapshot, uint32_t port, const struct sl_addr *to,
 		       const uint8_t *mac)
 {
@@ -162,7 +168,7 @@ static enum sl_claim claim_neighbor(const struct sl_snapshot *snapshot, uint32_t
 
 	if (is_conflict(snapshot, port, neigh))
 		return SL_CLAIM_CONFLICT;
-	if (!neigh->request || owned == SL_SERVICE_OWNED_NOT)
+	if (!neigh->request || owned == SL_SERVICE_OWNED_NOT || neigh->group)
 		return SL_CLAIM_NOTHING;
 	if (neigh->sender.family == SL_FAMILY_NONE)
 		return owned == SL_SERVICE_OWNED_WHOLE && sl_host_is_mac(mac) ? SL_CLAIM_NEIGHBOR
@@ -214,6 +220,29 @@ void sl_claim_conflict(uint32_t port, const struct sl_neigh *neigh, struct sl_he
 				   .port = (uint8_t)port,
 				   .mac = neigh->mac,
 				   .ours = *told_of(neigh)};
+}
+
+/* An answer without a MAC address (RFC 4861 section 4.4: to a question that was asked of one) means that
+ * of its frame. A question is its asker's, too, and what has a tag is of another network. */
+bool sl_claim_tells(const struct sl_snapshot *snapshot, uint32_t port, const struct sl_pkt *pkt,
+		    const uint8_t *frame, uint32_t size, struct sl_told *told, bool *ends)
+{
+	const struct sl_port_view *view = &snapshot->ports[port];
+	struct sl_neigh neigh;
+
+	if (!view->asks || !(pkt->flags & SL_PKT_OWN) || pkt->l3_off != SL_ETH_SIZE ||
+	    !read_neighbor(pkt, frame + pkt->l3_off, size - pkt->l3_off, &neigh) ||
+	    !sl_others_has(snapshot->others, told_of(&neigh)))
+		return false;
+	if (neigh.request && !neigh.has_mac && !neigh.group)
+		return false;
+	told->port = (uint8_t)port;
+	told->addr = *told_of(&neigh);
+	told->mac = neigh.mac;
+	if (!neigh.has_mac && !neigh.group)
+		memcpy(told->mac.octets, frame + SL_ETH_SRC, SL_MAC_SIZE);
+	*ends = !neigh.request && view->punt_port == SL_PUNT_DROP;
+	return true;
 }
 
 /* ---- errors about what we sent ------------------------------------------------------------------

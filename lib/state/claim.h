@@ -18,6 +18,7 @@
 #include "pkt/parse.h"
 #include "state/heard.h"
 #include "state/snapshot.h"
+#include "state/told.h"
 
 enum sl_claim {
 	SL_CLAIM_NOTHING = 0,  /* goes on to services */
@@ -39,6 +40,14 @@ bool sl_claim_hears(const struct sl_snapshot *snapshot, uint32_t port, const str
 
 /* Who says in the message that it has which address of ours. */
 void sl_claim_conflict(uint32_t port, const struct sl_neigh *neigh, struct sl_heard *heard);
+
+/* True if the packet, as above, tells the MAC address of a next hop by a port that resolves them itself.
+ * *ends: it is nobody else's. */
+bool sl_claim_tells(const struct sl_snapshot *snapshot, uint32_t port, const struct sl_pkt *pkt,
+		    const uint8_t *frame, uint32_t size, struct sl_told *told, bool *ends);
+
+/* True if the port answers for this very address: its own, or one that a service names by itself. */
+bool sl_claim_has(const struct sl_snapshot *snapshot, uint32_t port, const struct sl_addr *addr);
 
 /* True if something of our own may go to this address at this MAC address by the port: a single host
  * that is not ourselves. The one check for all that we send. */

@@ -216,6 +216,7 @@ struct sl_port_view {
 	uint8_t answer;	   /* enum sl_answer */
 	uint16_t mtu;
 	struct sl_mac mac;
+	bool asks; /* resolves next hops itself: what others tell of them is for control */
 	uint32_t address_count;
 	struct sl_addr addresses[SL_PORT_ADDRESSES_MAX];
 	uint8_t lengths[SL_PORT_ADDRESSES_MAX]; /* bits of their networks */

@@ -35,7 +35,9 @@ int sl_core_stats_create(struct sl_core_stats **stats)
 	made->services = sl_mem_alloc(SERVICES_SIZE);
 	made->service_stamps = sl_mem_alloc(STAMPS_SIZE);
 	made->heard = sl_mem_alloc(sizeof(*made->heard));
-	if (!made->nodes || !made->services || !made->service_stamps || !made->heard) {
+	made->told = sl_mem_alloc(sizeof(*made->told));
+	if (!made->nodes || !made->services || !made->service_stamps || !made->heard ||
+	    !made->told) {
 		sl_core_stats_destroy(made);
 		return -ENOMEM;
 	}
@@ -51,6 +53,7 @@ void sl_core_stats_destroy(struct sl_core_stats *stats)
 	sl_mem_free(stats->services, SERVICES_SIZE);
 	sl_mem_free(stats->service_stamps, STAMPS_SIZE);
 	sl_mem_free(stats->heard, sizeof(*stats->heard));
+	sl_mem_free(stats->told, sizeof(*stats->told));
 	sl_mem_free(stats, sizeof(*stats));
 }
 

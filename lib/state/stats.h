@@ -21,6 +21,7 @@
 #include "base/bytes.h"
 #include "base/limit.h"
 #include "state/heard.h"
+#include "state/told.h"
 
 /* Reasons of drops: id, name in statistics, value. Every one has a test. */
 #define SL_DROPS(X)                                                                                \
@@ -104,6 +105,7 @@ struct sl_core_stats {
 	struct sl_node_stats *nodes;	   /* SL_NODE_INDEX_MAX */
 	struct sl_service_stats *services; /* SL_SERVICES_MAX + 1; the last for none */
 	struct sl_heard_ring *heard;	   /* for control */
+	struct sl_told_ring *told;	   /* likewise */
 	struct sl_stamp *service_stamps; /* SL_SERVICES_MAX: of services pointed at another pool */
 } __attribute__((aligned(SL_CACHE_LINE)));
 

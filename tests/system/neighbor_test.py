@@ -185,4 +185,23 @@ def fixed():
                 equal(net.our("neigh", "show", "192.0.2.11").strip(), "", "the kernel was not asked")
 
 
+@case("a kernel whose routes change all the time keeps nobody from being asked for, or given up")
+def busy_kernel():
+    with Net() as net, daemon.Folder() as folder:
+        lines = "".join(f"route {verb} 203.0.113.{number}/32 via 192.0.2.1\n" for verb in ("add", "del") for number in range(250))
+        routes = folder.write("routes", lines)
+        changes = subprocess.Popen(["ip", "netns", "exec", net.ours, "sh", "-c", f"while :; do ip -force -batch {routes}; done"],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            with net.daemon(folder, conf(folder, [node("far", "203.0.113.5"), node("none", "192.0.2.99")])) as one:
+                one.ready()
+                with daemon.Session(one.socket) as session:
+                    wait(session, "192.0.2.99", "failed")
+                    control.ctl(one.socket, "add-node", "web", "r1", "address=192.0.2.11", "encap=ipip", "weight=1")
+                    wait(session, "192.0.2.11", "resolved")
+        finally:
+            changes.kill()
+            changes.wait()
+
+
 run(CASES)

@@ -25,7 +25,8 @@
 /* Sections without fault, a line each. */
 #define DATAPLANE "dataplane: {worker_cpus: [0, 0]}\n"
 #define PORTS                                                                                      \
-	"ports: [{name: p0, device: d, addresses: [192.0.2.2/24, \"2001:db8::2/64\"], gateway: "   \
+	"ports: [{name: p0, device: net_null0, addresses: [192.0.2.2/24, \"2001:db8::2/64\"], "    \
+	"gateway: "                                                                                \
 	"{address: 192.0.2.1, mac: \"02:00:00:00:00:01\"}}]\n"
 #define POOLS	 "pools: [{name: web}]\n"
 #define SERVICES "services: [{name: s, address: any, pool: web}]\n"

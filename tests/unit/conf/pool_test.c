@@ -451,6 +451,10 @@ static void port_and_mac_follow_from_addresses_and_gateways_or_are_asked_for(voi
 		{"pools: [{name: web, nodes: [{name: r, address: 10.0.0.9, encap: ipip}]}]\n"
 		 "ports: [{name: a, device: d, addresses: [192.0.2.1/24], gateway: {address: "
 		 "192.0.2.254}}]\n" SERVICES,
+		 "", ""},
+		{"pools: [{name: web, nodes: [{name: r, address: 10.0.0.9, encap: ipip}]}]\n"
+		 "ports: [{name: a, device: d, neighbors: static, addresses: [192.0.2.1/24], "
+		 "gateway: {address: 192.0.2.254}}]\n" SERVICES,
 		 "",
 		 "1:48: node `r` has no `mac`, and nobody asks for next hops on port `a` "
 		 "(`neighbors`): packets for it count as no_neighbor\n"},

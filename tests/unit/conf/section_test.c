@@ -215,6 +215,11 @@ static void each_key_of_ports_has_its_range_and_its_sentence(void **state)
 		 "1:42: the kernel has no interface of port `p0` to resolve neighbours on: that "
 		 "takes a device packet: or xdp:, or `punt: kernel`\n",
 		 ""},
+		{"ports: [{name: p0, device: net_pcap0, neighbors: own, gratuitous: false}]\n" POOLS
+			 SERVICES,
+		 "", ""},
+		{"ports: [{name: p0, device: x, gratuitous: 1}]\n" POOLS SERVICES,
+		 "1:43: `gratuitous` takes true, false, yes, no, on or off, not `1`\n", ""},
 		{"ports: [{name: p0, device: x, mtu: 1500.0}]\n" POOLS SERVICES,
 		 "1:36: `mtu` takes a whole number from 576 to 9700, not `1500.0`\n", ""},
 		{"ports: [{name: p0, device: x, promiscuous: 1}]\n" POOLS SERVICES,

@@ -99,7 +99,6 @@ static void malformed_arp_is_refused(void **state)
 		"0001 0800 08 04 0001 020000000077 c0000207 000000000000 c0000201",
 		"0001 0800 06 10 0001 020000000077 c0000207 000000000000 c0000201",
 		"0001 0800 06 04 0003 020000000077 c0000207 000000000000 c0000201",
-		"0001 0800 06 04 0001 ffffffffffff c0000207 000000000000 c0000201",
 		"0001 0800 06 04 0001 020000000077 c0000207 000000000000 c00002",
 	};
 
@@ -110,10 +109,19 @@ static void malformed_arp_is_refused(void **state)
 	}
 }
 
+static void a_groups_mac_is_told_and_is_nobodys(void **state)
+{
+	(void)state;
+	make_arp("0001 0800 06 04 0001 ffffffffffff c0000207 000000000000 c0000201");
+	assert_true(arp());
+	assert_true(neigh.group && !neigh.has_mac);
+	assert_int_equal(neigh.mac.octets[0], 0xff);
+}
+
 static void arp_asks_and_announces(void **state)
 {
 	const struct sl_addr from = addr("192.0.2.1"), target = addr("192.0.2.7");
-	const struct sl_mac own = mac(OWN);
+	const struct sl_mac own = mac(OWN), theirs = mac(THEIR);
 
 	(void)state;
 	packet_init(&wanted);
@@ -121,6 +129,16 @@ static void arp_asks_and_announces(void **state)
 	packet_hex(&wanted, "0001 0800 06 04 0001 02000000000a c0000201 000000000000 c0000207");
 	assert_true(packet_equal(wanted.octets, wanted.size, frame,
 				 sl_neigh_ask(&own, &from, &target, frame)));
+	packet_init(&wanted);
+	packet_eth_macs(&wanted, THEIR, OWN, 0x0806);
+	packet_hex(&wanted, "0001 0800 06 04 0001 02000000000a c0000201 000000000000 c0000207");
+	assert_true(packet_equal(wanted.octets, wanted.size, frame,
+				 sl_neigh_ask_at(&own, &from, &target, &theirs, frame)));
+	packet_init(&wanted);
+	packet_eth_macs(&wanted, "ff:ff:ff:ff:ff:ff", OWN, 0x0806);
+	packet_hex(&wanted, "0001 0800 06 04 0001 02000000000a c0000201 000000000000 c0000201");
+	assert_true(packet_equal(wanted.octets, wanted.size, frame,
+				 sl_neigh_announce(&own, &from, frame)));
 }
 
 /* A message from the sender to dst with this body after the target. */
@@ -252,18 +270,51 @@ static void neighbour_discovery_asks_the_solicited_node_group(void **state)
 	assert_int_equal(wanted.size, SL_NEIGH_FRAME_SIZE_MAX);
 }
 
+static void neighbour_discovery_asks_one_and_announces(void **state)
+{
+	const struct sl_addr from = addr("2001:db8::7"), target = addr("2001:db8::12:3456");
+	const struct sl_mac own = mac(OWN), theirs = mac(THEIR);
+
+	(void)state;
+	packet_init(&wanted);
+	packet_eth_macs(&wanted, THEIR, OWN, 0x86dd);
+	packet_ip(&wanted, &(struct packet_ip){.src = "2001:db8::7",
+					       .dst = "2001:db8::12:3456",
+					       .protocol = 58,
+					       .ttl = 255});
+	packet_icmp(&wanted, 6, 135, 0, 0);
+	packet_octets(&wanted, target.octets, 16);
+	packet_hex(&wanted, "0101 02000000000a");
+	packet_finish(&wanted);
+	assert_true(packet_equal(wanted.octets, wanted.size, frame,
+				 sl_neigh_ask_at(&own, &from, &target, &theirs, frame)));
+	packet_init(&wanted);
+	packet_eth_macs(&wanted, "33:33:00:00:00:01", OWN, 0x86dd);
+	packet_ip(&wanted,
+		  &(struct packet_ip){
+			  .src = "2001:db8::7", .dst = "ff02::1", .protocol = 58, .ttl = 255});
+	packet_icmp(&wanted, 6, 136, 0, 0x20000000);
+	packet_octets(&wanted, from.octets, 16);
+	packet_hex(&wanted, "0201 02000000000a");
+	packet_finish(&wanted);
+	assert_true(packet_equal(wanted.octets, wanted.size, frame,
+				 sl_neigh_announce(&own, &from, frame)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_arp_request_is_read_and_answered),
 		cmocka_unit_test(an_arp_reply_and_a_probe_are_read),
 		cmocka_unit_test(malformed_arp_is_refused),
+		cmocka_unit_test(a_groups_mac_is_told_and_is_nobodys),
 		cmocka_unit_test(arp_asks_and_announces),
 		cmocka_unit_test(a_solicitation_is_read_and_answered),
 		cmocka_unit_test(a_probe_for_a_duplicate_is_answered_to_all),
 		cmocka_unit_test(an_advertisement_is_read),
 		cmocka_unit_test(what_rfc_4861_forbids_is_refused),
 		cmocka_unit_test(neighbour_discovery_asks_the_solicited_node_group),
+		cmocka_unit_test(neighbour_discovery_asks_one_and_announces),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -99,7 +99,7 @@ static void a_node_comes_drains_and_goes(void **state)
 static void a_node_that_nobody_knows_the_way_to_comes_with_a_warning(void **state)
 {
 	static const char text[] = TALK_DATAPLANE TALK_POOL
-		"ports: [{name: p0, device: d, addresses: [192.0.2.2/24], gateway: "
+		"ports: [{name: p0, device: net_null0, addresses: [192.0.2.2/24], gateway: "
 		"{address: 192.0.2.1}}]\n"
 		"services: [{name: rest, address: any, pool: web}]\n";
 	struct talk talk;
