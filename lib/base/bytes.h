@@ -100,6 +100,34 @@ static inline void sl_store_be32(void *at, uint32_t value)
 	sl_store32(at, sl_be32(value));
 }
 
+/* Octet `off` of a buffer, where off comes out of a packet and was compared with what is there. The
+ * kernel's verifier does not follow such a comparison: its programs read from a buffer that is larger
+ * than the mask by the largest header. */
+#define SL_AT_MASK 1023
+
+/* As many octets as the verifier believes to be there for a header at sl_at(). */
+struct sl_octets {
+	uint8_t octet[SL_AT_MASK + 1 + 256];
+};
+
+#ifdef __bpf__
+#define SL_OCTETS(at) ((const struct sl_octets *)(at))
+#else
+#define SL_OCTETS(at) (at)
+#endif
+
+static inline const uint8_t *sl_at(const uint8_t *octets, uint32_t off)
+{
+#ifdef __bpf__
+	uint64_t bounded = off;
+
+	__asm__("%0 &= %1" : "+r"(bounded) : "i"(SL_AT_MASK));
+	return octets + bounded;
+#else
+	return octets + off;
+#endif
+}
+
 /* The next multiple of a power of two. */
 static inline size_t sl_align_up(size_t value, size_t power)
 {

@@ -79,7 +79,8 @@ static void finish_udp6(const struct sl_node_view *view, struct rte_mbuf *packet
 {
 	uint32_t front = view->encap.size;
 
-	sl_encap_finish_udp6(&view->encap, rte_pktmbuf_mtod_offset(packet, uint8_t *, front),
+	sl_encap_finish_udp6(rte_pktmbuf_mtod(packet, uint8_t *),
+			     rte_pktmbuf_mtod_offset(packet, uint8_t *, front),
 			     sl_path_sum(packet, front, packet->pkt_len - front));
 }
 

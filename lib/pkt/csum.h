@@ -14,9 +14,11 @@
 #ifndef SL_PKT_CSUM_H
 #define SL_PKT_CSUM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "pkt/hdr.h"
 
 /* A partial sum down to 16 bits, not yet complemented. */
 static inline uint16_t sl_csum_fold(uint64_t sum)
@@ -31,6 +33,43 @@ static inline uint16_t sl_csum_fold(uint64_t sum)
 /* Partial sum of size octets; at most 2^31 of them. An odd last one counts as if a zero followed.
  */
 uint64_t sl_csum_partial(const void *octets, uint32_t size);
+
+/* The same where it is called. */
+static inline uint64_t sl_csum_inline(const void *octets, uint32_t size)
+{
+	const uint8_t *at = octets;
+	uint64_t sum = 0, odd = 0;
+
+	for (; size >= 16; size -= 16, at += 16) {
+		uint64_t a = sl_load64(at), b = sl_load64(at + 8);
+
+		sum += (uint32_t)a + (a >> 32);
+		odd += (uint32_t)b + (b >> 32);
+	}
+	sum += odd;
+	for (; size >= 4; size -= 4, at += 4)
+		sum += sl_load32(at);
+	if (size >= 2) {
+		sum += sl_load16(at);
+		at += 2;
+		size -= 2;
+	}
+	if (size)
+		sum += *at;
+	return sum;
+}
+
+/* Whether an IPv4 header of size octets, its first word at ip, sums up as it should. The number of words
+ * that are looked at is fixed, so that the kernel's verifier sees an end. */
+static inline bool sl_csum_header_right(const uint8_t *ip, uint32_t size)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t off = 0; off < SL_IP4_SIZE_MAX; off += 4)
+		if (off < size)
+			sum += sl_load32(ip + off);
+	return sl_csum_fold(sum) == UINT16_MAX;
+}
 
 /* The checksum field's value (to be stored as it is) over octets whose own field is zero; 0 over
  * octets whose field is right. */

@@ -29,7 +29,7 @@
 #include "base/wide.h"
 #include "pkt/csum.h"
 #include "pkt/hdr.h"
-#include "pkt/parse.h"
+#include "pkt/parsed.h"
 
 /* id, word of the configuration, value. NONE: new MAC addresses and one TTL less; the packet stays
  * as it is. From GUE on: over UDP. */
@@ -133,6 +133,20 @@ static inline uint32_t sl_encap_flow_label(uint64_t hash)
 	return label + !label;
 }
 
+/* Octets of the template in use. Of a tunnel's the kernel's verifier wants to see the bounds. */
+static inline uint32_t sl_encap_size(const struct sl_encap *encap)
+{
+	uint32_t size = encap->size;
+
+#ifdef __bpf__
+	__asm__("" : "+r"(size));
+	size = SL_MAX(size, 32u);
+	size = SL_MIN(size, (uint32_t)SL_ENCAP_TEMPLATE_SIZE);
+	__asm__("" : "+r"(size));
+#endif
+	return size;
+}
+
 /* Copies of fixed size that overlap: every template has 32 octets at least and 96 at most. */
 static inline void sl_encap_copy(uint8_t *to, const uint8_t *octets, uint32_t size)
 {
@@ -229,11 +243,11 @@ static inline bool sl_encap_sums(const struct sl_encap *encap)
 	       sl_load16(encap->octets + SL_ETH_SIZE + SL_IP6_SIZE + SL_UDP_SUM);
 }
 
-/* The UDP checksum of headers that were written in front of l3, where payload is sl_csum_partial() of
- * the whole inner packet. */
-static inline void sl_encap_finish_udp6(const struct sl_encap *encap, uint8_t *l3, uint64_t payload)
+/* The UDP checksum of headers that were written from start up to l3, where payload is sl_csum_partial()
+ * of the whole inner packet. */
+static inline void sl_encap_finish_udp6(uint8_t *start, uint8_t *l3, uint64_t payload)
 {
-	uint8_t *l4 = l3 - encap->size + SL_ETH_SIZE + SL_IP6_SIZE;
+	uint8_t *l4 = start + SL_ETH_SIZE + SL_IP6_SIZE;
 	uint64_t sum = payload + sl_load16(l4 + SL_UDP_SUM) + sl_load16(l4) + sl_load32(l3 - 4);
 	uint16_t field;
 
@@ -250,13 +264,12 @@ static inline bool sl_encap_is_plain(const struct sl_encap *encap)
 
 /* sl_encap_write() over IPv4 around a packet whose sl_encap_first() is known. inner: 1 for IPv6, 0
  * for IPv4, for which the template is as it is; the hash is read only where it is needed. */
-static inline void sl_encap_write_plain(const struct sl_encap *encap, uint8_t *l3,
-					const struct sl_pkt *pkt, uint64_t first,
-					const uint64_t *hash, uint32_t id, const bool udp,
-					const uint32_t inner)
+static inline void sl_encap_put_plain(const struct sl_encap *encap, uint8_t *start, uint8_t *l3,
+				      const struct sl_pkt *pkt, uint64_t first,
+				      const uint64_t *hash, uint32_t id, const bool udp,
+				      const uint32_t inner)
 {
-	uint64_t size = encap->size;
-	uint8_t *start = l3 - size;
+	uint64_t size = sl_encap_size(encap);
 
 	sl_wide_copy32(start, encap->ipv4.octets);
 	sl_wide_copy32(l3 - 32, encap->ipv4.octets + size - 32);
@@ -267,6 +280,33 @@ static inline void sl_encap_write_plain(const struct sl_encap *encap, uint8_t *l
 		sl_store32(l3 - 4, encap->tail[inner]);
 }
 
+static inline void sl_encap_write_plain(const struct sl_encap *encap, uint8_t *l3,
+					const struct sl_pkt *pkt, uint64_t first,
+					const uint64_t *hash, uint32_t id, const bool udp,
+					const uint32_t inner)
+{
+	sl_encap_put_plain(encap, l3 - encap->size, l3, pkt, first, hash, id, udp, inner);
+}
+
+/* A tunnel's headers from start, encap->size octets before l3, where the inner packet is; see
+ * sl_encap_write(). */
+static inline void sl_encap_put(const struct sl_encap *encap, uint8_t *start, uint8_t *l3,
+				const struct sl_pkt *pkt, uint64_t hash, uint16_t id)
+{
+	uint32_t inner = pkt->flags & SL_PKT_IPV6;
+
+	if (sl_encap_is_plain(encap)) {
+		sl_encap_put_plain(encap, start, l3, pkt, sl_encap_first(pkt), &hash,
+				   (uint32_t)id << 16, encap->type >= SL_ENCAP_GUE, inner);
+		return;
+	}
+	sl_encap_copy(start, encap->octets, sl_encap_size(encap));
+	sl_store64(start + SL_ETH_SIZE, sl_encap_head6(encap, pkt, inner, hash));
+	if (encap->type >= SL_ENCAP_GUE)
+		sl_encap_write_udp(start + SL_ETH_SIZE + SL_IP6_SIZE, l3, pkt, hash);
+	sl_store32(l3 - 4, encap->tail[inner]);
+}
+
 /* Writes the outer headers in front of the IP packet that starts at l3: encap->size octets before
  * it are ours to overwrite. pkt describes the packet, hash is its flow's (UDP source port, IPv6
  * flow label). id becomes the identification of an outer IPv4 header without DF (with it, the
@@ -275,23 +315,10 @@ static inline void sl_encap_write_plain(const struct sl_encap *encap, uint8_t *l
 static inline void sl_encap_write(const struct sl_encap *encap, uint8_t *l3,
 				  const struct sl_pkt *pkt, uint64_t hash, uint16_t id)
 {
-	uint32_t inner = pkt->flags & SL_PKT_IPV6;
-	uint8_t *start = l3 - encap->size;
-
-	if (encap->type == SL_ENCAP_NONE) {
+	if (encap->type == SL_ENCAP_NONE)
 		sl_encap_forward(encap, l3, pkt);
-		return;
-	}
-	if (sl_encap_is_plain(encap)) {
-		sl_encap_write_plain(encap, l3, pkt, sl_encap_first(pkt), &hash, (uint32_t)id << 16,
-				     encap->type >= SL_ENCAP_GUE, inner);
-		return;
-	}
-	sl_encap_copy(start, encap->octets, encap->size);
-	sl_store64(start + SL_ETH_SIZE, sl_encap_head6(encap, pkt, inner, hash));
-	if (encap->type >= SL_ENCAP_GUE)
-		sl_encap_write_udp(start + SL_ETH_SIZE + SL_IP6_SIZE, l3, pkt, hash);
-	sl_store32(l3 - 4, encap->tail[inner]);
+	else
+		sl_encap_put(encap, l3 - encap->size, l3, pkt, hash, id);
 }
 
 #endif

@@ -17,7 +17,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "pkt/parse.h"
+#include "base/bytes.h"
+#include "pkt/hdr.h"
+#include "pkt/parsed.h"
+
+#define SL_EXTENSION_UNIT	       8
+#define SL_EXTENSION_AH_UNIT	       4
+#define SL_EXTENSION_AH_SIZE_MIN       12
+#define SL_EXTENSION_FRAGMENT_RESERVED 0x0006
 
 struct sl_extensions {
 	uint32_t off;	       /* in: of the first header; out: of the transport header */
@@ -29,11 +36,93 @@ struct sl_extensions {
 };
 
 /* Whether the protocol number is an extension header that is walked. */
-bool sl_extension_is(uint8_t protocol);
+static inline bool sl_extension_is(uint8_t protocol)
+{
+	switch (protocol) {
+	case SL_PROTO_HOP_BY_HOP:
+	case SL_PROTO_ROUTING:
+	case SL_PROTO_FRAGMENT:
+	case SL_PROTO_AH:
+	case SL_PROTO_DESTINATION:
+	case SL_PROTO_MOBILITY:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static inline uint32_t sl_extension_size(uint8_t protocol, const uint8_t *header)
+{
+	if (protocol == SL_PROTO_FRAGMENT)
+		return SL_EXTENSION_UNIT;
+	if (protocol == SL_PROTO_AH)
+		return (header[1] + 2u) * SL_EXTENSION_AH_UNIT;
+	return (header[1] + 1u) * SL_EXTENSION_UNIT;
+}
+
+/* The walk itself, from first to where it ends. */
+static inline enum sl_pkt_status sl_extension_walk_all(const uint8_t *octets, uint32_t limit,
+						       struct sl_extensions *walk)
+{
+	enum sl_pkt_status status = SL_PKT_OK;
+	struct sl_extensions at = *walk;
+
+	for (at.count = 0; sl_extension_is(at.protocol); at.count++) {
+		const uint8_t *header = sl_at(octets, at.off);
+		uint8_t protocol = at.protocol;
+		uint32_t size;
+
+		status = SL_PKT_BAD_HEADER;
+		if (at.count == SL_PARSE_EXTENSIONS_MAX)
+			break;
+		status = SL_PKT_TRUNCATED;
+		if (at.off + SL_EXTENSION_UNIT > limit)
+			break;
+		size = sl_extension_size(protocol, header);
+		status = SL_PKT_BAD_HEADER;
+		if (protocol == SL_PROTO_AH && size < SL_EXTENSION_AH_SIZE_MIN)
+			break;
+		status = SL_PKT_TRUNCATED;
+		if (at.off + size > limit)
+			break;
+		status = SL_PKT_BAD_HEADER;
+		if (protocol == SL_PROTO_FRAGMENT) {
+			if (at.has_fragment)
+				break;
+			at.has_fragment = true;
+			at.fragment_off = at.off;
+			at.fragment = sl_load_be16(header + 2) &
+				      (uint16_t)~SL_EXTENSION_FRAGMENT_RESERVED;
+		}
+		status = SL_PKT_OK;
+		at.protocol = header[0];
+		at.off += size;
+		if (protocol == SL_PROTO_FRAGMENT && (at.fragment & SL_FRAGMENT_OFFSET)) {
+			at.count++;
+			break;
+		}
+	}
+	*walk = at;
+	return status;
+}
 
 /* Walks octets[0..limit). SL_PKT_OK, SL_PKT_TRUNCATED (a header ends beyond limit),
  * SL_PKT_BAD_HEADER (too many, an impossible length, a second fragment header). */
-enum sl_pkt_status sl_extension_walk(const uint8_t *octets, uint32_t limit,
-				     struct sl_extensions *walk);
+#ifdef __bpf__
+/* A function of its own, which the verifier walks once. */
+__attribute__((noinline)) enum sl_pkt_status
+sl_extension_walk(const struct sl_octets *octets, uint32_t limit, struct sl_extensions *walk)
+{
+	if (!octets || !walk)
+		return SL_PKT_BAD_HEADER;
+	return sl_extension_walk_all(octets->octet, limit, walk);
+}
+#else
+static inline enum sl_pkt_status sl_extension_walk(const uint8_t *octets, uint32_t limit,
+						   struct sl_extensions *walk)
+{
+	return sl_extension_walk_all(octets, limit, walk);
+}
+#endif
 
 #endif

@@ -27,7 +27,8 @@
 #define SL_ETHERTYPE_QINQ   0x88a8
 #define SL_ETHERTYPE_QINQ_1 0x9100
 
-#define SL_IP4_SIZE	      20   /* without options */
+#define SL_IP4_SIZE	      20 /* without options */
+#define SL_IP4_SIZE_MAX	      60
 #define SL_IP4_FIRST	      0x45 /* the first octet: version 4, no options */
 #define SL_IP4_TOS	      1
 #define SL_IP4_TOTAL	      2

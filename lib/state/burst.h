@@ -13,7 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/limit.h"
-#include "pkt/parse.h"
+#include "pkt/parsed.h"
 
 /* What becomes of a packet. */
 enum sl_verdict {

@@ -8,13 +8,44 @@
 #ifndef SL_STATE_HASH_H
 #define SL_STATE_HASH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/bytes.h"
-#include "pkt/parse.h"
+#include "pkt/parsed.h"
 #include "state/snapshot.h"
 
 #define SL_HASH_MISC_PORTS 0xffffffffull /* ports in word 0 of a key */
+
+/* Orders the two ends of a key as their octets lie, so that both directions of a flow are one key. */
+static inline void sl_hash_order_ends(struct sl_key *key)
+{
+	uint64_t src = sl_be64(key->word[1]), dst = sl_be64(key->word[3]);
+
+	if (key->family == SL_FAMILY_IPV4) {
+		src = sl_be32(key->src4);
+		dst = sl_be32(key->dst4);
+	} else if (src == dst) {
+		src = sl_be64(key->word[2]);
+		dst = sl_be64(key->word[4]);
+	}
+	if (src > dst || (src == dst && key->sport_be > key->dport_be))
+		sl_key_reverse(key);
+}
+
+/* Of any packet: also of fragments without ports, and of symmetric pools. */
+static inline uint64_t sl_hash_any(const struct sl_hash_key *secret, const struct sl_pkt *pkt,
+				   const struct sl_key_mask *mask, bool symmetric)
+{
+	struct sl_key_mask what = *mask;
+	struct sl_key key = pkt->key;
+
+	if (pkt->flags & SL_PKT_NO_PORTS)
+		what.misc &= ~SL_HASH_MISC_PORTS;
+	if (symmetric)
+		sl_hash_order_ends(&key);
+	return sl_key_hash(secret, &key, &what);
+}
 
 /* The slow ones: fragments, symmetric pools. */
 uint64_t sl_hash_slot_odd(const struct sl_snapshot *snapshot, const struct sl_pool_view *pool,

@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
-#include "pkt/parse.h"
+#include "pkt/parsed.h"
 #include "state/snapshot.h"
 
 #define SL_SERVICE_PORTS_MAX 64 /* ports and ranges of one service */

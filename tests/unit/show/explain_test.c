@@ -2,6 +2,7 @@
 
 /* Where a packet goes, in words: nodes, refusals, what is punted or answered by ourselves. */
 
+#include "pkt/parse.h"
 #include "show/explain.h"
 
 #include <setjmp.h>

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* The kernel's side: hands services' packets to the daemon's sockets, and serves remote nodes by itself
+ * while no daemon is there. Parsing, hash and encapsulation are the packet path's own. */
+
+#include "pkt/encap.h"
+#include "pkt/parse_slow.h"
+#include "state/hash.h"
+#include "state/judge.h"
+#include "xdp/maps.bpf.h"
+#include "xdp/service.bpf.h"
+
+#define FRAME_CHUNK 256 /* octets that are summed at a time */
+#define CHUNKS_MAX  40	/* of the largest frame */
+
+/* ---- parsing --------------------------------------------------------------------------------- */
+
+/* Verified by itself. */
+__noinline int parse_head(struct scratch *it, uint32_t size)
+{
+	if (!it)
+		return 0;
+	sl_slow_frame(it->head, size, it->frame_size, SL_PARSE_CHECK_SUM, &it->pkt);
+	return 0;
+}
+
+static __always_inline bool read_head(struct xdp_md *ctx, struct scratch *it)
+{
+	uint64_t size = bpf_xdp_get_buff_len(ctx);
+
+	it->frame_size = (uint32_t)size;
+	if (size > SL_XDP_HEAD_SIZE)
+		size = SL_XDP_HEAD_SIZE;
+	if (size < SL_ETH_SIZE || bpf_xdp_load_bytes(ctx, 0, it->head, (uint32_t)size) != 0)
+		return false;
+	parse_head(it, (uint32_t)size);
+	return true;
+}
+
+/* ---- which node ------------------------------------------------------------------------------ */
+
+static __always_inline bool begins(const struct sl_pkt *pkt)
+{
+	bool syn = (pkt->tcp_flags & (SL_TCP_SYN | SL_TCP_ACK | SL_TCP_RST | SL_TCP_FIN)) ==
+		   SL_TCP_SYN;
+
+	return (syn || (pkt->flags & SL_PKT_QUIC_INITIAL)) && !(pkt->flags & SL_PKT_ICMP_ERROR);
+}
+
+/* The prior node of an open slot, or SL_NODE_NOBODY. */
+static __always_inline uint32_t prior_of(uint32_t word)
+{
+	const uint64_t *found;
+
+	if (!(word >> SL_XDP_SLOT_PRIOR_SHIFT))
+		return SL_NODE_NOBODY;
+	found = at(&prior, word >> SL_XDP_SLOT_PRIOR_SHIFT);
+	return found ? (uint32_t)*found : SL_NODE_NOBODY;
+}
+
+static __always_inline uint32_t slot_of(const struct sl_xdp_pool *pool, uint64_t hash)
+{
+	uint64_t index = pool->slots + (hash >> (pool->shift & 63));
+	const uint64_t *pair = at(&slot, (uint32_t)(index / 2));
+
+	return pair ? (uint32_t)(*pair >> (index & 1) * 32) : SL_NODE_NOBODY;
+}
+
+/* In a slot that is open: a new connection goes to the slot's node and is remembered, what is
+ * remembered to its node, all else to the prior. */
+static __always_inline uint32_t open_node(const struct sl_xdp_state *now,
+					  const struct sl_xdp_pool *pool, const struct sl_pkt *pkt,
+					  uint32_t word)
+{
+	const struct sl_key_mask whole = {UINT64_MAX, UINT64_MAX, UINT64_MAX};
+	uint32_t node_index = word & SL_XDP_SLOT_NODE, before = prior_of(word);
+	const uint32_t *known;
+	uint64_t tag;
+
+	if (before == SL_NODE_NOBODY)
+		return node_index;
+	tag = sl_hash_any(&now->flow_key, pkt, &whole, pool->flags & SL_POOL_SYMMETRIC);
+	if (begins(pkt)) {
+		bpf_map_update_elem(&flow, &tag, &node_index, BPF_ANY);
+		return node_index;
+	}
+	known = bpf_map_lookup_elem(&flow, &tag);
+	return known ? *known : before;
+}
+
+static __always_inline uint32_t pool_node(const struct sl_xdp_state *now,
+					  const struct sl_xdp_pool *pool, struct scratch *it)
+{
+	uint32_t word;
+
+	it->hash =
+		sl_hash_any(&now->hash_key, &it->pkt, &pool->mask, pool->flags & SL_POOL_SYMMETRIC);
+	word = slot_of(pool, it->hash);
+	if (!(word >> SL_XDP_SLOT_PRIOR_SHIFT))
+		return word;
+	return open_node(now, pool, &it->pkt, word);
+}
+
+/* ---- out ------------------------------------------------------------------------------------- */
+
+/* Of what was read into the head; verified by itself. */
+__noinline uint64_t sum_chunk(const struct scratch *it)
+{
+	return it ? sl_csum_inline(it->head, FRAME_CHUNK) : 0;
+}
+
+/* Over the whole packet, once its headers are in front of it: what it carries. */
+static __always_inline bool sum_packet(struct xdp_md *ctx, struct scratch *it, uint32_t off,
+				       uint64_t *sum)
+{
+	uint32_t left = it->pkt.l3_size;
+
+	*sum = 0;
+	for (uint32_t i = 0; i < CHUNKS_MAX && left > 0; i++) {
+		uint64_t size = left < FRAME_CHUNK ? left : FRAME_CHUNK;
+
+		if (size < FRAME_CHUNK)
+			memset(it->head, 0, FRAME_CHUNK);
+		if (size == 0 || bpf_xdp_load_bytes(ctx, off, it->head, (uint32_t)size) != 0)
+			return false;
+		*sum += sum_chunk(it);
+		off += (uint32_t)size;
+		left -= (uint32_t)size;
+	}
+	return left == 0;
+}
+
+/* Changes the frame's ends: delta octets less in front, and its end where the IP packet's is. */
+static __always_inline bool resize(struct xdp_md *ctx, const struct scratch *it, uint32_t front)
+{
+	int32_t head = (int32_t)it->pkt.l3_off - (int32_t)front;
+	int32_t tail = (int32_t)(it->pkt.l3_off + it->pkt.l3_size) - (int32_t)it->frame_size;
+
+	if (tail != 0 && bpf_xdp_adjust_tail(ctx, tail) != 0)
+		return false;
+	return head == 0 || bpf_xdp_adjust_head(ctx, head) == 0;
+}
+
+/* New addresses and one TTL less. */
+static __always_inline bool forward(struct xdp_md *ctx, struct scratch *it,
+				    const struct sl_encap *encap)
+{
+	uint8_t *l3 = it->head + (it->pkt.l3_off & 31);
+	uint32_t size = it->pkt.flags & SL_PKT_IPV6 ? SL_IP6_SIZE : SL_IP4_SIZE;
+
+	sl_encap_forward(encap, l3, &it->pkt);
+	return resize(ctx, it, SL_ETH_SIZE) &&
+	       bpf_xdp_store_bytes(ctx, 0, l3 - SL_ETH_SIZE, SL_ETH_SIZE + size) == 0;
+}
+
+/* Writes a tunnel's headers. */
+static __always_inline bool encapsulate(struct xdp_md *ctx, struct scratch *it,
+					const struct sl_encap *encap)
+{
+	uint32_t size = sl_encap_size(encap);
+	uint8_t *start = it->front, *l3 = start + size;
+	uint64_t sum;
+
+	sl_encap_put(encap, start, l3, &it->pkt, it->hash, ++it->outer_id);
+	if (!resize(ctx, it, size))
+		return false;
+	if (sl_encap_sums(encap)) {
+		if (!sum_packet(ctx, it, size, &sum))
+			return false;
+		sl_encap_finish_udp6(start, l3, sum);
+	}
+	return bpf_xdp_store_bytes(ctx, 0, start, size) == 0;
+}
+
+static __always_inline int drop_it(struct sl_xdp_count *counts)
+{
+	if (counts)
+		counts->dropped++;
+	return XDP_DROP;
+}
+
+/* What the program has no way for: the kernel's where the port punts to it. */
+static __always_inline int refuse(const struct sl_xdp_port *own, struct sl_xdp_count *counts)
+{
+	if (!own->punts)
+		return drop_it(counts);
+	if (counts)
+		counts->passed++;
+	return XDP_PASS;
+}
+
+static __always_inline int send(struct xdp_md *ctx, struct scratch *it,
+				const struct sl_node_view *view, struct sl_xdp_count *counts)
+{
+	const struct sl_xdp_port *out = at(&port, view->port);
+	uint32_t bytes = it->frame_size, room;
+
+	if (!out || !out->interface)
+		return drop_it(counts);
+	room = FRONT_SIZE / 2 + it->pkt.l3_off;
+	if (sl_judge_remote(view, &it->pkt, it->head + (it->pkt.l3_off & 31), room, out->mtu) !=
+		    SL_DROP_COUNT ||
+	    (it->pkt.l3_size > view->l3_size_max &&
+	     !sl_judge_is_for_routers(view, &it->pkt, out->mtu)))
+		return drop_it(counts);
+	if (!(view->encap.type == SL_ENCAP_NONE ? forward(ctx, it, &view->encap)
+						: encapsulate(ctx, it, &view->encap)))
+		return drop_it(counts);
+	if (counts) {
+		counts->packets++;
+		counts->bytes += bytes;
+	}
+	return out->interface == ctx->ingress_ifindex ? XDP_TX : bpf_redirect(out->interface, 0);
+}
+
+/* The daemon's work, in its absence. */
+static __always_inline int serve(struct xdp_md *ctx, struct scratch *it, struct sl_xdp_state *now,
+				 const struct sl_xdp_port *own, uint32_t half)
+{
+	struct sl_xdp_count *counts = at(&count, 0);
+	const struct sl_xdp_service *its = at(&service, half * now->room.service + it->service);
+	const struct sl_xdp_pool *its_pool;
+	const struct sl_node_view *view;
+
+	if (!own->understudy || !its)
+		return XDP_PASS;
+	if (!now->since_ns)
+		now->since_ns = bpf_ktime_get_ns();
+	its_pool = at(&pool, half * now->room.pool + its->pool);
+	if (!its_pool)
+		return drop_it(counts);
+	view = at(&node, pool_node(now, its_pool, it));
+	if (!view || view->kind == SL_NODE_NONE)
+		return its_pool->no_node == SL_NO_NODE_PUNT ? refuse(own, counts) : drop_it(counts);
+	if (view->kind != SL_NODE_REMOTE)
+		return refuse(own, counts);
+	return send(ctx, it, view, counts);
+}
+
+/* ---- whose ----------------------------------------------------------------------------------- */
+
+/* The port that a frame came in by. */
+static __always_inline const struct sl_xdp_port *port_of(const struct xdp_md *ctx)
+{
+	for (uint32_t i = 0; i < SL_PORTS_MAX; i++) {
+		const struct sl_xdp_port *one = at(&port, i);
+
+		if (one && one->interface == ctx->ingress_ifindex)
+			return one;
+	}
+	return NULL;
+}
+
+static __always_inline bool is_foreign(const struct sl_xdp_port *own, const uint8_t *frame)
+{
+	uint64_t mac = 0;
+
+	if (own->promiscuous)
+		return false;
+	memcpy(&mac, own->mac.octets, SL_MAC_SIZE);
+	return sl_judge_is_foreign(frame, SL_ETH_SIZE, mac);
+}
+
+static __always_inline bool is_there(const struct sl_xdp_state *now, uint32_t queue)
+{
+	if (!bpf_map_lookup_elem(&xsks_map, &queue))
+		return false;
+	if (!(now->alive[0] & SL_XDP_ALIVE_MASK))
+		return false;
+	return (int64_t)(bpf_ktime_get_coarse_ns() - now->heartbeat_ns) < (int64_t)SL_XDP_STALE_NS;
+}
+
+/* Asks whether an address is a service's by itself. */
+static __always_inline bool is_owned(const struct sl_xdp_state *now, uint32_t half, uint8_t family,
+				     const uint8_t *octets)
+{
+	uint32_t place;
+
+	if (family == SL_FAMILY_IPV4)
+		return probe4(now, half,
+			      sl_service_exact4(sl_load32(octets), SL_SERVICE_EXACT_PLACE), &place);
+	return probe6(now, half, sl_load64(octets), sl_load64(octets + 8), SL_SERVICE_EXACT_PLACE,
+		      &place);
+}
+
+#define ARP_OPERATION 6
+#define ARP_TARGET    24
+#define ND_TARGET     8
+
+/* Questions for an address that a service names: ARP, neighbour solicitation, echo. */
+static __always_inline bool is_asked(const struct sl_xdp_state *now, uint32_t half,
+				     const struct scratch *it)
+{
+	const struct sl_pkt *pkt = &it->pkt;
+	const uint8_t *l3 = it->head + (pkt->l3_off & 31), *l4 = sl_at(it->head, pkt->l4_off);
+
+	if (!(pkt->flags & SL_PKT_OWN))
+		return false;
+	if (pkt->status == SL_PKT_NOT_IP)
+		return sl_load_be16(l3 + ARP_OPERATION) == 1 &&
+		       is_owned(now, half, SL_FAMILY_IPV4, l3 + ARP_TARGET);
+	if (pkt->status != SL_PKT_OK)
+		return false;
+	if (!(pkt->flags & SL_PKT_IPV6))
+		return l4[0] == SL_ICMP_ECHO &&
+		       is_owned(now, half, SL_FAMILY_IPV4, (const uint8_t *)&pkt->key.dst4);
+	if (l4[0] == SL_ICMP6_NS)
+		return is_owned(now, half, SL_FAMILY_IPV6, l4 + ND_TARGET);
+	return l4[0] == SL_ICMP6_ECHO && is_owned(now, half, SL_FAMILY_IPV6, pkt->key.dst);
+}
+
+SEC("xdp")
+int sluice_dispatch(struct xdp_md *ctx)
+{
+	struct sl_xdp_state *now = at(&state, 0);
+	struct scratch *it = at(&scratch, 0);
+	const struct sl_xdp_port *own = port_of(ctx);
+	uint32_t half, queue = ctx->rx_queue_index;
+	bool taken;
+
+	if (!now || !it || !own || now->version != SL_XDP_VERSION)
+		return XDP_PASS;
+	if (!read_head(ctx, it) || is_foreign(own, it->head))
+		return XDP_PASS;
+	half = now->active & 1;
+	it->service =
+		it->pkt.status == SL_PKT_OK ? find_service(now, half, &it->pkt) : SL_SERVICE_NONE;
+	taken = it->service != SL_SERVICE_NONE;
+	if (!taken && !own->takes_all && !(own->answers && is_asked(now, half, it)))
+		return XDP_PASS;
+	if (is_there(now, queue))
+		return bpf_redirect_map(&xsks_map, queue, XDP_PASS);
+	return taken ? serve(ctx, it, now, own, half) : XDP_PASS;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
