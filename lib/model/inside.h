@@ -204,11 +204,6 @@ int sl_apply_services(struct sl_edit *edit);
 /* service.c: one service more, less or other. */
 int sl_service_make(struct sl_edit *edit);
 
-/* Indices of the image's services, and what is said of those that differ from before. */
-int sl_apply_services(struct sl_edit *edit);
-/* service.c: one service more, less or other. */
-int sl_service_make(struct sl_edit *edit);
-
 /* rollback.c: an image from history, bound to the ports and workers of this run by name and number. */
 int sl_rollback_make(struct sl_edit *edit);
 /* Tables and hand-set states of a pool as they were in another image. *rebuild: shares are others. */
