@@ -21,7 +21,8 @@ struct sl_neighbors {
 	uint32_t interface[SL_PORTS_MAX];
 	struct sl_neigh_link link;
 	struct sl_announcer *announcer;
-	bool asks; /* some port's neighbours ourselves */
+	bool own[SL_PORTS_MAX]; /* whose neighbours we ask for ourselves */
+	bool asks;		/* there is one */
 	struct sl_neigh_table *table;
 	struct sl_netlink *netlink; /* NULL: no port has an interface */
 	struct event *readable, *timer;
@@ -31,6 +32,7 @@ struct sl_neighbors {
 	uint32_t epoch, top;	    /* no index is top or above */
 	uint64_t swept_ms, touched_ms, kept_ms;
 	uint64_t due_ms; /* of the timer, while it is pending */
+	bool busy;	 /* more is due, or answers are on their way */
 	bool news;	 /* that the model was not told */
 	bool routes;	 /* some changed, or messages were lost (all) */
 	bool all;

@@ -20,8 +20,9 @@
 #define OWN_COST      2	  /* one of our own is as many: 25,000 a second, for the link's sake */
 #define STEP_MS	      5	  /* between two steps while more are due */
 #define PAUSE_MS      100
-#define OWN_PAUSE_MS  20 /* where we hear for ourselves */
-#define TOUCH_MS      20 /* between two snapshots that news make */
+#define OWN_PAUSE_MS  20  /* where we hear for ourselves */
+#define TOUCH_MS      20  /* between two snapshots that news make */
+#define BUSY_TOUCH_MS 100 /* while more is due */
 #define SWEEP_MS      1000
 #define KEPT_MS	      10000 /* between two words about claims that were not taken */
 #define SENTENCE_SIZE 224
@@ -91,16 +92,18 @@ static void on_news(void *context, const struct sl_neigh_entry *entry, enum sl_n
 	say(neighbors, levels[news], sentence);
 }
 
-/* News of a while make one snapshot. */
-static void tell_model(struct sl_neighbors *neighbors)
+/* News of a while make one snapshot. True: there will be one in this turn. */
+static bool tell_model(struct sl_neighbors *neighbors)
 {
 	uint64_t now = sl_clock_ms();
 
-	if (!neighbors->news || now - neighbors->touched_ms < TOUCH_MS)
-		return;
+	if (!neighbors->news ||
+	    now - neighbors->touched_ms < (neighbors->busy ? BUSY_TOUCH_MS : TOUCH_MS))
+		return false;
 	neighbors->news = false;
 	neighbors->touched_ms = now;
 	sl_model_touch(neighbors->model);
+	return true;
 }
 
 /* ---- which are needed ---------------------------------------------------------------------------
@@ -114,9 +117,7 @@ static const struct sl_conf_port *conf_port(const struct sl_neighbors *neighbors
 /* Whether we ask for it ourselves. */
 static bool asks(const struct sl_neighbors *neighbors, uint32_t port, const struct sl_addr *hop)
 {
-	const struct sl_conf_port *conf = conf_port(neighbors, port);
-
-	return sl_conf_resolver(conf) == SL_NEIGHBORS_OWN && sl_conf_asking(conf, hop);
+	return neighbors->own[port] && sl_conf_asking(conf_port(neighbors, port), hop);
 }
 
 static struct sl_neigh_key key_of(const struct sl_neighbors *neighbors, uint32_t port,
@@ -229,21 +230,25 @@ static bool work(struct sl_neighbors *neighbors)
 	return busy;
 }
 
+/* With ten thousand nodes a snapshot takes milliseconds, and to go over them, too: each has a turn of its
+ * own. */
 static void on_timer(evutil_socket_t fd, short what, void *context)
 {
 	struct sl_neighbors *neighbors = context;
-	bool busy;
 
 	(void)fd;
 	(void)what;
-	if (sl_clock_ms() - neighbors->swept_ms >= SWEEP_MS) {
-		follow(neighbors); /* takes as long as a snapshot: a turn of its own */
+	if (tell_model(neighbors)) {
 		rest(neighbors, STEP_MS);
 		return;
 	}
-	busy = work(neighbors);
-	tell_model(neighbors);
-	if (busy)
+	if (sl_clock_ms() - neighbors->swept_ms >= SWEEP_MS) {
+		follow(neighbors);
+		rest(neighbors, STEP_MS);
+		return;
+	}
+	neighbors->busy = work(neighbors);
+	if (neighbors->busy)
 		rest(neighbors, STEP_MS);
 	else if (neighbors->news)
 		rest(neighbors, TOUCH_MS);
@@ -258,7 +263,7 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	sl_neigh_kernel_read(neighbors);
-	tell_model(neighbors);
+	(void)tell_model(neighbors);
 	rest(neighbors, STEP_MS);
 }
 
@@ -349,8 +354,10 @@ static int make(struct sl_neighbors *neighbors, const struct sl_neighbors_spec *
 	neighbors->model = spec->model;
 	memcpy(neighbors->interface, spec->interface, sizeof(neighbors->interface));
 	neighbors->link = spec->link;
-	for (uint32_t p = 0; p < conf->port_count; p++)
-		neighbors->asks |= sl_conf_resolver(&conf->ports[p]) == SL_NEIGHBORS_OWN;
+	for (uint32_t p = 0; p < conf->port_count; p++) {
+		neighbors->own[p] = sl_conf_resolver(&conf->ports[p]) == SL_NEIGHBORS_OWN;
+		neighbors->asks |= neighbors->own[p];
+	}
 	memcpy(table.own, spec->link.mac, sizeof(table.own));
 	neighbors->announcer = sl_announcer_create(spec->model, &neighbors->link);
 	neighbors->table = sl_neigh_table_create(&table);
