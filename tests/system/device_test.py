@@ -159,6 +159,47 @@ def all_queues():
         equal(balance["delivered"], 200, f"of 200 flows: {balance}")
 
 
+SYN, ACK, FIN, RST = 2, 16, 17, 20  # the last two with an ACK
+
+
+def tcp(port, flags, sequence):
+    segment = struct.pack(">HHIIBBHHH", port, 80, sequence, 1, 0x50, flags, 0xFFFF, 0, 0)
+    frame = bytearray(ipv4(segment))
+    frame[23] = 6
+    frame[24:26] = bytes(2)
+    frame[24:26] = struct.pack(">H", checksum(bytes(frame[14:34])))
+    return bytes(frame)
+
+
+@case("a port that is used again, after FIN as after RST, begins anew beside a node that drains")
+def ports_again():
+    nodes = [{"name": name, "worker": 0, "handler": "sink", "weight": 1} for name in ("a", "b")]
+    ports = range(2000, 2040)
+    with Link() as link, daemon.Folder() as folder, \
+            daemon.Daemon(folder, conf(folder, "packet:b0", nodes=nodes)) as one:
+        one.ready()
+        with daemon.Session(one.socket) as session:
+            def at(frames):
+                """How many of the frames came to a and to b."""
+                before = session.result("nodes", pool="web")["nodes"]
+                total = session.result("stats")["balance"]["delivered"]
+                for frame in frames:
+                    link.socket.send(frame)
+                equal(until(total + len(frames), lambda: session.result("stats")["balance"]["delivered"]),
+                      total + len(frames), "delivered")
+                after = session.result("nodes", pool="web")["nodes"]
+                return tuple(after[name]["packets"] - before[name]["packets"] for name in ("a", "b"))
+
+            begun = at([tcp(port, SYN, 1000) for port in ports])
+            true(min(begun) > 5, f"connections at a and b: {begun}")
+            session.result("node.drain", pool="web", node="a")
+            equal(at([tcp(port, ACK, 1001) for port in ports]), begun, "live connections stay")
+            equal(at([tcp(port, FIN if port % 2 else RST, 1001) for port in ports]), begun, "their ends, too")
+            equal(at([tcp(port, SYN, 900000) for port in ports]), (0, len(ports)), "new ones of the same ports")
+            equal(at([tcp(port, ACK, 900001) for port in ports]), (0, len(ports)), "what follows")
+        equal(one.stop(), 0, one.log())
+
+
 @case("frames that the kernel had no room for are counted in rx_missed")
 def missed():
     with Link() as link, daemon.Folder() as folder, daemon.Daemon(folder, conf(folder, "packet:b0")) as one:
