@@ -51,6 +51,7 @@ THIRD_PARTY = (
     (r"yaml\.h", ("conf",), False),
     (r"libmnl/", ("neigh",), False),
     (r"curl/", ("health", "cluster"), False),
+    (r"zlib\.h", ("keep",), False),
     (r"pcap", ("io", "work", "app"), False),
     (r"bpf/", ("xdp",), False),
     (r"cmocka\.h", (), False),

@@ -10,8 +10,12 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "keep/frame.h"
+#include "keep/squeeze.h"
 
-enum record_kind { RECORD_BASE = 1, RECORD_STEP = 2 };
+#define SQUEEZE_MIN 4096u /* octets from which on a state or step is squeezed */
+
+/* What the lines are followed by; SQUEEZED beside the others: as squeeze.h says. */
+enum record_kind { RECORD_BASE = 1, RECORD_STEP = 2, RECORD_SQUEEZED = 16 };
 
 _Static_assert(SL_HISTORY_LEAST + SL_HISTORY_MORE < SL_HISTORY_KEEP &&
 		       SL_HISTORY_KEEP < SL_HISTORY_MAX,
@@ -74,8 +78,8 @@ static struct sl_past_clock clock_now(void)
 /* ---- writing ------------------------------------------------------------------------------------
  */
 
-static void write_line(struct sl_pack *pack, enum record_kind kind,
-		       const struct sl_history_line *line, const struct sl_change_result *result)
+static void write_line(struct sl_pack *pack, uint32_t kind, const struct sl_history_line *line,
+		       const struct sl_change_result *result)
 {
 	sl_pack_number(pack, kind);
 	sl_pack_number(pack, line->generation);
@@ -90,6 +94,27 @@ static void write_line(struct sl_pack *pack, enum record_kind kind,
 		sl_pack_text(pack, result->pools[i].name);
 		sl_pack_number(pack, result->pools[i].moved_slots);
 	}
+}
+
+/* The line, and behind it the state or step, which are freed; squeezed where that pays. */
+static void write_record(struct sl_pack *pack, enum record_kind kind,
+			 const struct sl_history_line *line, const struct sl_change_result *result,
+			 struct sl_pack *step)
+{
+	bool squeezed = !step->failed && step->size >= SQUEEZE_MIN;
+	uint8_t *at;
+
+	write_line(pack, squeezed ? kind | RECORD_SQUEEZED : kind, line, result);
+	if (squeezed) {
+		(void)sl_squeeze(pack, step->data, step->size);
+	} else {
+		at = sl_pack_reserve(pack, step->size);
+		if (at && step->size)
+			memcpy(at, step->data, step->size);
+		pack->size += step->size;
+	}
+	pack->failed |= step->failed;
+	sl_pack_fini(step);
 }
 
 /* Takes the octets over; on failure they are freed. */
@@ -113,11 +138,11 @@ int sl_history_begin(struct sl_history *history, const struct sl_history_line *l
 		     const struct sl_image *image, const struct sl_hash_key *key)
 {
 	struct sl_past_clock now = clock_now();
-	struct sl_pack pack = {0};
+	struct sl_pack pack = {0}, state = {0};
 
 	forget(history);
-	write_line(&pack, RECORD_BASE, line, NULL);
-	sl_past_write_state(&pack, image, key, &now);
+	sl_past_write_state(&state, image, key, &now);
+	write_record(&pack, RECORD_BASE, line, NULL, &state);
 	return append_pack(history, &pack, line->generation);
 }
 
@@ -125,10 +150,10 @@ int sl_history_add(struct sl_history *history, const struct sl_history_line *lin
 		   const struct sl_model_event *event, const struct sl_hash_key *key)
 {
 	struct sl_past_clock now = clock_now();
-	struct sl_pack pack = {0};
+	struct sl_pack pack = {0}, step = {0};
 
-	write_line(&pack, RECORD_STEP, line, event->result);
-	sl_past_write_step(&pack, event->change, event->before, event->after, key, &now);
+	sl_past_write_step(&step, event->change, event->before, event->after, key, &now);
+	write_record(&pack, RECORD_STEP, line, event->result, &step);
 	return append_pack(history, &pack, line->generation);
 }
 
@@ -174,6 +199,7 @@ int sl_history_take(struct sl_history *history, const uint8_t *data, size_t size
 	uint8_t *at;
 
 	skip_pools(&unpack);
+	kind &= ~(uint64_t)RECORD_SQUEEZED;
 	if (unpack.failed || kind != (history->count == 0 ? RECORD_BASE : RECORD_STEP))
 		return -EINVAL;
 	if (history->count > 0 &&
@@ -189,7 +215,7 @@ int sl_history_take(struct sl_history *history, const uint8_t *data, size_t size
 bool sl_history_peek(const uint8_t *data, size_t size, uint64_t *generation)
 {
 	struct sl_unpack unpack = {.at = data, .end = data + size};
-	uint64_t kind = sl_unpack_number(&unpack);
+	uint64_t kind = sl_unpack_number(&unpack) & ~(uint64_t)RECORD_SQUEEZED;
 
 	*generation = sl_unpack_number(&unpack);
 	return !unpack.failed && (kind == RECORD_BASE || kind == RECORD_STEP);
@@ -219,15 +245,21 @@ static int read_next(const struct sl_history *history, uint32_t place,
 		     struct sl_history_line *line)
 {
 	struct sl_unpack unpack = open_record(&history->records[place]);
-	int rc;
+	bool squeezed = read_line(&unpack, line) & RECORD_SQUEEZED;
+	struct sl_pack whole = {0};
+	int rc = 0;
 
-	(void)read_line(&unpack, line);
 	skip_pools(&unpack);
-	if (place == 0)
-		return sl_past_read_state(&unpack, now, past);
-	rc = sl_past_read_step(&unpack, now, past);
-	if (rc)
+	if (squeezed) {
+		rc = sl_unsqueeze(&unpack, &whole);
+		unpack = (struct sl_unpack){.at = whole.data, .end = whole.data + whole.size};
+	}
+	if (rc == 0)
+		rc = place == 0 ? sl_past_read_state(&unpack, now, past)
+				: sl_past_read_step(&unpack, now, past);
+	if (rc && place > 0)
 		sl_past_fini(past);
+	sl_pack_fini(&whole);
 	return rc;
 }
 
@@ -337,7 +369,7 @@ static int fold_to(struct sl_history *history, uint32_t place)
 {
 	struct sl_past_clock now = clock_now();
 	struct sl_history_line line;
-	struct sl_pack pack = {0};
+	struct sl_pack pack = {0}, state = {0};
 	struct sl_past past;
 	uint32_t bad;
 	int rc = read_state(history, place, &now, &past, &bad);
@@ -345,8 +377,8 @@ static int fold_to(struct sl_history *history, uint32_t place)
 	if (rc)
 		return rc;
 	sl_history_line(history, place, &line);
-	write_line(&pack, RECORD_BASE, &line, NULL);
-	sl_past_write_state(&pack, past.image, &past.hash_key, &now);
+	sl_past_write_state(&state, past.image, &past.hash_key, &now);
+	write_record(&pack, RECORD_BASE, &line, NULL, &state);
 	sl_past_fini(&past);
 	if (pack.failed) {
 		sl_pack_fini(&pack);

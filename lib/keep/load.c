@@ -93,6 +93,11 @@ static int read_records(struct reading *reading, struct sl_frame_reader *reader)
 	return 0;
 }
 
+static bool is_read(uint64_t version)
+{
+	return version >= SL_STATE_VERSION_FIRST && version <= SL_STATE_VERSION;
+}
+
 /* The version that the first line names; 0: none. A line that is nearly ours is, and damaged. */
 static uint64_t read_version(int fd, bool *damaged)
 {
@@ -107,7 +112,7 @@ static uint64_t read_version(int fd, bool *damaged)
 		return version;
 	for (size_t i = 0; i < SL_STATE_HEAD_SIZE; i++)
 		same += head[i] == SL_STATE_HEAD[i];
-	*damaged = version == SL_STATE_VERSION && same >= SL_STATE_HEAD_SIZE - WRONG_MAX;
+	*damaged = is_read(version) && same >= SL_STATE_HEAD_SIZE - WRONG_MAX;
 	return *damaged ? version : 0;
 }
 
@@ -142,7 +147,7 @@ int sl_load(int fd, struct sl_history *history, struct sl_pack *rest, struct sl_
 		return -errno;
 	loaded->version = read_version(fd, &loaded->head);
 	loaded->end = status.st_size;
-	if (loaded->version == SL_STATE_VERSION) {
+	if (is_read(loaded->version)) {
 		sl_frame_reader_init(&reader, fd, SL_STATE_HEAD_SIZE, status.st_size);
 		rc = read_records(&reading, &reader);
 		sl_frame_reader_fini(&reader);
@@ -199,7 +204,7 @@ static int say_damaged(const struct sl_loaded *loaded, const char *path, char *n
 bool sl_load_say(const struct sl_loaded *loaded, const char *path, char note[SL_LOADED_NOTE_SIZE],
 		 char word[SL_LOADED_WORD_SIZE])
 {
-	bool begun = loaded->version == SL_STATE_VERSION &&
+	bool begun = is_read(loaded->version) &&
 		     loaded->end == (off_t)SL_STATE_HEAD_SIZE; /* nothing was kept yet */
 
 	note[0] = word[0] = '\0';

@@ -16,10 +16,12 @@
 
 #include "keep/history.h"
 
-/* The first line of the file that is written, and kinds of records. */
-#define SL_STATE_VERSION   1
-#define SL_STATE_HEAD	   "sluice state 1\n"
-#define SL_STATE_HEAD_SIZE (sizeof(SL_STATE_HEAD) - 1)
+/* The first line of the file that is written, and kinds of records. Version 1, which is read, too, squeezed
+ * nothing. */
+#define SL_STATE_VERSION       2
+#define SL_STATE_VERSION_FIRST 1
+#define SL_STATE_HEAD	       "sluice state 2\n"
+#define SL_STATE_HEAD_SIZE     (sizeof(SL_STATE_HEAD) - 1)
 
 enum sl_state_kind { SL_STATE_HISTORY = 0, SL_STATE_REST = 1 };
 

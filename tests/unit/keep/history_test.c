@@ -217,7 +217,25 @@ static void folding_keeps_the_last_generations_exactly(void **state)
 	watch_close(&watch);
 }
 
-/* Steps of a quarter MiB: what is promised stays, and little more. */
+/* A pool whose slots tell as little of one another as can be. */
+static const char *text_of_many(void)
+{
+	static char text[16384];
+	size_t used = (size_t)snprintf(text, sizeof(text),
+				       HEAD "pools: [{name: web, scheduler: rendezvous, slots: "
+					    "524288, nodes: [");
+
+	for (uint32_t n = 0; n < 120; n++)
+		used += (size_t)snprintf(text + used, sizeof(text) - used,
+					 "%s{name: n%u, address: 10.0.0.%u, encap: ipip, port: p0, "
+					 "weight: 1}",
+					 n ? ", " : "", n, n + 5);
+	used += (size_t)snprintf(text + used, sizeof(text) - used, "]}]\n");
+	assert_true(used < sizeof(text));
+	return text;
+}
+
+/* Steps of a quarter MiB and more, squeezed: what is promised stays, and little more. */
 static void steps_that_weigh_much_are_folded_early(void **state)
 {
 	struct watch watch;
@@ -227,14 +245,11 @@ static void steps_that_weigh_much_are_folded_early(void **state)
 
 	(void)state;
 	watch_open(&watch);
-	assert_int_equal(
-		fixture_apply(&watch.f, HEAD "pools: [{name: web, slots: 131072, nodes: [" NODE(
-						"a", "1", "1") "]}]\n"),
-		0);
+	assert_int_equal(fixture_apply(&watch.f, text_of_many()), 0);
 	wide = sl_model_image(watch.f.model);
 	event = (struct sl_model_event){
 		.change = &change, .before = watch.images[1], .after = wide};
-	for (uint64_t g = watch.last + 1; g < 700; g++) {
+	for (uint64_t g = watch.last + 1; g < 320; g++) {
 		struct sl_history_line line = {.generation = g, .verb = "test"};
 		uint32_t count;
 
@@ -246,6 +261,34 @@ static void steps_that_weigh_much_are_folded_early(void **state)
 		assert_true(count <= SL_HISTORY_LEAST + SL_HISTORY_MORE);
 		assert_true(g <= SL_HISTORY_LEAST || count > SL_HISTORY_LEAST);
 	}
+	watch_close(&watch);
+}
+
+/* A step with thousands of nodes and their slots is a third of its text, and is read back. */
+static void large_steps_are_squeezed(void **state)
+{
+	static char text[1 << 20];
+	struct sl_past past;
+	struct sl_err err = {0};
+	struct watch watch;
+	size_t used;
+
+	(void)state;
+	used = (size_t)snprintf(text, sizeof(text),
+				HEAD "pools: [{name: web, slots: 8192, nodes: [");
+	for (uint32_t n = 0; n < 5000; n++)
+		used += (size_t)snprintf(text + used, sizeof(text) - used,
+					 "%s{name: node%u, address: 10.0.%u.%u, encap: ipip, "
+					 "port: p0, weight: 1}",
+					 n ? ", " : "", n, n / 200, 5 + n % 200);
+	(void)snprintf(text + used, sizeof(text) - used, "]}]\n");
+	watch_open(&watch);
+	assert_int_equal(fixture_apply(&watch.f, text), 0);
+	assert_true(sl_history_record(watch.history, 1)->size < used / 3);
+	assert_int_equal(sl_history_state(watch.history, watch.last, &past, &err), 0);
+	assert_int_equal(past.image->pools[0]->node_count, 5000);
+	sl_past_fini(&past);
+	generation_equals(&watch, watch.last);
 	watch_close(&watch);
 }
 
@@ -312,6 +355,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_generation_reads_back_as_it_was),
 		cmocka_unit_test(folding_keeps_the_last_generations_exactly),
+		cmocka_unit_test(large_steps_are_squeezed),
 		cmocka_unit_test(steps_that_weigh_much_are_folded_early),
 		cmocka_unit_test(damaged_octets_are_refused_without_harm),
 		cmocka_unit_test(records_out_of_turn_are_refused),
