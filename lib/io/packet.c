@@ -172,11 +172,22 @@ uint32_t sl_packet_ring_look(const struct sl_packet_ring *ring, struct sl_packet
 	return seen;
 }
 
+/* Nobody reads whole frames any more: none may wait, since the socket would always be readable. */
+static void lose(struct sl_packet_ring *ring)
+{
+	int none = 0;
+
+	ring->is_lost = true;
+	(void)set(ring->fd, SOL_PACKET, PACKET_COPY_THRESH, &none, sizeof(none));
+	drain(ring->fd);
+}
+
 bool sl_packet_ring_took(struct sl_packet_ring *ring, const struct sl_packet_mark *marks,
 			 struct rte_mbuf *const *packets, uint32_t count)
 {
-	for (uint32_t i = 0; i < count; i++)
-		ring->is_lost |= packets[i]->pkt_len != marks[i].size;
+	for (uint32_t i = 0; i < count && !ring->is_lost; i++)
+		if (sl_unlikely(packets[i]->pkt_len != marks[i].size))
+			lose(ring);
 	ring->next = (ring->next + count) % ring->frame_count;
 	return !ring->is_lost;
 }

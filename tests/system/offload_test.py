@@ -20,11 +20,12 @@ sys.path[:0] = [os.path.join(TESTS, "support"), os.path.join(TESTS, "../scripts"
 from tap import CASES, PATIENCE, Failed, Skip, case, equal, run, true  # noqa: E402
 import daemon  # noqa: E402
 import live_net  # noqa: E402
-from live_net import VIP  # noqa: E402
+from live_net import CLIENT, VIP  # noqa: E402
 
 OCTETS = 12 << 20
 MAC = live_net.Net.server_mac(1)
 SOL_UDP, UDP_SEGMENT = 17, 103
+SOL_PACKET, PACKET_VNET_HDR = 263, 15
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
 
 
@@ -77,10 +78,8 @@ def serve(listener, got):
         connection.sendall(b"all")
 
 
-def start(folder, net, device, node, mtu=None):
-    port = {"name": "p0", "device": device, "addresses": ["192.0.2.2/24", "2001:db8::2/64"]}
-    if mtu:
-        port["mtu"] = mtu
+def start(folder, net, device, node, **more):
+    port = {"name": "p0", "device": device, "addresses": ["192.0.2.2/24", "2001:db8::2/64"], **more}
     conf = daemon.configuration(
         folder, [port], [{"name": "web", "nodes": [dict(node, name="s", weight=1)]}],
         [{"name": "four", "address": VIP[0], "pool": "web"}, {"name": "six", "address": VIP[1], "pool": "web"}])
@@ -105,9 +104,9 @@ def remote(encap, **more):
     return {"address": "192.0.2.11", "encap": encap, "port": "p0", "mac": MAC, **more}
 
 
-def carries(net, device, node, mtu=None, octets=OCTETS):
+def carries(net, device, node, octets=OCTETS):
     """Both families' TCP gets through; nothing larger than the link's MTU was counted."""
-    with daemon.Folder() as folder, start(folder, net, device, node, mtu) as one:
+    with daemon.Folder() as folder, start(folder, net, device, node) as one:
         for address in VIP:
             net.send(address, octets)
         report = ended(one)
@@ -281,6 +280,66 @@ def workers():
                         copy = Ether(bytes(frame))
                         del copy[kind].chksum
                         equal(frame[kind].chksum, Ether(bytes(copy))[kind].chksum, f"checksum by {device}")
+
+
+@case("a kernel behind `punt: kernel` and a client talk TCP both ways, in large segments")
+def punted():
+    if not os.path.exists("/dev/net/tun"):
+        raise Skip("needs /dev/net/tun")
+    with Net() as net, daemon.Folder() as folder:
+        with start(folder, net, "packet:d0", remote("none"), punt="kernel", arp="services") as one:
+            for words in (("address", "add", "192.0.2.2/24", "dev", "sl-p0"), ("link", "set", "sl-p0", "up")):
+                live_net.ip("-n", net.dispatcher, *words)
+            octets = os.urandom(2 << 20)
+            with net.inside(net.dispatcher):
+                listener = socket.create_server(("192.0.2.2", 179))
+            with net.inside(net.client):
+                client = socket.socket()
+            with listener, client:
+                client.settimeout(PATIENCE)
+                client.connect(("192.0.2.2", 179))
+                kernel = listener.accept()[0]
+                with kernel:
+                    kernel.settimeout(PATIENCE)
+                    for sender, receiver in ((client, kernel), (kernel, client)):
+                        work = threading.Thread(target=sender.sendall, args=(octets,))
+                        work.start()
+                        equal(exactly(receiver, len(octets)), octets, "octets")
+                        work.join()
+            ended(one)
+
+
+def exactly(connection, count):
+    got = bytearray()
+    while len(got) < count:
+        octets = connection.recv(count - len(got))
+        true(octets, f"the connection ended after {len(got)} octets")
+        got += octets
+    return bytes(got)
+
+
+@case("segments with a VLAN tag that the kernel took out are cut with their tag")
+def tagged():
+    from scapy.all import IP, TCP, Dot1Q, Ether
+    body = os.urandom(5000)
+    head = Ether(src="02:00:00:00:00:c0", dst="02:00:00:00:00:d0") / Dot1Q(vlan=5)
+    with Net() as net, daemon.Folder() as folder:
+        with net.inside(net.client):
+            link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+            link.bind(("c0", 0))
+        live_net.ip("-n", net.client, "link", "set", "c0", "mtu", "9000")
+        link.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
+        written = {"worker": 0, "handler": "capture", "file": folder.file("w.pcapng")}
+        with link, start(folder, net, "packet:d0", written) as one, daemon.Session(one.socket) as session:
+            frame = bytes(head / IP(src=CLIENT[0], dst=VIP[0], id=7) / TCP(sport=9, dport=80, seq=100, flags="PA") / body)
+            # The checksum is left to do from octet 38 on, the segments are of 1,000 octets: struct virtio_net_hdr.
+            link.send(struct.pack("<BBHHHH", 1, 1, 58, 1000, 38, 16) + frame)
+            session.sees(5, "delivered")
+            ended(one)
+        wanted = [bytes(head / IP(src=CLIENT[0], dst=VIP[0], id=7 + number) /
+                        TCP(sport=9, dport=80, seq=100 + 1000 * number, flags="PA" if number == 4 else "A") /
+                        body[1000 * number:1000 * (number + 1)]) for number in range(5)]
+        equal(daemon.read_pcap(folder.file("w.pcapng")), wanted, "frames")
 
 
 def knock(net, address):
