@@ -211,6 +211,27 @@ static int queues_check(const char *text, struct sl_err *err)
 		interface, there, value, there, value, interface, value, interface, value, value);
 }
 
+/* The driver takes slots of a ring for one behind the other, the kernel starts each block anew: after the
+ * first block they would part. */
+static int slots_check(const char *text, struct sl_err *err)
+{
+	char value[16] = "2048";
+	unsigned long frame, block = (unsigned long)sysconf(_SC_PAGESIZE);
+
+	if (!sl_form_is(text, "net_af_packet"))
+		return 0;
+	(void)sl_form_value(text, "framesz", 0, value, sizeof(value));
+	frame = strtoul(value, NULL, 10);
+	if (sl_form_value(text, "blocksz", 0, value, sizeof(value)))
+		block = strtoul(value, NULL, 10);
+	if (frame > 0 && block % frame == 0)
+		return 0;
+	return sl_err_set(err, -EINVAL,
+			  "framesz=%lu does not divide blocksz=%lu, and frames would be lost: give "
+			  "a blocksz that is a multiple of it and of %ld, or leave both out",
+			  frame, block, sysconf(_SC_PAGESIZE));
+}
+
 /* One pass over the keys; outputs are looked at in the second pass, when all inputs are known. */
 static int keys_check(char *keys, bool outputs, struct look *look, struct sl_err *err)
 {
@@ -275,6 +296,8 @@ int sl_device_check(const char *text, struct sl_device *device, struct sl_err *e
 			return rc;
 	}
 	rc = queues_check(text, err);
+	if (rc == 0)
+		rc = slots_check(text, err);
 	if (rc != 0)
 		return rc;
 	found.is_capture = sl_form_is(found.name, "net_pcap") && !look.is_live;

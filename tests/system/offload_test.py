@@ -318,11 +318,19 @@ def exactly(connection, count):
     return bytes(got)
 
 
-@case("segments with a VLAN tag that the kernel took out are cut with their tag")
-def tagged():
-    from scapy.all import IP, TCP, Dot1Q, Ether
+@case("what a kernel says of tagged and tunnelled packets is done: segments are cut with their tag, sums are where it says")
+def told():
+    from scapy.all import IP, TCP, UDP, VXLAN, Dot1Q, Ether
     body = os.urandom(5000)
-    head = Ether(src="02:00:00:00:00:c0", dst="02:00:00:00:00:d0") / Dot1Q(vlan=5)
+    macs = {"src": "02:00:00:00:00:c0", "dst": "02:00:00:00:00:d0"}
+    tag, outer = Ether(**macs) / Dot1Q(vlan=5), IP(src=CLIENT[0], dst=VIP[0], id=7)
+    large = bytes(tag / outer / TCP(sport=9, dport=80, seq=100, flags="PA") / body)
+    small = bytes(tag / outer / UDP(sport=9, dport=80) / b"small")
+    inner = Ether(**macs) / IP(src="10.0.0.1", dst="10.0.0.2") / TCP(sport=9, dport=80) / b"inner"
+    tunnel = bytes(Ether(**macs) / outer / UDP(sport=9, dport=4789, chksum=0) / VXLAN(vni=7) / inner)
+    wanted = [bytes(tag / IP(src=CLIENT[0], dst=VIP[0], id=7 + number) /
+                    TCP(sport=9, dport=80, seq=100 + 1000 * number, flags="PA" if number == 4 else "A") /
+                    body[1000 * number:1000 * (number + 1)]) for number in range(5)] + [small, tunnel]
     with Net() as net, daemon.Folder() as folder:
         with net.inside(net.client):
             link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
@@ -331,15 +339,23 @@ def tagged():
         link.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
         written = {"worker": 0, "handler": "capture", "file": folder.file("w.pcapng")}
         with link, start(folder, net, "packet:d0", written) as one, daemon.Session(one.socket) as session:
-            frame = bytes(head / IP(src=CLIENT[0], dst=VIP[0], id=7) / TCP(sport=9, dport=80, seq=100, flags="PA") / body)
-            # The checksum is left to do from octet 38 on, the segments are of 1,000 octets: struct virtio_net_hdr.
-            link.send(struct.pack("<BBHHHH", 1, 1, 58, 1000, 38, 16) + frame)
-            session.sees(5, "delivered")
+            for frame, start_at, field, segment in ((large, 38, 16, 1000), (small, 38, 6, 0), (tunnel, 84, 16, 0)):
+                # struct virtio_net_hdr: the sum is left to do, TCP over IPv4 is to be cut.
+                said = struct.pack("<BBHHHH", 1, 1 if segment else 0, 58 if segment else 0, segment, start_at, field)
+                link.send(said + left(frame, start_at, field))
+            session.sees(len(wanted), "delivered")
             ended(one)
-        wanted = [bytes(head / IP(src=CLIENT[0], dst=VIP[0], id=7 + number) /
-                        TCP(sport=9, dport=80, seq=100 + 1000 * number, flags="PA" if number == 4 else "A") /
-                        body[1000 * number:1000 * (number + 1)]) for number in range(5)]
         equal(daemon.read_pcap(folder.file("w.pcapng")), wanted, "frames")
+
+
+def left(frame, start_at, field):
+    """The frame whose checksum is left to do: the pseudo header's sum alone."""
+    header = frame[start_at - 20:start_at]
+    words = header[12:20] + struct.pack("!HH", header[9], len(frame) - start_at)
+    total = sum(struct.unpack("!6H", words))
+    total = (total & 0xFFFF) + (total >> 16)
+    at = start_at + field
+    return frame[:at] + struct.pack("!H", (total & 0xFFFF) + (total >> 16)) + frame[at + 2:]
 
 
 def knock(net, address):

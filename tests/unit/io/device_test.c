@@ -166,6 +166,14 @@ static void interfaces_that_are_not_there_are_refused_by_name(void **state)
 	assert_non_null(strstr(err.text, "nosuch0"));
 	assert_int_equal(check(&device, &err, "net_pcap0,iface=nosuch0"), -ENODEV);
 	assert_int_equal(check(&device, &err, "net_af_packet0,iface=lo"), 0);
+	assert_int_equal(check(&device, &err, "net_af_packet0,iface=lo,framesz=4096"), 0);
+	assert_int_equal(
+		check(&device, &err, "net_af_packet0,iface=lo,framesz=9152,blocksz=585728"), 0);
+	assert_int_equal(check(&device, &err, "net_af_packet0,iface=lo,framesz=9104,blocksz=65536"),
+			 -EINVAL);
+	assert_string_equal(
+		err.text, "framesz=9104 does not divide blocksz=65536, and frames would be lost: "
+			  "give a blocksz that is a multiple of it and of 4096, or leave both out");
 	assert_int_equal(check(&device, &err, "net_pcap0,iface=lo"), 0);
 	assert_false(device.is_capture);
 }
