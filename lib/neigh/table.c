@@ -346,6 +346,7 @@ void sl_neigh_route(struct sl_neigh_table *table, struct sl_neigh_entry *entry,
 	struct sl_neigh_entry *before = entry->via;
 
 	entry->via = via;
+	entry->tries = 0;
 	if (!via) {
 		sl_neigh_failed(table, entry, now_ms);
 	} else if (via != before) {

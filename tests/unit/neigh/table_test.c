@@ -242,8 +242,10 @@ static void a_routed_one_has_the_mac_of_its_gateway_and_follows_the_route(void *
 	told(table, one, ONE, START_MS);
 	told(table, other, OTHER, START_MS);
 	expect_mac(far, NULL);
+	assert_ptr_equal(sl_neigh_due(table, START_MS), far);
 	sl_neigh_route(table, far, one, START_MS);
 	expect_mac(far, ONE);
+	assert_null(sl_neigh_due(table, START_MS + SL_NEIGH_CONFIRM_MS - 1));
 	sl_neigh_again(table, false);
 	assert_ptr_equal(sl_neigh_due(table, START_MS), far);
 	sl_neigh_route(table, far, other, START_MS);
@@ -315,6 +317,8 @@ static void a_known_own_one_is_asked_itself_then_the_link_and_fails_when_all_is_
 	(void)state;
 	expect_due(table, entry, now, false);
 	claimed(table, entry, ONE, now);
+	claimed(table, entry, ONE, now + 5000); /* that nobody asked for: it confirms nothing */
+	assert_int_equal(entry->told_ms, now);
 	now += SL_NEIGH_CONFIRM_MS;
 	expect_due(table, entry, now, true);
 	claimed(table, entry, ONE, now); /* it is there */
