@@ -23,7 +23,7 @@ BUDGETS = {
     "sluice": 200,
     "pkt": 2700,
     "sched": 1800,
-    "state": 5400,
+    "state": 5600,
     "io": 3300,
     "path": 2400,
     "work": 2800,

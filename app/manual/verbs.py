@@ -29,7 +29,7 @@ def section(text, head):
 def rows(lines):
     """Pairs of what stands in the first column and its words."""
     for line in lines:
-        match = re.fullmatch(r"  (--\S+(?: [A-Z]+)?|\S+) +(\S.*)", line)
+        match = re.fullmatch(r"  (--\S+(?: [A-Z0-9/\[\]]+)?|\S+) +(\S.*)", line)
         if not match:
             sys.exit(f"sluicectl: {line.strip()!r} has no words")
         yield match.groups()

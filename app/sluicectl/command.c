@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/guess.h"
+#include "state/stats.h"
 
 #define VERBS_MAX    64
 #define COMMON_COUNT (sizeof(common_options) / sizeof(common_options[0]))
@@ -189,6 +190,30 @@ static const char **option_target(struct command *command, const char *word, siz
 	return strncmp(word, "--", 2) == 0 ? common_target(command, word + 2, length) : NULL;
 }
 
+/* Whether an option's argument may be left out. */
+static bool is_optional(const struct command *command, const char *word, size_t length)
+{
+	const struct option_spec *options[COMMAND_OPTIONS_MAX];
+	uint32_t count = verb_options(command->verb, options);
+
+	for (uint32_t i = 0; i < count; i++)
+		if (strlen(options[i]->name) == length &&
+		    strncmp(options[i]->name, word + 2, length) == 0)
+			return options[i]->argument && options[i]->argument[0] == '[';
+	return false;
+}
+
+/* A word that is none belongs to what stands behind the option. */
+static bool is_drop_reason(const char *word)
+{
+#define X(id, name, ...)                                                                           \
+	if (strcmp(word, name) == 0)                                                               \
+		return true;
+	SL_DROPS(X)
+#undef X
+	return false;
+}
+
 /* Takes the option argv[*at], and its argument when that is the next word. */
 static int take_option(struct command *command, int argc, char **argv, int *at)
 {
@@ -210,6 +235,9 @@ static int take_option(struct command *command, int argc, char **argv, int *at)
 		return complain("option %.*s takes no argument", (int)length + 2, word);
 	*target = equal ? equal + 1 : "";
 	if (equal || !takes)
+		return -1;
+	if (is_optional(command, word, length) &&
+	    (*at + 1 >= argc || !is_drop_reason(argv[*at + 1])))
 		return -1;
 	if (*at + 1 >= argc)
 		return complain("option %s needs an argument", word);

@@ -24,8 +24,9 @@
 #define EXIT_NO_DAEMON 2
 
 struct option_spec {
-	const char *name;     /* without the dashes */
-	const char *argument; /* what it takes, for help; NULL: nothing */
+	const char *name; /* without the dashes */
+	const char *
+		argument; /* what it takes, for help; NULL: nothing; in brackets: a name may follow */
 	const char *help;
 };
 

@@ -29,6 +29,9 @@ int verb_nodes(struct command *command);
 /* verb_top.c */
 int verb_top(struct command *command);
 
+/* verb_trace.c */
+int verb_trace(struct command *command);
+
 /* verb_wait.c */
 int verb_drain(struct command *command);
 int verb_remove_node(struct command *command);

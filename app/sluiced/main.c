@@ -30,6 +30,7 @@
 #include "rpc/server.h"
 #include "show/json.h"
 #include "signals.h"
+#include "trace.h"
 #include "wire.h"
 
 /* Exit status of the contract. */
@@ -49,6 +50,7 @@ struct daemon {
 	struct sl_control *control;
 	struct sl_health *health;
 	struct results results;
+	struct trace trace;
 	struct sl_neighbors *neighbors;
 	struct sl_model_listener listener;
 	bool reads_file;	/* its warnings were said with their places */
@@ -213,6 +215,8 @@ static int start_control(struct daemon *daemon, struct sl_err *err)
 	wire_control_cores(&daemon->wire, &spec);
 	daemon->results = (struct results){.wire = &daemon->wire, .model = daemon->model};
 	results_source(&daemon->results, &spec.results);
+	daemon->trace = (struct trace){.wire = &daemon->wire};
+	trace_source(&daemon->trace, &spec.trace);
 	return sl_control_create(&spec, &daemon->restore, &daemon->control, err);
 }
 

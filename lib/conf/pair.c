@@ -22,7 +22,7 @@ struct pairs {
 	struct pair_node root;
 	struct pair_node *nodes;
 	uint32_t used;
-	char *text; /* where what is cut out of pairs goes */
+	char *text; /* where what is cut out of pairs goes next */
 };
 
 static char *cut(struct pairs *pairs, const char *from, size_t length)
@@ -149,47 +149,47 @@ static bool add_pairs(struct sl_conf_reader *reader, const struct sl_conf_table 
 }
 
 /* Nodes and octets that pairs can come to at most. */
-static bool pairs_create(struct pairs *pairs, const char *const *list, uint32_t count)
+static void measure(const char *const *list, uint32_t count, size_t *nodes, size_t *octets)
 {
-	size_t nodes = 2 * PAIR_DEPTH * (count + (size_t)1), room = 1;
-
+	*nodes = 2 * PAIR_DEPTH * (count + (size_t)1);
+	*octets = 1;
 	for (uint32_t i = 0; i < count; i++) {
-		room += 2 * strlen(list[i]) + 4;
-		nodes += 2;
+		*octets += 2 * strlen(list[i]) + 4;
+		*nodes += 2;
 		for (const char *at = list[i]; *at; at++)
-			nodes += *at == ',';
+			*nodes += *at == ',';
 	}
-	*pairs =
-		(struct pairs){.nodes = calloc(nodes, sizeof(*pairs->nodes)), .text = malloc(room)};
-	pairs->root.node =
-		(struct sl_yaml_node){.kind = SL_YAML_MAPPING, .line = 1, .column = 1, .text = ""};
-	return pairs->nodes && pairs->text;
 }
 
 /* Fills the object, which has its defaults. */
 static void read_pairs(struct sl_conf_reader *reader, const struct sl_conf_table *table,
 		       const char *name, const char *const *list, uint32_t count, void *object)
 {
-	struct pairs pairs = {.nodes = NULL};
-	char *text;
+	struct pairs pairs = {
+		.root.node = {.kind = SL_YAML_MAPPING, .line = 1, .column = 1, .text = ""}};
+	struct pair_node *nodes;
+	size_t node_count, octets;
+	char *memory;
 
 	if (count > PAIRS_MAX) {
 		sl_conf_error_at(reader, 1, PAIRS_MAX + 1, "more than %u pairs", PAIRS_MAX);
 		return;
 	}
-	if (!pairs_create(&pairs, list, count)) {
+	measure(list, count, &node_count, &octets);
+	nodes = calloc(node_count, sizeof(*nodes));
+	memory = malloc(octets);
+	if (nodes && memory) {
+		pairs.nodes = nodes;
+		pairs.text = memory;
+		(void)add_child(&pairs, &pairs.root, SL_YAML_SCALAR, "name", 1);
+		(void)add_child(&pairs, &pairs.root, SL_YAML_SCALAR, name, 1);
+		if (add_pairs(reader, table, &pairs, list, count))
+			sl_conf_read_table(reader, table, &pairs.root.node, object);
+	} else {
 		reader->no_memory = true;
-		free(pairs.nodes);
-		free(pairs.text);
-		return;
 	}
-	text = pairs.text;
-	(void)add_child(&pairs, &pairs.root, SL_YAML_SCALAR, "name", 1);
-	(void)add_child(&pairs, &pairs.root, SL_YAML_SCALAR, name, 1);
-	if (add_pairs(reader, table, &pairs, list, count))
-		sl_conf_read_table(reader, table, &pairs.root.node, object);
-	free(pairs.nodes);
-	free(text);
+	free(nodes);
+	free(memory);
 }
 
 static char *write_pairs(const struct sl_conf *conf, const struct sl_conf_table *table,

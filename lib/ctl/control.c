@@ -54,6 +54,8 @@ static void on_line(struct sl_client *client, const char *line, size_t length, v
 	sl_rpc_handle(&control->rpc, sl_client_peer(client), line, length, &answer);
 	if (answer.subscribe)
 		sl_client_subscribe(client);
+	if (control->scope.tracer == sl_client_peer(client) && !control->tracing)
+		sl_control_trace_begin(control, client);
 	if (!answer.message)
 		return;
 	held = answer.held || sl_client_is_held(client) ? calloc(1, sizeof(*held)) : NULL;
@@ -91,6 +93,8 @@ static void on_closed(struct sl_client *client, void *context)
 	STAILQ_FOREACH(held, &control->held, link)
 	if (held->client == client)
 		held->client = NULL;
+	if (control->tracing == client)
+		sl_control_trace_end(control);
 	sl_rpc_scope_forget(&control->scope, sl_client_peer(client));
 }
 
@@ -329,6 +333,7 @@ static void show_daemon(struct sl_control *control)
 	scope->neighbors = control->spec.neighbors;
 	scope->file = control->spec.file;
 	scope->results = control->spec.results;
+	scope->trace = control->spec.trace;
 	scope->daemon = (struct sl_show_daemon){.version = control->spec.version,
 						.cores = control->cores,
 						.core_count = control->spec.core_count};
@@ -376,6 +381,7 @@ int sl_control_destroy(struct sl_control *control, bool in_good_order)
 		return 0;
 	if (in_good_order)
 		sl_control_turn_ended(control);
+	sl_control_trace_end(control);
 	sl_http_destroy(control->http);
 	sl_server_destroy(control->server);
 	if (in_good_order && control->keep)

@@ -18,6 +18,7 @@
 #include "model/model.h"
 #include "show/prometheus.h"
 #include "state/result.h"
+#include "state/trace.h"
 
 #define SL_CONTROL_CORES_MAX (SL_RX_CORES_MAX + SL_WORKERS_MAX)
 
@@ -42,6 +43,7 @@ struct sl_control_spec {
 	struct sl_control_core cores[SL_CONTROL_CORES_MAX];
 	uint32_t core_count;
 	struct sl_result_source results; /* of workers' handlers */
+	struct sl_trace_source trace;	 /* of receive cores */
 };
 
 /* Listens on the socket of the model's configuration. Takes history and keep over from restore,

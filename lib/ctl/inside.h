@@ -16,6 +16,7 @@
 #include "rpc/rpc.h"
 #include "rpc/server.h"
 
+struct event;
 struct json_t;
 
 /* An answer that waits for the end of the turn. */
@@ -43,9 +44,12 @@ struct sl_control {
 	struct sl_rpc_scope scope;
 	struct sl_model_listener listener;
 	STAILQ_HEAD(, sl_held) held;
-	bool unsaved;	    /* something is to be written to the state file */
-	bool failing;	    /* the last write failed, and it was said */
-	uint64_t failed_ms; /* when */
+	struct sl_client *tracing; /* NULL: nobody traces */
+	struct event *trace_timer;
+	uint32_t trace_quiet; /* looks without a packet */
+	bool unsaved;	      /* something is to be written to the state file */
+	bool failing;	      /* the last write failed, and it was said */
+	uint64_t failed_ms;   /* when */
 	struct sl_busy busy[SL_CONTROL_CORES_MAX];
 	struct sl_show_core cores[SL_CONTROL_CORES_MAX];
 };
@@ -53,6 +57,9 @@ struct sl_control {
 /* control.c: the last that a file gets which is left. */
 void sl_control_save_former(struct sl_control *control);
 
+/* trace.c */
+void sl_control_trace_begin(struct sl_control *control, struct sl_client *client);
+void sl_control_trace_end(struct sl_control *control);
 /* event.c: sl_model_listener's. */
 void sl_control_hear(void *control, const struct sl_model_event *event);
 /* live.c: sl_model_listener's, for what is under `control`. */

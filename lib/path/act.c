@@ -61,6 +61,8 @@ static __attribute__((noinline, cold)) void refuse(struct sl_path_core *core,
 {
 	const struct sl_pkt *pkt = &core->burst.pkt[i];
 
+	if (sl_unlikely(sl_path_is_traced(core)))
+		sl_path_trace_drop(core, snapshot, core->packets[i], reason);
 	if (pkt->flags & SL_PKT_IPV6)
 		mtu = SL_MAX(mtu, (uint32_t)SL_IP6_MTU_MIN);
 	if (reason == SL_DROP_TOO_BIG && (pkt->flags & SL_PKT_DF) && pkt->l3_size > mtu) {

@@ -241,7 +241,10 @@ static uint32_t receive_all(struct sl_path_core *core)
 			sl_path_own(core, snapshot, queue->port);
 		if (sl_unlikely(snapshot->tunnels))
 			sl_path_show_frames(core);
-		sl_decide(snapshot, &core->core, &core->burst, core->now_ms);
+		if (sl_unlikely(sl_path_is_traced(core)))
+			sl_path_decide_traced(core, snapshot, queue->port);
+		else
+			sl_decide(snapshot, &core->core, &core->burst, core->now_ms);
 		if (sl_unlikely(queue->virtual != NULL))
 			sl_path_complete(core, queue);
 		fetch(core, 1);

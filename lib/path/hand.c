@@ -21,8 +21,10 @@ static bool offers(struct sl_path_core *core)
 }
 
 /* The ring is full: waits for room or counts the drop with the node. */
-static __attribute__((noinline, cold)) void hand_full(struct sl_path_core *core, uint32_t worker,
-						      struct rte_mbuf *packet, uint32_t node)
+static __attribute__((noinline, cold)) void hand_full(struct sl_path_core *core,
+						      const struct sl_snapshot *snapshot,
+						      uint32_t worker, struct rte_mbuf *packet,
+						      uint32_t node)
 {
 	while ((core->spec.wait &&
 		atomic_load_explicit(&core->phase, memory_order_relaxed) < SL_PATH_HASTE) ||
@@ -31,17 +33,19 @@ static __attribute__((noinline, cold)) void hand_full(struct sl_path_core *core,
 		if (sl_worker_stages_put(core->stages, worker, packet))
 			return;
 	}
+	if (sl_unlikely(sl_path_is_traced(core)))
+		sl_path_trace_drop(core, snapshot, packet, SL_DROP_QUEUE_FULL);
 	sl_stats_add(&core->stats->nodes[node].queue_dropped, 1);
 	sl_stats_add(&core->stats->dropped[SL_DROP_QUEUE_FULL], 1);
 	rte_pktmbuf_free(packet);
 }
 
-static inline void hand(struct sl_path_core *core, uint32_t worker, struct rte_mbuf *packet,
-			uint32_t node)
+static inline void hand(struct sl_path_core *core, const struct sl_snapshot *snapshot,
+			uint32_t worker, struct rte_mbuf *packet, uint32_t node)
 {
 	packet->hash.usr = node;
 	if (sl_unlikely(!sl_worker_stages_put(core->stages, worker, packet)))
-		hand_full(core, worker, packet, node);
+		hand_full(core, snapshot, worker, packet, node);
 }
 
 uint32_t sl_path_hand_run(struct sl_path_core *core, const struct sl_snapshot *snapshot,
@@ -60,7 +64,7 @@ uint32_t sl_path_hand_run(struct sl_path_core *core, const struct sl_snapshot *s
 		if (view->kind != SL_NODE_WORKER)
 			break;
 		sl_path_count_node(core, node, burst->frame_size[i]);
-		hand(core, view->worker, core->packets[i], node);
+		hand(core, snapshot, view->worker, core->packets[i], node);
 	}
 	return i - from;
 }

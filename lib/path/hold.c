@@ -218,7 +218,10 @@ static void act(struct sl_path_core *core, const struct sl_snapshot *snapshot, u
 {
 	if (snapshot->tunnels)
 		sl_path_show_frames(core);
-	sl_decide(snapshot, &core->core, &core->burst, core->now_ms);
+	if (sl_unlikely(sl_path_is_traced(core)))
+		sl_path_decide_traced(core, snapshot, port);
+	else
+		sl_decide(snapshot, &core->core, &core->burst, core->now_ms);
 	sl_path_act(core, snapshot, port);
 	core->held = true;
 }

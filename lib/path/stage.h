@@ -19,6 +19,7 @@
 #include "io/watch.h"
 #include "path/core.h"
 #include "path/own.h"
+#include "path/trace.h"
 #include "state/burst.h"
 #include "state/core.h"
 #include "state/frag_table.h"
@@ -85,6 +86,7 @@ struct sl_path_core {
 	uint32_t unswept; /* busy rounds since flow tables were swept */
 	uint64_t now_ms, tick_tsc, tick_cycles, last_tsc;
 	struct sl_idle idle;
+	struct sl_path_trace *trace; /* written: control; read: core, with atomic loads */
 	uint32_t queue_count;
 	struct sl_path_queue queues[SL_PATH_CORE_QUEUES_MAX];
 	/* a burst */
@@ -180,6 +182,17 @@ uint32_t sl_path_bridge(struct sl_path_core *core, const struct sl_path_queue *q
 
 /* Lets decide see the frames, for pools that hash inside tunnels. */
 void sl_path_show_frames(struct sl_path_core *core);
+
+/* Decides the burst, and tells a trace of it. */
+void sl_path_decide_traced(struct sl_path_core *core, const struct sl_snapshot *snapshot,
+			   uint32_t port);
+/* A packet of the burst that goes to no node although it was decided for one; reason: enum sl_drop. */
+void sl_path_trace_drop(struct sl_path_core *core, const struct sl_snapshot *snapshot,
+			struct rte_mbuf *packet, uint32_t reason);
+static inline bool sl_path_is_traced(const struct sl_path_core *core)
+{
+	return __atomic_load_n(&core->trace, __ATOMIC_RELAXED) != NULL;
+}
 
 /* Hands every packet of the burst to where its verdict says, and counts it. port: index of the one
  * it came in by. */

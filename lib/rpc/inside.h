@@ -65,7 +65,5 @@ bool sl_client_end_when_sent(struct sl_client *client);
 void sl_client_flush(struct sl_client *client);
 /* Goes on with a client that was stopped, once there is room. */
 void sl_client_resume(struct sl_client *client);
-/* Octets that wait to be sent. */
-size_t sl_client_unsent(struct sl_client *client);
 
 #endif

@@ -16,6 +16,7 @@
 #include "rpc/rpc.h"
 #include "show/prometheus.h"
 #include "state/result.h"
+#include "state/trace.h"
 
 struct json_t;
 struct sl_neighbors;
@@ -38,6 +39,8 @@ struct sl_rpc_scope {
 	struct sl_result_source results; /* read NULL: there are none */
 	struct sl_history *history;
 	const struct sl_neighbors *neighbors; /* NULL: there are none */
+	struct sl_trace_source trace;	      /* start NULL: there is none */
+	const struct sl_peer *tracer;	      /* who traces; NULL: nobody */
 	const char *file;		      /* the configuration file's path */
 	uint64_t file_digest;		      /* what it said when it last had its say */
 	struct sl_show_daemon daemon;
@@ -52,9 +55,16 @@ void sl_rpc_service_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope);
 void sl_rpc_config_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope);
 void sl_rpc_table_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope);
 void sl_rpc_ring_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope);
+void sl_rpc_trace_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope);
 void sl_rpc_flow_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope);
 void sl_rpc_results_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope);
 void sl_rpc_neighbor_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope);
+
+/* Packets that cores kept for the tracer, at most so many, and how many there were: the params of what
+ * it is told. */
+struct json_t *sl_rpc_trace_take(const struct sl_rpc_scope *scope, uint32_t most);
+/* When the tracer goes. */
+void sl_rpc_trace_end(struct sl_rpc_scope *scope);
 
 /* Drops the parts that a client which goes had sent. */
 void sl_rpc_scope_forget(struct sl_rpc_scope *scope, const struct sl_peer *peer);

@@ -16,6 +16,7 @@ void sl_rpc_scope_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope)
 	sl_rpc_config_add(rpc, scope);
 	sl_rpc_table_add(rpc, scope);
 	sl_rpc_ring_add(rpc, scope);
+	sl_rpc_trace_add(rpc, scope);
 	sl_rpc_flow_add(rpc, scope);
 	sl_rpc_results_add(rpc, scope);
 	sl_rpc_neighbor_add(rpc, scope);

@@ -88,6 +88,9 @@ const struct sl_peer *sl_client_peer(const struct sl_client *client);
 /* Sends text and a newline. */
 void sl_client_send(struct sl_client *client, const char *text, size_t length);
 
+/* Octets that wait to be sent. */
+size_t sl_client_unsent(struct sl_client *client);
+
 /* One more answer of this client is held back (or one less): bounds requests in flight. */
 void sl_client_hold(struct sl_client *client);
 void sl_client_release(struct sl_client *client);
