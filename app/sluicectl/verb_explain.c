@@ -241,6 +241,19 @@ static void show_answer(const json_t *result)
 	show_forward(json_object_get(result, "forward"));
 }
 
+/* Whether a protocol that has ports is asked about without one of them. */
+static bool lacks_ports(const struct command *command)
+{
+	static const char *const with[] = {"tcp", "udp", "sctp", "dccp", "udplite"};
+	const char *protocol = command_option(command, "proto");
+	bool given = command_option(command, "sport") && command_option(command, "dport");
+
+	for (size_t i = 0; i < sizeof(with) / sizeof(with[0]) && protocol; i++)
+		if (strcmp(protocol, with[i]) == 0)
+			return !given;
+	return false;
+}
+
 int verb_explain(struct command *command)
 {
 	const char *capture = command_option(command, "pcap");
@@ -261,6 +274,9 @@ int verb_explain(struct command *command)
 	params = capture ? frame_params(capture, number) : tuple_params(command);
 	if (!params)
 		return EXIT_REFUSED;
+	if (!capture && lacks_ports(command))
+		(void)fprintf(stderr, "note: a port that is not given is taken as 0; --sport and "
+				      "--dport give it\n");
 	rc = call_read(command, "explain", params, &result);
 	if (!result)
 		return rc;

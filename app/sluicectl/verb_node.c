@@ -23,6 +23,15 @@ bool parse_count(const char *what, const char *text, long long *number)
 	return true;
 }
 
+bool parse_least(const char *what, const char *text, long long *number)
+{
+	if (!parse_count(what, text, number))
+		return false;
+	if (*number == 0)
+		(void)complain("%s 0 asks for nothing: 1 is the least", what);
+	return *number > 0;
+}
+
 bool split_pool_node(const char *word, json_t *params)
 {
 	const char *slash = strchr(word, '/');

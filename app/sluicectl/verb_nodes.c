@@ -153,11 +153,28 @@ static void show_nodes(const struct command *command, const json_t *now, const j
 	show_rows(&rows, seconds);
 }
 
+static bool is_state(const char *name)
+{
+	static const char *const states[] = {"up",	"down",	    "draining",
+					     "drained", "disabled", "leaving"};
+
+	for (size_t i = 0; i < COUNT(states); i++)
+		if (strcmp(states[i], name) == 0)
+			return true;
+	return false;
+}
+
 int verb_nodes(struct command *command)
 {
 	const char *sort = command_option(command, "sort");
+	const char *state = command_option(command, "state");
 	struct watched watched = {.method = "nodes", .show = show_nodes};
 	int rc;
+
+	if (state && !is_state(state))
+		return complain("--state %s is none of up, down, draining, drained, disabled, "
+				"leaving",
+				state);
 
 	if (sort && !key_find(sort))
 		return complain("--sort %s is none of name, weight, state, since, slots, flows, "

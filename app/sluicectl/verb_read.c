@@ -203,7 +203,7 @@ int verb_flows(struct command *command)
 			json_stringn(word, slash ? (size_t)(slash - word) : strlen(word)));
 	if (slash)
 		(void)json_object_set_new(params, "node", json_string(slash + 1));
-	if (limit && !parse_count("--limit", limit, &number))
+	if (limit && !parse_least("--limit", limit, &number))
 		return EXIT_REFUSED;
 	if (limit)
 		(void)json_object_set_new(params, "limit", json_integer(number));
@@ -253,7 +253,7 @@ static json_t *fetch_history(struct client *client, const char *limit)
 
 	if (!limit)
 		return client_call_parts(client, "history", NULL);
-	if (!parse_count("--limit", limit, &number))
+	if (!parse_least("--limit", limit, &number))
 		return NULL;
 	return client_call(client, "history", json_pack("{s:I}", "limit", (json_int_t)number),
 			   NULL);

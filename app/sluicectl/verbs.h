@@ -98,5 +98,7 @@ char *read_file(const char *path, size_t *length);
 int write_file(const char *path, const char *text, size_t length);
 /* A whole number not below 0; false was told. */
 bool parse_count(const char *what, const char *text, long long *number);
+/* The same of 1 at least. */
+bool parse_least(const char *what, const char *text, long long *number);
 
 #endif

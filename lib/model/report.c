@@ -299,7 +299,8 @@ static int report_ports(struct sl_model *model, struct sl_model_report *report)
 		row->rx_missed = device.rx_missed;
 		row->rx_no_buffer = device.rx_no_buffer;
 		row->link = device.link;
-		row->speed_mbps = device.speed_mbps;
+		/* drivers go on telling that of a link that was */
+		row->speed_mbps = device.link == SL_LINK_UP ? device.speed_mbps : 0;
 		row->rx_queues = device.rx_queues;
 		row->mtu = sl_model_mtu(model, p);
 	}

@@ -34,6 +34,7 @@ class Folder:
 
     def __enter__(self):
         self.path = tempfile.mkdtemp(prefix="sluice-test.")
+        self.instances = set()
         return self
 
     def __exit__(self, *_):
@@ -41,6 +42,9 @@ class Folder:
             print(f"# kept {self.path}")
         else:
             shutil.rmtree(self.path, ignore_errors=True)
+        # what a daemon that was killed leaves
+        for instance in self.instances:
+            shutil.rmtree(f"/run/dpdk/{instance}", ignore_errors=True)
 
     def file(self, name):
         return os.path.join(self.path, name)
@@ -61,6 +65,8 @@ def configuration(folder, ports, pools, services, **more):
              "rx_cpus": [CPUS[0]], "worker_cpus": [CPUS[-1]], "hugepages": "off",
              "hash_key": "00112233445566778899aabbccddeeff"}
     plane.update(more.get("dataplane", {}))
+    if isinstance(folder, Folder):
+        folder.instances.add(plane["instance"])
     control = {"socket": folder.file("control.sock")}
     control.update(more.get("control", {}))
     return {"dataplane": plane, "ports": ports, "control": control, "pools": pools,

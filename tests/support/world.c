@@ -70,6 +70,7 @@ struct rte_mempool *world_start(const char *instance, uint32_t rx_count, uint32_
 	cpus[rx_count + worker_count - 1] = last_cpu();
 	if (sl_eal_start(&spec, &eal, &err) != 0)
 		fail("EAL", &err);
+	(void)atexit(sl_eal_leave);
 	if (sl_port_pool_create("world", buffers, SL_PORT_ROOM, &pool, &err) != 0)
 		fail("buffers", &err);
 	return pool;

@@ -45,6 +45,22 @@ def _():
             raise Failed(out)
 
 
+@case("a value that cannot be is named, with what may be")
+def _():
+    with Server(lambda method, params: {"service": "x", "pool": "p", "node": "n", "why": "slot"}) as server:
+        for words, parts in ((("history", "--limit", "0"), ("--limit 0", "1 is the least")), (("flows", "--limit", "0"), ("--limit 0",)),
+                             (("nodes", "--state", "nix"), ("--state nix", "up, down, draining, drained, disabled, leaving"))):
+            _, err = server.run(*words, status=1)
+            if not all(part in err for part in parts):
+                raise Failed(f"{words}: {err}")
+        equal(server.asked, [], "what was asked")
+        ends = ("--src", "192.0.2.1", "--dst", "192.0.2.2")
+        for words, wanted in ((("--proto", "tcp"), True), (("--proto", "udp", "--dport", "53"), True), (("--proto", "icmp"), False),
+                              (("--proto", "tcp", "--sport", "1", "--dport", "2"), False)):
+            _, err = server.run("explain", *ends, *words)
+            equal("is taken as 0" in err, wanted, f"{words}: {err}")
+
+
 @case("-i names the socket of an instance")
 def _():
     name = f"slc{os.getpid()}"

@@ -77,7 +77,7 @@ def said():
         has(text, "hugepages of 2 MiB: 4, 4 of them free", "scripts/setup --hugepages 256", "IOMMU: on",
             "NIC 0000:01:00.0: driver ixgbe, interface eth0, this session's: it stays",
             "NIC 0000:03:00.0: driver mlx5_core, interface eth2, usable by DPDK",
-            "scripts/setup --bind 0000:02:00.0 vfio-pci", "CPUs: 0-7, isolated: none", "isolcpus=")
+            "scripts/setup --bind 0000:02:00.0 vfio-pci", "CPUs: 0-7, isolated: none", "isolcpus=6,7 ")
         true("0000:04" not in text and "--bind 0000:01" not in text, text)
         equal(machine.read(f"{PAGES}/nr_hugepages"), "4", "hugepages")
 
@@ -102,6 +102,62 @@ def pages():
         equal(machine.read(f"{PAGES}/nr_hugepages"), "4", "as before the first change")
         true(not os.path.exists(machine.file("etc/sysctl.d/80-sluice.conf")), "the file of the boot is there")
         has(machine.setup("--undo"), "nothing is undone")
+
+
+@case("the CPUs that are advised are the machine's; one that has but one gets no such advice")
+def cpus():
+    for online, wanted in (("0-1", "isolcpus=1 nohz_full=1 rcu_nocbs=1 "), ("0,2-3", "isolcpus=2,3 "), ("0", None)):
+        with Machine() as machine:
+            machine.put("sys/devices/system/cpu/online", online)
+            text = machine.setup()
+            true((wanted in text) if wanted else ("isolcpus" not in text), f"{online}: {text}")
+
+
+@case("hugepages that a kernel has not, or does not give, leave nothing behind that --undo would trip over")
+def no_pages():
+    with Machine() as machine:
+        os.remove(machine.file(f"{PAGES}/nr_hugepages"))
+        has(machine.setup("--hugepages", "8", status=2), "no hugepages of 2 MiB")
+        true(not os.path.exists(machine.file("var/lib/sluice-setup/before.json")), "something is remembered")
+        has(machine.setup("--undo"), "nothing is undone")
+    with Machine() as machine:
+        os.remove(machine.file(f"{PAGES}/nr_hugepages"))
+        os.mkdir(machine.file(f"{PAGES}/nr_hugepages"))  # what cannot be written
+        has(machine.setup("--hugepages", "8", status=2), "cannot be written")
+        has(machine.setup("--undo"), "nothing is undone")
+
+
+@case("a step that cannot be undone is said, the others are, and it is tried again the next time")
+def half_undone():
+    with Machine() as machine:
+        machine.setup("--hugepages", "8")
+        machine.setup("--bind", "eth1", "vfio-pci")
+        machine.drive("0000:02:00.0", "vfio-pci")
+        os.remove(machine.file("sys/bus/pci/drivers/i40e/bind"))
+        os.mkdir(machine.file("sys/bus/pci/drivers/i40e/bind"))
+        has(machine.setup("--undo", status=2), "4 hugepages of 2 MiB again", "cannot be written")
+        os.rmdir(machine.file("sys/bus/pci/drivers/i40e/bind"))
+        machine.put("sys/bus/pci/drivers/i40e/bind", "")
+        has(machine.setup("--undo"), "0000:02:00.0: i40e again")
+        has(machine.setup("--undo"), "nothing is undone")
+
+
+@case("a NIC is given back alone; one that was not taken is refused")
+def unbound():
+    with Machine() as machine:
+        machine.setup("--hugepages", "8")
+        machine.setup("--bind", "eth1", "vfio-pci")
+        machine.drive("0000:02:00.0", "vfio-pci")
+        has(machine.setup("--unbind", "eth1"), "0000:02:00.0: i40e again")
+        equal(machine.read("sys/bus/pci/drivers/i40e/bind"), "0000:02:00.0", "given back")
+        machine.drive("0000:02:00.0", "i40e")
+        has(machine.setup("--unbind", "eth1", status=2), "was not taken from the kernel")
+        has(machine.setup("--undo"), "4 hugepages of 2 MiB again")
+        machine.put("sys/bus/pci/drivers_probe", "")
+        machine.put("sys/bus/pci/drivers/vfio-pci/unbind", "")
+        machine.drive("0000:02:00.0", "vfio-pci")
+        machine.setup("--unbind", "0000:02:00.0")
+        equal(machine.read("sys/bus/pci/drivers_probe"), "0000:02:00.0", "offered to the kernel")
 
 
 @case("a NIC is bound by address or interface, and goes back to its driver")
