@@ -64,13 +64,17 @@ bool sl_segments_init(struct sl_segments *segments, const uint8_t *frame, const 
 	uint32_t end = pkt->l3_off + pkt->l3_size, head;
 
 	if (pkt->status != SL_PKT_OK || (pkt->flags & SL_PKT_FRAGMENT) ||
-	    (pkt->protocol != SL_PROTO_TCP && (pkt->protocol != SL_PROTO_UDP || size == 0)))
+	    (pkt->protocol != SL_PROTO_TCP && pkt->protocol != SL_PROTO_UDP))
 		return false;
 	head = pkt->l4_off + header_size(frame + pkt->l4_off, pkt->protocol);
 	if (head >= frame_max)
 		return false;
-	if (size == 0 || size > frame_max - head)
+	if (size == 0 || size > frame_max - head) {
+		/* Datagrams are what their sender made: none may become two. */
+		if (pkt->protocol == SL_PROTO_UDP)
+			return false;
 		size = frame_max - head;
+	}
 	if (head + size >= end)
 		return false;
 	*segments = (struct sl_segments){

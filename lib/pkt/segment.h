@@ -43,9 +43,9 @@ struct sl_segments {
 	bool v6;
 };
 
-/* frame: the whole packet, which pkt describes; size: octets of payload in a segment, 0: TCP is cut to
- * frames of frame_max, which no segment's is larger than. False: it is one that is not cut, or needs
- * not be. */
+/* frame: the whole packet, which pkt describes; size: octets of payload in a segment, 0: not known. TCP is
+ * then cut to frames of frame_max, which no segment's is larger than; UDP is cut where its sender said
+ * or not at all. False: it is one that is not cut, or needs not be. */
 bool sl_segments_init(struct sl_segments *segments, const uint8_t *frame, const struct sl_pkt *pkt,
 		      uint32_t size, uint32_t frame_max);
 

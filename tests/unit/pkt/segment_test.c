@@ -117,6 +117,7 @@ static void udp_is_cut_where_its_sender_said(void **state)
 		}
 		assert_int_equal(sl_segments_size(&segments), 0);
 		assert_false(sl_segments_init(&segments, packet.octets, &pkt, 0, 1518));
+		assert_false(sl_segments_init(&segments, packet.octets, &pkt, PIECE, 1400));
 	}
 }
 
