@@ -13,7 +13,7 @@ import re
 import sys
 
 # lib/README.md, "The house". A wing includes itself and what is on lower floors.
-FLOORS = {"base": 0, "sluice": 0, "pkt": 1, "sched": 1, "state": 2, "io": 2, "path": 3, "work": 3, "xdp": 3, "conf": 3,
+FLOORS = {"base": 0, "sluice": 0, "yaml": 1, "pkt": 1, "sched": 1, "state": 2, "io": 2, "path": 3, "work": 3, "xdp": 3, "conf": 3,
           "model": 4, "keep": 5, "show": 5, "health": 5, "neigh": 5, "rpc": 6, "cluster": 6, "ctl": 7, "app": 8}
 
 # Lines of code (no blank lines, no comments) that a wing may have: one person can know it in a day. Whoever
@@ -21,6 +21,7 @@ FLOORS = {"base": 0, "sluice": 0, "pkt": 1, "sched": 1, "state": 2, "io": 2, "pa
 BUDGETS = {
     "base": 1200,
     "sluice": 200,
+    "yaml": 500,
     "pkt": 2700,
     "sched": 1800,
     "state": 5600,
@@ -28,15 +29,15 @@ BUDGETS = {
     "path": 2400,
     "work": 2800,
     "xdp": 2500,
-    "conf": 5200,
+    "conf": 5000,
     "model": 5200,
     "keep": 4000,
     "show": 1800,
     "health": 2900,
     "neigh": 1700,
     "rpc": 4400,
-    "cluster": 2500,
-    "ctl": 1000,
+    "cluster": 3400,
+    "ctl": 1400,
     "app": 6400,
 }
 
@@ -48,7 +49,7 @@ THIRD_PARTY = (
     (r"rte_", ("state", "io", "path", "work", "app"), True),
     (r"event2/", ("rpc", "health", "neigh", "cluster", "ctl"), False),
     (r"jansson\.h", ("show", "rpc", "cluster", "ctl", "app"), False),
-    (r"yaml\.h", ("conf",), False),
+    (r"yaml\.h", ("yaml",), False),
     (r"libmnl/", ("neigh",), False),
     (r"curl/", ("health", "cluster"), False),
     (r"zlib\.h", ("keep",), False),

@@ -74,6 +74,10 @@ const struct verb verbs[] = {
 	READS("neighbors", verb_neighbors, "", 0, 0,
 	      "next hops of nodes: MAC address, state, who knows it, for how long",
 	      "sluicectl neighbors", NO_OPTIONS),
+	READS("cluster", verb_cluster, "[forget MEMBER | checkpoint]", 0, 2,
+	      "members of the cluster and where each stands; forgets one that is gone; has a "
+	      "checkpoint written",
+	      "sluicectl cluster", NO_OPTIONS),
 	READS("explain", verb_explain, "", 0, 0,
 	      "where a packet goes and why: the data path's own answer, disturbing nothing",
 	      "sluicectl explain --src 198.51.100.7 --sport 40000 --dst 192.0.2.10 --dport 80 "

@@ -20,6 +20,9 @@ int verb_history(struct command *command);
 int verb_events(struct command *command);
 int verb_log_level(struct command *command);
 
+/* verb_cluster.c */
+int verb_cluster(struct command *command);
+
 /* verb_stats.c */
 int verb_stats(struct command *command);
 

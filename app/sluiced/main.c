@@ -84,6 +84,7 @@ static void apply_file(struct daemon *daemon)
 	struct sl_err err = {0};
 	struct sl_conf *conf;
 	uint64_t before;
+	int status;
 
 	if (file_read(daemon->options.file, true, &conf) < 0) {
 		sl_log(SL_LOG_ERROR, "%s: not applied; everything goes on as before",
@@ -93,7 +94,8 @@ static void apply_file(struct daemon *daemon)
 	change.conf = conf;
 	daemon->reads_file = true;
 	before = sl_control_file_set(daemon->control, sl_conf_digest(conf));
-	if (sl_model_change(daemon->model, &change, false, &result, &err) < 0) {
+	status = sl_control_change(daemon->control, &change, &result, &err);
+	if (status < 0) {
 		(void)sl_control_file_set(daemon->control, before);
 		for (uint32_t i = 0; i < result.refusal_count; i++)
 			sl_log(SL_LOG_ERROR, "%s:%u:%u: %s", daemon->options.file,
@@ -101,6 +103,8 @@ static void apply_file(struct daemon *daemon)
 			       result.refusals[i].message);
 		sl_log(SL_LOG_ERROR, "%s: not applied%s%s", daemon->options.file,
 		       result.refusal_count ? "" : ": ", result.refusal_count ? "" : err.text);
+	} else if (status > 0) {
+		sl_log(SL_LOG_NOTICE, "%s: given to the cluster", daemon->options.file);
 	} else {
 		sl_log(SL_LOG_NOTICE, "%s: applied, generation %llu", daemon->options.file,
 		       (unsigned long long)result.generation);

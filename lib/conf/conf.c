@@ -37,6 +37,7 @@ static const struct sl_conf_key root_keys[] = {
 	SL_KEY_RANGE("ports", list, R(ports), 1, SL_PORTS_MAX, 0, .extra = R_AT(port_count),
 		     .flags = SL_KEY_REQUIRED, .element = &port),
 	SL_KEY("control", mapping, R(control), .table = &sl_conf_control_table),
+	SL_KEY("cluster", mapping, R(cluster), .table = &sl_conf_cluster_table),
 	SL_KEY_RANGE("pools", list, R(pools), 0, SL_POOLS_MAX, 0, .extra = R_AT(pool_count),
 		     .element = &pool),
 	SL_KEY_RANGE("services", list, R(services), 1, SL_SERVICES_MAX, 0,
@@ -81,6 +82,13 @@ char *sl_conf_socket_default(const char *instance)
 	return length < 0 ? NULL : path;
 }
 
+/* The machine's name, where it is one that we take. */
+static void host_name(char name[SL_NAME_SIZE])
+{
+	if (gethostname(name, SL_NAME_SIZE - 1) || !sl_conf_name_valid(name))
+		memcpy(name, "localhost", sizeof("localhost"));
+}
+
 static int late_defaults(struct sl_conf *conf)
 {
 	struct sl_conf_dataplane *dataplane = &conf->dataplane;
@@ -89,6 +97,8 @@ static int late_defaults(struct sl_conf *conf)
 		memcpy(dataplane->instance, INSTANCE_DEFAULT, sizeof(INSTANCE_DEFAULT));
 	if (!conf->control.socket)
 		conf->control.socket = sl_conf_socket_default(dataplane->instance);
+	if (conf->cluster.name[0] && !conf->cluster.member[0])
+		host_name(conf->cluster.member);
 	return conf->control.socket ? 0 : -ENOMEM;
 }
 

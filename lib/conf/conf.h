@@ -140,6 +140,26 @@ struct sl_conf_control {
 	uint32_t line, column;
 };
 
+enum sl_conf_store_type { SL_STORE_ETCD = 0 };
+
+#define SL_ENDPOINTS_MAX 16u
+/* Where a cluster keeps its log. */
+struct sl_conf_store {
+	enum sl_conf_store_type type;
+	char **endpoints; /* "http://192.0.2.5:2379" */
+	uint32_t endpoint_count;
+	char *prefix;	       /* of all keys, "/sluice" */
+	char *user, *password; /* "": none */
+	char *ca, *cert, *key; /* files; "": none */
+};
+
+struct sl_conf_cluster {
+	char name[SL_NAME_SIZE]; /* "": there is no cluster */
+	char member[SL_NAME_SIZE];
+	struct sl_conf_store store;
+	uint32_t line, column;
+};
+
 #define SL_HEALTH_WORDS_MAX 32u
 struct sl_conf_health {
 	enum sl_conf_health_type type;
@@ -255,6 +275,7 @@ struct sl_conf {
 	struct sl_conf_port *ports;
 	uint32_t port_count;
 	struct sl_conf_control control;
+	struct sl_conf_cluster cluster;
 	struct sl_conf_pool *pools;
 	uint32_t pool_count;
 	struct sl_conf_service *services;
@@ -357,6 +378,13 @@ char *sl_conf_format_public(const struct sl_conf *conf);
 /* Deep copy; NULL: no memory. */
 struct sl_conf *sl_conf_copy(const struct sl_conf *conf);
 
+/* The same without what is a cluster's member's own: `control` and `cluster` are as if they were not there;
+ * NULL: no memory. */
+struct sl_conf *sl_conf_shared(const struct sl_conf *conf);
+/* The sections of one with the pools and services of another, whose ports are found by name; NULL: there is
+ * no such port, or no memory. */
+struct sl_conf *sl_conf_graft(const struct sl_conf *sections, const struct sl_conf *pools);
+
 /* ---- comparing ----------------------------------------------------------------------------------
  */
 
@@ -368,6 +396,7 @@ struct sl_conf *sl_conf_copy(const struct sl_conf *conf);
 #define SL_CONF_CONTROL	  0x10 /* the rest of control */
 #define SL_CONF_POOLS	  0x20
 #define SL_CONF_SERVICES  0x40
+#define SL_CONF_CLUSTER	  0x80 /* needs a restart */
 uint32_t sl_conf_changes(const struct sl_conf *a, const struct sl_conf *b);
 
 /* Parts of a configuration whose keys are told one by one where they differ. */

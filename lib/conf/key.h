@@ -20,7 +20,7 @@
 
 #include "base/number.h"
 #include "conf/conf.h"
-#include "conf/yaml.h"
+#include "yaml/yaml.h"
 
 #define SL_CONF_KEYS_MAX  24
 #define SL_CONF_SHOW_SIZE 96
@@ -254,6 +254,7 @@ extern const struct sl_conf_word sl_conf_outer_dfs[]; /* conf_node.c; of nodes a
 extern const struct sl_conf_table sl_conf_root_table;	   /* struct sl_conf */
 extern const struct sl_conf_table sl_conf_dataplane_table; /* conf_dataplane.c */
 extern const struct sl_conf_table sl_conf_control_table;   /* conf_dataplane.c */
+extern const struct sl_conf_table sl_conf_cluster_table;   /* cluster.c */
 extern const struct sl_conf_table sl_conf_port_table;
 extern const struct sl_conf_table sl_conf_pool_table;
 extern const struct sl_conf_table sl_conf_node_table;

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "ctl/cluster.h"
 #include "ctl/inside.h"
 #include "keep/carry.h"
 #include "show/json.h"
@@ -56,6 +57,8 @@ static void on_line(struct sl_client *client, const char *line, size_t length, v
 		sl_client_subscribe(client);
 	if (control->scope.tracer == sl_client_peer(client) && !control->tracing)
 		sl_control_trace_begin(control, client);
+	if (answer.ticket)
+		sl_control_cluster_wait(control, client, &answer);
 	if (!answer.message)
 		return;
 	held = answer.held || sl_client_is_held(client) ? calloc(1, sizeof(*held)) : NULL;
@@ -95,6 +98,7 @@ static void on_closed(struct sl_client *client, void *context)
 		held->client = NULL;
 	if (control->tracing == client)
 		sl_control_trace_end(control);
+	sl_control_cluster_forget(control, client);
 	sl_rpc_scope_forget(&control->scope, sl_client_peer(client));
 }
 
@@ -154,7 +158,7 @@ static void save(struct sl_control *control)
 {
 	struct sl_err err = {0};
 
-	if (may_wait(control))
+	if (control->joining || may_wait(control))
 		return;
 	sl_control_save_former(control);
 	if (!control->keep) {
@@ -162,12 +166,14 @@ static void save(struct sl_control *control)
 		control->unsaved = false;
 		return;
 	}
-	if (sl_keep_sync(control->keep, control->scope.history, &err) == 0) {
+	if ((control->rewrite ? sl_keep_rewrite(control->keep, control->scope.history, NULL, &err)
+			      : sl_keep_sync(control->keep, control->scope.history, &err)) == 0) {
 		if (control->failing)
 			sl_log(SL_LOG_NOTICE, "control.state %s: written again",
 			       sl_keep_path(control->keep));
 		control->unsaved = false;
 		control->failing = false;
+		control->rewrite = false;
 		return;
 	}
 	note_failed(control, &err);
@@ -351,6 +357,8 @@ int sl_control_create(const struct sl_control_spec *spec, struct sl_restore *res
 	control->model = spec->model;
 	show_daemon(control);
 	STAILQ_INIT(&control->held);
+	STAILQ_INIT(&control->waiting);
+	control->kept = restore->image != NULL;
 	control->scope.file_digest = restore->file_digest;
 	control->scope.history = restore->history;
 	control->keep = restore->keep;
@@ -369,8 +377,9 @@ int sl_control_create(const struct sl_control_spec *spec, struct sl_restore *res
 		.event = sl_control_hear, .prepare = sl_live_prepare, .context = control};
 	sl_model_listen(control->model, &control->listener);
 	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
+	rc = sl_control_cluster_open(control, err);
 	*out = control;
-	return 0;
+	return rc;
 }
 
 int sl_control_destroy(struct sl_control *control, bool in_good_order)
@@ -382,6 +391,9 @@ int sl_control_destroy(struct sl_control *control, bool in_good_order)
 	if (in_good_order)
 		sl_control_turn_ended(control);
 	sl_control_trace_end(control);
+	/* a state that is half joined is not kept: the file has the one before */
+	in_good_order = in_good_order && !control->joining;
+	sl_control_cluster_close(control);
 	sl_http_destroy(control->http);
 	sl_server_destroy(control->server);
 	if (in_good_order && control->keep)

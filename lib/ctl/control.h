@@ -46,8 +46,8 @@ struct sl_control_spec {
 	struct sl_trace_source trace;	 /* of receive cores */
 };
 
-/* Listens on the socket of the model's configuration. Takes history and keep over from restore,
- * and brings the state file up to date. */
+/* Listens on the socket of the model's configuration, and joins its cluster. Takes history and keep over
+ * from restore, and brings the state file up to date. On failure *control may be there, to be destroyed. */
 int sl_control_create(const struct sl_control_spec *spec, struct sl_restore *restore,
 		      struct sl_control **control, struct sl_err *err);
 
@@ -58,6 +58,10 @@ int sl_control_destroy(struct sl_control *control, bool in_good_order);
 /* After the turn's snapshot is published: writes the state, then answers. */
 void sl_control_turn_ended(struct sl_control *control);
 void sl_control_second(struct sl_control *control);
+
+/* Makes the daemon's own change: 0, negative errno, or 1: the cluster decides, and the log says how. */
+int sl_control_change(struct sl_control *control, const struct sl_change *change,
+		      struct sl_change_result *result, struct sl_err *err);
 
 /* Reads the configuration file's word as the reason of the next change (SIGHUP): changes that are
  * made from now on rest on it. Returns the digest before, for taking it back. */

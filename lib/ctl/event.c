@@ -48,7 +48,10 @@ static void say_what(const struct sl_change *change, const struct sl_change_resu
 	size_t used = 0;
 
 	what[0] = '\0';
-	if (change->kind == SL_CHANGE_ROLLBACK)
+	if (change->begins_at)
+		(void)snprintf(what, size, "the cluster's generation %llu",
+			       (unsigned long long)change->begins_at);
+	else if (change->kind == SL_CHANGE_ROLLBACK)
 		(void)snprintf(what, size, "to generation %llu",
 			       (unsigned long long)change->image->generation);
 	else if (change->kind == SL_CHANGE_TABLE_SET)
@@ -59,6 +62,9 @@ static void say_what(const struct sl_change *change, const struct sl_change_resu
 						 result->sentences[i]);
 	if (!what[0])
 		(void)snprintf(what, size, "nothing differs");
+	used = strlen(what);
+	if (change->at)
+		(void)snprintf(what + used, size - used, " (at %s)", change->at);
 }
 
 static void change_line(const struct sl_control *control, const struct sl_model_event *event,
@@ -85,8 +91,10 @@ static void on_change(struct sl_control *control, const struct sl_model_event *e
 	int rc;
 
 	change_line(control, event, &line);
-	rc = sl_history_add(control->scope.history, &line, event,
-			    sl_model_hash_key(control->model));
+	rc = change->begins_at ? sl_history_begin(control->scope.history, &line, event->after,
+						  sl_model_hash_key(control->model))
+			       : sl_history_add(control->scope.history, &line, event,
+						sl_model_hash_key(control->model));
 	if (rc)
 		(void)sl_change_warn(event->result, "history has no memory for this change");
 	control->unsaved = true;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* The inside of control, for the files that make it up: control.c, event.c and live.c.
+/* The inside of control, for the files that make it up.
  *
  * Threads: control.
  */
@@ -18,6 +18,8 @@
 
 struct event;
 struct json_t;
+struct sl_cluster;
+struct sl_waiting;
 
 /* An answer that waits for the end of the turn. */
 struct sl_held {
@@ -46,10 +48,17 @@ struct sl_control {
 	STAILQ_HEAD(, sl_held) held;
 	struct sl_client *tracing; /* NULL: nobody traces */
 	struct event *trace_timer;
-	uint32_t trace_quiet; /* looks without a packet */
-	bool unsaved;	      /* something is to be written to the state file */
-	bool failing;	      /* the last write failed, and it was said */
-	uint64_t failed_ms;   /* when */
+	uint32_t trace_quiet;		   /* looks without a packet */
+	STAILQ_HEAD(, sl_waiting) waiting; /* for what the cluster decides */
+	struct sl_cluster *cluster;	   /* NULL: there is none */
+	struct sl_conf *own;		   /* whose cluster section it has */
+	struct sl_history *aside; /* what was there before it joined, until that is known */
+	bool joining;		  /* nothing is saved until it has joined */
+	bool kept;		  /* there was a state to lose */
+	bool rewrite;		  /* the state file is written anew as a whole */
+	bool unsaved;		  /* something is to be written to the state file */
+	bool failing;		  /* the last write failed, and it was said */
+	uint64_t failed_ms;	  /* when */
 	struct sl_busy busy[SL_CONTROL_CORES_MAX];
 	struct sl_show_core cores[SL_CONTROL_CORES_MAX];
 };
@@ -62,6 +71,7 @@ void sl_control_trace_begin(struct sl_control *control, struct sl_client *client
 void sl_control_trace_end(struct sl_control *control);
 /* event.c: sl_model_listener's. */
 void sl_control_hear(void *control, const struct sl_model_event *event);
+
 /* live.c: sl_model_listener's, for what is under `control`. */
 int sl_live_prepare(void *control, const struct sl_model_event *event, bool dry_run,
 		    struct sl_err *err);

@@ -8,7 +8,6 @@
 
 #include <curl/curl.h>
 #include <errno.h>
-#include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,13 +18,7 @@
 #define URL_SIZE 2400
 #define HEAD_MAX 32768u /* octets of headers */
 
-struct sl_http_probes {
-	struct event_base *base;
-	CURLM *multi;
-	struct event *timer;
-};
-
-/* ---- curl on the loop ---------------------------------------------------------------------------
+/* ---- how it ended -------------------------------------------------------------------------------
  */
 
 static void end_transfer(struct sl_probe *probe, CURLcode code)
@@ -33,9 +26,9 @@ static void end_transfer(struct sl_probe *probe, CURLcode code)
 	const struct sl_health_spec *spec = probe->spec;
 	long status = 0, errors = 0, verified = 0;
 
-	(void)curl_easy_getinfo(probe->easy, CURLINFO_RESPONSE_CODE, &status);
-	(void)curl_easy_getinfo(probe->easy, CURLINFO_OS_ERRNO, &errors);
-	(void)curl_easy_getinfo(probe->easy, CURLINFO_SSL_VERIFYRESULT, &verified);
+	(void)curl_easy_getinfo(probe->transfer.easy, CURLINFO_RESPONSE_CODE, &status);
+	(void)curl_easy_getinfo(probe->transfer.easy, CURLINFO_OS_ERRNO, &errors);
+	(void)curl_easy_getinfo(probe->transfer.easy, CURLINFO_SSL_VERIFYRESULT, &verified);
 	/* CURLE_WRITE_ERROR: a body was cut where it is long enough; headers without end are no answer. */
 	if (code != CURLE_OK && !(code == CURLE_WRITE_ERROR && status && probe->sent <= HEAD_MAX)) {
 		if (code == CURLE_COULDNT_CONNECT && errors)
@@ -69,104 +62,9 @@ static void end_transfer(struct sl_probe *probe, CURLcode code)
 	sl_probe_end(probe, SL_HEALTH_STATUS, "status %ld", status);
 }
 
-static void end_transfers(struct sl_http_probes *http)
+static void on_ended(void *probe, int code)
 {
-	CURLMsg *message;
-	char *private;
-	int left;
-
-	while ((message = curl_multi_info_read(http->multi, &left))) {
-		CURLcode code = message->data.result;
-
-		if (message->msg != CURLMSG_DONE)
-			continue;
-		(void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
-		end_transfer((struct sl_probe *)private, code);
-	}
-}
-
-static void on_socket_event(int fd, short what, void *context)
-{
-	struct sl_http_probes *http = context;
-	int running, bits = ((what & EV_READ) ? CURL_CSELECT_IN : 0) |
-			    ((what & EV_WRITE) ? CURL_CSELECT_OUT : 0);
-
-	(void)curl_multi_socket_action(http->multi, fd, bits, &running);
-	end_transfers(http);
-}
-
-static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *known)
-{
-	struct sl_http_probes *http = context;
-	struct event *event = known;
-	short bits = (short)(((what & CURL_POLL_IN) ? EV_READ : 0) |
-			     ((what & CURL_POLL_OUT) ? EV_WRITE : 0));
-
-	(void)easy;
-	if (event)
-		event_free(event);
-	event = what == CURL_POLL_REMOVE ? NULL
-					 : event_new(http->base, fd, (short)(bits | EV_PERSIST),
-						     on_socket_event, http);
-	if (event)
-		(void)event_add(event, NULL);
-	(void)curl_multi_assign(http->multi, fd, event);
-	return 0;
-}
-
-static void on_time(int fd, short what, void *context)
-{
-	struct sl_http_probes *http = context;
-	int running;
-
-	(void)fd;
-	(void)what;
-	(void)curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-	end_transfers(http);
-}
-
-static int on_timer(CURLM *multi, long ms, void *context)
-{
-	struct sl_http_probes *http = context;
-	struct timeval wait = {ms / 1000, (ms % 1000) * 1000};
-
-	(void)multi;
-	if (ms < 0)
-		(void)event_del(http->timer);
-	else
-		(void)event_add(http->timer, &wait);
-	return 0;
-}
-
-static struct sl_http_probes *make(struct event_base *base)
-{
-	struct sl_http_probes *http = calloc(1, sizeof(*http));
-
-	if (!http)
-		return NULL;
-	http->base = base;
-	http->multi = curl_multi_init();
-	http->timer = evtimer_new(base, on_time, http);
-	if (!http->multi || !http->timer) {
-		sl_http_probes_destroy(http);
-		return NULL;
-	}
-	(void)curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-	(void)curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
-	(void)curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, on_timer);
-	(void)curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
-	return http;
-}
-
-void sl_http_probes_destroy(struct sl_http_probes *http)
-{
-	if (!http)
-		return;
-	if (http->multi)
-		(void)curl_multi_cleanup(http->multi);
-	if (http->timer)
-		event_free(http->timer);
-	free(http);
+	end_transfer(probe, (CURLcode)code);
 }
 
 /* ---- a check ------------------------------------------------------------------------------------
@@ -214,7 +112,6 @@ static bool set_options(struct sl_probe *probe, CURL *easy)
 	probe->text = NULL;
 	rc = curl_easy_setopt(easy, CURLOPT_URL, url);
 	rc |= curl_easy_setopt(easy, CURLOPT_CONNECT_TO, where);
-	rc |= curl_easy_setopt(easy, CURLOPT_PRIVATE, probe);
 	rc |= curl_easy_setopt(easy, CURLOPT_PROXY, "");
 	rc |= curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
 	rc |= curl_easy_setopt(easy, CURLOPT_NETRC, CURL_NETRC_IGNORED);
@@ -243,22 +140,24 @@ static void start(struct sl_probe *probe)
 	struct sl_probe_bench *bench = probe->bench;
 
 	if (!bench->http)
-		bench->http = make(bench->base);
-	probe->easy = bench->http ? curl_easy_init() : NULL;
+		(void)sl_transfers_create(bench->base, &bench->http);
+	probe->transfer.easy = bench->http ? curl_easy_init() : NULL;
+	probe->transfer.ended = on_ended;
+	probe->transfer.context = probe;
 	probe->sent = 0;
-	if (!probe->easy || !set_options(probe, probe->easy) ||
-	    curl_multi_add_handle(bench->http->multi, probe->easy) != CURLM_OK)
+	if (!probe->transfer.easy || !set_options(probe, probe->transfer.easy) ||
+	    sl_transfer_start(bench->http, &probe->transfer))
 		sl_probe_end(probe, SL_HEALTH_CANNOT, "no memory");
 }
 
 static void stop(struct sl_probe *probe)
 {
-	if (probe->easy) {
-		(void)curl_multi_remove_handle(probe->bench->http->multi, probe->easy);
-		curl_easy_cleanup(probe->easy);
+	if (probe->transfer.easy) {
+		sl_transfer_stop(probe->bench->http, &probe->transfer);
+		curl_easy_cleanup(probe->transfer.easy);
 	}
 	curl_slist_free_all(probe->options);
-	probe->easy = NULL;
+	probe->transfer.easy = NULL;
 	probe->options = NULL;
 	sl_probe_clear(probe);
 }

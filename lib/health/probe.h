@@ -22,6 +22,7 @@
 #include "base/limit.h"
 #include "health/agent.h"
 #include "health/spec.h"
+#include "health/transfer.h"
 
 #define SL_PROBE_TEXT_MAX 65536u /* octets of an answer that are looked at */
 #define SL_PROBE_SAY_SIZE 96	 /* a result in words */
@@ -29,7 +30,6 @@
 struct event_base;
 struct event;
 struct sl_probe;
-struct sl_http_probes;
 struct sl_icmp_probes;
 
 struct sl_probe_ops {
@@ -40,7 +40,7 @@ struct sl_probe_ops {
 /* What probes of a thread share. */
 struct sl_probe_bench {
 	struct event_base *base;
-	struct sl_http_probes *http; /* made when the first one needs it */
+	struct sl_transfers *http; /* made when the first one needs it */
 	struct sl_icmp_probes *icmp;
 };
 
@@ -62,7 +62,8 @@ struct sl_probe {
 	struct event *event;
 	char *text; /* what came, zero-terminated */
 	uint32_t length, sent;
-	void *easy, *options; /* curl's */
+	struct sl_transfer transfer; /* curl's */
+	void *options;
 	uint16_t sequence;
 	pid_t pid;
 };
@@ -91,8 +92,7 @@ bool sl_probe_wait(struct sl_probe *probe, short what,
 /* Appends to the text, up to SL_PROBE_TEXT_MAX: -ENOMEM, -ENOSPC when not all had room. */
 int sl_probe_append(struct sl_probe *probe, const void *data, size_t size);
 
-/* End the shared parts. Take NULL. */
-void sl_http_probes_destroy(struct sl_http_probes *http);
+/* Ends a shared part. Takes NULL. */
 void sl_icmp_probes_destroy(struct sl_icmp_probes *icmp);
 
 #endif

@@ -459,7 +459,7 @@ void sl_prober_destroy(struct sl_prober *prober)
 	for (uint32_t i = 0; prober->places && i < SL_NODE_INDEX_MAX * 2; i++)
 		if (prober->places[i])
 			free_place(prober->places[i]);
-	sl_http_probes_destroy(prober->bench.http);
+	sl_transfers_destroy(prober->bench.http);
 	sl_icmp_probes_destroy(prober->bench.icmp);
 	drop_commands(&prober->unsent);
 	drop_commands(&prober->commands);

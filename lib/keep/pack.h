@@ -67,16 +67,21 @@ static inline void sl_pack_number(struct sl_pack *pack, uint64_t value)
 	pack->size = (size_t)(at - pack->data);
 }
 
-static inline void sl_pack_block(struct sl_pack *pack, const void *octets, size_t size)
+/* As they are, without their length. */
+static inline void sl_pack_octets(struct sl_pack *pack, const void *octets, size_t size)
 {
-	uint8_t *at;
+	uint8_t *at = sl_pack_reserve(pack, size);
 
-	sl_pack_number(pack, size);
-	at = sl_pack_reserve(pack, size);
 	if (!at || size == 0)
 		return;
 	memcpy(at, octets, size);
 	pack->size += size;
+}
+
+static inline void sl_pack_block(struct sl_pack *pack, const void *octets, size_t size)
+{
+	sl_pack_number(pack, size);
+	sl_pack_octets(pack, octets, size);
 }
 
 /* With its final zero, so that readers may use it in place. */

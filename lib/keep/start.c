@@ -43,6 +43,7 @@ static const struct sl_conf_service *find_service(const struct sl_conf *conf, co
 
 struct differences {
 	const struct sl_conf *kept, *file;
+	const char *whose;	     /* "the file's word" */
 	char part[3 * SL_NAME_SIZE]; /* whose keys are being told */
 	uint32_t count;
 };
@@ -58,7 +59,7 @@ __attribute__((format(printf, 2, 3))) static void say(struct differences *found,
 	va_start(args, format);
 	(void)vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	sl_log(SL_LOG_NOTICE, "the file's word: %s", text);
+	sl_log(SL_LOG_NOTICE, "%s: %s", found->whose, text);
 }
 
 static void say_key(void *context, const char *key, const char *kept, const char *file)
@@ -149,9 +150,9 @@ static void say_restart(void *found, uint32_t line, uint32_t column, const char 
 	say(found, "%s", key);
 }
 
-static void say_differences(const struct sl_conf *kept, const struct sl_conf *file)
+void sl_restore_say(const struct sl_conf *kept, const struct sl_conf *file, const char *whose)
 {
-	struct differences found = {.kept = kept, .file = file, .part = "control"};
+	struct differences found = {.kept = kept, .file = file, .whose = whose, .part = "control"};
 
 	sl_conf_restart_keys(kept, file, say_restart, &found);
 	if (file->dataplane.hash_key_set && (sl_conf_changes(kept, file) & SL_CONF_HASH_KEY))
@@ -160,7 +161,7 @@ static void say_differences(const struct sl_conf *kept, const struct sl_conf *fi
 	say_pools(&found);
 	say_services(&found);
 	if (found.count > DIFFERENCES_MAX)
-		sl_log(SL_LOG_NOTICE, "the file's word: %" PRIu32 " differences more",
+		sl_log(SL_LOG_NOTICE, "%s: %" PRIu32 " differences more", whose,
 		       found.count - DIFFERENCES_MAX);
 }
 
@@ -181,7 +182,8 @@ static int begin_fresh(const struct sl_conf *file, struct sl_restore *restore, s
 /* Whether what needs a restart is as it was: else the file has changed in any case. */
 static bool same_machine(const struct sl_conf *a, const struct sl_conf *b)
 {
-	return !(sl_conf_changes(a, b) & (SL_CONF_DATAPLANE | SL_CONF_PORTS | SL_CONF_SOCKET));
+	return !(sl_conf_changes(a, b) &
+		 (SL_CONF_DATAPLANE | SL_CONF_PORTS | SL_CONF_SOCKET | SL_CONF_CLUSTER));
 }
 
 static int begin_kept(const struct sl_conf *file, struct sl_restore *restore, struct sl_err *err)
@@ -202,11 +204,21 @@ static int begin_kept(const struct sl_conf *file, struct sl_restore *restore, st
 		       sl_keep_path(restore->keep), line.generation);
 		return 0;
 	}
+	/* pools and services are the cluster's, whatever the file says of them */
+	if (file->cluster.name[0] && (restore->graft = sl_conf_graft(file, kept))) {
+		restore->conf = restore->graft;
+		sl_log(SL_LOG_NOTICE,
+		       "control.state %s: the configuration file changed: its pools and services "
+		       "wait "
+		       "for the cluster's word",
+		       sl_keep_path(restore->keep));
+		return 0;
+	}
 	sl_log(SL_LOG_WARNING,
 	       "the configuration file changed since control.state %s was written: the file's word "
 	       "wins where the two differ",
 	       sl_keep_path(restore->keep));
-	say_differences(kept, file);
+	sl_restore_say(kept, file, "the file's word");
 	restore->file_wins = true;
 	restore->past.image->generation++;
 	if (file->dataplane.hash_key_set)
@@ -243,6 +255,8 @@ int sl_restore_open(const struct sl_conf *file, struct sl_restore *restore, stru
 void sl_restore_fini(struct sl_restore *restore)
 {
 	sl_image_conf_free(restore->kept);
+	sl_conf_destroy(restore->graft);
+	restore->graft = NULL;
 	sl_past_fini(&restore->past);
 	sl_history_destroy(restore->history);
 	sl_keep_destroy(restore->keep);

@@ -23,6 +23,7 @@ struct sl_restore {
 	bool file_wins; /* the file changed since: a new generation */
 	uint64_t file_digest;
 	struct sl_past past;
+	struct sl_conf *graft;	    /* the file's sections with past's pools; NULL: not needed */
 	struct sl_conf *kept;	    /* the whole configuration of past */
 	struct sl_history *history; /* taken over by sl_control_create() */
 	struct sl_keep *keep;	    /* likewise; NULL: control.state is empty */
@@ -31,5 +32,8 @@ struct sl_restore {
 /* file is what the configuration file says; it is borrowed as long as the restore lives. */
 int sl_restore_open(const struct sl_conf *file, struct sl_restore *restore, struct sl_err *err);
 void sl_restore_fini(struct sl_restore *restore);
+
+/* Says to the log where two configurations differ, line by line, up to twenty: "WHOSE: pool web: ...". */
+void sl_restore_say(const struct sl_conf *kept, const struct sl_conf *file, const char *whose);
 
 #endif

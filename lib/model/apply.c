@@ -47,9 +47,9 @@ static int find_same(struct pair *pair, const struct sl_conf_node *node)
 }
 
 /* The index of a leaving node of the old pool that comes back; 0: none. */
-static uint32_t find_back(struct pair *pair, const struct sl_conf_node *node)
+static uint32_t find_back(struct pair *pair, const struct sl_conf_node *node, bool anew)
 {
-	int found = sl_lookup_find(&pair->leaving, node->name);
+	int found = anew ? -1 : sl_lookup_find(&pair->leaving, node->name);
 
 	/* several that had the name may be leaving */
 	for (uint32_t n = 0; found >= 0 && n < pair->old->node_count; n++) {
@@ -148,7 +148,8 @@ static int take_nodes(struct sl_edit *edit, struct pair *pair, bool *rebuild)
 				sl_change_say(edit->result,
 					      "pool %s: node %s added with weight %.15g",
 					      pool->name, node->name, shown(node->weight));
-			status = sl_edit_node_begin(edit, pool, node, n, find_back(pair, node));
+			status = sl_edit_node_begin(edit, pool, node, n,
+						    find_back(pair, node, edit->change->anew));
 			if (status < 0)
 				return status;
 			continue;
@@ -383,48 +384,26 @@ int sl_apply_services(struct sl_edit *edit)
 	return 0;
 }
 
-/* The wanted sections. In a configuration that was made earlier what needs a restart stays as it
- * runs; the hash key goes with its text. */
-static struct sl_conf *sections_of(const struct sl_edit *edit, const struct sl_conf *wanted,
-				   bool rollback)
-{
-	struct sl_conf sections = *wanted;
-
-	sections.pools = NULL;
-	sections.pool_count = 0;
-	if (edit->before && rollback) {
-		sections.dataplane = edit->before->conf->dataplane;
-		sections.ports = edit->before->conf->ports;
-		sections.port_count = edit->before->conf->port_count;
-		sections.control = edit->before->conf->control;
-		if (sl_refuse_wanted_key(edit, wanted)) {
-			sections.dataplane.hash_key_set = wanted->dataplane.hash_key_set;
-			memcpy(sections.dataplane.hash_key, wanted->dataplane.hash_key,
-			       sizeof(sections.dataplane.hash_key));
-		}
-	}
-	return sl_conf_copy(&sections);
-}
-
 int sl_apply_make(struct sl_edit *edit, const struct sl_conf *wanted, const struct sl_image *from)
 {
 	uint32_t leaving = edit->before ? edit->before->pool_count : 0;
 	struct saying saying = {edit, "control", ""};
 	struct sl_conf *sections;
-	int status = edit->before ? sl_refuse_check(edit, wanted, from != NULL) : 0;
+	bool keeps = from || edit->change->shared;
+	int status = edit->before ? sl_refuse_check(edit, wanted, keeps) : 0;
 
 	if (status < 0)
 		return status;
-	sections = sections_of(edit, wanted, from != NULL);
+	sections = sl_refuse_sections(edit, wanted, keeps);
 	sl_image_put(edit->image);
 	edit->image = sections ? sl_image_frame(sections, wanted->pool_count, leaving) : NULL;
 	if (!edit->image)
 		return no_memory(edit);
 	if (edit->before)
 		edit->image->generation = edit->before->generation;
-	if (edit->before && !from)
+	if (edit->before && (!keeps || edit->change->sections))
 		status = say_part(&saying, SL_CONF_PART_CONTROL, &edit->before->conf->control,
-				  &wanted->control, wanted);
+				  &edit->image->conf->control, edit->image->conf);
 	if (status == 0)
 		status = make_pools(edit, wanted, from);
 	if (status == 0)

@@ -86,6 +86,16 @@ struct sl_change {
 	uint8_t asked;			     /* HEALTH: enum sl_hand, of the node's agent */
 	uint32_t scale;			     /* HEALTH: of the weight, millionths; 0: all of it */
 	const char *why; /* HEALTH, and for history: a few words; NULL: the verb */
+	/* APPLY: pools, services and the hash key alone, as a cluster shares them; ports and workers are
+	 * this run's, by name and number, and sections as they are or as these say */
+	bool shared;
+	const struct sl_conf *sections;
+	/* nodes that are leaving do not come back: what this daemon remembers of them makes no slot */
+	bool anew;
+	uint64_t
+		begins_at; /* ROLLBACK: becomes this generation, before which there is none; 0: the next */
+	uint64_t wall_ms; /* when it was made; 0: now */
+	const char *at;	  /* the cluster's member that it was made at; NULL: here */
 	bool if_generation_set;
 	uint64_t if_generation; /* -ESTALE when the generation is another one */
 	/* who asks, for history */

@@ -212,6 +212,9 @@ static int for_nodes(struct sl_edit *edit)
 	}
 	if (!pool_found)
 		return sl_err_set(edit->err, -ENOENT, "there is no pool '%s'", change->pool);
+	/* whether a node that was removed is still leaving is each member's own matter */
+	if (!found && cuts && change->anew)
+		return 0;
 	return found ? 0 : no_such_node(edit, leaves);
 }
 
@@ -235,7 +238,8 @@ static int add_node(struct sl_edit *edit, uint32_t p)
 	edit->rebuild[p] = true;
 	sl_change_say(edit->result, "pool %s: node %s added with weight %.15g", pool->name,
 		      add->name, (double)add->weight / SL_WEIGHT_UNIT);
-	for (uint32_t n = pool->listed_count; n < pool->node_count && !index; n++) {
+	for (uint32_t n = pool->listed_count; n < pool->node_count && !index && !edit->change->anew;
+	     n++) {
 		const struct sl_image_node *node = &pool->nodes[n];
 
 		if (strcmp(node->name, add->name) != 0 || !sl_edit_comes_back(node, add))
@@ -314,7 +318,8 @@ int sl_edit_make(struct sl_edit *edit)
 	case SL_CHANGE_SET_SERVICE:
 		return sl_service_make(edit);
 	case SL_CHANGE_APPLY:
-		return sl_apply_make(edit, edit->change->conf, NULL);
+		return edit->change->shared ? sl_rollback_make(edit)
+					    : sl_apply_make(edit, edit->change->conf, NULL);
 	case SL_CHANGE_ROLLBACK:
 		return sl_rollback_make(edit);
 	case SL_CHANGE_SETTLE:

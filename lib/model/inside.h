@@ -204,14 +204,19 @@ int sl_apply_services(struct sl_edit *edit);
 /* service.c: one service more, less or other. */
 int sl_service_make(struct sl_edit *edit);
 
-/* rollback.c: an image from history, bound to the ports and workers of this run by name and number. */
+/* rollback.c: an image from history, or a shared configuration, bound to the ports and workers of this
+ * run by name and number. */
 int sl_rollback_make(struct sl_edit *edit);
 /* Tables and hand-set states of a pool as they were in another image. *rebuild: shares are others. */
 int sl_rollback_take(struct sl_edit *edit, struct sl_image_pool *pool,
 		     const struct sl_image_pool *from, bool *rebuild);
 
-/* refuse.c: -EPERM when a configuration asks for what needs a restart, or force. */
-int sl_refuse_check(struct sl_edit *edit, const struct sl_conf *wanted, bool rollback);
+/* refuse.c: -EPERM when a configuration asks for what needs a restart (unless that keeps as it runs), or force. */
+int sl_refuse_check(struct sl_edit *edit, const struct sl_conf *wanted, bool keeps);
+/* The wanted sections, to be freed. In a configuration that was made earlier, or is shared, what needs a
+ * restart stays as it runs; the hash key goes with its text. NULL: no memory. */
+struct sl_conf *sl_refuse_sections(const struct sl_edit *edit, const struct sl_conf *wanted,
+				   bool keeps);
 /* The hash key that a configuration asks for; NULL: whichever there is. */
 const struct sl_hash_key *sl_refuse_wanted_key(const struct sl_edit *edit,
 					       const struct sl_conf *wanted);

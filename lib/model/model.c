@@ -149,7 +149,8 @@ static int finish_services(struct sl_edit *edit)
 static int check_services(struct sl_edit *edit)
 {
 	struct sl_build_services services = {
-		.views = calloc(SL_SERVICES_MAX, sizeof(*services.views))};
+		.views = calloc(SL_SERVICES_MAX, sizeof(*services.views)),
+		.force = edit->change->anew}; /* what a cluster decided is not refused */
 	int status = -ENOMEM;
 
 	if (services.views)
@@ -227,7 +228,9 @@ static void commit(struct sl_edit *edit, struct sl_life_item *items)
 	struct sl_image *before = model->image;
 
 	rebase_shares(edit);
-	if (!before || sl_change_is_operators(edit->change->kind))
+	if (edit->change->begins_at)
+		edit->image->generation = edit->change->begins_at;
+	else if (!before || sl_change_is_operators(edit->change->kind))
 		edit->image->generation++;
 	edit->result->generation = edit->image->generation;
 	model->options.hash_key = edit->hash_key;
@@ -246,7 +249,7 @@ static int carry_out(struct sl_edit *edit, bool dry_run, int (*make)(struct sl_e
 	int status;
 
 	edit->now_ms = edit->model->options.now_ms();
-	edit->wall_ms = edit->model->options.wall_ms();
+	edit->wall_ms = edit->change->wall_ms ?: edit->model->options.wall_ms();
 	edit->hash_key = edit->model->options.hash_key;
 	edit->rebuild = calloc(SL_POOLS_MAX, sizeof(*edit->rebuild));
 	status = edit->rebuild ? make(edit) : sl_err_set(edit->err, -ENOMEM, "no memory");
@@ -414,11 +417,9 @@ void sl_model_port_mtu_set(struct sl_model *model, uint32_t port, uint16_t mtu)
 
 uint16_t sl_model_mtu(const struct sl_model *model, uint32_t port)
 {
-	uint16_t configured = model->image->conf->ports[port].mtu;
-
 	if (model->options.ports[port].mtu)
 		return model->options.ports[port].mtu;
-	return configured ? configured : SL_MTU_DEFAULT;
+	return model->image->conf->ports[port].mtu ?: SL_MTU_DEFAULT;
 }
 
 int sl_model_flush(struct sl_model *model, struct sl_err *err)

@@ -69,12 +69,12 @@ static void refuse_restart(void *context, uint32_t line, uint32_t column, const 
 					 "%s cannot change while it runs: needs a restart", key);
 }
 
-int sl_refuse_check(struct sl_edit *edit, const struct sl_conf *wanted, bool rollback)
+int sl_refuse_check(struct sl_edit *edit, const struct sl_conf *wanted, bool keeps)
 {
 	struct walk walk = {.result = edit->result};
 	int status;
 
-	if (!rollback)
+	if (!keeps)
 		sl_conf_restart_keys(edit->before->conf, wanted, refuse_restart, &walk);
 	status = walk.status;
 	if (status == 0 && !edit->change->force)
@@ -87,4 +87,28 @@ int sl_refuse_check(struct sl_edit *edit, const struct sl_conf *wanted, bool rol
 		memcpy(&edit->hash_key, sl_refuse_wanted_key(edit, wanted), sizeof(edit->hash_key));
 	}
 	return status;
+}
+
+struct sl_conf *sl_refuse_sections(const struct sl_edit *edit, const struct sl_conf *wanted,
+				   bool keeps)
+{
+	struct sl_conf sections = *wanted;
+	const struct sl_conf *own = edit->before ? edit->before->conf : NULL;
+
+	sections.pools = NULL;
+	sections.pool_count = 0;
+	if (own && keeps) {
+		sections.dataplane = own->dataplane;
+		sections.ports = own->ports;
+		sections.port_count = own->port_count;
+		sections.cluster = own->cluster;
+		sections.control =
+			edit->change->sections ? edit->change->sections->control : own->control;
+		if (sl_refuse_wanted_key(edit, wanted)) {
+			sections.dataplane.hash_key_set = wanted->dataplane.hash_key_set;
+			memcpy(sections.dataplane.hash_key, wanted->dataplane.hash_key,
+			       sizeof(sections.dataplane.hash_key));
+		}
+	}
+	return sl_conf_copy(&sections);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* What rollback goes back to may be older than this run: its nodes name ports and workers of then. */
+/* What rollback goes back to may be older than this run, and what a cluster shares another member's: nodes
+ * name ports and workers of then, or of there. */
 
 #include <errno.h>
 #include <inttypes.h>
@@ -72,13 +73,18 @@ static int bind_nodes(struct sl_edit *edit, struct sl_conf *wanted)
 
 int sl_rollback_make(struct sl_edit *edit)
 {
-	struct sl_conf *wanted = sl_image_conf(edit->change->image);
+	const struct sl_change *change = edit->change;
+	struct sl_conf *wanted =
+		change->image ? sl_image_conf(change->image) : sl_conf_copy(change->conf);
 	int status =
 		wanted ? bind_nodes(edit, wanted) : sl_err_set(edit->err, -ENOMEM, "no memory");
 
 	if (status == 0)
-		status = sl_apply_make(edit, wanted, edit->change->image);
-	sl_image_conf_free(wanted);
+		status = sl_apply_make(edit, wanted, change->image);
+	if (change->image)
+		sl_image_conf_free(wanted);
+	else
+		sl_conf_destroy(wanted);
 	return status;
 }
 
@@ -110,18 +116,20 @@ static bool same_shares(const struct sl_image_pool *a, const struct sl_image_poo
 	return true;
 }
 
-/* A node's state by hand as it was in another image. A deadline is of the start's, not of a rollback's. */
+/* A node's state by hand as it was in another image. A deadline is of a start's, not of a rollback's. */
 static int take_hand(struct sl_edit *edit, const struct sl_image_pool *pool,
 		     struct sl_image_node *node, const struct sl_image_node *kept)
 {
-	if (node->hand == kept->hand)
+	bool starts = !edit->before || edit->change->begins_at;
+
+	if (node->hand == kept->hand && !edit->change->begins_at)
 		return 0;
 	node->hand = kept->hand;
 	node->cut = kept->cut;
 	node->drained = false;
-	node->deadline_ms = edit->before ? 0 : kept->deadline_ms;
+	node->deadline_ms = starts ? kept->deadline_ms : 0;
 	sl_edit_node_why(edit, node, kept->why);
-	if (!edit->before)
+	if (starts)
 		node->since_ms = kept->since_ms;
 	else if (kept->deadline_ms)
 		return sl_change_warn(edit->result,

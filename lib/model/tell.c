@@ -4,7 +4,8 @@
 
 static void tell(struct sl_model *model, struct sl_model_event *event)
 {
-	event->wall_ms = model->options.wall_ms();
+	if (!event->wall_ms)
+		event->wall_ms = model->options.wall_ms();
 	event->generation = model->image->generation;
 	for (struct sl_model_listener *l = model->listeners; l; l = l->next)
 		l->event(l->context, event);
@@ -31,6 +32,7 @@ static void tell_nodes(struct sl_model *model, const struct sl_image_pool *pool)
 static struct sl_model_event change_event(const struct sl_edit *edit, struct sl_image *before)
 {
 	return (struct sl_model_event){.kind = SL_EVENT_CHANGE,
+				       .wall_ms = edit->wall_ms,
 				       .change = edit->change,
 				       .result = edit->result,
 				       .before = before,

@@ -44,7 +44,7 @@ size_t sl_client_unsent(struct sl_client *client)
 
 static bool congested(struct sl_client *client)
 {
-	return client->held >= SL_SERVER_HELD_MAX ||
+	return client->paused || client->held >= SL_SERVER_HELD_MAX ||
 	       sl_client_unsent(client) >= SL_SERVER_OUTPUT_MAX;
 }
 
@@ -287,6 +287,13 @@ void sl_client_release(struct sl_client *client)
 {
 	client->held--;
 	if (client->held == 0)
+		sl_client_resume(client);
+}
+
+void sl_client_pause(struct sl_client *client, bool paused)
+{
+	client->paused = paused;
+	if (!paused)
 		sl_client_resume(client);
 }
 

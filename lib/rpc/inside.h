@@ -36,10 +36,11 @@ struct sl_client {
 	uint32_t held;
 	size_t discarded;
 	bool subscribed;
-	bool ended; /* the peer will send nothing more */
-	bool deaf;  /* nor read anything: what it is told is forgotten */
-	bool busy;  /* its lines are being handled: not to be freed now */
-	bool dead;  /* to be freed when no longer busy */
+	bool paused; /* its next line waits for the answer to the last one */
+	bool ended;  /* the peer will send nothing more */
+	bool deaf;   /* nor read anything: what it is told is forgotten */
+	bool busy;   /* its lines are being handled: not to be freed now */
+	bool dead;   /* to be freed when no longer busy */
 };
 
 struct sl_server {

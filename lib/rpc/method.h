@@ -34,9 +34,19 @@ struct sl_stage {
 	struct json_t *names;
 };
 
+/* Who makes operators' changes where they are not this daemon's alone; submit NULL: the model at once.
+ * submit: 0 with a ticket, which the answer comes under later, or negative errno; result is the
+ * caller's to finish in both cases. */
+struct sl_rpc_gate {
+	int (*submit)(void *context, const struct sl_change *change, uint64_t *ticket,
+		      struct sl_change_result *result, struct sl_err *err);
+	void *context;
+};
+
 struct sl_rpc_scope {
 	struct sl_model *model;
 	struct sl_result_source results; /* read NULL: there are none */
+	struct sl_rpc_gate gate;
 	struct sl_history *history;
 	const struct sl_neighbors *neighbors; /* NULL: there are none */
 	struct sl_trace_source trace;	      /* start NULL: there is none */

@@ -73,8 +73,12 @@ int sl_rpc_change_make(struct sl_rpc_call *call, struct sl_change *change, bool 
 	change->force = sl_rpc_boolean(call, "force");
 	change->if_generation_set = sl_rpc_has(call, "if_generation");
 	change->if_generation = sl_rpc_integer(call, "if_generation", 0);
-	rc = sl_model_change(scope->model, change, dry_run, &result, &call->err);
-	if (rc == 0) {
+	if (scope->gate.submit && !dry_run)
+		rc = scope->gate.submit(scope->gate.context, change, &call->ticket, &result,
+					&call->err);
+	else
+		rc = sl_model_change(scope->model, change, dry_run, &result, &call->err);
+	if (rc == 0 && !call->ticket) {
 		call->result = sl_report_change(change, &result, sentences);
 		call->held = !dry_run;
 	}
@@ -82,7 +86,9 @@ int sl_rpc_change_make(struct sl_rpc_call *call, struct sl_change *change, bool 
 		call->data = errors_json(result.refusals, result.refusal_count);
 	sl_change_result_fini(&result);
 	if (rc == 0)
-		return call->result ? 0 : sl_rpc_fail(call, SL_RPC_INTERNAL, "no memory");
+		return call->result || call->ticket
+			       ? 0
+			       : sl_rpc_fail(call, SL_RPC_INTERNAL, "no memory");
 	call->err.code = rc;
 	if (rc == -ENOENT && change->kind != SL_CHANGE_TABLE_SET)
 		guess_name(call, change);

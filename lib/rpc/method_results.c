@@ -135,7 +135,7 @@ static int reset(struct sl_rpc_call *call, const struct sl_image_pool *pool,
 				json_object_get(call->result, "warnings"));
 	(void)json_object_update_missing(answer, call->result);
 	json_decref(call->result);
-	call->result = NULL;
+	call->result = NULL; /* of a change that is decided later there is none yet */
 	return dry_run ? 0 : reset_nodes(call, pool, bounds);
 }
 

@@ -69,27 +69,36 @@ int sl_rpc_fail(struct sl_rpc_call *call, int code, const char *format, ...)
 	return -1;
 }
 
-int sl_rpc_fail_err(struct sl_rpc_call *call)
+static int code_of(int error)
 {
-	switch (call->err.code) {
+	switch (error) {
 	case -ENOENT:
-		call->code = SL_RPC_NOT_FOUND;
-		break;
+		return SL_RPC_NOT_FOUND;
 	case -ESTALE:
-		call->code = SL_RPC_CONFLICT;
-		break;
+		return SL_RPC_CONFLICT;
 	case -EACCES:
-		call->code = SL_RPC_NOT_PERMITTED;
-		break;
+		return SL_RPC_NOT_PERMITTED;
+	case -ENOLINK:
+		return SL_RPC_NO_QUORUM;
 	case -ENOMEM:
 	case -EIO:
-		call->code = SL_RPC_INTERNAL;
-		break;
+		return SL_RPC_INTERNAL;
 	default:
-		call->code = SL_RPC_INVALID_VALUE;
-		break;
+		return SL_RPC_INVALID_VALUE;
 	}
+}
+
+int sl_rpc_fail_err(struct sl_rpc_call *call)
+{
+	call->code = code_of(call->err.code);
 	return -1;
+}
+
+json_t *sl_rpc_late(json_t *id, json_t *result, const struct sl_err *err)
+{
+	if (!result)
+		return error_message(id, code_of(err->code), err->text, NULL);
+	return json_pack("{s:s, s:O, s:o}", "jsonrpc", "2.0", "id", id, "result", result);
 }
 
 /* ---- parameters ---------------------------------------------------------------------------------
@@ -409,6 +418,10 @@ static void handle_object(const struct sl_rpc *rpc, const struct sl_peer *peer,
 		&answer->method)) {
 		if (id)
 			answer->message = error_message(id, call.code, call.err.text, call.data);
+	} else if (call.ticket) {
+		answer->ticket = call.ticket;
+		answer->id = json_incref(id);
+		answer->more = json_incref(call.result);
 	} else {
 		answer->subscribe = call.subscribe;
 		answer->held = call.held;

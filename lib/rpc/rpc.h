@@ -32,6 +32,7 @@ struct json_t;
 #define SL_RPC_CONFLICT		 (-32002)
 #define SL_RPC_INVALID_VALUE	 (-32003)
 #define SL_RPC_NOT_PERMITTED	 (-32004)
+#define SL_RPC_NO_QUORUM	 (-32005)
 
 #define SL_RPC_TABLES_MAX     16
 #define SL_RPC_PARAMETERS_MAX 24
@@ -64,7 +65,8 @@ struct sl_rpc_call {
 	struct json_t *result;	     /* out: a new reference */
 	bool held;		     /* out: to be answered when what was changed is kept */
 	bool subscribe;		     /* out: the client wants events */
-	int code;		     /* out: SL_RPC_ when refused, with the sentence: */
+	uint64_t ticket; /* out: the answer comes later, under this number; 0: it is here */
+	int code;	 /* out: SL_RPC_ when refused, with the sentence: */
 	struct sl_err err;
 	struct json_t *data; /* out: more about the error, or NULL */
 };
@@ -98,7 +100,13 @@ struct sl_rpc_answer {
 	struct json_t *message;		    /* NULL: none is due (a notification) */
 	const struct sl_rpc_method *method; /* whose answer it is, or NULL */
 	bool held, subscribe;
+	uint64_t ticket;     /* not 0: the message comes later, by sl_rpc_late() with this id */
+	struct json_t *id;   /* a reference; NULL: none is due */
+	struct json_t *more; /* what the result will have beside, a reference; NULL: nothing */
 };
+
+/* The answer that was due: takes result over, or (NULL) refuses with what err says. */
+struct json_t *sl_rpc_late(struct json_t *id, struct json_t *result, const struct sl_err *err);
 
 void sl_rpc_handle(const struct sl_rpc *rpc, const struct sl_peer *peer, const char *line,
 		   size_t length, struct sl_rpc_answer *answer);

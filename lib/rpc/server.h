@@ -94,6 +94,8 @@ size_t sl_client_unsent(struct sl_client *client);
 /* One more answer of this client is held back (or one less): bounds requests in flight. */
 void sl_client_hold(struct sl_client *client);
 void sl_client_release(struct sl_client *client);
+/* Its further lines wait until this is taken back. */
+void sl_client_pause(struct sl_client *client, bool paused);
 bool sl_client_is_held(const struct sl_client *client);
 
 /* The client gets what sl_server_push() says, from now on. */

@@ -6,6 +6,7 @@
 #include "conf_expect.h"
 
 #include "base/prng.h"
+#include "conf/key.h"
 #include "support/conf_property.h"
 
 #define RANDOM_CONFS 400
@@ -253,6 +254,22 @@ static void random_service(struct sl_prng *prng, const struct sl_conf *conf,
 	service->pool = below(prng, conf->pool_count);
 }
 
+static void random_cluster(struct sl_prng *prng, struct sl_conf_cluster *cluster)
+{
+	struct sl_conf_store *store = &cluster->store;
+
+	assert_int_equal(sl_conf_table_defaults(&sl_conf_cluster_table, cluster), 0);
+	if (below(prng, 2))
+		return;
+	(void)snprintf(cluster->name, sizeof(cluster->name), "c%u", below(prng, 10));
+	(void)snprintf(cluster->member, sizeof(cluster->member), "m%u", below(prng, 10));
+	store->endpoint_count = 1 + below(prng, 3);
+	store->endpoints = calloc(store->endpoint_count, sizeof(*store->endpoints));
+	assert_non_null(store->endpoints);
+	for (uint32_t i = 0; i < store->endpoint_count; i++)
+		assert_true(asprintf(&store->endpoints[i], "http://h%u:1", i) > 0);
+}
+
 static struct sl_conf *random_conf(struct sl_prng *prng)
 {
 	struct sl_conf *conf = calloc(1, sizeof(*conf));
@@ -268,6 +285,7 @@ static struct sl_conf *random_conf(struct sl_prng *prng)
 	conf->control.group = below(prng, 2) ? random_text(prng) : strdup("");
 	conf->control.state = below(prng, 2) ? random_text(prng) : strdup("");
 	conf->control.metrics = strdup(below(prng, 2) ? "[::1]:9464" : "");
+	random_cluster(prng, &conf->cluster);
 	conf->pool_count = 1 + below(prng, 4);
 	conf->pools = calloc(conf->pool_count, sizeof(*conf->pools));
 	for (uint32_t i = 0; i < conf->pool_count; i++)

@@ -5,7 +5,7 @@
 
 #include "conf_expect.h"
 
-#include "conf/yaml.h"
+#include "yaml/yaml.h"
 
 /* ---- add-node ---------------------------------------------------------------------------------*/
 

@@ -73,6 +73,14 @@ static const kind nodes[] = {
 	{{"name", "n"}, {"address", "192.0.2.7"}, {"encap", "gue"}},
 	{{"name", "n"}, {"address", "192.0.2.7"}, {"encap", "vxlan"}, {"vni", "7"}},
 };
+static const kind clusters[] = {
+	{{"name", "c"}, {"store", "{endpoints: [\"http://192.0.2.5:2379\"]}"}}};
+static const kind stores[] = {
+	{{"endpoints", "[\"http://192.0.2.5:2379\"]"}},
+	{{"endpoints", "[\"http://192.0.2.5:2379\"]"}, {"user", "u"}},
+	{{"endpoints", "[\"https://192.0.2.5:2379\"]"}},
+	{{"endpoints", "[\"https://192.0.2.5:2379\"]"}, {"cert", "/dev/null"}},
+	{{"endpoints", "[\"https://192.0.2.5:2379\"]"}, {"key", "/dev/null"}}};
 static const kind services[] = {
 	{{"name", "t"}, {"address", "192.0.2.9"}, {"pool", "web"}},
 	{{"name", "t"}, {"address", "\"2001:db8::9\""}, {"pool", "web"}, {"protocol", "tcp"}}};
@@ -98,6 +106,11 @@ static const void *find_dataplane(const struct sl_conf *conf)
 static const void *find_control(const struct sl_conf *conf)
 {
 	return &conf->control;
+}
+
+static const void *find_cluster(const struct sl_conf *conf)
+{
+	return &conf->cluster;
 }
 
 static const void *find_port(const struct sl_conf *conf)
@@ -127,6 +140,8 @@ static const struct place places[] = {
 	 find_dataplane, 0},
 	{&sl_conf_control_table, DATAPLANE "control: ", "\n" PORTS POOLS SERVICES, KINDS(anything),
 	 find_control, 0},
+	{&sl_conf_cluster_table, DATAPLANE "cluster: ", "\n" PORTS POOLS SERVICES, KINDS(clusters),
+	 find_cluster, 0},
 	{&sl_conf_port_table, DATAPLANE PORTS_OPEN ", ", "]\n" POOLS SERVICES, KINDS(ports),
 	 find_port, 0},
 	{&sl_conf_pool_table, DATAPLANE PORTS POOLS_OPEN ", ", "]\n" SERVICES, KINDS(pools),
@@ -317,6 +332,7 @@ static const struct {
 	{"gateway", gateways, SL_ARRAY_COUNT(gateways)},
 	{"health", healths, SL_ARRAY_COUNT(healths)},
 	{"agent", agents, SL_ARRAY_COUNT(agents)},
+	{"store", stores, SL_ARRAY_COUNT(stores)},
 };
 
 /* A mapping in the entry: its keys are tried in their turn. */

@@ -55,6 +55,11 @@ static const struct {
 } by_name[] = {
 	{"status", (const char *const[]){"100", "599", "\"100-599\"", "\"200-299, 304\"", NULL}},
 	{"ca", (const char *const[]){"/dev/null", NULL}},
+	{"cert", (const char *const[]){"/dev/null", NULL}},
+	{"key", (const char *const[]){"/dev/null", NULL}},
+	{"prefix", (const char *const[]){"/a", "/sluice", "\"/a/\\u00e9\"", NULL}},
+	{"endpoints", (const char *const[]){"[\"http://[2001:db8::1]:2379\"]",
+					    "[\"https://a.example\", \"https://b:1\"]", NULL}},
 	{"command", (const char *const[]){"/bin/true", "\"/bin/true  a 'b'\"", NULL}},
 	{"fallback", (const char *const[]){"web", "other", NULL}},
 	{"fallback_below", (const char *const[]){"0", "0.000001", "0.5", "1", NULL}},

@@ -13,8 +13,8 @@
  * Source:  YAML 1.1 as libyaml reads it; one document, UTF-8, no tags.
  */
 
-#ifndef SL_CONF_YAML_H
-#define SL_CONF_YAML_H
+#ifndef SL_YAML_YAML_H
+#define SL_YAML_YAML_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-#include "conf/yaml.h"
+#include "yaml/yaml.h"
 
 #include <errno.h>
 #include <stdio.h>
