@@ -34,7 +34,7 @@ BUDGETS = {
     "keep": 4000,
     "show": 1800,
     "health": 2900,
-    "neigh": 1700,
+    "neigh": 2000,
     "rpc": 4400,
     "cluster": 3400,
     "ctl": 1400,

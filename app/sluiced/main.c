@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -25,6 +26,7 @@
 #include "lines.h"
 #include "links.h"
 #include "neigh/neigh.h"
+#include "neigh/vip.h"
 #include "options.h"
 #include "results.h"
 #include "rpc/server.h"
@@ -52,6 +54,7 @@ struct daemon {
 	struct results results;
 	struct trace trace;
 	struct sl_neighbors *neighbors;
+	struct sl_vips *vips; /* NULL: nothing is announced */
 	struct sl_model_listener listener;
 	bool reads_file;	/* its warnings were said with their places */
 	uint32_t warnings_said; /* of the change that is being told: so many are the file's */
@@ -133,6 +136,7 @@ static void each_second(void *context)
 	links_look(&daemon->wire, daemon->model, daemon->neighbors);
 	sl_control_second(daemon->control);
 	results_tick(&daemon->results);
+	sl_vips_second(daemon->vips);
 }
 
 static void turn_ended(void *context)
@@ -141,6 +145,7 @@ static void turn_ended(void *context)
 
 	sl_health_turn_ended(daemon->health);
 	sl_control_turn_ended(daemon->control);
+	sl_vips_turn_ended(daemon->vips);
 }
 
 static bool is_idle(void *context)
@@ -264,6 +269,35 @@ static int start_health(struct daemon *daemon, struct sl_err *err)
 	return 0;
 }
 
+static bool is_in_order(void *context)
+{
+	const struct daemon *daemon = context;
+
+	return sl_control_is_in_order(daemon->control);
+}
+
+static int start_announcing(struct daemon *daemon, struct sl_err *err)
+{
+	const struct sl_vips_spec spec = {.model = daemon->model,
+					  .interface = daemon->conf->announce.interface,
+					  .in_order = is_in_order,
+					  .context = daemon};
+
+	return spec.interface ? sl_vips_create(&spec, &daemon->vips, err) : 0;
+}
+
+/* Routes go before packets are served no more. */
+static void withdraw(struct daemon *daemon)
+{
+	const uint32_t grace_ms = daemon->vips ? daemon->conf->announce.grace_ms : 0;
+	const struct timespec grace = {grace_ms / 1000, (grace_ms % 1000) * 1000000};
+
+	if (sl_vips_withdraw(daemon->vips) > 0)
+		(void)nanosleep(&grace, NULL);
+	sl_vips_destroy(daemon->vips);
+	daemon->vips = NULL;
+}
+
 static int launch(struct daemon *daemon, struct sl_err *err)
 {
 	return wire_launch(&daemon->wire, err);
@@ -274,8 +308,8 @@ static int launch(struct daemon *daemon, struct sl_err *err)
 static int start(struct daemon *daemon, struct sl_err *err)
 {
 	static int (*const steps[])(struct daemon * daemon, struct sl_err * err) = {
-		restore,	 open_wire,	start_model,  start_loop,
-		start_neighbors, start_control, start_health, launch,
+		restore,       open_wire,    start_model,      start_loop, start_neighbors,
+		start_control, start_health, start_announcing, launch,
 	};
 	int status = 0;
 
@@ -331,6 +365,7 @@ static int end(struct daemon *daemon, int status)
 	signals_end();
 	(void)sl_notify_stopping(&daemon->manager);
 	counters_end();
+	withdraw(daemon);
 	drained = wire_drain(&daemon->wire);
 	wire_finish_captures(&daemon->wire);
 	if (reports)

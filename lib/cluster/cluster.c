@@ -297,6 +297,7 @@ void sl_cluster_report(struct sl_cluster *cluster, struct sl_cluster_report *rep
 		.generation = generation,
 		.log = SL_MAX(cluster->seen, cluster->synced ? generation : 0),
 		.checkpoint = cluster->checkpoint,
+		.synced = cluster->synced,
 		.waiting = cluster->pending_count,
 		.members = cluster->members,
 		.member_count = cluster->member_count,

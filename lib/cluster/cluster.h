@@ -86,6 +86,7 @@ struct sl_cluster_report {
 	char why[SL_CLUSTER_WHY_SIZE]; /* of what is not in order; "" else */
 	uint64_t generation, log,
 		checkpoint; /* here; the newest that is known; the newest checkpoint */
+	bool synced;	    /* it has joined, at some time */
 	uint64_t waiting;   /* changes that are not decided */
 	const struct sl_cluster_member *members; /* borrowed until the next turn */
 	uint32_t member_count;

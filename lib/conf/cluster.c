@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* The section `cluster`. */
+/* The sections `cluster` and `announce`. */
 
 #include <string.h>
 #include <strings.h>
@@ -131,6 +131,28 @@ const struct sl_conf_table sl_conf_cluster_table = {
 	.place = offsetof(struct sl_conf_cluster, line),
 };
 
+/* ---- announce ---------------------------------------------------------------------------------*/
+
+#define INTERFACE_MAX 15 /* octets of an interface's name, as the kernel has it */
+#define GRACE_MS_MAX  10000
+#define GRACE_MS      300
+
+#define A(member) SL_MEMBER(sl_conf_announce, member)
+
+static const struct sl_conf_key announce_keys[] = {
+	SL_KEY_RANGE("interface", text, A(interface), 1, INTERFACE_MAX, 0,
+		     .flags = SL_KEY_REQUIRED),
+	SL_KEY_RANGE("grace", duration, A(grace_ms), 0, GRACE_MS_MAX, GRACE_MS),
+};
+
+const struct sl_conf_table sl_conf_announce_table = {
+	.noun = "announce",
+	.keys = announce_keys,
+	.key_count = sizeof(announce_keys) / sizeof(announce_keys[0]),
+	.size = sizeof(struct sl_conf_announce),
+	.place = offsetof(struct sl_conf_announce, line),
+};
+
 /* ---- what members share -----------------------------------------------------------------------*/
 
 struct sl_conf *sl_conf_shared(const struct sl_conf *conf)
@@ -141,8 +163,11 @@ struct sl_conf *sl_conf_shared(const struct sl_conf *conf)
 	if (!copy)
 		return NULL;
 	sl_conf_table_fini(&sl_conf_cluster_table, &copy->cluster);
+	sl_conf_table_fini(&sl_conf_announce_table, &copy->announce);
 	sl_conf_table_fini(&sl_conf_control_table, &copy->control);
 	err = sl_conf_table_defaults(&sl_conf_cluster_table, &copy->cluster);
+	if (!err)
+		err = sl_conf_table_defaults(&sl_conf_announce_table, &copy->announce);
 	if (!err)
 		err = sl_conf_table_defaults(&sl_conf_control_table, &copy->control);
 	if (!err)

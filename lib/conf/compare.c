@@ -70,7 +70,8 @@ uint32_t sl_conf_changes(const struct sl_conf *a, const struct sl_conf *b)
 		changes |= SL_CONF_SOCKET;
 	if (sl_conf_table_differs(&sl_conf_control_table, &a->control, &b->control))
 		changes |= SL_CONF_CONTROL;
-	if (sl_conf_table_differs(&sl_conf_cluster_table, &a->cluster, &b->cluster))
+	if (sl_conf_table_differs(&sl_conf_cluster_table, &a->cluster, &b->cluster) ||
+	    sl_conf_table_differs(&sl_conf_announce_table, &a->announce, &b->announce))
 		changes |= SL_CONF_CLUSTER;
 	if (!pools_equal(a, b))
 		changes |= SL_CONF_POOLS;
@@ -132,6 +133,11 @@ void sl_conf_restart_keys(const struct sl_conf *a, const struct sl_conf *b,
 	for (uint32_t k = 0; k < table->key_count; k++)
 		if (key_differs(&table->keys[k], &a->cluster, &b->cluster))
 			tell_restart(&restart, "cluster.%s", table->keys[k].name);
+	restart = (struct restart){told, context, b->announce.line, b->announce.column};
+	table = &sl_conf_announce_table;
+	for (uint32_t k = 0; k < table->key_count; k++)
+		if (key_differs(&table->keys[k], &a->announce, &b->announce))
+			tell_restart(&restart, "announce.%s", table->keys[k].name);
 	for (uint32_t p = 0; p < b->port_count; p++) {
 		restart = (struct restart){told, context, b->ports[p].line, b->ports[p].column};
 		if (a->port_count == b->port_count)

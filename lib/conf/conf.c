@@ -38,6 +38,7 @@ static const struct sl_conf_key root_keys[] = {
 		     .flags = SL_KEY_REQUIRED, .element = &port),
 	SL_KEY("control", mapping, R(control), .table = &sl_conf_control_table),
 	SL_KEY("cluster", mapping, R(cluster), .table = &sl_conf_cluster_table),
+	SL_KEY("announce", mapping, R(announce), .table = &sl_conf_announce_table),
 	SL_KEY_RANGE("pools", list, R(pools), 0, SL_POOLS_MAX, 0, .extra = R_AT(pool_count),
 		     .element = &pool),
 	SL_KEY_RANGE("services", list, R(services), 1, SL_SERVICES_MAX, 0,

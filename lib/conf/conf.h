@@ -160,6 +160,13 @@ struct sl_conf_cluster {
 	uint32_t line, column;
 };
 
+/* The kernel's interface that carries services' addresses. */
+struct sl_conf_announce {
+	char *interface; /* NULL: none */
+	uint32_t grace_ms;
+	uint32_t line, column;
+};
+
 #define SL_HEALTH_WORDS_MAX 32u
 struct sl_conf_health {
 	enum sl_conf_health_type type;
@@ -276,6 +283,7 @@ struct sl_conf {
 	uint32_t port_count;
 	struct sl_conf_control control;
 	struct sl_conf_cluster cluster;
+	struct sl_conf_announce announce;
 	struct sl_conf_pool *pools;
 	uint32_t pool_count;
 	struct sl_conf_service *services;
@@ -378,7 +386,8 @@ char *sl_conf_format_public(const struct sl_conf *conf);
 /* Deep copy; NULL: no memory. */
 struct sl_conf *sl_conf_copy(const struct sl_conf *conf);
 
-/* The same without what is a cluster's member's own: `control` and `cluster` are as if they were not there;
+/* The same without what is a cluster's member's own: `control`, `cluster` and `announce` are as if they
+ * were not there;
  * NULL: no memory. */
 struct sl_conf *sl_conf_shared(const struct sl_conf *conf);
 /* The sections of one with the pools and services of another, whose ports are found by name; NULL: there is
@@ -396,7 +405,7 @@ struct sl_conf *sl_conf_graft(const struct sl_conf *sections, const struct sl_co
 #define SL_CONF_CONTROL	  0x10 /* the rest of control */
 #define SL_CONF_POOLS	  0x20
 #define SL_CONF_SERVICES  0x40
-#define SL_CONF_CLUSTER	  0x80 /* needs a restart */
+#define SL_CONF_CLUSTER	  0x80 /* and announce; needs a restart */
 uint32_t sl_conf_changes(const struct sl_conf *a, const struct sl_conf *b);
 
 /* Parts of a configuration whose keys are told one by one where they differ. */

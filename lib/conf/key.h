@@ -255,6 +255,7 @@ extern const struct sl_conf_table sl_conf_root_table;	   /* struct sl_conf */
 extern const struct sl_conf_table sl_conf_dataplane_table; /* conf_dataplane.c */
 extern const struct sl_conf_table sl_conf_control_table;   /* conf_dataplane.c */
 extern const struct sl_conf_table sl_conf_cluster_table;   /* cluster.c */
+extern const struct sl_conf_table sl_conf_announce_table;  /* cluster.c */
 extern const struct sl_conf_table sl_conf_port_table;
 extern const struct sl_conf_table sl_conf_pool_table;
 extern const struct sl_conf_table sl_conf_node_table;

@@ -328,3 +328,13 @@ int sl_control_change(struct sl_control *control, const struct sl_change *change
 	rc = sl_cluster_submit(control->cluster, change, &ticket, result, err);
 	return rc ? rc : 1;
 }
+
+bool sl_control_is_in_order(const struct sl_control *control)
+{
+	struct sl_cluster_report report;
+
+	if (!control->cluster)
+		return true;
+	sl_cluster_report(control->cluster, &report);
+	return report.state != SL_CLUSTER_JOINING || report.synced;
+}

@@ -63,6 +63,9 @@ void sl_control_second(struct sl_control *control);
 int sl_control_change(struct sl_control *control, const struct sl_change *change,
 		      struct sl_change_result *result, struct sl_err *err);
 
+/* Whether what this daemon has of pools is to be relied on: not while it has yet to join its cluster. */
+bool sl_control_is_in_order(const struct sl_control *control);
+
 /* Reads the configuration file's word as the reason of the next change (SIGHUP): changes that are
  * made from now on rest on it. Returns the digest before, for taking it back. */
 uint64_t sl_control_file_set(struct sl_control *control, uint64_t digest);

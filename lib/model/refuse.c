@@ -102,6 +102,7 @@ struct sl_conf *sl_refuse_sections(const struct sl_edit *edit, const struct sl_c
 		sections.ports = own->ports;
 		sections.port_count = own->port_count;
 		sections.cluster = own->cluster;
+		sections.announce = own->announce;
 		sections.control =
 			edit->change->sections ? edit->change->sections->control : own->control;
 		if (sl_refuse_wanted_key(edit, wanted)) {

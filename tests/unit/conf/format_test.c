@@ -286,6 +286,9 @@ static struct sl_conf *random_conf(struct sl_prng *prng)
 	conf->control.state = below(prng, 2) ? random_text(prng) : strdup("");
 	conf->control.metrics = strdup(below(prng, 2) ? "[::1]:9464" : "");
 	random_cluster(prng, &conf->cluster);
+	assert_int_equal(sl_conf_table_defaults(&sl_conf_announce_table, &conf->announce), 0);
+	if (below(prng, 2))
+		conf->announce.interface = strdup("vip0");
 	conf->pool_count = 1 + below(prng, 4);
 	conf->pools = calloc(conf->pool_count, sizeof(*conf->pools));
 	for (uint32_t i = 0; i < conf->pool_count; i++)

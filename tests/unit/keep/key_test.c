@@ -75,6 +75,7 @@ static const kind nodes[] = {
 };
 static const kind clusters[] = {
 	{{"name", "c"}, {"store", "{endpoints: [\"http://192.0.2.5:2379\"]}"}}};
+static const kind announces[] = {{{"interface", "vip0"}}};
 static const kind stores[] = {
 	{{"endpoints", "[\"http://192.0.2.5:2379\"]"}},
 	{{"endpoints", "[\"http://192.0.2.5:2379\"]"}, {"user", "u"}},
@@ -113,6 +114,11 @@ static const void *find_cluster(const struct sl_conf *conf)
 	return &conf->cluster;
 }
 
+static const void *find_announce(const struct sl_conf *conf)
+{
+	return &conf->announce;
+}
+
 static const void *find_port(const struct sl_conf *conf)
 {
 	return &conf->ports[2];
@@ -142,6 +148,8 @@ static const struct place places[] = {
 	 find_control, 0},
 	{&sl_conf_cluster_table, DATAPLANE "cluster: ", "\n" PORTS POOLS SERVICES, KINDS(clusters),
 	 find_cluster, 0},
+	{&sl_conf_announce_table, DATAPLANE "announce: ", "\n" PORTS POOLS SERVICES,
+	 KINDS(announces), find_announce, 0},
 	{&sl_conf_port_table, DATAPLANE PORTS_OPEN ", ", "]\n" POOLS SERVICES, KINDS(ports),
 	 find_port, 0},
 	{&sl_conf_pool_table, DATAPLANE PORTS POOLS_OPEN ", ", "]\n" SERVICES, KINDS(pools),
