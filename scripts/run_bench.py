@@ -35,6 +35,7 @@ BENCHES = {
     "memory": ("memory.py", (), "a tracked flow, a node, a service: octets resident"),
     "idle": ("idle.py", (), "a daemon with nothing to do: its share of a CPU, how long a first packet waits"),
     "control": ("control.py", (), "changes through the socket under traffic, drains, 40,000 nodes over a restart"),
+    "cluster": ("cluster.py", (), "three members on three nodes of etcd: changes a second, until another member has one"),
     "update": ("path_bench", ("--changes",), "a published snapshot: control's time, until it is seen, its cost to a core"),
     "publish": ("publish_bench", (), "10,000 snapshots from control to a busy core in another thread, until a burst sees each"),
     "neigh": ("neigh_bench", (), "next hops of 10,000 nodes by our own ARP, and control's turns meanwhile"),
