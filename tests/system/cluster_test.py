@@ -174,8 +174,11 @@ def whole():
         after = crew.agree(scene.members)
         equal(after["tables"], before["tables"], "tables after the rollback")
         equal(after["hands"], before["hands"], "states by hand after the rollback")
-        true(one.name in one.result("config.get")["text"], "its own name")
-        true("d1" not in other.result("config.get")["text"].split("pools:")[0], "another member's sections")
+        for member in (one, other):
+            text = member.result("config.get")["text"].split("pools:")[0]
+            got = [name for name in ("d1", "d2") for word in (f"member: {name}\n", f"/{name}.sock", f"/{name}.state")
+                   if word in text]
+            equal(got, [member.name] * 3, f"whose sections {member.name} has")
 
 
 @case("a member that is killed comes back to what the others did meanwhile, with their history")
