@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* Device strings of different ports: what one has no other may have. The strings alone tell. */
+/* Device strings: short forms, and what the device of one port has no other may have. The strings alone
+ * tell. */
 
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "conf/key.h"
 
-#define CLAIM_SIZE 1024
+#define CLAIM_SIZE    1024
+#define INTERFACE_MAX 15 /* characters of an interface's name */
 
 /* The PCI address at the start of a device string, written in one way; false: there is none. Digits
  * may be of either case, zeros in front and the domain left out. */
@@ -73,6 +76,33 @@ static bool claims(const char *device, const char *wanted)
 	return false;
 }
 
+/* The short forms: a name that no interface can have, a path that no device string can carry. */
+static void check_form(struct sl_conf_reader *reader, const struct sl_conf_port *port)
+{
+	static const char *const forms[] = {"packet:", "tap:", "xdp:", "vhost:"};
+	const char *device = port->device;
+
+	for (size_t i = 0; i < SL_ARRAY_COUNT(forms); i++) {
+		const char *name = device + strlen(forms[i]);
+		size_t length;
+
+		if (strncmp(device, forms[i], strlen(forms[i])) != 0)
+			continue;
+		length = strlen(name);
+		if (forms[i][0] == 'v' && (length == 0 || strchr(name, ',')))
+			sl_conf_error_at(reader, port->line, port->column,
+					 "port `%s`: \"%s\": vhost: takes the path of a socket, "
+					 "without commas",
+					 port->name, device);
+		else if (forms[i][0] != 'v' &&
+			 (length == 0 || length > INTERFACE_MAX || strpbrk(name, "/, ")))
+			sl_conf_error_at(reader, port->line, port->column,
+					 "port `%s`: \"%s\": the name of an interface has 1 to %d "
+					 "characters, none of them a slash, comma or space",
+					 port->name, device, INTERFACE_MAX);
+	}
+}
+
 static void check_device(struct sl_conf_reader *reader, const struct sl_conf_port *port)
 {
 	char text[CLAIM_SIZE];
@@ -93,6 +123,8 @@ static void check_device(struct sl_conf_reader *reader, const struct sl_conf_por
 void sl_conf_check_devices(struct sl_conf_reader *reader)
 {
 	for (uint32_t i = 0; i < reader->conf->port_count; i++)
-		if (reader->conf->ports[i].device)
+		if (reader->conf->ports[i].device) {
+			check_form(reader, &reader->conf->ports[i]);
 			check_device(reader, &reader->conf->ports[i]);
+		}
 }

@@ -2,7 +2,6 @@
 
 #include "io/form.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,42 +46,19 @@ bool sl_form_value(const char *text, const char *key, uint32_t nth, char *value,
 	return false;
 }
 
-static int interface_name_check(const char *form, const char *name, struct sl_err *err)
-{
-	size_t length = strlen(name);
-
-	if (length > 0 && length < SL_INTERFACE_NAME_SIZE && strpbrk(name, "/, ") == NULL)
-		return 0;
-	return sl_err_set(err, -EINVAL,
-			  "\"%s%s\": the name of an interface has 1 to %d characters, none of "
-			  "them a slash, comma or space",
-			  form, name, SL_INTERFACE_NAME_SIZE - 1);
-}
-
-static int short_form(const char *device, uint16_t queues, char *text, bool *found,
-		      struct sl_err *err)
+/* True if the device has a short form, which the configuration has looked at. */
+static bool short_form(const char *device, uint16_t queues, char *text)
 {
 	static const char *const forms[] = {"packet:", "xdp:", "tap:", "vhost:"};
 	const char *name = NULL;
 	uint32_t form, all;
-	int rc = 0;
 
 	for (form = 0; form < SL_ARRAY_COUNT(forms) && name == NULL; form++)
 		if (strncmp(device, forms[form], strlen(forms[form])) == 0)
 			name = device + strlen(forms[form]);
-	*found = name != NULL;
 	if (name == NULL)
-		return 0;
+		return false;
 	form--;
-	if (form < 3)
-		rc = interface_name_check(forms[form], name, err);
-	else if (name[0] == '\0' || strchr(name, ',') != NULL)
-		rc = sl_err_set(err, -EINVAL,
-				"\"%s\": vhost: takes the path of a socket, without "
-				"commas",
-				device);
-	if (rc != 0)
-		return rc;
 	all = form == 1 ? sl_interface_rx_queues(name) : 0;
 	if (form == 0)
 		snprintf(text, SL_FORM_SIZE, "net_af_packet_%s,iface=%s,qpairs=%u", name, name,
@@ -95,7 +71,7 @@ static int short_form(const char *device, uint16_t queues, char *text, bool *fou
 	else
 		snprintf(text, SL_FORM_SIZE, "net_vhost_%08x,iface=%.1000s,queues=%u",
 			 sl_interface_hash(name), name, queues);
-	return 0;
+	return true;
 }
 
 /* Frames that hold the MTU, in blocks without a rest: the driver takes all for one behind the other. */
@@ -111,20 +87,15 @@ static void frames_add(uint16_t mtu, char *text)
 		 BLOCK_FRAMES * frame, FRAMES_WANTED);
 }
 
-int sl_form_write(const char *device, uint16_t queues, uint16_t mtu, char *text, struct sl_err *err)
+void sl_form_write(const char *device, uint16_t queues, uint16_t mtu, char *text)
 {
 	char made[SL_FORM_SIZE];
-	bool found;
-	int rc = short_form(device, SL_MAX(queues, 1), made, &found, err);
 
-	if (rc != 0)
-		return rc;
-	if (!found)
+	if (!short_form(device, SL_MAX(queues, 1), made))
 		snprintf(made, sizeof(made), "%.1100s", device);
 	if (sl_form_is(made, "net_af_packet"))
 		frames_add(mtu, made);
 	memcpy(text, made, sizeof(made));
-	return 0;
 }
 
 uint32_t sl_form_room(const char *text)

@@ -5,8 +5,8 @@
  * Why:     packet:IFACE says what is meant; names of drivers and sizes of their rings follow from it.
  * Shape:   packet:IFACE, xdp:IFACE, tap:NAME, vhost:PATH; all other strings stay as they are, but
  *          net_af_packet gets frames that hold the MTU unless the string gives it some.
+ *          The configuration has looked at their names (conf/device.c).
  * Threads: any; pure.
- * Errors:  negative errno and a sentence.
  */
 
 #ifndef SL_IO_FORM_H
@@ -16,13 +16,11 @@
 #include <stdint.h>
 
 #include "base/addr.h"
-#include "base/err.h"
 
 #define SL_FORM_SIZE 1200
 
 /* queues: receive cores. text has SL_FORM_SIZE octets. */
-int sl_form_write(const char *device, uint16_t queues, uint16_t mtu, char *text,
-		  struct sl_err *err);
+void sl_form_write(const char *device, uint16_t queues, uint16_t mtu, char *text);
 
 /* Octets of a frame that the device wants to put into one packet buffer; 0: whatever there is. text
  * as sl_form_write() made it. */

@@ -32,25 +32,22 @@ _Static_assert(RTE_PKTMBUF_HEADROOM >= SL_PORT_HEADROOM, "encapsulation fits the
 
 static bool taken[RTE_MAX_ETHPORTS]; /* by an open sl_port */
 
-/* The device string, with the MTU that the link allows. */
-static int form(const struct sl_port_spec *spec, uint16_t *mtu, char *text, struct sl_err *err)
+/* The device string, with the MTU that the link allows, which is returned. */
+static uint16_t form(const struct sl_port_spec *spec, char *text)
 {
-	int rc = sl_form_write(spec->device, spec->rx_queues, SL_MTU_MIN, text, err);
+	uint16_t mtu;
 
-	if (rc != 0)
-		return rc;
-	*mtu = sl_link_mtu(text, spec->mtu);
-	return sl_form_write(spec->device, spec->rx_queues, *mtu, text, err);
+	sl_form_write(spec->device, spec->rx_queues, SL_MTU_MIN, text);
+	mtu = sl_link_mtu(text, spec->mtu);
+	sl_form_write(spec->device, spec->rx_queues, mtu, text);
+	return mtu;
 }
 
 uint32_t sl_port_room(const struct sl_port_spec *spec)
 {
 	char text[SL_FORM_SIZE];
-	struct sl_err err;
-	uint16_t mtu;
 
-	if (form(spec, &mtu, text, &err) != 0)
-		return SL_PORT_ROOM;
+	(void)form(spec, text);
 	return SL_MAX(sl_form_room(text), (uint32_t)SL_PORT_ROOM);
 }
 
@@ -392,10 +389,10 @@ int sl_port_open(const struct sl_port_spec *spec, struct rte_mempool *pool, stru
 	struct rte_eth_dev_info info;
 	struct sl_arrival_mark mark;
 	struct sl_device device;
-	int rc = form(spec, &opened.mtu, text, err);
+	int rc;
 
-	if (rc == 0)
-		rc = sl_device_check(text, &device, err);
+	opened.mtu = form(spec, text);
+	rc = sl_device_check(text, &device, err);
 	sl_arrival_mark(&mark);
 	if (rc == 0)
 		rc = device_find(&device, text, &opened.port_id, err);

@@ -335,6 +335,10 @@ def names():
         for device in ("packet:", "tap:a-name-of-17-chars", "xdp:a/b", "vhost:", "net_tap0,iface=a-name-of-17-chars"):
             with daemon.Daemon(folder, conf(folder, device)) as one:
                 equal(one.wait(), 1, f"{device}: {one.log()}")
+            if not device.startswith("net_"):
+                with daemon.Daemon(folder, conf(folder, device), ("--check",)) as one:
+                    equal(one.wait(), 1, f"{device} at --check")
+                    true("port `p0`" in one.log() and device in one.log(), one.log())
 
 
 run(CASES)

@@ -152,6 +152,18 @@ static void what_a_device_has_for_itself_no_other_port_has(void **state)
 		{TWO("packet:eth0", "net_af_packet7,iface=eth0"), TAKEN("the interface eth0"), ""},
 		{TWO("packet:eth0", "xdp:eth0"), TAKEN("the interface eth0"), ""},
 		{TWO("packet:eth0", "packet:eth1"), "", ""},
+		{TWO("packet:", "xdp:an-interface-too-long"),
+		 "2:3: port `p0`: \"packet:\": the name of an interface has 1 to 15 characters, "
+		 "none of them a slash, comma or space\n"
+		 "3:3: port `p1`: \"xdp:an-interface-too-long\": the name of an interface has 1 "
+		 "to 15 characters, none of them a slash, comma or space\n",
+		 ""},
+		{TWO("tap:a/b", "vhost:/run/a,b"),
+		 "2:3: port `p0`: \"tap:a/b\": the name of an interface has 1 to 15 characters, "
+		 "none of them a slash, comma or space\n"
+		 "3:3: port `p1`: \"vhost:/run/a,b\": vhost: takes the path of a socket, without "
+		 "commas\n",
+		 ""},
 		{TWO("tap:t0", "net_tap0,iface=t0"), TAKEN("the interface t0"), ""},
 		{TWO("net_af_xdp0,iface=eth0,start_queue=0",
 		     "net_af_xdp1,iface=eth0,start_queue=1"),
