@@ -119,7 +119,7 @@ struct sl_conf_table {
 	uint32_t (*kind)(const void *object); /* a bit of sl_conf_key.kinds; NULL: no key has any */
 };
 
-/* ---- errors: conf_error.c ---------------------------------------------------------------------*/
+/* ---- errors: error.c ---------------------------------------------------------------------*/
 
 void sl_conf_error(struct sl_conf_reader *reader, const struct sl_yaml_node *at, const char *format,
 		   ...) __attribute__((format(printf, 3, 4)));
@@ -152,7 +152,7 @@ void sl_conf_near_try(struct sl_conf_near *near, const char *name);
 /* "; did you mean `web`?", or "". text has SL_CONF_SHOW_SIZE. */
 const char *sl_conf_near_ask(const struct sl_conf_near *near, char *text);
 
-/* ---- walking: conf_read.c, conf_struct.c, conf_format.c ---------------------------------------*/
+/* ---- walking: read.c, struct.c, format.c ---------------------------------------*/
 
 void sl_conf_read_table(struct sl_conf_reader *reader, const struct sl_conf_table *table,
 			const struct sl_yaml_node *node, void *object);
@@ -185,12 +185,12 @@ void sl_conf_write_quoted(struct sl_conf_writer *writer, const char *text);
 
 /* ---- checks over all entries -------------------------------------------------------------------*/
 
-void sl_conf_check_addresses(struct sl_conf_reader *reader); /* conf_port.c */
+void sl_conf_check_addresses(struct sl_conf_reader *reader); /* port.c */
 void sl_conf_check_devices(struct sl_conf_reader *reader);   /* device.c */
 void sl_conf_check_sense(struct sl_conf_reader *reader);     /* sense.c */
 void sl_conf_check_files(struct sl_conf_reader *reader);     /* sense.c; after late defaults */
 void sl_conf_check_fallbacks(struct sl_conf_reader *reader); /* pool.c */
-void sl_conf_check_services(struct sl_conf_reader *reader);  /* conf_service.c */
+void sl_conf_check_services(struct sl_conf_reader *reader);  /* service.c */
 
 /* One remote node against ports and services: sense.c. */
 void sl_conf_check_node(struct sl_conf_reader *reader, const struct sl_conf_node *node);
@@ -227,7 +227,7 @@ void sl_conf_mark(const struct sl_conf_key *key, void *object);
 void sl_conf_store_text(struct sl_conf_reader *reader, const struct sl_conf_key *key, void *object,
 			const char *text);
 
-/* ---- texts: conf_text.c -----------------------------------------------------------------------*/
+/* ---- texts: text.c -----------------------------------------------------------------------*/
 
 bool sl_conf_name_valid(const char *name);
 /* "tcp" or "6" to 0..255: 0 or -EINVAL. */
@@ -237,23 +237,23 @@ bool sl_conf_protocol_has_ports(int16_t protocol);
 
 /* ---- types and tables -------------------------------------------------------------------------*/
 
-/* conf_value.c */
+/* value.c */
 extern const struct sl_conf_type sl_conf_number, sl_conf_power, sl_conf_bool, sl_conf_word,
 	sl_conf_duration, sl_conf_weight, sl_conf_name, sl_conf_text, sl_conf_lines;
-/* conf_net.c */
+/* net.c */
 extern const struct sl_conf_type sl_conf_mac, sl_conf_addr, sl_conf_host, sl_conf_target,
 	sl_conf_protocol, sl_conf_range, sl_conf_punt, sl_conf_port_ref, sl_conf_pool_ref;
-/* conf_read.c */
+/* read.c */
 extern const struct sl_conf_type sl_conf_list, sl_conf_mapping;
 /* option.c; a list whose element is sl_conf_option_element */
 extern const struct sl_conf_type sl_conf_options;
 extern const struct sl_conf_key sl_conf_option_element;
 
-extern const struct sl_conf_word sl_conf_outer_dfs[]; /* conf_node.c; of nodes and of pools */
+extern const struct sl_conf_word sl_conf_outer_dfs[]; /* node.c; of nodes and of pools */
 
 extern const struct sl_conf_table sl_conf_root_table;	   /* struct sl_conf */
-extern const struct sl_conf_table sl_conf_dataplane_table; /* conf_dataplane.c */
-extern const struct sl_conf_table sl_conf_control_table;   /* conf_dataplane.c */
+extern const struct sl_conf_table sl_conf_dataplane_table; /* dataplane.c */
+extern const struct sl_conf_table sl_conf_control_table;   /* dataplane.c */
 extern const struct sl_conf_table sl_conf_cluster_table;   /* cluster.c */
 extern const struct sl_conf_table sl_conf_announce_table;  /* cluster.c */
 extern const struct sl_conf_table sl_conf_port_table;

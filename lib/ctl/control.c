@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -16,11 +15,6 @@
 #include "ctl/inside.h"
 #include "keep/carry.h"
 #include "show/json.h"
-
-/* Of this thread: on a CPU that it shares with a polling receive core it is to have the larger part
- * while there is something to do. A thousand changes in a pipeline, beside a core that never sleeps:
- * 312 a second with 0, 1,270 with -10. */
-#define NICE (-10)
 
 #define RETRY_MS 1000 /* before a state file that could not be written is tried again */
 
@@ -376,7 +370,6 @@ int sl_control_create(const struct sl_control_spec *spec, struct sl_restore *res
 	control->listener = (struct sl_model_listener){
 		.event = sl_control_hear, .prepare = sl_live_prepare, .context = control};
 	sl_model_listen(control->model, &control->listener);
-	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
 	rc = sl_control_cluster_open(control, err);
 	*out = control;
 	return rc;

@@ -249,7 +249,7 @@ int sl_build_services(const struct sl_model *model, const struct sl_image *image
 /* Whether flows of regions go by the pool. */
 bool sl_build_formers_go_by(const struct sl_model *model, uint32_t pool);
 
-/* model_report.c: one sample a second for the load of the last seconds. */
+/* report.c: one sample a second for the load of the last seconds. */
 void sl_report_sample(struct sl_model *model);
 
 /* tell.c: listeners hear of the change and of nodes whose state it changed. */
