@@ -174,7 +174,8 @@ void sl_snapshot_set_formers(struct sl_snapshot *snapshot, struct sl_former *con
 		sl_former_get(formers[i]);
 	for (uint32_t i = 0; i < snapshot->former_count; i++)
 		sl_former_put(snapshot->formers[i]);
-	memcpy(snapshot->formers, formers, count * sizeof(*formers));
+	if (count > 0)
+		memcpy(snapshot->formers, formers, count * sizeof(*formers));
 	snapshot->former_count = count;
 }
 
