@@ -19,7 +19,7 @@ FLOORS = {"base": 0, "sluice": 0, "yaml": 1, "pkt": 1, "sched": 1, "state": 2, "
 # Lines of code (no blank lines, no comments) that a wing may have: one person can know it in a day. Whoever
 # needs more says why in the commit that raises one; a room well over 5,000 is to be divided by noun.
 BUDGETS = {
-    "base": 1200,
+    "base": 1300,
     "sluice": 200,
     "yaml": 500,
     "pkt": 2700,

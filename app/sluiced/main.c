@@ -92,6 +92,7 @@ static void apply_file(struct daemon *daemon)
 	if (file_read(daemon->options.file, true, &conf) < 0) {
 		sl_log(SL_LOG_ERROR, "%s: not applied; everything goes on as before",
 		       daemon->options.file);
+		sl_control_reloaded(daemon->control, false);
 		return;
 	}
 	change.conf = conf;
@@ -100,6 +101,7 @@ static void apply_file(struct daemon *daemon)
 	status = sl_control_change(daemon->control, &change, &result, &err);
 	if (status < 0) {
 		(void)sl_control_file_set(daemon->control, before);
+		sl_control_reloaded(daemon->control, false);
 		for (uint32_t i = 0; i < result.refusal_count; i++)
 			sl_log(SL_LOG_ERROR, "%s:%u:%u: %s", daemon->options.file,
 			       result.refusals[i].line, result.refusals[i].column,
@@ -109,6 +111,7 @@ static void apply_file(struct daemon *daemon)
 	} else if (status > 0) {
 		sl_log(SL_LOG_NOTICE, "%s: given to the cluster", daemon->options.file);
 	} else {
+		sl_control_reloaded(daemon->control, true);
 		sl_log(SL_LOG_NOTICE, "%s: applied, generation %llu", daemon->options.file,
 		       (unsigned long long)result.generation);
 	}
@@ -129,11 +132,14 @@ static void reload(void *context)
 static void each_second(void *context)
 {
 	struct daemon *daemon = context;
+	uint64_t used, all;
 
 	(void)sl_notify_alive(&daemon->manager);
 	signals_say();
 	wire_tick(&daemon->wire, sl_clock_ms());
 	links_look(&daemon->wire, daemon->model, daemon->neighbors);
+	wire_count_buffers(&daemon->wire, &used, &all);
+	sl_control_buffers_set(daemon->control, used, all);
 	sl_control_second(daemon->control);
 	results_tick(&daemon->results);
 	sl_vips_second(daemon->vips);

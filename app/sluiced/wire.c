@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <net/if.h>
+#include <rte_mempool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -414,8 +415,15 @@ static void add_core(struct sl_control_spec *spec, const char *kind, uint32_t nu
 	core->all_cycles = all_cycles;
 }
 
+void wire_count_buffers(const struct wire *wire, uint64_t *used, uint64_t *all)
+{
+	*all = wire->buffers->size;
+	*used = rte_mempool_in_use_count(wire->buffers);
+}
+
 void wire_control_cores(const struct wire *wire, struct sl_control_spec *spec)
 {
+	spec->rx_cores = wire->eal.rx_count;
 	for (uint32_t c = 0; c < wire->eal.rx_count; c++)
 		add_core(spec, "rx", c, sl_eal_cpu(wire->eal.rx_lcore + c),
 			 &wire->core_stats[c]->busy_cycles, &wire->core_stats[c]->all_cycles);

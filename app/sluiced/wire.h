@@ -73,6 +73,9 @@ struct wire {
  * outlives it. */
 int wire_open(struct wire *wire, const struct sl_conf *conf, struct sl_err *err);
 
+/* Packet buffers in use, and all there are. */
+void wire_count_buffers(const struct wire *wire, uint64_t *used, uint64_t *all);
+
 /* What the model is told of it; context of the hooks is wire. */
 void wire_model_options(struct wire *wire, struct sl_model_options *options);
 

@@ -131,6 +131,8 @@ static void note_failed(struct sl_control *control, struct sl_err *err)
 	if (!control->failing)
 		sl_log(SL_LOG_ERROR, "%s: changes are made, but would not survive a restart",
 		       err->text);
+	control->scope.daemon.state_failures++;
+	control->scope.daemon.state_unsaved = true;
 	control->failing = true;
 	control->failed_ms = sl_clock_ms();
 	control->unsaved = true;
@@ -166,6 +168,7 @@ static void save(struct sl_control *control)
 			sl_log(SL_LOG_NOTICE, "control.state %s: written again",
 			       sl_keep_path(control->keep));
 		control->unsaved = false;
+		control->scope.daemon.state_unsaved = false;
 		control->failing = false;
 		control->rewrite = false;
 		return;
@@ -211,6 +214,21 @@ void sl_control_second(struct sl_control *control)
 	}
 	sl_http_second(control->http);
 	sl_log_tick();
+}
+
+void sl_control_reloaded(struct sl_control *control, bool good)
+{
+	struct sl_show_daemon *daemon = &control->scope.daemon;
+
+	daemon->reload_failed = !good;
+	if (good)
+		daemon->reloaded_ms = sl_clock_wall_ms();
+}
+
+void sl_control_buffers_set(struct sl_control *control, uint64_t used, uint64_t all)
+{
+	control->scope.daemon.buffers = all;
+	control->scope.daemon.buffers_used = used;
 }
 
 uint64_t sl_control_file_set(struct sl_control *control, uint64_t digest)
@@ -336,7 +354,8 @@ static void show_daemon(struct sl_control *control)
 	scope->trace = control->spec.trace;
 	scope->daemon = (struct sl_show_daemon){.version = control->spec.version,
 						.cores = control->cores,
-						.core_count = control->spec.core_count};
+						.core_count = control->spec.core_count,
+						.rx_cores = control->spec.rx_cores};
 }
 
 int sl_control_create(const struct sl_control_spec *spec, struct sl_restore *restore,

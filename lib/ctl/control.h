@@ -42,6 +42,7 @@ struct sl_control_spec {
 	const char *file; /* the configuration file's path */
 	struct sl_control_core cores[SL_CONTROL_CORES_MAX];
 	uint32_t core_count;
+	uint32_t rx_cores;		 /* of these */
 	struct sl_result_source results; /* of workers' handlers */
 	struct sl_trace_source trace;	 /* of receive cores */
 };
@@ -65,6 +66,11 @@ int sl_control_change(struct sl_control *control, const struct sl_change *change
 
 /* Whether what this daemon has of pools is to be relied on: not while it has yet to join its cluster. */
 bool sl_control_is_in_order(const struct sl_control *control);
+
+/* What a signal's reading of the configuration file came to, for metrics. */
+void sl_control_reloaded(struct sl_control *control, bool good);
+/* Packet buffers in use and all there are, for metrics. */
+void sl_control_buffers_set(struct sl_control *control, uint64_t used, uint64_t all);
 
 /* Reads the configuration file's word as the reason of the next change (SIGHUP): changes that are
  * made from now on rest on it. Returns the digest before, for taking it back. */

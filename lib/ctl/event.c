@@ -97,6 +97,7 @@ static void on_change(struct sl_control *control, const struct sl_model_event *e
 						sl_model_hash_key(control->model));
 	if (rc)
 		(void)sl_change_warn(event->result, "history has no memory for this change");
+	control->scope.daemon.changed_ms = line.wall_ms;
 	control->unsaved = true;
 	sl_log(SL_LOG_INFO, "generation %llu: %s by uid %u pid %d: %s",
 	       (unsigned long long)line.generation, line.verb, line.uid, line.pid, line.what);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/process.h"
 #include "show/figure.h"
 
 /* ---- text ---------------------------------------------------------------------------------------
@@ -166,6 +167,123 @@ static void write_nodes(FILE *out, const struct sl_model_report *report)
 	free(namesakes);
 }
 
+/* What has a name of its own, as others' exporters have it. */
+static void write_process(FILE *out)
+{
+	struct sl_process process;
+
+	if (sl_process_look(&process))
+		return;
+	(void)fprintf(out,
+		      "# HELP process_cpu_seconds_total Processor time of all threads.\n"
+		      "# TYPE process_cpu_seconds_total counter\n"
+		      "process_cpu_seconds_total %.2f\n"
+		      "# HELP process_resident_memory_bytes Memory in use, of hugepages none.\n"
+		      "# TYPE process_resident_memory_bytes gauge\n"
+		      "process_resident_memory_bytes %" PRIu64 "\n"
+		      "# HELP process_open_fds Descriptors in use.\n"
+		      "# TYPE process_open_fds gauge\n"
+		      "process_open_fds %" PRIu32 "\n"
+		      "# HELP process_start_time_seconds When it was started.\n"
+		      "# TYPE process_start_time_seconds gauge\n"
+		      "process_start_time_seconds %.3f\n",
+		      process.cpu_s, process.resident, process.descriptors, process.start_s);
+}
+
+static void write_gauge(FILE *out, const char *name, const char *help, double value)
+{
+	head(out, name, help);
+	sample_real(out, name, "", value);
+}
+
+static void write_keeping(FILE *out, const struct sl_show_daemon *daemon)
+{
+	write_gauge(out, "last_change_timestamp_seconds",
+		    "When the last change was made, 0: never.", (double)daemon->changed_ms / 1000);
+	write_gauge(out, "last_reload_timestamp_seconds",
+		    "When the configuration file was last applied by a signal, 0: never.",
+		    (double)daemon->reloaded_ms / 1000);
+	write_gauge(out, "last_reload_successful",
+		    "Whether it was applied the last time that it was asked for.",
+		    !daemon->reload_failed);
+	write_gauge(out, "state_unsaved", "Whether the state file lacks the present state.",
+		    daemon->state_unsaved);
+	head(out, "state_write_failures_total", "Writes of the state file that failed.");
+	sample(out, "state_write_failures_total", "", daemon->state_failures);
+	write_gauge(out, "packet_buffers", "Packet buffers there are.", (double)daemon->buffers);
+	write_gauge(out, "packet_buffers_used", "Packet buffers in use, by devices' queues, too.",
+		    (double)daemon->buffers_used);
+}
+
+static void write_capacity(FILE *out, const struct sl_show_daemon *daemon,
+			   const struct sl_model_report *report)
+{
+	head(out, "pool_flow_capacity",
+	     "Flows that a pool's tables have room for, over all cores.");
+	for (uint32_t p = 0; p < report->pool_count; p++) {
+		LABELS("{pool=\"%s\"}", report->pools[p].name);
+		sample(out, "pool_flow_capacity", labels,
+		       (uint64_t)report->pools[p].conf->flow_entries * daemon->rx_cores);
+	}
+}
+
+/* One sample of each node's family, of nodes that are no others' namesakes by leaving. */
+static void write_states(FILE *out, const struct sl_model_report *report)
+{
+	head(out, "node_state", "The state that a node is in, as a label: 1.");
+	for (uint32_t p = 0; p < report->pool_count; p++)
+		for (uint32_t n = 0; n < report->pools[p].node_count; n++) {
+			const struct sl_node_report *node = &report->pools[p].nodes[n];
+			LABELS("{pool=\"%s\",node=\"%s\",state=\"%s\",index=\"%" PRIu32 "\"}",
+			       report->pools[p].name, node->name, sl_node_state_name(node->state),
+			       node->index);
+
+			sample(out, "node_state", labels, 1);
+		}
+}
+
+enum { HEALTH_UP = 0, HEALTH_SECONDS = 1, HEALTH_CHECKS = 2, HEALTH_FAILURES = 3 };
+
+static double health_value(const struct sl_model_health *health, int what)
+{
+	switch (what) {
+	case HEALTH_UP:
+		return strcmp(health->state, "up") == 0;
+	case HEALTH_SECONDS:
+		return health->ms / 1000;
+	case HEALTH_CHECKS:
+		return (double)health->checks;
+	default:
+		return (double)health->failures;
+	}
+}
+
+/* Of nodes that are checked. */
+static void write_health(FILE *out, const struct sl_model_report *report)
+{
+	static const char *const families[][2] = {
+		{"node_health_up", "Whether a node's health check says that it is up."},
+		{"node_health_check_seconds", "How long a node's last health check took."},
+		{"node_health_checks_total", "Health checks of a node."},
+		{"node_health_failures_total", "Health checks of a node that failed."},
+	};
+
+	for (int f = 0; f < 4; f++) {
+		head(out, families[f][0], families[f][1]);
+		for (uint32_t p = 0; p < report->pool_count; p++)
+			for (uint32_t n = 0; n < report->pools[p].node_count; n++) {
+				const struct sl_node_report *node = &report->pools[p].nodes[n];
+				LABELS("{pool=\"%s\",node=\"%s\"}", report->pools[p].name,
+				       node->name);
+
+				if (strcmp(node->health.state, "none") != 0 &&
+				    node->state != SL_NODE_STATE_LEAVING)
+					sample_real(out, families[f][0], labels,
+						    health_value(&node->health, f));
+			}
+	}
+}
+
 static void write_cores(FILE *out, const struct sl_show_daemon *daemon)
 {
 	head(out, "core_busy_ratio", "Share of a core's cycles in the last second that did work.");
@@ -188,4 +306,9 @@ void sl_prometheus_write(FILE *out, const struct sl_show_daemon *daemon,
 		   report->pool_count);
 	write_nodes(out, report);
 	write_cores(out, daemon);
+	write_states(out, report);
+	write_health(out, report);
+	write_capacity(out, daemon, report);
+	write_keeping(out, daemon);
+	write_process(out);
 }

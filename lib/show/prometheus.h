@@ -25,8 +25,15 @@ struct sl_show_core {
 	double busy; /* share of its cycles in the last second that did work */
 };
 
-/* What is shown of the daemon beside the model's report. */
+/* What is shown of the daemon beside the model's report. Times are wall clock, 0: never. */
 struct sl_show_daemon {
+	uint64_t changed_ms;		/* the last change that was made */
+	uint64_t reloaded_ms;		/* the last time that the file was applied by a signal */
+	bool reload_failed;		/* the last time it was not */
+	bool state_unsaved;		/* the state file does not have the present state */
+	uint64_t state_failures;	/* writes of it that failed */
+	uint64_t buffers, buffers_used; /* for packets */
+	uint32_t rx_cores;		/* each has a flow table of a pool */
 	const char *version;
 	const struct sl_show_core *cores;
 	uint32_t core_count;
