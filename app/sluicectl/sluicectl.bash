@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
-# bash completion of sluicectl: verbs and options from its own help, names from the daemon.
+# Completion of sluicectl: verbs and options from its own help, names from the daemon. bash sources it; zsh and
+# fish, which have it by their own few lines, run it with the words of a command line, the last one being completed.
 
 _sluicectl_verbs() # PROGRAM
 {
@@ -18,6 +19,12 @@ _sluicectl_keys() # POOL; what the daemon says when a node is to have a key that
 		sed -n 's/.*a node has the keys name, \([a-z0-9_, ]*\).*/\1/p' | sed 's/, /= /g; s/$/=/'
 }
 
+_sluicectl_service_keys() # what the daemon says when a service is to have a key that there is not
+{
+	"$ctl" "${socket[@]}" add-service '?' '?=' --dry-run 2>&1 |
+		sed -n 's/.*a service has the keys name, \([a-z0-9_, ]*\).*/\1/p' | sed 's/, /= /g; s/$/=/'
+}
+
 _sluicectl()
 {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
@@ -29,7 +36,7 @@ _sluicectl()
 			socket=("${COMP_WORDS[i]}" "${COMP_WORDS[i + 1]}")
 			((i++))
 			;;
-		--timeout | --sort | --state | --since | --deadline | --if-generation | --limit | --interval | --count | --save | --export | --import | \
+		--timeout | --pool | --node | --service | --sample | --write | --sort | --state | --since | --deadline | --if-generation | --limit | --interval | --count | --save | --export | --import | \
 			--src | --sport | --dst | --dport | --proto | --flags | --pcap | --frame)
 			((++i))
 			;;
@@ -42,11 +49,17 @@ _sluicectl()
 		esac
 	done
 	case $before in
-	-s | --socket | --save | --export | --import | --pcap)
+	-s | --socket | --write | --save | --export | --import | --pcap)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
-	-i | --instance | --timeout | --since | --deadline | --if-generation | --limit | --interval | --count | \
+	--pool)
+		words=$(_sluicectl_names pools)
+		;;
+	--service)
+		words=$(_sluicectl_names services)
+		;;
+	-i | --instance | --timeout | --node | --sample | --since | --deadline | --if-generation | --limit | --interval | --count | \
 		--src | --sport | --dst | --dport | --frame)
 		COMPREPLY=()
 		return
@@ -78,7 +91,13 @@ _sluicectl()
 		flows:0)
 			words="$(_sluicectl_names pools) $(_sluicectl_names nodes --all)"
 			;;
-		nodes:0 | table:0 | add-node:0)
+		remove-service:0 | set-service:0)
+			words=$(_sluicectl_names services)
+			;;
+		add-service:* | set-service:*)
+			((place < 1)) || words=$(_sluicectl_service_keys)
+			;;
+		nodes:0 | table:0 | top:0 | results:0 | add-node:0)
 			words=$(_sluicectl_names pools)
 			;;
 		add-node:*)
@@ -103,4 +122,11 @@ _sluicectl()
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 }
 
-complete -F _sluicectl sluicectl
+if [ "${BASH_SOURCE[0]}" = "$0" ]; then
+	COMP_WORDS=("$@")
+	COMP_CWORD=$(($# - 1))
+	_sluicectl
+	[ ${#COMPREPLY[@]} = 0 ] || printf '%s\n' "${COMPREPLY[@]}"
+else
+	complete -F _sluicectl sluicectl
+fi

@@ -8,6 +8,7 @@
 import copy
 import json
 import os
+import shutil
 import pwd
 import signal
 import socket
@@ -995,8 +996,30 @@ def completion():
                 (["flows", "we"], ["web", "web/a", "web/b", "web/c"]), (["--json", "nodes", ""], ["web"]),
                 (["add-node", "web", ""], []), (["add-node", "web", "d", "wo"], ["worker="]),
                 (["add-node", "web", "d", "weight=5", "outer"], ["outer_df="]),
+                (["remove-service", "a"], ["all"]), (["set-service", "all", "mss"], ["mss_clamp="]),
+                (["add-service", "x", "addr"], ["address="]), (["trace", "--pool", ""], ["web"]), (["top", ""], ["web"]),
                 (["rollback", ""], ["1"]), (["log-level", "d"], ["debug"]), (["help", "dr"], ["drain"])]:
             equal(completed(talk.path, *words), wanted, words)
+
+
+@case("zsh and fish offer what bash does")
+def other_shells():
+    with Talk() as talk:
+        with open(os.path.join(TOP, "app/sluicectl/sluicectl.fish"), encoding="utf-8") as file:
+            fish = file.read().replace("@completions@/sluicectl", os.path.join(TOP, "app/sluicectl/sluicectl.bash"))
+        for words, wanted in ((["set-w"], ["set-weight"]), (["set-weight", "web/"], ["web/a", "web/b", "web/c"]),
+                              (["set-service", "all", "mss"], ["mss_clamp="])):
+            line = " ".join([daemon.SLUICECTL, "-s", talk.path, *words])
+            done = subprocess.run(["bash", os.path.join(TOP, "app/sluicectl/sluicectl.bash"), *line.split()],
+                                  capture_output=True, text=True, check=False)
+            equal((done.stdout.split(), done.stderr), (wanted, ""), f"by itself: {words}")
+            if shutil.which("fish"):
+                script = f"{fish.replace('-c sluicectl', f'-p {daemon.SLUICECTL}')}\ncomplete -C '{line}'"
+                done = subprocess.run(["fish", "--no-config", "-c", script], capture_output=True, text=True, check=False,
+                                      env={**os.environ, "HOME": talk.folder.path})
+                equal([row.split("\t")[0] for row in done.stdout.splitlines()], wanted, f"fish: {words} {done.stderr}")
+            if shutil.which("zsh"):
+                equal(subprocess.run(["zsh", "-n", os.path.join(TOP, "app/sluicectl/sluicectl.zsh")], check=False).returncode, 0, "zsh parses it")
 
 
 @case("output that cannot be written is no success")
