@@ -19,6 +19,8 @@
 #define RETRY_MS_MAX 1000
 #define KEEP_MS	     (SL_STORE_LEASE_S * 1000 / 3)
 #define WHY_SIZE     384
+#define LINE_SIZE    256 /* of an answer that is no JSON */
+#define NONSENSE     "its answer makes no sense"
 
 enum step {
 	STEP_NONE = 0,	/* waits for the timer */
@@ -142,9 +144,11 @@ static void on_answer(void *context, struct sl_ask *ask, long status, const char
 	struct sl_store *store = request->store;
 	struct sl_etcd_said said = {0};
 	int rc = status ? sl_etcd_read(store->prefix, text, length, &said) : 0;
+	char line[LINE_SIZE];
 
+	(void)snprintf(line, sizeof(line), "%.*s", (int)strcspn(text, "\r\n"), text);
 	if (status && (rc || said.error[0] || status != 200))
-		why = rc ? "its answer makes no sense" : said.error[0] ? said.error : "it refuses";
+		why = said.error[0] ? said.error : status != 200 && line[0] ? line : NONSENSE;
 	else if (status)
 		why = NULL;
 	if (why && !(rc == 0 && request->done && refusal(said.error))) {

@@ -9,10 +9,14 @@ the others never saw. In the end all have the same configuration, the same slots
 """
 
 import base64
+import json
 import os
 import random
+import ssl
+import subprocess
 import sys
 import threading
+import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
 from tap import Failed, case, equal, run, true, until  # noqa: E402
@@ -379,6 +383,62 @@ def forget():
         true("no member" in done.err, done.err)
         shown = control.ctl(socket, "cluster").out
         true("cluster front, member d1: member" in shown, shown)
+
+
+class Guarded(etcd.Etcd):
+    """etcd with certificates on both sides and users; `sluice` may write under /sluice/front/ alone."""
+
+    def __init__(self, folder):
+        def openssl(*words):
+            subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=folder.path)
+        openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test", "-keyout", "ca.key",
+                "-out", "ca.pem")
+        folder.write("names", f"subjectAltName=IP:{daemon.LOOPBACK}\n")
+        for name in ("store", "member"):
+            openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/O={name}", "-keyout", f"{name}.key", "-out",
+                    f"{name}.csr")
+            openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
+                    "-days", "2", "-extfile", "names", "-out", f"{name}.pem")
+        self.context = ssl.create_default_context(cafile=folder.file("ca.pem"))
+        self.context.load_cert_chain(folder.file("member.pem"), folder.file("member.key"))
+        super().__init__(folder, 1, ["--cert-file", folder.file("store.pem"), "--key-file", folder.file("store.key"),
+                                     "--trusted-ca-file", folder.file("ca.pem"), "--client-cert-auth"])
+
+    def endpoint(self, number):
+        return super().endpoint(number).replace("http:", "https:")
+
+    def ask(self, number, path, **body):
+        request = urllib.request.Request(self.endpoint(number) + path, json.dumps(body).encode())
+        with urllib.request.urlopen(request, timeout=5, context=self.context) as answer:
+            return json.load(answer)
+
+    def guard(self):
+        ours = {"key": base64.b64encode(b"/sluice/front/").decode(),
+                "range_end": base64.b64encode(b"/sluice/front0").decode(), "permType": "READWRITE"}
+        for path, body in (("user/add", {"name": "root", "password": "r"}), ("role/add", {"name": "root"}),
+                           ("user/grant", {"user": "root", "role": "root"}),
+                           ("user/add", {"name": "sluice", "password": "secret"}), ("role/add", {"name": "front"}),
+                           ("role/grant", {"name": "front", "perm": ours}),
+                           ("user/grant", {"user": "sluice", "role": "front"}), ("enable", {})):
+            self.ask(0, f"/v3/auth/{path}", **body)
+
+
+@case("certificates and a user are shown to the store, and what it refuses is said")
+def guarded():
+    with daemon.Folder() as folder, Guarded(folder) as nodes:
+        nodes.guard()
+        good = crew.store(nodes, user="sluice", password="secret", ca=folder.file("ca.pem"),
+                          cert=folder.file("member.pem"), key=folder.file("member.key"))
+        with crew.Member(folder, good, "d1") as member:
+            member.joined()
+            equal(member.result("node.set_weight", pool="web", node="a", weight=3)["generation"], 2)
+        for change, words in (({"password": "wrong"}, "authentication failed"), ({"ca": ""}, "certificate"),
+                              ({"cert": "", "key": ""}, "")):
+            store = {key: value for key, value in {**good, **change}.items() if value}
+            with crew.Member(folder, store, "d2") as member:
+                why = until(lambda m=member: m.status()["why"], "a reason")
+                true(words in why and nodes.endpoint(0) in why, why)
+                equal(member.status()["state"], "no_quorum")
 
 
 @case("without a cluster the verb says so")
