@@ -232,6 +232,12 @@ static int open_cores(struct wire *wire)
 static int open_workers(struct wire *wire)
 {
 	const struct sl_conf_dataplane *conf = &wire->conf->dataplane;
+	struct sl_turns_class classes[SL_CLASSES_MAX];
+
+	for (uint32_t c = 0; c < wire->conf->class_count; c++)
+		classes[c] = (struct sl_turns_class){
+			.priority = wire->conf->classes[c].priority,
+			.max_wait = wire->conf->classes[c].max_wait_ms * (rte_get_tsc_hz() / 1000)};
 
 	for (uint32_t w = 0; w < wire->eal.worker_count; w++) {
 		struct sl_worker_spec spec = {
@@ -246,6 +252,7 @@ static int open_workers(struct wire *wire)
 			.burst = conf->burst,
 			.idle = (enum sl_idle_mode)conf->idle,
 			.wait = wire->wait,
+			.classes = classes,
 		};
 		int status = sl_worker_create(&spec, &wire->workers[w]);
 
@@ -269,6 +276,7 @@ static int open_threads(struct wire *wire)
 		sl_speaker_init(&wire->speaker, wire->plan, wire->buffers);
 	if (status == 0 && wire->eal.worker_count > 0)
 		status = sl_worker_rings_create(wire->eal.rx_count, wire->eal.worker_count,
+						SL_MAX(wire->conf->class_count, 1u),
 						conf->ring_size, &wire->rings);
 	if (status == 0)
 		status = sl_frag_tables_create(wire->eal.rx_count, SL_FRAG_ENTRIES,

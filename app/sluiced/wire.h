@@ -59,7 +59,7 @@ struct wire {
 	uint32_t launched_cores, launched_workers;
 	/* positions of the rings at mark_ms, and the time at which all were passed before that */
 	uint64_t mark_ms, passed_ms;
-	uint32_t marks[SL_RX_CORES_MAX * SL_WORKERS_MAX];
+	uint32_t marks[SL_RX_CORES_MAX * SL_LANES_MAX];
 	uint64_t watched_ms;
 	struct wire_watch watch[SL_WORKERS_MAX];
 	LIST_HEAD(, sl_handler) handlers; /* open ones */

@@ -171,7 +171,7 @@ static void look_at_handlers(struct wire *wire)
 
 static void watch_rings(struct wire *wire, uint64_t now_ms)
 {
-	uint32_t count = wire->eal.rx_count * wire->eal.worker_count;
+	uint32_t count = wire->rings ? wire->eal.rx_count * wire->rings->lane_count : 0;
 
 	for (uint32_t i = 0; i < count; i++)
 		if (!sl_worker_ring_passed(&wire->rings->ring[i], wire->marks[i]))

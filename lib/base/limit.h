@@ -14,6 +14,8 @@
 #define SL_PORT_ADDRESSES_MAX 16 /* of one port */
 #define SL_RX_CORES_MAX	      32
 #define SL_WORKERS_MAX	      64
+#define SL_CLASSES_MAX	      8 /* of service */
+#define SL_LANES_MAX	      (SL_WORKERS_MAX * SL_CLASSES_MAX)
 #define SL_SERVICES_MAX	      4096
 #define SL_POOLS_MAX	      1024
 #define SL_NODES_MAX	      65536  /* in all pools together */

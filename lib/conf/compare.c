@@ -28,6 +28,17 @@ static bool ports_equal(const struct sl_conf *a, const struct sl_conf *b)
 	return true;
 }
 
+static bool classes_equal(const struct sl_conf *a, const struct sl_conf *b)
+{
+	if (a->class_count != b->class_count)
+		return false;
+	for (uint32_t i = 0; i < a->class_count; i++) {
+		if (sl_conf_table_differs(&sl_conf_traffic_table, &a->classes[i], &b->classes[i]))
+			return false;
+	}
+	return true;
+}
+
 static bool pools_equal(const struct sl_conf *a, const struct sl_conf *b)
 {
 	if (a->pool_count != b->pool_count)
@@ -61,6 +72,8 @@ uint32_t sl_conf_changes(const struct sl_conf *a, const struct sl_conf *b)
 	uint32_t changes = 0;
 
 	if (sl_conf_table_differs(&sl_conf_dataplane_table, &a->dataplane, &b->dataplane))
+		changes |= SL_CONF_DATAPLANE;
+	if (!classes_equal(a, b))
 		changes |= SL_CONF_DATAPLANE;
 	if (!hash_keys_equal(&a->dataplane, &b->dataplane))
 		changes |= SL_CONF_HASH_KEY;
@@ -125,6 +138,8 @@ void sl_conf_restart_keys(const struct sl_conf *a, const struct sl_conf *b,
 	for (uint32_t k = 0; k < table->key_count; k++)
 		if (key_differs(&table->keys[k], &a->dataplane, &b->dataplane))
 			tell_restart(&restart, "dataplane.%s", table->keys[k].name);
+	if (!classes_equal(a, b))
+		tell_restart(&restart, "classes");
 	restart = (struct restart){told, context, b->control.line, b->control.column};
 	if (!texts_equal(a->control.socket, b->control.socket))
 		tell_restart(&restart, "control.socket");

@@ -23,6 +23,10 @@ static const struct sl_conf_key pool = {.name = "pools",
 					.type = &sl_conf_mapping,
 					.size = sizeof(struct sl_conf_pool),
 					.table = &sl_conf_pool_table};
+static const struct sl_conf_key class = {.name = "classes",
+					 .type = &sl_conf_mapping,
+					 .size = sizeof(struct sl_conf_traffic),
+					 .table = &sl_conf_traffic_table};
 static const struct sl_conf_key service = {.name = "services",
 					   .type = &sl_conf_mapping,
 					   .size = sizeof(struct sl_conf_service),
@@ -39,6 +43,8 @@ static const struct sl_conf_key root_keys[] = {
 	SL_KEY("control", mapping, R(control), .table = &sl_conf_control_table),
 	SL_KEY("cluster", mapping, R(cluster), .table = &sl_conf_cluster_table),
 	SL_KEY("announce", mapping, R(announce), .table = &sl_conf_announce_table),
+	SL_KEY_RANGE("classes", list, R(classes), 1, SL_CLASSES_MAX, 0, .extra = R_AT(class_count),
+		     .element = &class),
 	SL_KEY_RANGE("pools", list, R(pools), 0, SL_POOLS_MAX, 0, .extra = R_AT(pool_count),
 		     .element = &pool),
 	SL_KEY_RANGE("services", list, R(services), 1, SL_SERVICES_MAX, 0,
@@ -54,6 +60,7 @@ static void check_root(struct sl_conf_reader *reader, const struct sl_conf_found
 	sl_conf_check_devices(reader);
 	sl_conf_check_sense(reader);
 	sl_conf_check_fallbacks(reader);
+	sl_conf_check_classes(reader);
 	sl_conf_check_services(reader);
 }
 

@@ -263,6 +263,13 @@ struct sl_conf_pool {
 	uint32_t fallback_line, fallback_column; /* where its name stands */
 };
 
+/* A class of service: who goes first at workers. */
+struct sl_conf_traffic {
+	char name[SL_NAME_SIZE];
+	uint32_t priority, max_wait_ms; /* 0: the first */
+	uint32_t line, column;
+};
+
 struct sl_conf_service {
 	char name[SL_NAME_SIZE];
 	bool any;
@@ -272,8 +279,9 @@ struct sl_conf_service {
 	uint32_t port_count;
 	uint16_t vlan; /* 0: any */
 	enum sl_conf_echo echo;
-	uint16_t mss_clamp; /* 0: none */
-	uint32_t pool;	    /* index */
+	uint16_t mss_clamp;	  /* 0: none */
+	char class[SL_NAME_SIZE]; /* "": as sl_conf_class() says */
+	uint32_t pool;		  /* index */
 	uint32_t line, column;
 };
 
@@ -284,6 +292,8 @@ struct sl_conf {
 	struct sl_conf_control control;
 	struct sl_conf_cluster cluster;
 	struct sl_conf_announce announce;
+	struct sl_conf_traffic *classes;
+	uint32_t class_count; /* 0: there is one */
 	struct sl_conf_pool *pools;
 	uint32_t pool_count;
 	struct sl_conf_service *services;
@@ -319,8 +329,7 @@ void sl_conf_errors_fini(struct sl_conf_errors *errors);
 struct sl_conf_handler {
 	const char *name;
 	bool needs_file;
-	/* Whether it takes the node's options, with a sentence; NULL: any. */
-	int (*check)(const struct sl_conf_node *node, struct sl_err *err);
+	int (*check)(const struct sl_conf_node *node, struct sl_err *err); /* options; NULL: any */
 };
 void sl_conf_handlers_set(const struct sl_conf_handler *handlers, uint32_t count);
 
@@ -398,7 +407,7 @@ struct sl_conf *sl_conf_graft(const struct sl_conf *sections, const struct sl_co
  */
 
 /* What differs between two configurations. Names are compared where indices may shift. */
-#define SL_CONF_DATAPLANE 0x01 /* all of it but hash_key; needs a restart */
+#define SL_CONF_DATAPLANE 0x01 /* all of it but hash_key, and `classes`; needs a restart */
 #define SL_CONF_HASH_KEY  0x02
 #define SL_CONF_PORTS	  0x04 /* needs a restart */
 #define SL_CONF_SOCKET	  0x08 /* control.socket; needs a restart */
@@ -481,6 +490,9 @@ uint32_t sl_conf_slots_least(uint64_t weight, uint64_t total);
 /* The socket when a configuration names none: /run/INSTANCE/control.sock for root, else under
  * $XDG_RUNTIME_DIR or /run/user/UID. Allocated; NULL: no memory. */
 char *sl_conf_socket_default(const char *instance);
+
+/* Where the service's class stands in `classes`: its own, else the one named normal, else the last. */
+uint32_t sl_conf_class(const struct sl_conf *conf, const struct sl_conf_service *service);
 
 /* Tells one configuration from another, whatever its text looks like. */
 uint64_t sl_conf_digest(const struct sl_conf *conf);

@@ -263,6 +263,8 @@ extern const struct sl_conf_table sl_conf_health_table, sl_conf_node_health_tabl
 /* Errors of what a node's own keys make of its pool's check. */
 void sl_conf_check_node_health(struct sl_conf_reader *reader, const struct sl_conf_health *pool,
 			       const struct sl_conf_node *node);
+extern const struct sl_conf_table sl_conf_traffic_table; /* traffic.c */
 extern const struct sl_conf_table sl_conf_service_table;
+void sl_conf_check_classes(struct sl_conf_reader *reader);
 
 #endif

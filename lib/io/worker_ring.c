@@ -14,24 +14,24 @@
 #define COLOUR (5u * SL_CACHE_LINE / sizeof(struct rte_mbuf *))
 
 /* A power of two, so that stages end where lines do. */
-static uint32_t stage_of(uint32_t worker_count)
+static uint32_t stage_of(uint32_t lane_count)
 {
 	uint32_t stage = SL_STAGE_MAX;
 
-	while (stage > SL_STAGE_MIN && stage * worker_count > SL_STAGE_ALL)
+	while (stage > SL_STAGE_MIN && stage * lane_count > SL_STAGE_ALL)
 		stage /= 2;
 	return stage;
 }
 
 static size_t entries_memory(const struct sl_worker_rings *rings)
 {
-	return (size_t)rings->core_count * rings->worker_count * (rings->size + COLOUR) *
+	return (size_t)rings->core_count * rings->lane_count * (rings->size + COLOUR) *
 	       sizeof(struct rte_mbuf *);
 }
 
 static size_t ring_memory(const struct sl_worker_rings *rings)
 {
-	return (size_t)rings->core_count * rings->worker_count * sizeof(*rings->ring);
+	return (size_t)rings->core_count * rings->lane_count * sizeof(*rings->ring);
 }
 
 static void stages_init(struct sl_worker_rings *rings, uint32_t core)
@@ -39,35 +39,38 @@ static void stages_init(struct sl_worker_rings *rings, uint32_t core)
 	struct sl_worker_stages *stages = &rings->stages[core];
 
 	stages->ring = sl_worker_rings_get(rings, core, 0);
-	stages->bell = rings->bell;
-	stages->count = rings->worker_count;
+	stages->count = rings->lane_count;
 	stages->mask = rings->size - 1;
-	stages->stage = SL_MIN(stage_of(rings->worker_count), rings->size);
-	for (uint32_t worker = 0; worker < stages->count; worker++) {
-		struct sl_worker_ring *ring = &stages->ring[worker];
+	stages->stage = SL_MIN(stage_of(rings->lane_count), rings->size);
+	for (uint32_t lane = 0; lane < stages->count; lane++) {
+		struct sl_worker_ring *ring = &stages->ring[lane];
 
 		ring->mask = stages->mask;
-		ring->entry = rings->entries + (size_t)(core * rings->worker_count + worker) *
-						       (rings->size + COLOUR);
-		stages->entry[worker] = ring->entry;
-		stages->at[worker].due = stages->stage;
-		stages->end[worker] = rings->size;
+		ring->bell = &rings->bell[lane % rings->worker_count];
+		ring->entry = rings->entries +
+			      (size_t)(core * rings->lane_count + lane) * (rings->size + COLOUR);
+		stages->entry[lane] = ring->entry;
+		stages->at[lane].due = stages->stage;
+		stages->end[lane] = rings->size;
 	}
 }
 
-int sl_worker_rings_create(uint32_t core_count, uint32_t worker_count, uint32_t size,
-			   struct sl_worker_rings **rings)
+int sl_worker_rings_create(uint32_t core_count, uint32_t worker_count, uint32_t class_count,
+			   uint32_t size, struct sl_worker_rings **rings)
 {
 	struct sl_worker_rings *made;
 
-	if (core_count > SL_RX_CORES_MAX || worker_count > SL_WORKERS_MAX || size < 2 ||
-	    (size & (size - 1)) != 0 || size > ENTRIES_MAX)
+	if (core_count > SL_RX_CORES_MAX || worker_count > SL_WORKERS_MAX || class_count == 0 ||
+	    class_count > SL_CLASSES_MAX || size < 2 || (size & (size - 1)) != 0 ||
+	    size > ENTRIES_MAX)
 		return -EINVAL;
 	made = sl_mem_alloc(sizeof(*made));
 	if (made == NULL)
 		return -ENOMEM;
 	made->core_count = core_count;
 	made->worker_count = worker_count;
+	made->class_count = class_count;
+	made->lane_count = worker_count * class_count;
 	made->size = size;
 	made->stages = sl_mem_alloc(SL_MAX(1u, core_count) * sizeof(*made->stages));
 	made->ring = sl_mem_alloc(SL_MAX(sizeof(*made->ring), ring_memory(made)));
@@ -84,10 +87,9 @@ int sl_worker_rings_create(uint32_t core_count, uint32_t worker_count, uint32_t 
 
 static void packets_free(const struct sl_worker_rings *rings)
 {
-	for (uint32_t i = 0; i < rings->core_count * rings->worker_count; i++) {
+	for (uint32_t i = 0; i < rings->core_count * rings->lane_count; i++) {
 		const struct sl_worker_ring *ring = &rings->ring[i];
-		uint32_t head =
-			rings->stages[i / rings->worker_count].at[i % rings->worker_count].head;
+		uint32_t head = rings->stages[i / rings->lane_count].at[i % rings->lane_count].head;
 
 		for (uint32_t at = ring->taken; at != head; at++)
 			rte_pktmbuf_free(ring->entry[at & ring->mask]);
@@ -108,41 +110,41 @@ void sl_worker_rings_destroy(struct sl_worker_rings *rings)
 
 /* ---- the receive core ------------------------------------------------------------------------ */
 
-bool sl_worker_stages_show(struct sl_worker_stages *stages, uint32_t worker)
+bool sl_worker_stages_show(struct sl_worker_stages *stages, uint32_t lane)
 {
-	struct sl_worker_ring *ring = &stages->ring[worker];
-	uint32_t head = stages->at[worker].head, due = (head | (stages->stage - 1)) + 1;
+	struct sl_worker_ring *ring = &stages->ring[lane];
+	uint32_t head = stages->at[lane].head, due = (head | (stages->stage - 1)) + 1;
 
 	if (ring->tail != head) {
 		__atomic_store_n(&ring->tail, head, __ATOMIC_RELEASE);
-		sl_bell_ring(&stages->bell[worker]);
+		sl_bell_ring(ring->bell);
 	}
-	if (sl_unlikely((int32_t)(stages->end[worker] - due) < 0)) {
+	if (sl_unlikely((int32_t)(stages->end[lane] - due) < 0)) {
 		uint32_t end = __atomic_load_n(&ring->taken, __ATOMIC_ACQUIRE) + stages->mask + 1;
 
-		stages->end[worker] = end;
+		stages->end[lane] = end;
 		if ((int32_t)(end - due) < 0)
 			due = end;
 	}
-	stages->at[worker].due = due;
+	stages->at[lane].due = due;
 	return due != head;
 }
 
 void sl_worker_stages_show_all(struct sl_worker_stages *stages)
 {
-	for (uint32_t worker = 0; worker < stages->count; worker++)
-		if (stages->ring[worker].tail != stages->at[worker].head)
-			(void)sl_worker_stages_show(stages, worker);
+	for (uint32_t lane = 0; lane < stages->count; lane++)
+		if (stages->ring[lane].tail != stages->at[lane].head)
+			(void)sl_worker_stages_show(stages, lane);
 }
 
 void sl_worker_stages_show_old(struct sl_worker_stages *stages)
 {
-	for (uint32_t worker = 0; worker < stages->count; worker++) {
-		uint32_t tail = stages->ring[worker].tail;
+	for (uint32_t lane = 0; lane < stages->count; lane++) {
+		uint32_t tail = stages->ring[lane].tail;
 
-		if (tail == stages->tail_before[worker] && tail != stages->at[worker].head)
-			(void)sl_worker_stages_show(stages, worker);
-		stages->tail_before[worker] = stages->ring[worker].tail;
+		if (tail == stages->tail_before[lane] && tail != stages->at[lane].head)
+			(void)sl_worker_stages_show(stages, lane);
+		stages->tail_before[lane] = stages->ring[lane].tail;
 	}
 }
 

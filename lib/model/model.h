@@ -253,6 +253,11 @@ struct sl_service_report {
 	uint64_t packets, bytes;
 };
 
+struct sl_class_report {
+	const char *name;
+	uint64_t queue_dropped; /* by full rings of workers */
+};
+
 struct sl_port_report {
 	const char *name;
 	struct sl_port_stats stats; /* over all cores and workers */
@@ -268,7 +273,8 @@ struct sl_model_report {
 	double uptime_s;
 	double traffic_s; /* from the first packet to the last */
 	struct sl_balance balance;
-	uint32_t port_count, service_count, pool_count;
+	uint32_t port_count, service_count, pool_count, class_count;
+	struct sl_class_report classes[SL_CLASSES_MAX];
 	struct sl_port_report *ports;
 	struct sl_service_report *services;
 	struct sl_pool_report *pools;

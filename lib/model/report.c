@@ -343,6 +343,19 @@ static void count_flows(const struct sl_model *model, struct sl_model_report *re
 		}
 }
 
+static void report_classes(const struct sl_model *model, struct sl_model_report *report)
+{
+	const struct sl_conf *conf = model->image->conf;
+
+	report->class_count = conf->class_count;
+	for (uint32_t c = 0; c < conf->class_count; c++) {
+		report->classes[c].name = conf->classes[c].name;
+		for (uint32_t i = 0; i < model->options.core_count; i++)
+			report->classes[c].queue_dropped +=
+				sl_stats_read(&model->options.cores[i]->class_dropped[c]);
+	}
+}
+
 static int build(struct sl_model *model, struct sl_model_report **report)
 {
 	struct sl_model_report *made = calloc(1, sizeof(*made));
@@ -357,6 +370,7 @@ static int build(struct sl_model *model, struct sl_model_report **report)
 	made->traffic_s = traffic_seconds(&model->options);
 	sl_stats_balance(model->options.cores, model->options.core_count, model->options.workers,
 			 model->options.worker_count, &made->balance);
+	report_classes(model, made);
 	status = report_ports(model, made);
 	if (status == 0)
 		status = report_services(model, made);

@@ -147,6 +147,7 @@ int sl_path_core_create(const struct sl_path_spec *spec, struct sl_path_core **c
 	if (rc != 0)
 		goto queues;
 	buffers_init(made);
+	made->has_classes = spec->rings != NULL && spec->rings->class_count > 1;
 	made->stages = spec->rings == NULL ? NULL : &spec->rings->stages[spec->core];
 	rc = sl_publish_reader_add(spec->publish, spec->reader);
 	if (rc != 0)

@@ -23,36 +23,38 @@ static bool offers(struct sl_path_core *core)
 /* The ring is full: waits for room or counts the drop with the node. */
 static __attribute__((noinline, cold)) void hand_full(struct sl_path_core *core,
 						      const struct sl_snapshot *snapshot,
-						      uint32_t worker, struct rte_mbuf *packet,
+						      uint32_t lane, struct rte_mbuf *packet,
 						      uint32_t node)
 {
 	while ((core->spec.wait &&
 		atomic_load_explicit(&core->phase, memory_order_relaxed) < SL_PATH_HASTE) ||
 	       offers(core)) {
 		sl_path_relax(core);
-		if (sl_worker_stages_put(core->stages, worker, packet))
+		if (sl_worker_stages_put(core->stages, lane, packet))
 			return;
 	}
 	if (sl_unlikely(sl_path_is_traced(core)))
 		sl_path_trace_drop(core, snapshot, packet, SL_DROP_QUEUE_FULL);
 	sl_stats_add(&core->stats->nodes[node].queue_dropped, 1);
 	sl_stats_add(&core->stats->dropped[SL_DROP_QUEUE_FULL], 1);
+	sl_stats_add(&core->stats->class_dropped[lane / core->spec.rings->worker_count], 1);
 	rte_pktmbuf_free(packet);
 }
 
 static inline void hand(struct sl_path_core *core, const struct sl_snapshot *snapshot,
-			uint32_t worker, struct rte_mbuf *packet, uint32_t node)
+			uint32_t lane, struct rte_mbuf *packet, uint32_t node)
 {
 	packet->hash.usr = node;
-	if (sl_unlikely(!sl_worker_stages_put(core->stages, worker, packet)))
-		hand_full(core, snapshot, worker, packet, node);
+	if (sl_unlikely(!sl_worker_stages_put(core->stages, lane, packet)))
+		hand_full(core, snapshot, lane, packet, node);
 }
 
-uint32_t sl_path_hand_run(struct sl_path_core *core, const struct sl_snapshot *snapshot,
-			  uint32_t from)
+/* Whatever service takes a packet has a class; with one class nobody asks. */
+static inline __attribute__((always_inline)) uint32_t
+run(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t from, bool classes)
 {
 	const struct sl_burst *burst = &core->burst;
-	uint32_t count = burst->count, i;
+	uint32_t count = burst->count, i, lane;
 
 	for (i = from; i < count; i++) {
 		uint32_t node = burst->node[i];
@@ -64,9 +66,27 @@ uint32_t sl_path_hand_run(struct sl_path_core *core, const struct sl_snapshot *s
 		if (view->kind != SL_NODE_WORKER)
 			break;
 		sl_path_count_node(core, node, burst->frame_size[i]);
-		hand(core, snapshot, view->worker, core->packets[i], node);
+		lane = view->worker;
+		if (classes)
+			lane += snapshot->services[burst->service[i]].class *
+				core->spec.rings->worker_count;
+		hand(core, snapshot, lane, core->packets[i], node);
 	}
 	return i - from;
+}
+
+static __attribute__((noinline)) uint32_t
+run_classes(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t from)
+{
+	return run(core, snapshot, from, true);
+}
+
+uint32_t sl_path_hand_run(struct sl_path_core *core, const struct sl_snapshot *snapshot,
+			  uint32_t from)
+{
+	if (sl_unlikely(core->has_classes))
+		return run_classes(core, snapshot, from);
+	return run(core, snapshot, from, false);
 }
 
 void sl_path_fetch_begin(struct sl_path_core *core)

@@ -102,6 +102,7 @@ struct sl_path_core {
 	const struct rte_mempool_cache *fetched; /* this core's stock of buffers */
 	uint32_t fetched_left;			 /* in it, a burst ago */
 	bool fetches;
+	bool has_classes; /* workers have more than one lane */
 	struct sl_txbuf out[SL_PORTS_MAX * SL_TX_CLASS_COUNT];
 	struct sl_tx_owner owner;
 	struct sl_own_rate own[SL_OWN_KIND_COUNT];

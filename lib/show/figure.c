@@ -62,6 +62,13 @@ static const struct sl_figure service[] = {
 #undef AT
 FIGURES(service, service);
 
+static const struct sl_figure class[] = {
+	{"queue_dropped", offsetof(struct sl_class_report, queue_dropped), SL_FIGURE_U64,
+	 "class_queue_dropped_packets_total",
+	 "Packets of a class of service that workers' full rings did not take."},
+};
+FIGURES(class, class);
+
 #define AT(member, type) offsetof(struct sl_pool_report, member), SL_FIGURE_##type
 static const struct sl_figure pool[] = {
 	{"slots", AT(slots, U32), "pool_slots", "Slots of a pool."},

@@ -39,6 +39,7 @@ struct sl_figures {
 extern const struct sl_figures sl_figures_balance; /* of a struct sl_balance */
 extern const struct sl_figures sl_figures_port;	   /* of a struct sl_port_report, and so on */
 extern const struct sl_figures sl_figures_service;
+extern const struct sl_figures sl_figures_class;
 extern const struct sl_figures sl_figures_pool;
 extern const struct sl_figures sl_figures_node;
 

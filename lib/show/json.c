@@ -268,17 +268,29 @@ static json_t *dropped(const struct sl_balance *balance)
 	return object;
 }
 
+static json_t *classes_object(const struct sl_model_report *report)
+{
+	json_t *classes = json_object();
+
+	for (uint32_t c = 0; c < report->class_count; c++)
+		(void)json_object_set_new(
+			classes, report->classes[c].name,
+			figures(json_object(), &sl_figures_class, &report->classes[c]));
+	return classes;
+}
+
 struct json_t *sl_report_stats(const struct sl_model_report *report)
 {
 	const struct sl_balance *b = &report->balance;
 	json_t *balance = figures(json_object(), &sl_figures_balance, b);
 
-	return json_pack("{s:o, s:o, s:f, s:f, s:o, s:o, s:o, s:o, s:o, s:o}", "generation",
+	return json_pack("{s:o, s:o, s:f, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "generation",
 			 number(report->generation), "snapshot", number(report->snapshot),
 			 "uptime_seconds", report->uptime_s, "traffic_seconds", report->traffic_s,
 			 "ports", sl_report_ports(report), "services",
 			 services_object(report, false), "pools", pools_object(report, false),
-			 "dropped", dropped(b), "punted", number(b->punted), "balance", balance);
+			 "classes", classes_object(report), "dropped", dropped(b), "punted",
+			 number(b->punted), "balance", balance);
 }
 
 /* ---- changes ------------------------------------------------------------------------------------

@@ -302,6 +302,8 @@ void sl_prometheus_write(FILE *out, const struct sl_show_daemon *daemon,
 		   report->port_count);
 	write_rows(out, &sl_figures_service, "service", report->services, sizeof(*report->services),
 		   report->service_count);
+	write_rows(out, &sl_figures_class, "class", report->classes, sizeof(*report->classes),
+		   report->class_count);
 	write_rows(out, &sl_figures_pool, "pool", report->pools, sizeof(*report->pools),
 		   report->pool_count);
 	write_nodes(out, report);

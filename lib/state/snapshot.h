@@ -193,7 +193,8 @@ struct sl_service_view {
 	uint16_t mss_clamp; /* 0: none */
 	uint8_t echo;	    /* enum sl_service_echo */
 	uint8_t via_count;  /* pools it was at since it was settled: their tables know its flows */
-	uint8_t spare[2];
+	uint8_t class;	    /* in a worker's rings */
+	uint8_t spare;
 	uint32_t serial; /* tells it from others that have had its index */
 	uint32_t via[SL_SERVICE_VIA_MAX];
 };

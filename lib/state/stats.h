@@ -101,6 +101,7 @@ struct sl_core_stats {
 	/* What was decided before has left its stamps, what comes has this time or a later one. */
 	uint64_t clock_ms; /* 0: it has not begun */
 	uint64_t dropped[SL_DROP_COUNT];
+	uint64_t class_dropped[SL_CLASSES_MAX]; /* of those with QUEUE_FULL */
 	struct sl_port_stats ports[SL_PORTS_MAX];
 	struct sl_node_stats *nodes;	   /* SL_NODE_INDEX_MAX */
 	struct sl_service_stats *services; /* SL_SERVICES_MAX + 1; the last for none */

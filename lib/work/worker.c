@@ -20,8 +20,10 @@
 
 struct sl_worker {
 	struct sl_worker_spec spec;
-	struct sl_worker_ring *rings[SL_RX_CORES_MAX];
-	uint32_t ring_count;
+	struct sl_worker_ring *rings[SL_CLASSES_MAX][SL_RX_CORES_MAX];
+	uint32_t ring_count;   /* of a class */
+	struct sl_turns turns; /* count 0: one class */
+	uint64_t now_tsc;      /* as of the end of the last round */
 	struct sl_idle idle;
 	struct sl_bell *bell;
 	uint8_t port_of[RTE_MAX_ETHPORTS]; /* index of a port by its DPDK number */
@@ -41,6 +43,8 @@ int sl_worker_create(const struct sl_worker_spec *spec, struct sl_worker **worke
 	struct sl_worker *made;
 	int rc;
 
+	if (spec->rings->class_count > 1 && spec->classes == NULL)
+		return -EINVAL;
 	if (spec->burst == 0 || spec->burst > SL_BURST_MAX || spec->port_count > SL_PORTS_MAX)
 		return -EINVAL;
 	made = sl_mem_alloc(sizeof(*made));
@@ -49,8 +53,13 @@ int sl_worker_create(const struct sl_worker_spec *spec, struct sl_worker **worke
 	made->spec = *spec;
 	made->ring_count = spec->rings->core_count;
 	made->bell = &spec->rings->bell[spec->worker];
-	for (uint32_t i = 0; i < made->ring_count; i++)
-		made->rings[i] = sl_worker_rings_get(spec->rings, i, spec->worker);
+	for (uint32_t lane = spec->worker; lane < spec->rings->lane_count;
+	     lane += spec->rings->worker_count)
+		for (uint32_t i = 0; i < made->ring_count; i++)
+			made->rings[lane / spec->rings->worker_count][i] =
+				sl_worker_rings_get(spec->rings, i, lane);
+	if (spec->rings->class_count > 1)
+		sl_turns_init(&made->turns, spec->classes, spec->rings->class_count);
 	for (uint32_t i = 0; i < spec->port_count; i++) {
 		struct sl_port_stats *count = &spec->stats->ports[i];
 		struct sl_tx_counters counters = {&count->tx_packets, &count->tx_bytes,
@@ -218,15 +227,16 @@ static bool answer_ask(struct sl_worker *worker)
 
 /* ---- the loop -------------------------------------------------------------------------------- */
 
-/* One burst of every ring. The snapshot is read after a burst is taken, so that it is no older than
- * the one by which its packets were sent here. */
-static uint32_t serve(struct sl_worker *worker)
+/* One burst of every ring of a class. The snapshot is read after a burst is taken, so that it is no older
+ * than the one by which its packets were sent here. */
+static uint32_t serve_class(struct sl_worker *worker, uint32_t class)
 {
 	struct rte_mbuf *packets[SL_BURST_MAX];
 	uint32_t total = 0;
 
 	for (uint32_t i = 0; i < worker->ring_count; i++) {
-		uint32_t count = sl_worker_ring_pop(worker->rings[i], packets, worker->spec.burst);
+		uint32_t count =
+			sl_worker_ring_pop(worker->rings[class][i], packets, worker->spec.burst);
 		const struct sl_snapshot *snapshot;
 
 		if (count == 0)
@@ -239,6 +249,29 @@ static uint32_t serve(struct sl_worker *worker)
 		set_serving(worker, NULL);
 	}
 	return total;
+}
+
+static bool waits(const struct sl_worker *worker, uint32_t class)
+{
+	for (uint32_t i = 0; i < worker->ring_count; i++)
+		if (sl_worker_ring_count(worker->rings[class][i]) > 0)
+			return true;
+	return false;
+}
+
+static __attribute__((noinline)) uint32_t serve_turn(struct sl_worker *worker)
+{
+	uint32_t waiting = 0, turn;
+
+	for (uint32_t class = 0; class < worker->turns.count; class ++)
+		waiting |= (uint32_t)waits(worker, class) << class;
+	turn = sl_turns_next(&worker->turns, waiting, worker->now_tsc);
+	return turn == SL_TURNS_NOBODY ? 0 : serve_class(worker, turn);
+}
+
+static uint32_t serve(struct sl_worker *worker)
+{
+	return worker->turns.count > 0 ? serve_turn(worker) : serve_class(worker, 0);
 }
 
 /* Handlers that wait for a flush belong to snapshots read since the last quiescent, so that is
@@ -255,8 +288,8 @@ static void settle(struct sl_worker *worker, uint32_t work)
 
 static bool is_idle(const struct sl_worker *worker)
 {
-	for (uint32_t i = 0; i < worker->ring_count; i++)
-		if (sl_worker_ring_count(worker->rings[i]) > 0)
+	for (uint32_t class = 0; class < worker->spec.rings->class_count; class ++)
+		if (waits(worker, class))
 			return false;
 	return !atomic_load_explicit(&worker->stopping, memory_order_acquire) &&
 	       !sl_asks_pending(&worker->asks);
@@ -296,6 +329,8 @@ int sl_worker_run(void *argument)
 	struct sl_worker_stats *stats = worker->spec.stats;
 	uint64_t last = rte_rdtsc();
 
+	worker->now_tsc = last;
+
 	sl_idle_init(&worker->idle, worker->spec.idle, SL_IDLE_SLEEP_NS);
 	sl_publish_reader_online(worker->spec.publish, worker->spec.reader);
 	for (;;) {
@@ -322,7 +357,7 @@ int sl_worker_run(void *argument)
 			sl_stats_add(&stats->busy_cycles, now - last);
 			__atomic_store_n(&stats->last_packet_tsc, now, __ATOMIC_RELEASE);
 		}
-		last = now;
+		last = worker->now_tsc = now;
 		sl_idle_round(&worker->idle, now);
 	}
 	sl_publish_reader_offline(worker->spec.publish, worker->spec.reader);

@@ -4,7 +4,7 @@
  *
  * Why:     local nodes share worker threads; a thread serves the rings of all receive cores in
  *          turn, so that none waits long.
- * Shape:   a burst from each ring in turn, grouped by node (mbuf.hash.usr), to the node's handler
+ * Shape:   a burst from each ring in turn, of the class whose turn it is (turns.h), grouped by node (mbuf.hash.usr), to the node's handler
  *          in the present snapshot. What handlers send goes out by buffers of this sender.
  * Threads: create, destroy, stop: control; run: the worker's lcore.
  * Memory:  create allocates everything, run nothing.
@@ -24,6 +24,7 @@
 #include "state/publish.h"
 #include "state/stats.h"
 #include "work/ask.h"
+#include "work/turns.h"
 
 struct rte_mbuf;
 struct sl_worker;
@@ -40,6 +41,8 @@ struct sl_worker_spec {
 	uint32_t burst; /* 1 .. SL_BURST_MAX */
 	enum sl_idle_mode idle;
 	bool wait; /* a full hand-over ring is waited for (queue_full) */
+	/* as many as the rings have, max_wait in cycles of the TSC; NULL where there is one */
+	const struct sl_turns_class *classes;
 };
 
 int sl_worker_create(const struct sl_worker_spec *spec, struct sl_worker **worker);

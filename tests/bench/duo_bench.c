@@ -400,7 +400,7 @@ static struct sl_worker *sluice_make(void)
 	    sl_handler_open("sender", &args, &handler, &err) != 0 ||
 	    sl_tx_plan_create(&port, 1, 1, 1, RING_SIZE, &plan) != 0 ||
 	    sl_publish_create(&spec.publish) != 0 || sl_core_stats_create(&spec.stats) != 0 ||
-	    sl_worker_rings_create(1, 1, RING_SIZE, &rings) != 0 ||
+	    sl_worker_rings_create(1, 1, 1, RING_SIZE, &rings) != 0 ||
 	    sl_frag_tables_create(1, SL_FRAG_ENTRIES, &fragments) != 0)
 		return NULL;
 	node.handler = handler;

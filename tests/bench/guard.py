@@ -37,6 +37,7 @@ CASES = {
     "ipv6": ("--ipv6",),
     "transition": ("--tracking", "transition"),
     "full": ("--tracking", "full"),
+    "dispatch": ("--workers", "16"),
     "beginnings": ("--beginnings", "--entries", "1024"),
 }
 

@@ -488,7 +488,7 @@ int main(int argc, char **argv)
 		return 1;
 	sl_publish_swap(spec.publish, snapshot_make(&options));
 	if (options.workers > 0) {
-		if (sl_worker_rings_create(1, options.workers, RING_SIZE, &rings) != 0)
+		if (sl_worker_rings_create(1, options.workers, 1, RING_SIZE, &rings) != 0)
 			return 1;
 		spec.rings = rings;
 	}

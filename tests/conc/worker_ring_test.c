@@ -47,7 +47,7 @@ static void workers_take_in_order_what_a_core_puts(void **state)
 	pthread_t thread;
 
 	(void)state;
-	assert_int_equal(sl_worker_rings_create(1, WORKERS, SIZE, &rings), 0);
+	assert_int_equal(sl_worker_rings_create(1, WORKERS, 1, SIZE, &rings), 0);
 	assert_int_equal(pthread_create(&thread, NULL, produce, NULL), 0);
 	while (left > 0) {
 		uint32_t total = 0;

@@ -242,8 +242,8 @@ static void rings_keep_the_order_and_free_what_is_left(void **state)
 	uint8_t octets[60] = {0};
 
 	(void)state;
-	assert_int_equal(sl_worker_rings_create(2, 3, 100, &rings), -EINVAL);
-	assert_int_equal(sl_worker_rings_create(2, 3, 8, &rings), 0);
+	assert_int_equal(sl_worker_rings_create(2, 3, 1, 100, &rings), -EINVAL);
+	assert_int_equal(sl_worker_rings_create(2, 3, 1, 8, &rings), 0);
 	stages = &rings->stages[1];
 	ring = sl_worker_rings_get(rings, 1, 2);
 	for (uint32_t i = 0; i < 8; i++) {
@@ -276,7 +276,7 @@ static void a_stage_is_shown_when_full_or_when_it_grew_old(void **state)
 	struct sl_worker_ring *ring;
 
 	(void)state;
-	assert_int_equal(sl_worker_rings_create(1, 16, 256, &rings), 0);
+	assert_int_equal(sl_worker_rings_create(1, 16, 1, 256, &rings), 0);
 	stages = &rings->stages[0];
 	ring = sl_worker_rings_get(rings, 0, 5);
 	assert_int_equal(stages->stage, SL_STAGE_ALL / 16);

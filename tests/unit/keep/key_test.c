@@ -82,6 +82,7 @@ static const kind stores[] = {
 	{{"endpoints", "[\"https://192.0.2.5:2379\"]"}},
 	{{"endpoints", "[\"https://192.0.2.5:2379\"]"}, {"cert", "/dev/null"}},
 	{{"endpoints", "[\"https://192.0.2.5:2379\"]"}, {"key", "/dev/null"}}};
+static const kind classes[] = {{{"name", "c"}, {"priority", "3"}}};
 static const kind services[] = {
 	{{"name", "t"}, {"address", "192.0.2.9"}, {"pool", "web"}},
 	{{"name", "t"}, {"address", "\"2001:db8::9\""}, {"pool", "web"}, {"protocol", "tcp"}}};
@@ -96,6 +97,8 @@ static const kind services[] = {
 #define PORTS	      PORTS_OPEN "]\n"
 #define POOLS_OPEN    "pools: [{name: web, slots: 256}, {name: other, slots: 256}"
 #define POOLS	      POOLS_OPEN "]\n"
+#define CLASSES_OPEN  "classes: [{name: voice, priority: 0}"
+#define CLASSES	      CLASSES_OPEN "]\n"
 #define SERVICES_OPEN "services: [{name: s, address: any, pool: web}"
 #define SERVICES      SERVICES_OPEN "]\n"
 
@@ -134,6 +137,11 @@ static const void *find_node(const struct sl_conf *conf)
 	return &conf->pools[2].nodes[0];
 }
 
+static const void *find_class(const struct sl_conf *conf)
+{
+	return &conf->classes[1];
+}
+
 static const void *find_service(const struct sl_conf *conf)
 {
 	return &conf->services[1];
@@ -156,8 +164,10 @@ static const struct place places[] = {
 	 find_pool, 0},
 	{&sl_conf_node_table, DATAPLANE PORTS POOLS_OPEN ", {name: q, slots: 256, nodes: [",
 	 "]}]\n" SERVICES, KINDS(nodes), find_node, 3},
-	{&sl_conf_service_table, DATAPLANE PORTS POOLS SERVICES_OPEN ", ", "]\n", KINDS(services),
-	 find_service, 0},
+	{&sl_conf_traffic_table, DATAPLANE PORTS POOLS CLASSES_OPEN ", ", "]\n" SERVICES,
+	 KINDS(classes), find_class, 0},
+	{&sl_conf_service_table, DATAPLANE PORTS POOLS CLASSES SERVICES_OPEN ", ", "]\n",
+	 KINDS(services), find_service, 0},
 };
 
 /* Writes an entry of that kind without one of its keys, not closed. */

@@ -63,6 +63,7 @@ static const struct {
 	{"command", (const char *const[]){"/bin/true", "\"/bin/true  a 'b'\"", NULL}},
 	{"fallback", (const char *const[]){"web", "other", NULL}},
 	{"fallback_below", (const char *const[]){"0", "0.000001", "0.5", "1", NULL}},
+	{"class", (const char *const[]){"voice", NULL}},
 	{"handler", (const char *const[]){"sink", "echo", "capture", NULL}},
 	{"hash_key", (const char *const[]){"\"00000000000000000000000000000000\"",
 					   "\"ffffffffffffffffffffffffffffffff\"", NULL}},

@@ -76,7 +76,7 @@ static void fixture_make(struct fixture *made, bool wait)
 	made->snapshot = scene_snapshot(nodes, 2, 0, 2);
 	assert_int_equal(sl_publish_create(&made->publish), 0);
 	sl_publish_swap(made->publish, made->snapshot);
-	assert_int_equal(sl_worker_rings_create(CORES, 1, RING_SIZE, &made->rings), 0);
+	assert_int_equal(sl_worker_rings_create(CORES, 1, 1, RING_SIZE, &made->rings), 0);
 	assert_int_equal(sl_tx_plan_create(ports, 2, CORES, 1, RING_SIZE, &made->plan), 0);
 	assert_int_equal(sl_frag_tables_create(CORES, SL_FRAG_ENTRIES_MIN, &made->fragments), 0);
 	for (uint32_t i = 0; i < CORES; i++) {

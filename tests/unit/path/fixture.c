@@ -37,8 +37,8 @@ struct fixture fixture_make(const struct sl_node_view *nodes, uint32_t node_coun
 
 	assert_int_equal(sl_publish_create(&made.publish), 0);
 	assert_int_equal(sl_core_stats_create(&made.stats), 0);
-	assert_int_equal(sl_worker_rings_create(1, FIXTURE_WORKERS, FIXTURE_RING_SIZE, &made.rings),
-			 0);
+	assert_int_equal(
+		sl_worker_rings_create(1, FIXTURE_WORKERS, 1, FIXTURE_RING_SIZE, &made.rings), 0);
 	spec.publish = made.publish;
 	spec.stats = made.stats;
 	spec.rings = made.rings;

@@ -137,7 +137,7 @@ static void fixture_make(struct fixture *made, uint32_t cores, const char *first
 	made->snapshot = scene_snapshot(nodes, 2, 0, 1);
 	assert_int_equal(sl_publish_create(&made->publish), 0);
 	sl_publish_swap(made->publish, made->snapshot);
-	assert_int_equal(sl_worker_rings_create(cores, 1, RING_SIZE, &made->rings), 0);
+	assert_int_equal(sl_worker_rings_create(cores, 1, 1, RING_SIZE, &made->rings), 0);
 	assert_int_equal(sl_tx_plan_create(&port, 1, 1, 1, RING_SIZE, &made->plan), 0);
 	spec.publish = made->publish;
 	spec.rings = made->rings;
