@@ -28,6 +28,7 @@ SLOWER = 5  # with a sanitizer
 
 # The thread sanitizer of gcc 12 cannot do with the wide address randomisation of newer kernels.
 PREFIX = {"build-tsan": ("setarch", "-R")}
+DAEMONS_NEED = ("app/sluiced", "app/sluicectl", "tests/slow.so", "tests/newer.so", "tests/wall_clock.so")
 FOLDER = {"address": "build-asan", "thread": "build-tsan"}
 
 
@@ -124,7 +125,7 @@ def sanitized(which, listed, words):
         ready = os.path.exists(os.path.join(folder, "build.ninja"))
         return [*filter(chosen, meson_programs(folder, ("unit", "model", "conc")) if ready else ()), *daemons]
     build = Build(name, ("unit", "model", "conc"), chosen,
-                  ("app/sluiced", "app/sluicectl") if daemons else ())
+                  DAEMONS_NEED if daemons else ())
     return [test_crew.After(build, daemons)]
 
 
