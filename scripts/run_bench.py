@@ -46,6 +46,7 @@ BENCHES = {
     "guard": ("guard.py", ("--json",), "instructions a packet under callgrind; --store keeps them on purpose"),
     "table": ("table_bench", ("--json",), "schedulers: build, rebuild, memory, worst share, movement, lookup"),
     "pkt": ("pkt_bench", (), "parse, hash, encapsulation"),
+    "xdp": ("xdp_bench", (), "the kernel's program in test runs, beside an empty one: nanoseconds a packet; needs root"),
     "state": ("state_bench", (), "services, slots, flow table"),
     "floods": ("state_bench", ("--floods",), "packets of established flows beside ten million SYNs, and without"),
 }

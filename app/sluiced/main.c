@@ -33,7 +33,9 @@
 #include "show/json.h"
 #include "signals.h"
 #include "trace.h"
+#include "understudy.h"
 #include "wire.h"
+#include "xdp/kernel.h"
 
 /* Exit status of the contract. */
 enum { EXIT_FINE = 0, EXIT_CONFIGURATION = 1, EXIT_MACHINE = 2 };
@@ -306,7 +308,9 @@ static void withdraw(struct daemon *daemon)
 
 static int launch(struct daemon *daemon, struct sl_err *err)
 {
-	return wire_launch(&daemon->wire, err);
+	int status = wire_launch(&daemon->wire, err);
+
+	return status == 0 ? sl_xdp_start(daemon->wire.xdp, err) : status;
 }
 
 /* -ECANCELED: asked to end, between two steps. Not once control has the state file: what was kept is
@@ -372,6 +376,7 @@ static int end(struct daemon *daemon, int status)
 	(void)sl_notify_stopping(&daemon->manager);
 	counters_end();
 	withdraw(daemon);
+	understudy_yield(&daemon->wire);
 	drained = wire_drain(&daemon->wire);
 	wire_finish_captures(&daemon->wire);
 	if (reports)
@@ -390,6 +395,7 @@ static int end(struct daemon *daemon, int status)
 	if (status == EXIT_FINE && daemon->wire.failed)
 		status = EXIT_MACHINE;
 	wire_close(&daemon->wire);
+	understudy_close(&daemon->wire, !daemon->options.detach_on_exit);
 	sl_restore_fini(&daemon->restore);
 	if (reports && write_report(daemon) < 0)
 		status = SL_MAX(status, EXIT_MACHINE);
@@ -425,6 +431,16 @@ static int run(struct daemon *daemon)
 	return end(daemon, status);
 }
 
+static int detach(const struct sl_conf *conf)
+{
+	struct sl_err err = {0};
+	int status = understudy_detach(conf, &err);
+
+	if (status < 0)
+		sl_log(SL_LOG_ERROR, "%s", err.text);
+	return status < 0 ? EXIT_MACHINE : EXIT_FINE;
+}
+
 int main(int argc, char **argv)
 {
 	static struct daemon daemon;
@@ -443,7 +459,9 @@ int main(int argc, char **argv)
 	handlers_offer();
 	if (file_read(daemon.options.file, false, &daemon.file) < 0)
 		return EXIT_CONFIGURATION;
-	if (!daemon.options.check)
+	if (daemon.options.detach)
+		status = detach(daemon.file);
+	else if (!daemon.options.check)
 		status = run(&daemon);
 	sl_conf_destroy(daemon.file);
 	return status;

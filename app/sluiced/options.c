@@ -17,6 +17,8 @@ enum {
 	OPTION_IDLE,
 	OPTION_REPORT,
 	OPTION_LEVEL,
+	OPTION_DETACH,
+	OPTION_DETACH_ON_EXIT,
 	OPTION_FORMAT,
 	OPTION_VERSION
 };
@@ -30,6 +32,9 @@ static const char usage[] =
 	"      --check            read and validate FILE, touch no device, exit\n"
 	"      --exit-when-idle MS  end in good order once no packet has come for MS milliseconds\n"
 	"      --report FILE      write the statistics to FILE at the end, - for standard output\n"
+	"      --detach           take away the XDP programs of FILE's instance that serve on, and "
+	"exit\n"
+	"      --detach-on-exit   take them away at the end\n"
 	"      --log-level LEVEL  error, warning, notice, info (default) or debug\n"
 	"      --log-format FORMAT  text (default) or json: an object a line; with time and level\n"
 	"                         unless the journal adds them\n"
@@ -44,6 +49,8 @@ static const struct option longs[] = {
 	{"check", no_argument, NULL, OPTION_CHECK},
 	{"exit-when-idle", required_argument, NULL, OPTION_IDLE},
 	{"report", required_argument, NULL, OPTION_REPORT},
+	{"detach", no_argument, NULL, OPTION_DETACH},
+	{"detach-on-exit", no_argument, NULL, OPTION_DETACH_ON_EXIT},
 	{"log-level", required_argument, NULL, OPTION_LEVEL},
 	{"log-format", required_argument, NULL, OPTION_FORMAT},
 	{"version", no_argument, NULL, OPTION_VERSION},
@@ -78,6 +85,12 @@ static int parse_one(int option, struct options *options)
 		return 0;
 	case OPTION_IDLE:
 		return parse_idle(optarg, options);
+	case OPTION_DETACH:
+		options->detach = true;
+		return 0;
+	case OPTION_DETACH_ON_EXIT:
+		options->detach_on_exit = true;
+		return 0;
 	case OPTION_REPORT:
 		options->report = optarg;
 		return 0;

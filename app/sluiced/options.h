@@ -18,6 +18,8 @@ struct options {
 	const char *file;
 	const char *report; /* NULL: none; "-": standard output */
 	bool check;
+	bool detach;	     /* takes the kernel's side away, and ends */
+	bool detach_on_exit; /* takes it away at the end */
 	bool idle_set;
 	uint64_t idle_ms; /* exit when idle that long */
 	enum sl_log_level level;

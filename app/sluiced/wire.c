@@ -20,6 +20,8 @@
 #include "io/interface.h"
 #include "links.h"
 #include "signals.h"
+#include "understudy.h"
+#include "xdp/kernel.h"
 
 #define STAGE_MS_MAX	   1000 /* until what a core holds back has surely left */
 #define PORT_LINE_SIZE	   512
@@ -73,6 +75,8 @@ static struct sl_port_spec port_spec(const struct wire *wire, uint32_t port)
 		.tx_queues = (uint16_t)(wire->eal.rx_count + wire->eal.worker_count),
 		.rx_waits = wire->conf->dataplane.idle == (int)SL_IDLE_MODE_BACKOFF,
 		.spoken = sl_conf_resolver(conf) == SL_NEIGHBORS_OWN || sl_conf_announces(conf),
+		.program = wire->xdp && sl_conf_xdp_interface(conf) ? sl_xdp_program_path(wire->xdp)
+								    : NULL,
 	};
 }
 
@@ -310,6 +314,9 @@ int wire_open(struct wire *wire, const struct sl_conf *conf, struct sl_err *err)
 	status = open_eal(wire, err);
 	if (status < 0)
 		return status;
+	status = understudy_open(wire, err);
+	if (status < 0)
+		return status;
 	status = sl_port_pool_create(POOL_NAME_FORMAT, conf->dataplane.packet_buffers, room(wire),
 				     &wire->buffers, err);
 	if (status == 0)
@@ -370,7 +377,12 @@ void wire_model_options(struct wire *wire, struct sl_model_options *options)
 		options->ports[p].kernel = wire->kernel[p];
 	}
 	options->hooks = (struct sl_model_hooks){
-		.context = wire, .port_device = port_device, .queues_passed = queues_passed};
+		.context = wire,
+		.published = understudy_write,
+		.understudy = understudy_report,
+		.port_device = port_device,
+		.queues_passed = queues_passed,
+	};
 	handlers_hooks(&options->hooks);
 }
 

@@ -37,12 +37,15 @@ struct wire_watch {
 	bool stuck; /* a handler has not come back for a second */
 };
 
+struct sl_xdp;
+
 struct wire {
 	const struct sl_conf *conf;
 	struct sl_eal eal;
 	bool eal_started;
 	bool wait; /* queue_full */
 	struct rte_mempool *buffers;
+	struct sl_xdp *xdp;  /* the kernel's side; NULL: none */
 	uint32_t port_count; /* opened */
 	struct sl_port ports[SL_PORTS_MAX];
 	struct sl_link links[SL_PORTS_MAX]; /* as seen last, of ports of conf */

@@ -112,6 +112,13 @@ struct sl_conf_address {
 	struct sl_prefix prefix; /* its network */
 };
 
+enum sl_conf_xdp_mode {
+	SL_CONF_XDP_AUTO = 0,
+	SL_CONF_XDP_NATIVE = 1,
+	SL_CONF_XDP_GENERIC = 2,
+};
+enum sl_conf_xdp_take { SL_CONF_XDP_SERVICES = 0, SL_CONF_XDP_ALL = 1 };
+
 struct sl_conf_port {
 	char name[SL_NAME_SIZE];
 	char *device;
@@ -128,6 +135,9 @@ struct sl_conf_port {
 	enum sl_conf_arp arp;
 	enum sl_conf_neighbors neighbors;
 	bool gratuitous;
+	enum sl_conf_xdp_mode xdp_mode; /* of devices xdp: alone, and so on */
+	enum sl_conf_xdp_take xdp_take;
+	bool xdp_understudy;
 	uint32_t line, column; /* of the entry, for messages */
 };
 
@@ -475,6 +485,9 @@ bool sl_conf_announces(const struct sl_conf_port *port);
 /* Our address that a neighbour of the port is asked from: of its network, else of its family. NULL:
  * there is none. */
 const struct sl_addr *sl_conf_asking(const struct sl_conf_port *port, const struct sl_addr *hop);
+
+/* The interface of a device `xdp:INTERFACE`; NULL: it is no such device. */
+const char *sl_conf_xdp_interface(const struct sl_conf_port *port);
 
 /* The outer source address of what is encapsulated for a remote node; NULL: its port has none of
  * that family (never so in a configuration that was parsed). */

@@ -74,6 +74,53 @@ static void read_gateway(struct sl_conf_reader *reader, const struct sl_conf_key
 
 static const struct sl_conf_type gateway_type = {.class = SL_CONF_TABLE, .read = read_gateway};
 
+/* ---- xdp: members of the port itself, too -----------------------------------------------------*/
+
+#define XDP_DEVICE "xdp:"
+
+static const struct sl_conf_word xdp_modes[] = {{"auto", SL_CONF_XDP_AUTO},
+						{"native", SL_CONF_XDP_NATIVE},
+						{"generic", SL_CONF_XDP_GENERIC},
+						{NULL, 0}};
+
+static const struct sl_conf_word xdp_takes[] = {
+	{"services", SL_CONF_XDP_SERVICES}, {"all", SL_CONF_XDP_ALL}, {NULL, 0}};
+
+static const struct sl_conf_key xdp_keys[] = {
+	SL_KEY("mode", word, P(xdp_mode), .words = xdp_modes),
+	SL_KEY("take", word, P(xdp_take), .words = xdp_takes),
+	SL_KEY_RANGE("understudy", bool, P(xdp_understudy), 0, 0, true),
+};
+
+static const struct sl_conf_table xdp_table = {
+	.noun = "a port's xdp",
+	.keys = xdp_keys,
+	.key_count = sizeof(xdp_keys) / sizeof(xdp_keys[0]),
+	.size = sizeof(struct sl_conf_port),
+	.flow = true,
+};
+
+const char *sl_conf_xdp_interface(const struct sl_conf_port *port)
+{
+	size_t length = strlen(XDP_DEVICE);
+
+	return port->device && strncmp(port->device, XDP_DEVICE, length) == 0
+		       ? port->device + length
+		       : NULL;
+}
+
+static void check_xdp(struct sl_conf_reader *reader, const struct sl_conf_found *found,
+		      const struct sl_conf_port *port)
+{
+	const struct sl_yaml_node *at = sl_conf_found_value(found, "xdp");
+
+	if (at && port->device && !sl_conf_xdp_interface(port))
+		sl_conf_error(reader, at,
+			      "`xdp` is for ports whose device is `xdp:INTERFACE`; leave it out of "
+			      "port `%s`",
+			      port->name);
+}
+
 /* ---- ports ------------------------------------------------------------------------------------*/
 
 static const struct sl_conf_key port_keys[] = {
@@ -91,6 +138,7 @@ static const struct sl_conf_key port_keys[] = {
 	SL_KEY("arp", word, P(arp), .words = arps),
 	SL_KEY("neighbors", word, P(neighbors), .words = neighbors),
 	SL_KEY_RANGE("gratuitous", bool, P(gratuitous), 0, 0, true),
+	{.name = "xdp", .type = &sl_conf_mapping, .table = &xdp_table},
 };
 
 static void check_name(struct sl_conf_reader *reader, const struct sl_conf_found *found,
@@ -195,6 +243,7 @@ static void check_port(struct sl_conf_reader *reader, const struct sl_conf_found
 	check_name(reader, found, object);
 	check_gateway_place(reader, found, object);
 	check_neighbors(reader, found, object);
+	check_xdp(reader, found, object);
 }
 
 const struct sl_conf_table sl_conf_port_table = {

@@ -36,10 +36,14 @@ static bool taken[RTE_MAX_ETHPORTS]; /* by an open sl_port */
 static uint16_t form(const struct sl_port_spec *spec, char *text)
 {
 	uint16_t mtu;
+	size_t used;
 
 	sl_form_write(spec->device, spec->rx_queues, SL_MTU_MIN, text);
 	mtu = sl_link_mtu(text, spec->mtu);
 	sl_form_write(spec->device, spec->rx_queues, mtu, text);
+	used = strlen(text);
+	if (spec->program)
+		snprintf(text + used, SL_FORM_SIZE - used, ",xdp_prog=%s", spec->program);
 	return mtu;
 }
 

@@ -39,8 +39,9 @@ struct sl_port_spec {
 	uint16_t mtu; /* 0: the link's */
 	bool promiscuous;
 	uint16_t rx_queues, tx_queues; /* wanted: receive cores, senders */
-	bool rx_waits; /* cores sleep until packets come, where the device can tell */
-	bool spoken;   /* control sends by it, too */
+	bool rx_waits;	     /* cores sleep until packets come, where the device can tell */
+	bool spoken;	     /* control sends by it, too */
+	const char *program; /* of devices xdp:INTERFACE, what the driver loads; NULL: its own */
 };
 
 struct sl_port {

@@ -441,8 +441,9 @@ int sl_model_flush(struct sl_model *model, struct sl_err *err)
 	item->kind = SL_LIFE_SNAPSHOT;
 	item->next = model->retired;
 	model->retired = item;
-	model->dirty = false;
-	model->touched = false;
+	model->dirty = model->touched = false;
+	if (model->options.hooks.published)
+		model->options.hooks.published(model->options.hooks.context, model->snapshot);
 	sl_life_published(model);
 	sl_publish_reclaim(model->options.publish);
 	return 0;

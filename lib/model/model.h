@@ -67,8 +67,18 @@ struct sl_model_health {
 	uint64_t checks, failures;
 };
 
+/* What the kernel's program did while it served alone. */
+struct sl_understudy {
+	uint64_t packets, bytes, dropped, passed, times;
+	double seconds;
+};
+
 struct sl_model_hooks {
 	void *context;
+	/* A snapshot is in force: before what changed is answered. NULL: nobody asks. */
+	void (*published)(void *context, const struct sl_snapshot *snapshot);
+	/* NULL: zeros */
+	void (*understudy)(void *context, struct sl_understudy *understudy);
 	/* A worker node's handler instance. create may fail; destroy is called when no packet can
 	 * meet it any more. */
 	int (*handler_create)(void *context, uint32_t node_index, const char *pool,
@@ -273,6 +283,7 @@ struct sl_model_report {
 	double uptime_s;
 	double traffic_s; /* from the first packet to the last */
 	struct sl_balance balance;
+	struct sl_understudy understudy;
 	uint32_t port_count, service_count, pool_count, class_count;
 	struct sl_class_report classes[SL_CLASSES_MAX];
 	struct sl_port_report *ports;

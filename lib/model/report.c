@@ -368,6 +368,8 @@ static int build(struct sl_model *model, struct sl_model_report **report)
 	made->snapshot = model->snapshot ? model->snapshot->number : 0;
 	made->uptime_s = (double)(model->options.now_ms() - model->started_ms) / 1000.0;
 	made->traffic_s = traffic_seconds(&model->options);
+	if (model->options.hooks.understudy)
+		model->options.hooks.understudy(model->options.hooks.context, &made->understudy);
 	sl_stats_balance(model->options.cores, model->options.core_count, model->options.workers,
 			 model->options.worker_count, &made->balance);
 	report_classes(model, made);

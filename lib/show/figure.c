@@ -26,6 +26,22 @@ static const struct sl_figure balance[] = {
 #undef AT
 FIGURES(balance, balance);
 
+#define AT(member) offsetof(struct sl_understudy, member), SL_FIGURE_U64
+static const struct sl_figure understudy[] = {
+	{"packets", AT(packets), "understudy_packets_total",
+	 "Packets that the kernel's program sent to nodes while no daemon was there."},
+	{"bytes", AT(bytes), "understudy_bytes_total", "Octets of these."},
+	{"dropped", AT(dropped), "understudy_dropped_packets_total",
+	 "Packets of services that it could send to no remote node."},
+	{"passed", AT(passed), "understudy_passed_packets_total",
+	 "Packets of services that it left to the kernel."},
+	{"seconds", offsetof(struct sl_understudy, seconds), SL_FIGURE_REAL,
+	 "understudy_seconds_total", "Time in which it served."},
+	{"times", AT(times), "understudy_times_total", "Stretches in which it served."},
+};
+#undef AT
+FIGURES(understudy, understudy);
+
 #define AT(member)	    offsetof(struct sl_port_report, member), SL_FIGURE_U64
 #define TYPED(member, type) offsetof(struct sl_port_report, member), SL_FIGURE_##type
 static const struct sl_figure port[] = {

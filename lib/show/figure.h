@@ -36,8 +36,9 @@ struct sl_figures {
 	uint32_t count;
 };
 
-extern const struct sl_figures sl_figures_balance; /* of a struct sl_balance */
-extern const struct sl_figures sl_figures_port;	   /* of a struct sl_port_report, and so on */
+extern const struct sl_figures sl_figures_balance;    /* of a struct sl_balance */
+extern const struct sl_figures sl_figures_understudy; /* of a struct sl_understudy */
+extern const struct sl_figures sl_figures_port;	      /* of a struct sl_port_report, and so on */
 extern const struct sl_figures sl_figures_service;
 extern const struct sl_figures sl_figures_class;
 extern const struct sl_figures sl_figures_pool;

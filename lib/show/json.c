@@ -284,13 +284,14 @@ struct json_t *sl_report_stats(const struct sl_model_report *report)
 	const struct sl_balance *b = &report->balance;
 	json_t *balance = figures(json_object(), &sl_figures_balance, b);
 
-	return json_pack("{s:o, s:o, s:f, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "generation",
-			 number(report->generation), "snapshot", number(report->snapshot),
-			 "uptime_seconds", report->uptime_s, "traffic_seconds", report->traffic_s,
-			 "ports", sl_report_ports(report), "services",
-			 services_object(report, false), "pools", pools_object(report, false),
-			 "classes", classes_object(report), "dropped", dropped(b), "punted",
-			 number(b->punted), "balance", balance);
+	return json_pack("{s:o, s:o, s:f, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+			 "generation", number(report->generation), "snapshot",
+			 number(report->snapshot), "uptime_seconds", report->uptime_s,
+			 "traffic_seconds", report->traffic_s, "ports", sl_report_ports(report),
+			 "services", services_object(report, false), "pools",
+			 pools_object(report, false), "classes", classes_object(report), "dropped",
+			 dropped(b), "punted", number(b->punted), "balance", balance, "understudy",
+			 figures(json_object(), &sl_figures_understudy, &report->understudy));
 }
 
 /* ---- changes ------------------------------------------------------------------------------------

@@ -64,16 +64,22 @@ static void write_daemon(FILE *out, const struct sl_show_daemon *daemon,
 	sample(out, "snapshot", "", report->snapshot);
 }
 
-static void write_balance(FILE *out, const struct sl_balance *balance)
+/* Figures of one row. */
+static void write_row(FILE *out, const struct sl_figures *figures, const void *row)
 {
-	for (uint32_t i = 0; i < sl_figures_balance.count; i++) {
-		const struct sl_figure *figure = &sl_figures_balance.list[i];
+	for (uint32_t i = 0; i < figures->count; i++) {
+		const struct sl_figure *figure = &figures->list[i];
 
 		if (!figure->metric)
 			continue;
 		head(out, figure->metric, figure->help);
-		sample_figure(out, figure, "", balance);
+		sample_figure(out, figure, "", row);
 	}
+}
+
+static void write_balance(FILE *out, const struct sl_balance *balance)
+{
+	write_row(out, &sl_figures_balance, balance);
 	head(out, "dropped_packets_total", "Packets dropped, by reason.");
 	for (uint32_t d = 0; d < SL_DROP_COUNT; d++) {
 		LABELS("{reason=\"%s\"}", sl_drop_name((enum sl_drop)d));
@@ -298,6 +304,7 @@ void sl_prometheus_write(FILE *out, const struct sl_show_daemon *daemon,
 {
 	write_daemon(out, daemon, report);
 	write_balance(out, &report->balance);
+	write_row(out, &sl_figures_understudy, &report->understudy);
 	write_rows(out, &sl_figures_port, "port", report->ports, sizeof(*report->ports),
 		   report->port_count);
 	write_rows(out, &sl_figures_service, "service", report->services, sizeof(*report->services),

@@ -240,11 +240,12 @@ static __always_inline int serve(struct xdp_md *ctx, struct scratch *it, struct 
 /* ---- whose ----------------------------------------------------------------------------------- */
 
 /* The port that a frame came in by. */
-static __always_inline const struct sl_xdp_port *port_of(const struct xdp_md *ctx)
+static __always_inline const struct sl_xdp_port *port_of(const struct xdp_md *ctx, uint32_t *index)
 {
 	for (uint32_t i = 0; i < SL_PORTS_MAX; i++) {
 		const struct sl_xdp_port *one = at(&port, i);
 
+		*index = i;
 		if (one && one->interface == ctx->ingress_ifindex)
 			return one;
 	}
@@ -270,12 +271,34 @@ static __always_inline bool is_there(const struct sl_xdp_state *now, uint32_t qu
 	return (int64_t)(bpf_ktime_get_coarse_ns() - now->heartbeat_ns) < (int64_t)SL_XDP_STALE_NS;
 }
 
-/* Asks whether an address is a service's by itself. */
-static __always_inline bool is_owned(const struct sl_xdp_state *now, uint32_t half, uint8_t family,
-				     const uint8_t *octets)
+/* Whether an address is the port's own. */
+static __always_inline bool is_own(const struct sl_xdp_port *own, uint8_t family,
+				   const uint8_t *octets)
+{
+	for (uint32_t i = 0; i < SL_PORT_ADDRESSES_MAX && i < own->address_count; i++) {
+		const struct sl_addr *one = &own->addresses[i];
+
+		if (one->family != family || sl_load32(one->octets) != sl_load32(octets))
+			continue;
+		if (family == SL_FAMILY_IPV4 ||
+		    (sl_load64(one->octets) == sl_load64(octets) &&
+		     sl_load64(one->octets + 8) == sl_load64(octets + 8)))
+			return true;
+	}
+	return false;
+}
+
+/* Whether the daemon answers for an address: the port's own, or one that is a service's by itself. */
+static __always_inline bool is_answered(const struct sl_xdp_state *now, uint32_t half,
+					const struct sl_xdp_port *own, uint8_t family,
+					const uint8_t *octets)
 {
 	uint32_t place;
 
+	if (is_own(own, family, octets))
+		return true;
+	if (own->answers != SL_ANSWER_SERVICES)
+		return false;
 	if (family == SL_FAMILY_IPV4)
 		return probe4(now, half,
 			      sl_service_exact4(sl_load32(octets), SL_SERVICE_EXACT_PLACE), &place);
@@ -287,26 +310,59 @@ static __always_inline bool is_owned(const struct sl_xdp_state *now, uint32_t ha
 #define ARP_TARGET    24
 #define ND_TARGET     8
 
-/* Questions for an address that a service names: ARP, neighbour solicitation, echo. */
+/* Questions for an address that the daemon answers for: ARP, neighbour solicitation, echo. */
 static __always_inline bool is_asked(const struct sl_xdp_state *now, uint32_t half,
-				     const struct scratch *it)
+				     const struct sl_xdp_port *own, const struct scratch *it)
 {
 	const struct sl_pkt *pkt = &it->pkt;
 	const uint8_t *l3 = it->head + (pkt->l3_off & 31), *l4 = sl_at(it->head, pkt->l4_off);
 
-	if (!(pkt->flags & SL_PKT_OWN))
-		return false;
 	if (pkt->status == SL_PKT_NOT_IP)
 		return sl_load_be16(l3 + ARP_OPERATION) == 1 &&
-		       is_owned(now, half, SL_FAMILY_IPV4, l3 + ARP_TARGET);
+		       is_answered(now, half, own, SL_FAMILY_IPV4, l3 + ARP_TARGET);
 	if (pkt->status != SL_PKT_OK)
 		return false;
 	if (!(pkt->flags & SL_PKT_IPV6))
 		return l4[0] == SL_ICMP_ECHO &&
-		       is_owned(now, half, SL_FAMILY_IPV4, (const uint8_t *)&pkt->key.dst4);
+		       is_answered(now, half, own, SL_FAMILY_IPV4, (const uint8_t *)&pkt->key.dst4);
 	if (l4[0] == SL_ICMP6_NS)
-		return is_owned(now, half, SL_FAMILY_IPV6, l4 + ND_TARGET);
-	return l4[0] == SL_ICMP6_ECHO && is_owned(now, half, SL_FAMILY_IPV6, pkt->key.dst);
+		return is_answered(now, half, own, SL_FAMILY_IPV6, l4 + ND_TARGET);
+	return l4[0] == SL_ICMP6_ECHO && is_answered(now, half, own, SL_FAMILY_IPV6, pkt->key.dst);
+}
+
+/* Errors about tunnel packets that the port sent: their key is that of the way back. */
+static __always_inline bool is_heard(const struct sl_xdp_port *own, const struct sl_pkt *pkt)
+{
+	uint16_t port_be = pkt->key.sport_be;
+
+	switch (pkt->key.protocol) {
+	case SL_PROTO_IPIP:
+	case SL_PROTO_IPV6:
+	case SL_PROTO_GRE:
+		break;
+	case SL_PROTO_UDP:
+		if (port_be != sl_be16(SL_GUE_PORT) && port_be != sl_be16(SL_VXLAN_PORT))
+			return false;
+		break;
+	default:
+		return false;
+	}
+	return is_own(own, pkt->key.family,
+		      pkt->key.family == SL_FAMILY_IPV4 ? (const uint8_t *)&pkt->key.dst4
+							: pkt->key.dst);
+}
+
+/* What is no service's and yet for the daemon. Verified by itself. */
+__noinline int is_for_daemon(const struct scratch *it, uint32_t half, uint32_t index)
+{
+	const struct sl_xdp_state *now = state_get();
+	const struct sl_xdp_port *own = at(&port, index);
+
+	if (!it || !now || !own)
+		return 0;
+	if (it->pkt.flags & SL_PKT_OWN)
+		return own->answers != SL_ANSWER_OFF && is_asked(now, half, own, it);
+	return (it->pkt.flags & SL_PKT_ICMP_ERROR) && is_heard(own, &it->pkt);
 }
 
 SEC("xdp")
@@ -314,8 +370,8 @@ int sluice_dispatch(struct xdp_md *ctx)
 {
 	struct sl_xdp_state *now = at(&state, 0);
 	struct scratch *it = at(&scratch, 0);
-	const struct sl_xdp_port *own = port_of(ctx);
-	uint32_t half, queue = ctx->rx_queue_index;
+	uint32_t half, index, queue = ctx->rx_queue_index;
+	const struct sl_xdp_port *own = port_of(ctx, &index);
 	bool taken;
 
 	if (!now || !it || !own || now->version != SL_XDP_VERSION)
@@ -326,7 +382,7 @@ int sluice_dispatch(struct xdp_md *ctx)
 	it->service =
 		it->pkt.status == SL_PKT_OK ? find_service(now, half, &it->pkt) : SL_SERVICE_NONE;
 	taken = it->service != SL_SERVICE_NONE;
-	if (!taken && !own->takes_all && !(own->answers && is_asked(now, half, it)))
+	if (!taken && !own->takes_all && !is_for_daemon(it, half, index))
 		return XDP_PASS;
 	if (is_there(now, queue))
 		return bpf_redirect_map(&xsks_map, queue, XDP_PASS);

@@ -119,8 +119,10 @@ struct sl_xdp_port {
 	uint8_t understudy;  /* serves while no daemon is there */
 	uint8_t promiscuous; /* frames for any MAC address */
 	uint8_t punts;	     /* what it cannot serve is the kernel's: `punt: kernel` */
-	uint8_t answers;     /* ARP, ND and echo for services' addresses are the daemon's */
-	uint8_t spare[5];
+	uint8_t answers;     /* enum sl_answer: to which ARP, ND and echo the daemon answers */
+	uint8_t spare[1];
+	uint32_t address_count;
+	struct sl_addr addresses[SL_PORT_ADDRESSES_MAX]; /* its own */
 };
 
 /* The maps: name, type, value, elements as struct sl_xdp_room and the sizes of a set say. */

@@ -301,14 +301,16 @@ static void write_nodes(const struct sl_xdp_mirror *mirror, const struct sl_snap
 	}
 }
 
-static void write_mtus(const struct sl_xdp_mirror *mirror, const struct sl_snapshot *snapshot)
+static void write_ports(const struct sl_xdp_mirror *mirror, const struct sl_snapshot *snapshot)
 {
 	struct sl_xdp_port *at = mirror->set->at[SL_XDP_MAP_PORT];
 
 	for (uint32_t p = 0; p < snapshot->port_count; p++) {
 		at[p].mtu = snapshot->ports[p].mtu;
 		at[p].mac = snapshot->ports[p].mac;
-		at[p].answers = snapshot->ports[p].answer == SL_ANSWER_SERVICES;
+		at[p].answers = snapshot->ports[p].answer;
+		at[p].address_count = snapshot->ports[p].address_count;
+		memcpy(at[p].addresses, snapshot->ports[p].addresses, sizeof(at[p].addresses));
 	}
 }
 
@@ -325,7 +327,7 @@ int sl_xdp_mirror_write(struct sl_xdp_mirror *mirror, const struct sl_snapshot *
 	state->hash_key = snapshot->hash_key;
 	state->flow_key = snapshot->flow_key;
 	write_nodes(mirror, snapshot);
-	write_mtus(mirror, snapshot);
+	write_ports(mirror, snapshot);
 	status = write_pools(mirror, half, snapshot);
 	if (status < 0)
 		return status;
