@@ -128,6 +128,12 @@ static inline const uint8_t *sl_at(const uint8_t *octets, uint32_t off)
 #endif
 }
 
+/* The same to write to. */
+static inline uint8_t *sl_put_at(uint8_t *octets, uint32_t off)
+{
+	return octets + (sl_at(octets, off) - octets);
+}
+
 /* The next multiple of a power of two. */
 static inline size_t sl_align_up(size_t value, size_t power)
 {

@@ -9,14 +9,6 @@ uint64_t sl_csum_partial(const void *octets, uint32_t size)
 	return sl_csum_inline(octets, size);
 }
 
-uint64_t sl_csum_pseudo(const uint8_t *l3, uint8_t protocol, uint32_t size)
-{
-	uint64_t sum = l3[0] >> 4 == 4 ? sl_csum_partial(l3 + SL_IP4_SRC, 8)
-				       : sl_csum_partial(l3 + SL_IP6_SRC, 32);
-
-	return sum + sl_be32(size) + sl_be16(protocol);
-}
-
 uint16_t sl_csum_transport(const uint8_t *l3, uint8_t protocol, const uint8_t *l4, uint32_t size)
 {
 	return (uint16_t)~sl_csum_fold(sl_csum_partial(l4, size) +

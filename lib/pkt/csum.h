@@ -91,7 +91,13 @@ static inline uint16_t sl_csum_update32(uint16_t field, uint32_t before, uint32_
 
 /* Partial sum of the pseudo header of a transport packet of size octets that the IP header at l3 (either
  * family) carries. */
-uint64_t sl_csum_pseudo(const uint8_t *l3, uint8_t protocol, uint32_t size);
+static inline uint64_t sl_csum_pseudo(const uint8_t *l3, uint8_t protocol, uint32_t size)
+{
+	uint64_t sum = l3[0] >> 4 == 4 ? sl_csum_inline(l3 + SL_IP4_SRC, 8)
+				       : sl_csum_inline(l3 + SL_IP6_SRC, 32);
+
+	return sum + sl_be32(size) + sl_be16(protocol);
+}
 
 /* Checksum of a TCP, UDP, ICMPv6 or other transport packet of size octets at l4 that the IP header
  * at l3 (either family) carries: over pseudo header and packet, with what its field holds. For

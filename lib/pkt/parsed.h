@@ -101,7 +101,7 @@ static inline uint64_t sl_pkt_target(const struct sl_pkt *pkt)
 /* Identification of a fragment's datagram, network order, as it lies there. */
 static inline uint32_t sl_pkt_fragment_id(const uint8_t *frame, const struct sl_pkt *pkt)
 {
-	const uint8_t *at = frame + pkt->fragment_id_off;
+	const uint8_t *at = sl_at(frame, pkt->fragment_id_off);
 
 	return (pkt->flags & SL_PKT_IPV6) ? sl_load32(at) : sl_load16(at);
 }

@@ -8,37 +8,9 @@
 #include "pkt/csum.h"
 #include "pkt/hdr.h"
 
-#define TCP_CWR	 0x80
-#define SCTP_SUM 8
+#define TCP_CWR 0x80
 
 /* ---- checksums ------------------------------------------------------------------------------- */
-
-uint32_t sl_sum_offset(uint8_t protocol)
-{
-	switch (protocol) {
-	case SL_PROTO_TCP:
-		return SL_TCP_SUM;
-	case SL_PROTO_UDP:
-		return SL_UDP_SUM;
-	case SL_PROTO_SCTP:
-		return SCTP_SUM;
-	default:
-		return 0;
-	}
-}
-
-bool sl_sum_is_left(const uint8_t *frame, const struct sl_pkt *pkt)
-{
-	uint32_t offset = sl_sum_offset(pkt->protocol), size;
-	const uint8_t *l3 = frame + pkt->l3_off, *field = frame + pkt->l4_off + offset;
-
-	if (pkt->status != SL_PKT_OK || offset == 0 || (pkt->flags & SL_PKT_FRAGMENT))
-		return false;
-	if (pkt->protocol == SL_PROTO_SCTP)
-		return sl_load32(field) == 0;
-	size = pkt->l3_size - (uint32_t)(pkt->l4_off - pkt->l3_off);
-	return sl_csum_fold(sl_csum_pseudo(l3, pkt->protocol, size)) == sl_load16(field);
-}
 
 uint32_t sl_crc32c(uint32_t crc, const uint8_t *octets, uint32_t size)
 {

@@ -18,14 +18,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "pkt/left.h"
 #include "pkt/parse.h"
-
-/* Offset of the checksum field in a transport header that devices fill in; 0: they do not. */
-uint32_t sl_sum_offset(uint8_t protocol);
-
-/* Whether the packet's checksum is left to do, as far as its octets tell. frame: all headers lie
- * together. */
-bool sl_sum_is_left(const uint8_t *frame, const struct sl_pkt *pkt);
 
 /* CRC32c as it is stored, over octets and what came before (UINT32_MAX at first), not yet turned. */
 uint32_t sl_crc32c(uint32_t crc, const uint8_t *octets, uint32_t size);

@@ -4,14 +4,16 @@
  * while no daemon is there. Parsing, hash and encapsulation are the packet path's own. */
 
 #include "pkt/encap.h"
+#include "pkt/left.h"
+#include "pkt/mss.h"
 #include "pkt/parse_slow.h"
 #include "state/hash.h"
 #include "state/judge.h"
+#include "xdp/datagram.h"
 #include "xdp/maps.bpf.h"
 #include "xdp/service.bpf.h"
 
-#define FRAME_CHUNK 256 /* octets that are summed at a time */
-#define CHUNKS_MAX  40	/* of the largest frame */
+#define CHUNKS_MAX 40 /* of the largest frame */
 
 /* ---- parsing --------------------------------------------------------------------------------- */
 
@@ -21,6 +23,28 @@ __noinline int parse_head(struct scratch *it, uint32_t size)
 	if (!it)
 		return 0;
 	sl_slow_frame(it->head, size, it->frame_size, SL_PARSE_CHECK_SUM, &it->pkt);
+	return 0;
+}
+
+/* What fragments of one datagram tell each other. Verified by itself. */
+__noinline int read_fragment(struct scratch *it)
+{
+	const struct sl_xdp_state *now = state_get();
+	uint32_t ports;
+	uint64_t name;
+
+	if (!it || !now)
+		return 0;
+	name = sl_xdp_datagram(&now->flow_key, it->head, &it->pkt);
+	if (sl_xdp_datagram_begins(&it->pkt)) {
+		ports = (uint32_t)it->pkt.key.word[0];
+		bpf_map_update_elem(&fragment, &name, &ports, BPF_ANY);
+	} else if (sl_xdp_datagram_goes_on(&it->pkt)) {
+		const uint32_t *known = bpf_map_lookup_elem(&fragment, &name);
+
+		if (known)
+			sl_xdp_datagram_know(&it->pkt, *known);
+	}
 	return 0;
 }
 
@@ -34,6 +58,8 @@ static __always_inline bool read_head(struct xdp_md *ctx, struct scratch *it)
 	if (size < SL_ETH_SIZE || bpf_xdp_load_bytes(ctx, 0, it->head, (uint32_t)size) != 0)
 		return false;
 	parse_head(it, (uint32_t)size);
+	if (it->pkt.flags & SL_PKT_FRAGMENT)
+		read_fragment(it);
 	return true;
 }
 
@@ -103,31 +129,76 @@ static __always_inline uint32_t pool_node(const struct sl_xdp_state *now,
 
 /* ---- out ------------------------------------------------------------------------------------- */
 
-/* Of what was read into the head; verified by itself. */
+/* Verified by itself. */
 __noinline uint64_t sum_chunk(const struct scratch *it)
 {
-	return it ? sl_csum_inline(it->head, FRAME_CHUNK) : 0;
+	return it ? sl_csum_inline(it->chunk, FRAME_CHUNK) : 0;
 }
 
-/* Over the whole packet, once its headers are in front of it: what it carries. */
-static __always_inline bool sum_packet(struct xdp_md *ctx, struct scratch *it, uint32_t off,
-				       uint64_t *sum)
+/* Over size octets of the frame from off on. */
+static __always_inline bool sum_frame(struct xdp_md *ctx, struct scratch *it, uint32_t off,
+				      uint32_t left, uint64_t *sum)
 {
-	uint32_t left = it->pkt.l3_size;
-
 	*sum = 0;
 	for (uint32_t i = 0; i < CHUNKS_MAX && left > 0; i++) {
 		uint64_t size = left < FRAME_CHUNK ? left : FRAME_CHUNK;
 
 		if (size < FRAME_CHUNK)
-			memset(it->head, 0, FRAME_CHUNK);
-		if (size == 0 || bpf_xdp_load_bytes(ctx, off, it->head, (uint32_t)size) != 0)
+			memset(it->chunk, 0, FRAME_CHUNK);
+		if (size == 0 || bpf_xdp_load_bytes(ctx, off, it->chunk, (uint32_t)size) != 0)
 			return false;
 		*sum += sum_chunk(it);
 		off += (uint32_t)size;
 		left -= (uint32_t)size;
 	}
 	return left == 0;
+}
+
+/* Verified by itself. */
+__noinline int is_sum_left(const struct scratch *it)
+{
+	return it && it->pkt.protocol != SL_PROTO_SCTP && sl_sum_is_left(it->head, &it->pkt);
+}
+
+/* The checksum that a virtual device left to do: its field holds the pseudo header's sum. */
+static __always_inline bool complete_sum(struct xdp_md *ctx, struct scratch *it)
+{
+	uint32_t at_sum = it->pkt.l4_off + sl_sum_offset(it->pkt.protocol);
+	uint16_t field;
+	uint64_t sum;
+
+	if (!sum_frame(ctx, it, it->pkt.l4_off, it->pkt.l3_off + it->pkt.l3_size - it->pkt.l4_off,
+		       &sum))
+		return false;
+	field = (uint16_t)~sl_csum_fold(sum);
+	if (it->pkt.protocol == SL_PROTO_UDP && field == 0)
+		field = UINT16_MAX;
+	return bpf_xdp_store_bytes(ctx, at_sum, &field, sizeof(field)) == 0;
+}
+
+/* Limits the segment size of a SYN: octets of the TCP header, which are others now; 0: they are not.
+ * Verified by itself. */
+__noinline uint32_t clamp_head(struct scratch *it, uint32_t mss)
+{
+	uint32_t size;
+
+	if (!it || !sl_mss_clamp(sl_put_at(it->head, it->pkt.l3_off),
+				 SL_XDP_HEAD_SIZE - it->pkt.l3_off, &it->pkt, (uint16_t)mss))
+		return 0;
+	size = (sl_at(it->head, it->pkt.l4_off)[SL_TCP_OFFSET] >> 4) * 4u;
+	return size;
+}
+
+static __always_inline bool clamp(struct xdp_md *ctx, struct scratch *it, uint16_t mss)
+{
+	uint64_t size = clamp_head(it, mss);
+
+	/* No header is larger; the verifier sees it so. */
+	__asm__("%0 &= 63" : "+r"(size));
+	if (size < SL_TCP_SIZE)
+		return true;
+	return bpf_xdp_store_bytes(ctx, it->pkt.l4_off, (void *)sl_at(it->head, it->pkt.l4_off),
+				   (uint32_t)size) == 0;
 }
 
 /* Changes the frame's ends: delta octets less in front, and its end where the IP packet's is. */
@@ -165,7 +236,7 @@ static __always_inline bool encapsulate(struct xdp_md *ctx, struct scratch *it,
 	if (!resize(ctx, it, size))
 		return false;
 	if (sl_encap_sums(encap)) {
-		if (!sum_packet(ctx, it, size, &sum))
+		if (!sum_frame(ctx, it, size, it->pkt.l3_size, &sum))
 			return false;
 		sl_encap_finish_udp6(start, l3, sum);
 	}
@@ -190,7 +261,8 @@ static __always_inline int refuse(const struct sl_xdp_port *own, struct sl_xdp_c
 }
 
 static __always_inline int send(struct xdp_md *ctx, struct scratch *it,
-				const struct sl_node_view *view, struct sl_xdp_count *counts)
+				const struct sl_node_view *view, uint16_t mss,
+				struct sl_xdp_count *counts)
 {
 	const struct sl_xdp_port *out = at(&port, view->port);
 	uint32_t bytes = it->frame_size, room;
@@ -202,6 +274,10 @@ static __always_inline int send(struct xdp_md *ctx, struct scratch *it,
 		    SL_DROP_COUNT ||
 	    (it->pkt.l3_size > view->l3_size_max &&
 	     !sl_judge_is_for_routers(view, &it->pkt, out->mtu)))
+		return drop_it(counts);
+	if (mss && (it->pkt.tcp_flags & SL_TCP_SYN) && !clamp(ctx, it, mss))
+		return drop_it(counts);
+	if (is_sum_left(it) && !complete_sum(ctx, it))
 		return drop_it(counts);
 	if (!(view->encap.type == SL_ENCAP_NONE ? forward(ctx, it, &view->encap)
 						: encapsulate(ctx, it, &view->encap)))
@@ -234,7 +310,7 @@ static __always_inline int serve(struct xdp_md *ctx, struct scratch *it, struct 
 		return its_pool->no_node == SL_NO_NODE_PUNT ? refuse(own, counts) : drop_it(counts);
 	if (view->kind != SL_NODE_REMOTE)
 		return refuse(own, counts);
-	return send(ctx, it, view, counts);
+	return send(ctx, it, view, its->mss_clamp, counts);
 }
 
 /* ---- whose ----------------------------------------------------------------------------------- */

@@ -7,9 +7,8 @@
  *          is written into the one that is not in force, which one store then puts in force. Slots and
  *          nodes are changed where they are: each is one word, or of an index that no slot names yet.
  *          It answers as the packet path does (unit/xdp/dispatch_test.c), but: headers beyond the first
- *          SL_XDP_HEAD_SIZE octets are truncated; it tells senders nothing, makes no fragments, limits no
- *          segment size and keeps no early fragments: later ones go by their addresses and protocol;
- *          pools that hash inside tunnels go by what is outside, schedulers that choose per flow by
+ *          SL_XDP_HEAD_SIZE octets are truncated; it tells senders nothing, makes no fragments, and keeps no early
+ *          ones: they go by their addresses and protocol; the CRC of SCTP is not completed; pools that hash inside tunnels go by what is outside, schedulers that choose per flow by
  *          their slots; connections that begin while slots are open are remembered by it alone.
  * Threads: control writes, the program reads; the program writes counters, its flows, and when it
  *          began to serve.
@@ -35,6 +34,7 @@
 #define SL_XDP_PROBES_MAX  32		 /* buckets or entries of exact tables that are looked at */
 #define SL_XDP_PARENTS_MAX 130		 /* places on the way to `any` */
 #define SL_XDP_SEARCH_MAX  20		 /* steps of a binary search: of a million */
+#define SL_XDP_DATAGRAMS   65536	 /* in fragments */
 #define SL_XDP_FLOWS	   262144	 /* connections that began while the program served */
 
 /* Of the first word of `alive`: the thread that has it. */

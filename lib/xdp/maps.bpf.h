@@ -43,6 +43,14 @@ struct {
 	__type(value, uint32_t);
 } flow SEC(".maps");
 
+/* Ports of first fragments, by datagram. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, SL_XDP_DATAGRAMS);
+	__type(key, uint64_t);
+	__type(value, uint32_t);
+} fragment SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -50,12 +58,14 @@ struct {
 	__type(value, struct sl_xdp_count);
 } count SEC(".maps");
 
-#define FRONT_SIZE 256 /* for headers before the packet's */
+#define FRONT_SIZE  256 /* for headers before the packet's */
+#define FRAME_CHUNK 256 /* octets that are summed at a time */
 
 /* Octets are read at sl_at() at most twice in a row, and a header from there on. */
 struct scratch {
 	uint8_t front[FRONT_SIZE];
 	uint8_t head[2 * (SL_AT_MASK + 1) + 512]; /* the frame's first octets */
+	uint8_t chunk[FRAME_CHUNK];		  /* of the frame, to be summed */
 	struct sl_pkt pkt;
 	uint64_t hash;
 	uint32_t service;

@@ -145,7 +145,7 @@ int sl_xdp_set_create(const struct sl_xdp_size *size, struct sl_xdp_set **set, s
 	if (!made)
 		return sl_err_set(err, -ENOMEM, "no memory for the kernel's maps");
 	made->size = *size;
-	made->flow = made->count = -1;
+	made->flow = made->count = made->fragment = -1;
 	memset(made->map, -1, sizeof(made->map));
 	(void)setrlimit(RLIMIT_MEMLOCK, &unlimited); /* kernels before 5.11 count maps there */
 	for (uint32_t m = 0; m < SL_XDP_MAP_COUNT && status == 0; m++)
@@ -156,7 +156,10 @@ int sl_xdp_set_create(const struct sl_xdp_size *size, struct sl_xdp_set **set, s
 		made->count =
 			bpf_map_create(BPF_MAP_TYPE_PERCPU_ARRAY, "sl_count", sizeof(uint32_t),
 				       sizeof(struct sl_xdp_count), 1, NULL);
-		if (made->flow < 0 || made->count < 0)
+		made->fragment =
+			bpf_map_create(BPF_MAP_TYPE_LRU_HASH, "sl_fragment", sizeof(uint64_t),
+				       sizeof(uint32_t), SL_XDP_DATAGRAMS, NULL);
+		if (made->flow < 0 || made->count < 0 || made->fragment < 0)
 			status = refuse(err, "the maps of flows and counters");
 	}
 	if (status < 0) {
@@ -186,6 +189,7 @@ void sl_xdp_set_destroy(struct sl_xdp_set *set)
 	}
 	shut(set->flow);
 	shut(set->count);
+	shut(set->fragment);
 	free(set);
 }
 
@@ -220,6 +224,8 @@ int sl_xdp_set_load(const struct sl_xdp_set *set, int sockets, struct sl_err *er
 		status = reuse(object, "flow", set->flow);
 	if (status == 0)
 		status = reuse(object, "count", set->count);
+	if (status == 0)
+		status = reuse(object, "fragment", set->fragment);
 	if (status == 0 && sockets >= 0)
 		status = reuse(object, "xsks_map", sockets);
 	if (status == 0)

@@ -30,7 +30,7 @@ struct sl_xdp_size {
 struct sl_xdp_set {
 	struct sl_xdp_size size;
 	int map[SL_XDP_MAP_COUNT]; /* descriptors */
-	int flow, count;
+	int flow, count, fragment;
 	void *at[SL_XDP_MAP_COUNT];
 	uint64_t octets[SL_XDP_MAP_COUNT];
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include "pkt/mss.h"
+#include "pkt/parse.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

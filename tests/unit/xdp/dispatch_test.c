@@ -18,6 +18,8 @@
 
 #include "base/prng.h"
 #include "pkt/hdr.h"
+#include "pkt/left.h"
+#include "pkt/parse.h"
 #include "state/pool_memory.h"
 #include "state/service.h"
 #include "support/packet.h"
@@ -159,6 +161,7 @@ static void services_make(struct sl_snapshot *snapshot, uint32_t many, bool any)
 	for (uint32_t i = 0; i < count; i++) {
 		snapshot->services[i].pool = i % POOLS;
 		snapshot->services[i].prior_pool = SL_SERVICE_NONE;
+		snapshot->services[i].mss_clamp = i % 2 ? 0 : 1300;
 	}
 	assert_int_equal(sl_service_table_build(specs, count, &table, &first, &second), 0);
 	sl_snapshot_set_services(snapshot, table);
@@ -241,6 +244,8 @@ static void transport_any(struct sl_prng *prng, struct packet *packet, uint8_t p
 				 .seq = (uint32_t)sl_prng_next(prng),
 				 .flags = flags[sl_prng_below(prng, SL_ARRAY_COUNT(flags))]};
 
+	if (seldom(prng, 2))
+		tcp.options = seldom(prng, 2) ? "020405b4" : "01 0204 05b4 01 01 01";
 	if (protocol == SL_PROTO_TCP)
 		packet_tcp(packet, &tcp);
 	else if (protocol == SL_PROTO_UDP)
@@ -277,6 +282,14 @@ static void extensions_any(struct sl_prng *prng, struct packet *packet, uint8_t 
 	}
 }
 
+/* Bits of the fragment field: the first, a later one, or any. */
+static uint32_t fragment_any(struct sl_prng *prng)
+{
+	if (seldom(prng, 3))
+		return (uint32_t)sl_prng_next(prng) & 0x3fff;
+	return seldom(prng, 2) ? SL_IP4_MF : SL_IP4_MF | 2;
+}
+
 static void ip_any(struct sl_prng *prng, struct packet *packet, bool v6, bool quotes)
 {
 	static const uint8_t protocols[] = {
@@ -290,8 +303,8 @@ static void ip_any(struct sl_prng *prng, struct packet *packet, bool v6, bool qu
 		.protocol = extends ? 60 : protocol,
 		.tos = (uint8_t)(seldom(prng, 3) ? sl_prng_next(prng) : 0),
 		.ttl = seldom(prng, 20) ? 1 : 64,
-		.id = (uint16_t)sl_prng_next(prng),
-		.fragment = (uint16_t)(seldom(prng, 8)	 ? sl_prng_next(prng) & 0x3fff
+		.id = (uint16_t)sl_prng_below(prng, 4),
+		.fragment = (uint16_t)(seldom(prng, 8)	 ? fragment_any(prng)
 				       : seldom(prng, 2) ? SL_IP4_DF
 							 : 0),
 		.options = seldom(prng, 10) ? "01010101 94040000" : NULL,
@@ -304,6 +317,22 @@ static void ip_any(struct sl_prng *prng, struct packet *packet, bool v6, bool qu
 		icmp_any(prng, packet, v6);
 	else
 		transport_any(prng, packet, protocol);
+}
+
+/* As a sender does whose device completes the checksum. */
+static void leave_sum(struct packet *packet)
+{
+	uint32_t offset;
+	struct sl_pkt pkt;
+
+	sl_parse(packet->octets, packet->size, packet->size, 0, &pkt);
+	offset = sl_sum_offset(pkt.protocol);
+	if (pkt.status != SL_PKT_OK || offset == 0 || (pkt.flags & SL_PKT_FRAGMENT) ||
+	    pkt.l4_off + offset + 2u > packet->size)
+		return;
+	sl_store16(packet->octets + pkt.l4_off + offset,
+		   sl_csum_fold(sl_csum_pseudo(packet->octets + pkt.l3_off, pkt.protocol,
+					       pkt.l3_size - (pkt.l4_off - pkt.l3_off))));
 }
 
 static void packet_any(struct sl_prng *prng, struct packet *packet)
@@ -320,6 +349,8 @@ static void packet_any(struct sl_prng *prng, struct packet *packet)
 	}
 	ip_any(prng, packet, v6, true);
 	packet_finish(packet);
+	if (seldom(prng, 9))
+		leave_sum(packet);
 	if (seldom(prng, 50))
 		packet->octets[0] |= 1;
 	if (seldom(prng, 6))
@@ -364,9 +395,13 @@ static void assert_random_agree(uint32_t count, bool mutates, uint32_t many, boo
 			mutate(&prng, &packet);
 		twin_compare(&twin, packet.octets, packet.size);
 	}
+	printf("fragments followed %llu, segment sizes limited %llu, checksums completed %llu\n",
+	       (unsigned long long)twin.followed, (unsigned long long)twin.clamped,
+	       (unsigned long long)twin.completed);
 	/* Not all of one kind. */
 	assert_true(twin.served > count / 20 && twin.dropped > count / 50);
 	assert_true(any || twin.passed > count / 20);
+	assert_true(twin.followed > 20 && twin.clamped > 20 && twin.completed > 100);
 	twin_close(&twin);
 }
 

@@ -19,10 +19,13 @@
 #include <unistd.h>
 
 #include "pkt/encap.h"
+#include "pkt/left.h"
+#include "pkt/mss.h"
 #include "pkt/parse.h"
 #include "state/decide.h"
 #include "state/judge.h"
 #include "support/packet.h"
+#include "xdp/datagram.h"
 
 #define NOW_MS	     1000000
 #define OTHER_DEVICE 4711
@@ -58,6 +61,8 @@ void twin_open(struct twin *twin, struct sl_snapshot *snapshot)
 	struct sl_err err = {0};
 
 	memset(twin, 0, sizeof(*twin));
+	twin->datagrams = calloc(TWIN_DATAGRAMS, sizeof(*twin->datagrams));
+	assert_non_null(twin->datagrams);
 	twin->snapshot = snapshot;
 	assert_int_equal(sl_core_stats_create(&twin->core.stats), 0);
 	sl_xdp_mirror_need(snapshot, &need);
@@ -79,6 +84,7 @@ void twin_open(struct twin *twin, struct sl_snapshot *snapshot)
 void twin_close(struct twin *twin)
 {
 	close(twin->program);
+	free(twin->datagrams);
 	sl_xdp_mirror_destroy(twin->mirror);
 	sl_xdp_set_destroy(twin->set);
 	sl_core_stats_destroy(twin->core.stats);
@@ -99,6 +105,38 @@ void twin_run(const struct twin *twin, const uint8_t *frame, uint32_t size,
 	answer->size = options.data_size_out;
 }
 
+/* What a fragment tells others, or hears from the first. */
+static void follow_fragment(struct twin *twin, const uint8_t *frame, struct sl_pkt *pkt)
+{
+	uint64_t name = sl_xdp_datagram(&twin->snapshot->flow_key, frame, pkt) | 1;
+	struct twin_datagram *at = &twin->datagrams[name % TWIN_DATAGRAMS];
+
+	while (at->name != 0 && at->name != name)
+		at = &twin->datagrams[(at - twin->datagrams + 1) % TWIN_DATAGRAMS];
+	if (sl_xdp_datagram_begins(pkt)) {
+		at->name = name;
+		at->ports = (uint32_t)pkt->key.word[0];
+	} else if (sl_xdp_datagram_goes_on(pkt) && at->name == name) {
+		sl_xdp_datagram_know(pkt, at->ports);
+		twin->followed++;
+	}
+}
+
+/* What a device would have done. */
+static void complete(struct twin *twin, uint8_t *frame, const struct sl_pkt *pkt)
+{
+	uint32_t size = pkt->l3_off + pkt->l3_size - pkt->l4_off;
+	uint16_t field;
+
+	if (pkt->protocol == SL_PROTO_SCTP || !sl_sum_is_left(frame, pkt))
+		return;
+	field = sl_csum(frame + pkt->l4_off, size);
+	if (pkt->protocol == SL_PROTO_UDP && field == 0)
+		field = UINT16_MAX;
+	sl_store16(frame + pkt->l4_off + sl_sum_offset(pkt->protocol), field);
+	twin->completed++;
+}
+
 /* To a remote node, by its template. */
 static void encapsulate(struct twin *twin, const struct sl_burst *burst,
 			const struct sl_node_view *view, const uint8_t *frame, uint16_t id,
@@ -111,6 +149,11 @@ static void encapsulate(struct twin *twin, const struct sl_burst *burst,
 		(const struct sl_xdp_port *)twin->set->at[SL_XDP_MAP_PORT] + view->port;
 
 	memcpy(room + TWIN_ROOM, frame, burst->frame_size[0]);
+	if (twin->snapshot->services[burst->service[0]].mss_clamp)
+		twin->clamped += sl_mss_clamp(
+			l3, SL_MIN(burst->frame_size[0], SL_XDP_HEAD_SIZE) - pkt->l3_off, pkt,
+			twin->snapshot->services[burst->service[0]].mss_clamp);
+	complete(twin, room + TWIN_ROOM, pkt);
 	sl_encap_write(&view->encap, l3, pkt, burst->hash[0], id);
 	if (sl_encap_sums(&view->encap))
 		sl_encap_finish_udp6(l3 - view->encap.size, l3, sl_csum_partial(l3, pkt->l3_size));
@@ -131,6 +174,8 @@ void twin_expect(struct twin *twin, const uint8_t *frame, uint32_t size, uint16_
 	burst.count = 1;
 	burst.frame_size[0] = size;
 	sl_parse(frame, SL_MIN(size, SL_XDP_HEAD_SIZE), size, SL_PARSE_CHECK_SUM, &burst.pkt[0]);
+	if (burst.pkt[0].flags & SL_PKT_FRAGMENT)
+		follow_fragment(twin, frame, &burst.pkt[0]);
 	sl_judge_parse(&burst, 0);
 	sl_decide(snapshot, &twin->core, &burst, NOW_MS);
 	answer->verdict = XDP_PASS;

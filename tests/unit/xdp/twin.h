@@ -20,13 +20,22 @@
 #define TWIN_FRAME_MAX 3400 /* of what a test run takes in one piece */
 #define TWIN_ROOM      256
 
+#define TWIN_DATAGRAMS (1u << 18)
+
+struct twin_datagram {
+	uint64_t name; /* 0: free */
+	uint32_t ports;
+};
+
 struct twin {
 	struct sl_snapshot *snapshot;
 	struct sl_core core;
 	struct sl_xdp_set *set;
 	struct sl_xdp_mirror *mirror;
 	int program;
-	uint64_t served, dropped, passed; /* packets so far, by what became of them */
+	uint64_t served, dropped, passed;      /* packets so far, by what became of them */
+	uint64_t followed, clamped, completed; /* fragments; segment sizes; checksums */
+	struct twin_datagram *datagrams;       /* a hash table of what first fragments said */
 };
 
 /* What became of a packet. */
