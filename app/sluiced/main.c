@@ -207,7 +207,8 @@ static int start_model(struct daemon *daemon, struct sl_err *err)
 	daemon->listener.event = on_event;
 	daemon->listener.context = daemon;
 	sl_model_listen(daemon->model, &daemon->listener);
-	return sl_model_flush(daemon->model, err);
+	status = sl_model_flush(daemon->model, err);
+	return status == 0 ? sl_xdp_start(daemon->wire.xdp, false, err) : status;
 }
 
 static int start_neighbors(struct daemon *daemon, struct sl_err *err)
@@ -310,7 +311,7 @@ static int launch(struct daemon *daemon, struct sl_err *err)
 {
 	int status = wire_launch(&daemon->wire, err);
 
-	return status == 0 ? sl_xdp_start(daemon->wire.xdp, err) : status;
+	return status == 0 ? sl_xdp_start(daemon->wire.xdp, true, err) : status;
 }
 
 /* -ECANCELED: asked to end, between two steps. Not once control has the state file: what was kept is

@@ -33,6 +33,7 @@ static void port_spec(const struct wire *wire, uint32_t port, struct sl_xdp_port
 		.understudy = conf->xdp_understudy,
 		.promiscuous = conf->promiscuous,
 		.punts = conf->punt == SL_CONF_PUNT_KERNEL,
+		.learns = sl_conf_resolver(conf) == SL_NEIGHBORS_OWN,
 	};
 }
 

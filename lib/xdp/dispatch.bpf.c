@@ -383,10 +383,12 @@ static __always_inline bool is_answered(const struct sl_xdp_state *now, uint32_t
 }
 
 #define ARP_OPERATION 6
+#define ARP_REQUEST   1
 #define ARP_TARGET    24
 #define ND_TARGET     8
 
-/* Questions for an address that the daemon answers for: ARP, neighbour solicitation, echo. */
+/* Questions for an address that the daemon answers for: ARP, neighbour solicitation, echo; and answers
+ * where it asks itself. */
 static __always_inline bool is_asked(const struct sl_xdp_state *now, uint32_t half,
 				     const struct sl_xdp_port *own, const struct scratch *it)
 {
@@ -394,7 +396,7 @@ static __always_inline bool is_asked(const struct sl_xdp_state *now, uint32_t ha
 	const uint8_t *l3 = it->head + (pkt->l3_off & 31), *l4 = sl_at(it->head, pkt->l4_off);
 
 	if (pkt->status == SL_PKT_NOT_IP)
-		return sl_load_be16(l3 + ARP_OPERATION) == 1 &&
+		return (own->learns || sl_load_be16(l3 + ARP_OPERATION) == ARP_REQUEST) &&
 		       is_answered(now, half, own, SL_FAMILY_IPV4, l3 + ARP_TARGET);
 	if (pkt->status != SL_PKT_OK)
 		return false;

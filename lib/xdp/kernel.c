@@ -35,6 +35,7 @@ struct sl_xdp {
 	struct sl_xdp_set *set;
 	struct sl_xdp_mirror *mirror;
 	bool started;
+	bool follows; /* a program of a daemon before serves */
 	struct sl_xdp_beat beat;
 };
 
@@ -68,6 +69,7 @@ static int make_set(const struct sl_xdp *xdp, const struct sl_xdp_size *need,
 			.understudy = spec->understudy,
 			.promiscuous = spec->promiscuous,
 			.punts = spec->punts,
+			.learns = spec->learns,
 		};
 	}
 	return 0;
@@ -105,10 +107,13 @@ static int make_driver_program(struct sl_xdp *xdp, struct sl_err *err)
 static int check_interfaces(struct sl_xdp *xdp, struct sl_err *err)
 {
 	int status = 0;
+	bool ours;
 
-	for (uint32_t i = 0; i < xdp->port_count && status == 0; i++)
+	for (uint32_t i = 0; i < xdp->port_count && status == 0; i++) {
 		status = sl_xdp_link_check(xdp->pins ? xdp->folder : NULL, xdp->ports[i].interface,
-					   err);
+					   &ours, err);
+		xdp->follows |= status == 0 && ours;
+	}
 	for (uint32_t i = 0; i < xdp->port_count && status == 0; i++)
 		status = sl_xdp_sockets_expect(if_nametoindex(xdp->ports[i].interface));
 	return status;
@@ -339,11 +344,11 @@ static int switch_to(struct sl_xdp *xdp, struct sl_xdp_set *set, struct sl_err *
 	return 0;
 }
 
-int sl_xdp_start(struct sl_xdp *xdp, struct sl_err *err)
+int sl_xdp_start(struct sl_xdp *xdp, bool polls, struct sl_err *err)
 {
 	int status;
 
-	if (!xdp || !xdp->set)
+	if (!xdp || !xdp->set || xdp->started || (xdp->follows && !polls))
 		return 0;
 	status = switch_to(xdp, xdp->set, err);
 	xdp->started = status == 0;

@@ -32,7 +32,7 @@ struct sl_xdp_port_spec {
 	uint32_t port;	       /* index, as in snapshots */
 	const char *interface; /* its name */
 	enum sl_xdp_mode mode;
-	bool takes_all, understudy, promiscuous, punts;
+	bool takes_all, understudy, promiscuous, punts, learns;
 };
 
 struct sl_xdp_spec {
@@ -58,8 +58,9 @@ const char *sl_xdp_program_path(const struct sl_xdp *xdp);
 /* Before a change is answered. What has outgrown the maps gets new ones. */
 int sl_xdp_write(struct sl_xdp *xdp, const struct sl_snapshot *snapshot, struct sl_err *err);
 
-/* Cores poll the driver's sockets: puts the program on each interface, or exchanges it. */
-int sl_xdp_start(struct sl_xdp *xdp, struct sl_err *err);
+/* Puts the program on each interface, or exchanges it. polls: cores poll the driver's sockets; while they
+ * do not yet nothing is done where a program before serves, elsewhere packets wait in the sockets. */
+int sl_xdp_start(struct sl_xdp *xdp, bool polls, struct sl_err *err);
 /* The kernel serves from here on; what is in the sockets is still the cores'. */
 void sl_xdp_yield(struct sl_xdp *xdp);
 /* Whether some program goes on when the process is gone. */

@@ -120,7 +120,7 @@ struct sl_xdp_port {
 	uint8_t promiscuous; /* frames for any MAC address */
 	uint8_t punts;	     /* what it cannot serve is the kernel's: `punt: kernel` */
 	uint8_t answers;     /* enum sl_answer: to which ARP, ND and echo the daemon answers */
-	uint8_t spare[1];
+	uint8_t learns;	     /* the daemon resolves neighbours: it hears their answers, too */
 	uint32_t address_count;
 	struct sl_addr addresses[SL_PORT_ADDRESSES_MAX]; /* its own */
 };

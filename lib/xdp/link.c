@@ -120,9 +120,9 @@ static void program_name(uint32_t id, char *name, size_t size)
 		close(fd);
 }
 
-int sl_xdp_link_check(const char *folder, const char *interface, struct sl_err *err)
+int sl_xdp_link_check(const char *folder, const char *interface, bool *ours, struct sl_err *err)
 {
-	uint32_t index = if_nametoindex(interface), there = 0, ours = 0;
+	uint32_t index = if_nametoindex(interface), there = 0, program = 0;
 	char name[BPF_OBJ_NAME_LEN];
 	int link;
 
@@ -131,10 +131,11 @@ int sl_xdp_link_check(const char *folder, const char *interface, struct sl_err *
 			err, -ENODEV,
 			"there is no network interface %s: `ip link` lists those there are",
 			interface);
-	link = link_open(folder, interface, &ours);
+	link = link_open(folder, interface, &program);
+	*ours = link >= 0;
 	if (link >= 0)
 		close(link);
-	if (bpf_xdp_query_id((int)index, 0, &there) != 0 || there == 0 || there == ours)
+	if (bpf_xdp_query_id((int)index, 0, &there) != 0 || there == 0 || there == program)
 		return 0;
 	program_name(there, name, sizeof(name));
 	return sl_err_set(err, -EBUSY,

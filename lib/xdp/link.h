@@ -36,8 +36,8 @@ int sl_xdp_pin(const char *folder, const char *name, int fd);
 /* ---- programs on interfaces ------------------------------------------------------------------ */
 
 /* -EBUSY: the interface has a program that is not that of the instance's pin. folder NULL: there are no
- * pins. */
-int sl_xdp_link_check(const char *folder, const char *interface, struct sl_err *err);
+ * pins. *ours: there is a pin. */
+int sl_xdp_link_check(const char *folder, const char *interface, bool *ours, struct sl_err *err);
 
 /* Puts the program on the interface, by the pinned link where there is one. *link: a descriptor, to be
  * closed; as long as it is open, or pinned, the program is there. *generic: in which mode. */

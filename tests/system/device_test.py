@@ -300,7 +300,7 @@ def tap_taken():
 def xdp():
     with Link() as link:
         with daemon.Folder() as folder:
-            with daemon.Daemon(folder, conf(folder, "xdp:b0")) as one:
+            with daemon.Daemon(folder, conf(folder, "xdp:b0"), ("--detach-on-exit",)) as one:
                 try:
                     one.ready()
                 except Exception as problem:

@@ -230,6 +230,15 @@ static void each_key_of_ports_has_its_range_and_its_sentence(void **state)
 		{"ports: [{name: p0, device: net_pcap0, neighbors: own, gratuitous: false}]\n" POOLS
 			 SERVICES,
 		 "", ""},
+		{"ports: [{name: p0, device: \"xdp:x\", xdp: {mode: native, take: all, understudy: "
+		 "false}}]\n" POOLS SERVICES,
+		 "", ""},
+		{"ports: [{name: p0, device: \"xdp:x\", xdp: {take: some}}]\n" POOLS SERVICES,
+		 "1:49: `take` takes services or all, not `some`\n", ""},
+		{"ports: [{name: p0, device: \"packet:x\", xdp: {take: all}}]\n" POOLS SERVICES,
+		 "1:45: `xdp` is for ports whose device is `xdp:INTERFACE`; leave it out of port "
+		 "`p0`\n",
+		 ""},
 		{"ports: [{name: p0, device: x, gratuitous: 1}]\n" POOLS SERVICES,
 		 "1:43: `gratuitous` takes true, false, yes, no, on or off, not `1`\n", ""},
 		{"ports: [{name: p0, device: x, mtu: 1500.0}]\n" POOLS SERVICES,
