@@ -125,6 +125,14 @@ static void random_port(struct sl_prng *prng, struct sl_conf_port *port, uint32_
 	if (port->punt == SL_CONF_PUNT_PORT)
 		port->punt_port = below(prng, count);
 	port->arp = below(prng, 3);
+	port->xdp_understudy = true;
+	if (below(prng, 4) > 0)
+		return;
+	free(port->device);
+	assert_true(asprintf(&port->device, "xdp:e%u", index) > 0);
+	port->xdp_mode = below(prng, 3);
+	port->xdp_take = below(prng, 2);
+	port->xdp_understudy = below(prng, 2);
 }
 
 static void random_remote(struct sl_prng *prng, struct sl_conf_node *node)

@@ -48,7 +48,8 @@ struct place {
 
 static const kind anything[] = {{{NULL, NULL}}};
 static const kind ports[] = {{{"name", "q0"}, {"device", "e"}},
-			     {{"name", "q0"}, {"device", "\"packet:e\""}}};
+			     {{"name", "q0"}, {"device", "\"packet:e\""}},
+			     {{"name", "q0"}, {"device", "\"xdp:e\""}}};
 static const kind gateways[] = {{{"mac", "\"02:00:00:00:00:01\""}}, {{"address", "192.0.2.1"}}};
 static const kind pools[] = {
 	{{"name", "q"}, {"slots", "256"}},
@@ -159,7 +160,7 @@ static const struct place places[] = {
 	{&sl_conf_announce_table, DATAPLANE "announce: ", "\n" PORTS POOLS SERVICES,
 	 KINDS(announces), find_announce, 0},
 	{&sl_conf_port_table, DATAPLANE PORTS_OPEN ", ", "]\n" POOLS SERVICES, KINDS(ports),
-	 find_port, 0},
+	 find_port, 2},
 	{&sl_conf_pool_table, DATAPLANE PORTS POOLS_OPEN ", ", "]\n" SERVICES, KINDS(pools),
 	 find_pool, 0},
 	{&sl_conf_node_table, DATAPLANE PORTS POOLS_OPEN ", {name: q, slots: 256, nodes: [",
