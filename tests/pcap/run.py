@@ -189,4 +189,5 @@ def main():
     run_cases(CASES)
 
 
-main()
+if __name__ == "__main__":
+    main()

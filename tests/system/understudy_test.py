@@ -5,6 +5,7 @@
     namespace ours                             namespace theirs
     sluiced <- AF_XDP -> s0, our program ---- veth ---- n0   who sends numbered datagrams to a service,
                                                              and sees them come back in tunnels to nodes
+                                              or a bridge, and behind it a client and two nodes (TCP)
 """
 
 import ctypes
@@ -20,7 +21,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import daemon  # noqa: E402
 from space import Spaces  # noqa: E402
-from tap import Failed, Skip, case, equal, run, true, until  # noqa: E402
+from tap import PATIENCE, Failed, Skip, case, equal, run, true, until  # noqa: E402
 
 ETH_P_ALL = 3
 CLONE_NEWNET = 0x40000000
@@ -132,9 +133,10 @@ def conf(folder, link, instance, **more):
             "gateway": {"address": ROUTER, "mac": link.mac}, "xdp": {"mode": "generic", **more.pop("xdp", {})}}
     pool = {"name": "web", "slots": 4096,
             "nodes": [{"name": f"r{n}", "address": address, "encap": "ipip", "weight": 100}
-                      for n, address in enumerate(NODES)]}
-    return daemon.configuration(folder, [port], [pool],
-                                [{"name": "dns", "address": SERVICE, "protocol": "udp", "ports": [53], "pool": "web"}],
+                      for n, address in enumerate(NODES)], **more.pop("pool", {})}
+    service = {"name": "dns", "address": SERVICE, "protocol": "udp", "ports": [53], "pool": "web",
+               **more.pop("service", {})}
+    return daemon.configuration(folder, [port], [pool], [service],
                                 dataplane={"instance": instance, "worker_cpus": [], **more.pop("dataplane", {})})
 
 
@@ -320,6 +322,116 @@ def foreign():
                            prefix=("nsenter", f"--net=/run/netns/{scene.spaces.ours}")) as two:
             equal(two.wait(), 2, "exit status")
             true("another XDP program (sluice_dispatch" in two.log() and "xdp off" in two.log(), two.log())
+
+
+class Switch:
+    """A bridge in theirs, and behind it a client and two nodes, each in a namespace of its own."""
+
+    def __init__(self, scene):
+        self.scene, self.ip = scene, scene.spaces.ip
+        self.names = {who: f"sluice{who}{os.getpid()}" for who in ("C", "D", "E")}
+
+    def __enter__(self):
+        theirs = self.scene.spaces.theirs
+        try:
+            self.ip("-n", theirs, "link", "add", "br0", "type", "bridge")
+            self.ip("-n", theirs, "link", "set", "n0", "master", "br0", "up")
+            self.ip("-n", theirs, "link", "set", "br0", "up")
+            for number, (who, name) in enumerate(self.names.items()):
+                self.ip("netns", "add", name)
+                self.ip("link", "add", "e0", "netns", name, "type", "veth", "peer", "name", f"p{who}", "netns", theirs)
+                self.ip("-n", theirs, "link", "set", f"p{who}", "master", "br0", "up")
+                self.ip("-n", name, "link", "set", "lo", "up")
+                self.ip("-n", name, "link", "set", "e0", "up")
+                self.ip("-n", name, "address", "add", f"192.0.2.{20 + number}/24", "dev", "e0")
+            mac = self.scene.spaces.our("-br", "link", "show", "s0").split()[2]
+            self.ip("-n", self.names["C"], "neigh", "add", OURS, "lladdr", mac, "dev", "e0", "nud", "permanent")
+            self.ip("-n", self.names["C"], "route", "add", f"{SERVICE}/32", "via", OURS)
+            for who in ("D", "E"):
+                self.scene.spaces.within(self.names[who], "sysctl", "-qw", "net.ipv4.conf.all.arp_ignore=1",
+                                         "net.ipv4.conf.all.arp_announce=2")
+                self.ip("-n", self.names[who], "address", "add", f"{SERVICE}/32", "dev", "lo")
+        except subprocess.CalledProcessError as problem:
+            self.__exit__()
+            raise Skip(f"no bridge here: {problem}") from None
+        return self
+
+    def nodes(self):
+        return [{"name": who, "address": f"192.0.2.{20 + number}", "encap": "none", "weight": 100, "port": "p0",
+                 "mac": self.ip("-n", self.names[who], "-br", "link", "show", "e0").split()[2]}
+                for number, who in enumerate(self.names) if who != "C"]
+
+    def __exit__(self, *_):
+        for name in self.names.values():
+            self.ip("netns", "delete", name, check=False)
+
+
+def listen():
+    server = socket.socket()
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    server.bind((SERVICE, 80))
+    server.listen(256)
+    return server
+
+
+def echo(server):
+    """Gives every connection back what it sends, until the listener is closed."""
+    def serve(client):
+        with client:
+            while data := client.recv(4096):
+                client.sendall(data)
+    while True:
+        try:
+            client, _ = server.accept()
+        except OSError:
+            return
+        threading.Thread(target=serve, args=(client,), daemon=True).start()
+
+
+def connect(count):
+    def one():
+        made = socket.create_connection((SERVICE, 80), timeout=PATIENCE)
+        made.settimeout(PATIENCE)
+        return made
+    return [one() for _ in range(count)]
+
+
+def talk(connections, word):
+    for connection in connections:
+        connection.sendall(word)
+    for connection in connections:
+        got = b""
+        while len(got) < len(word):
+            part = connection.recv(len(word) - len(got))
+            true(part, "a connection ended")
+            got += part
+        equal(got, word, "what comes back")
+
+
+@case("TCP connections stay, and new ones begin, while the daemon is killed, gone, and back")
+def connections():
+    with Scene() as scene, Switch(scene) as switch:
+        more = {"pool": {"nodes": switch.nodes()}, "service": {"protocol": "tcp", "ports": [80]}}
+        servers = [Inside(switch.names[who], listen).result() for who in ("D", "E")]
+        for server in servers:
+            threading.Thread(target=echo, args=(server,), daemon=True).start()
+        one = scene.start(**more)
+        made = Inside(switch.names["C"], lambda: connect(40)).result()
+        for turn in range(2):
+            talk(made, b"while it runs")
+            one.process.kill()
+            one.process.wait()
+            talk(made, b"while it is gone")
+            made += Inside(switch.names["C"], lambda: connect(20)).result()
+            talk(made, b"also those that began now")
+            one = scene.start(**more)
+            talk(made, b"and when it is back")
+        report = stats(one)
+        equal(report["understudy"]["times"], 2, f"stretches: {report['understudy']}")
+        true(all(node["packets"] for node in report["pools"]["web"]["nodes"].values()), "both nodes are used")
+        equal(one.stop(), 0, "exit status")
+        for each in (*made, *servers):
+            each.close()
 
 
 if __name__ == "__main__":

@@ -401,7 +401,8 @@ static void assert_random_agree(uint32_t count, bool mutates, uint32_t many, boo
 	/* Not all of one kind. */
 	assert_true(twin.served > count / 20 && twin.dropped > count / 50);
 	assert_true(any || twin.passed > count / 20);
-	assert_true(twin.followed > 20 && twin.clamped > 20 && twin.completed > 100);
+	assert_true(count < 10000 ||
+		    (twin.followed > 20 && twin.clamped > 20 && twin.completed > 100));
 	twin_close(&twin);
 }
 
