@@ -153,7 +153,7 @@ static void add_lists(struct samples *samples, const struct sl_conf_key *key)
 
 void samples_make(const struct sl_conf_key *key, struct samples *samples)
 {
-	for (size_t i = 0; i < SL_ARRAY_COUNT(by_name); i++)
+	for (size_t i = 0; i < SL_ARRAY_COUNT(by_name) && !key->words; i++)
 		if (strcmp(by_name[i].key, key->name) == 0)
 			add_all(samples, by_name[i].list);
 	if (samples->count)
