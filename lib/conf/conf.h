@@ -112,11 +112,7 @@ struct sl_conf_address {
 	struct sl_prefix prefix; /* its network */
 };
 
-enum sl_conf_xdp_mode {
-	SL_CONF_XDP_AUTO = 0,
-	SL_CONF_XDP_NATIVE = 1,
-	SL_CONF_XDP_GENERIC = 2,
-};
+enum sl_conf_xdp_mode { SL_CONF_XDP_AUTO = 0, SL_CONF_XDP_NATIVE = 1, SL_CONF_XDP_GENERIC = 2 };
 enum sl_conf_xdp_take { SL_CONF_XDP_SERVICES = 0, SL_CONF_XDP_ALL = 1 };
 
 struct sl_conf_port {

@@ -477,8 +477,7 @@ void sl_model_tick(struct sl_model *model)
 	sl_report_sample(model);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------
- */
+/* ---- reading -----------------------------------------------------------------------------------*/
 
 struct sl_image *sl_model_image(const struct sl_model *model)
 {
