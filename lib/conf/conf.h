@@ -22,6 +22,7 @@
 #include "base/addr.h"
 #include "base/err.h"
 #include "base/limit.h"
+#include "conf/port.h"
 #include "pkt/encap.h"
 #include "sched/sched.h"
 #include "state/service.h"
@@ -30,15 +31,6 @@
 enum sl_conf_auto { SL_AUTO = 0, SL_REQUIRE = 1, SL_OFF = 2 };
 enum sl_conf_idle { SL_IDLE_BACKOFF = 0, SL_IDLE_POLL = 1 };
 enum sl_conf_queue_full { SL_QUEUE_FULL_AUTO = 0, SL_QUEUE_FULL_DROP = 1, SL_QUEUE_FULL_WAIT = 2 };
-enum sl_conf_punt { SL_CONF_PUNT_DROP = 0, SL_CONF_PUNT_KERNEL = 1, SL_CONF_PUNT_PORT = 2 };
-enum sl_conf_arp { SL_ARP_SERVICES = 0, SL_ARP_ADDRESSES = 1, SL_ARP_OFF = 2 };
-/* Who resolves next hops. */
-enum sl_conf_neighbors {
-	SL_NEIGHBORS_AUTO = 0, /* whoever can, see sl_conf_resolver() */
-	SL_NEIGHBORS_KERNEL = 1,
-	SL_NEIGHBORS_STATIC = 2, /* nobody */
-	SL_NEIGHBORS_OWN = 3,	 /* sluice */
-};
 enum sl_conf_echo { SL_ECHO_ANSWER = 0, SL_ECHO_FORWARD = 1, SL_ECHO_PUNT = 2 };
 enum sl_conf_tracking {
 	SL_CONF_TRACKING_AUTO = 0,
@@ -105,36 +97,6 @@ struct sl_conf_dataplane {
 	char **eal;
 	uint32_t eal_count;
 	uint32_t line, column; /* of the section, for messages; 0: it is not there */
-};
-
-struct sl_conf_address {
-	struct sl_addr addr;	 /* the host's own */
-	struct sl_prefix prefix; /* its network */
-};
-
-enum sl_conf_xdp_mode { SL_CONF_XDP_AUTO = 0, SL_CONF_XDP_NATIVE = 1, SL_CONF_XDP_GENERIC = 2 };
-enum sl_conf_xdp_take { SL_CONF_XDP_SERVICES = 0, SL_CONF_XDP_ALL = 1 };
-
-struct sl_conf_port {
-	char name[SL_NAME_SIZE];
-	char *device;
-	uint16_t mtu; /* 0: the link's */
-	bool promiscuous;
-	struct sl_conf_address *addresses;
-	uint32_t address_count;
-	bool gateway_set;
-	struct sl_addr gateway; /* family NONE when only the MAC is given */
-	bool gateway_mac_set;
-	struct sl_mac gateway_mac;
-	enum sl_conf_punt punt;
-	uint32_t punt_port; /* index, for SL_CONF_PUNT_PORT */
-	enum sl_conf_arp arp;
-	enum sl_conf_neighbors neighbors;
-	bool gratuitous;
-	enum sl_conf_xdp_mode xdp_mode; /* of devices xdp: alone, and so on */
-	enum sl_conf_xdp_take xdp_take;
-	bool xdp_understudy;
-	uint32_t line, column; /* of the entry, for messages */
 };
 
 struct sl_conf_control {
