@@ -141,6 +141,7 @@ static const struct kind {
 	{&sl_conf_addr, "IP address", NO_RANGE, false},
 	{&sl_conf_host, "IP address, with a prefix length or without", NO_RANGE, false},
 	{&sl_conf_target, "IP address, prefix, or `any`", NO_RANGE, false},
+	{&sl_conf_prefix, "IP prefix", NO_RANGE, false},
 	{&sl_conf_protocol, "protocol by name or number", NO_RANGE, false},
 	{&sl_conf_range, "port, or range of ports such as \"8000-8099\"", NO_RANGE, false},
 	{&sl_conf_punt, "`drop`, `kernel`, or the name of a port", NO_RANGE, true},

@@ -147,6 +147,21 @@ static void ports_text(const json_t *list, char *text, size_t size)
 	}
 }
 
+/* "198.51.100.0/24", "198.51.100.0/24 +4999" */
+static void sources_text(const json_t *service, char *text, size_t size)
+{
+	const char *first =
+		json_string_value(json_array_get(json_object_get(service, "sources"), 0));
+	json_int_t count = json_integer_value(json_object_get(service, "source_count"));
+
+	if (!first)
+		(void)snprintf(text, size, "any");
+	else if (count > 1)
+		(void)snprintf(text, size, "%s +%lld", first, (long long)count - 1);
+	else
+		(void)snprintf(text, size, "%s", first);
+}
+
 int verb_services(struct command *command)
 {
 	static const struct column columns[] = {
@@ -154,11 +169,12 @@ int verb_services(struct command *command)
 		{"ADDRESS", "address", COLUMN_TEXT},
 		{"PROTOCOL", "protocol", COLUMN_TEXT},
 		{"PORTS", "ports", COLUMN_TEXT},
+		{"SOURCES", "sources", COLUMN_TEXT | COLUMN_SPARE},
 		{"POOL", "pool", COLUMN_TEXT},
 		{"PACKETS", "packets", COLUMN_INTEGER},
 		{"BYTES", "bytes", COLUMN_INTEGER | COLUMN_SPARE},
 	};
-	char ports[1024];
+	char ports[1024], sources[SHOW_TEXT_SIZE];
 	struct table *table;
 	const char *name;
 	json_t *result, *service;
@@ -171,6 +187,8 @@ int verb_services(struct command *command)
 	{
 		ports_text(json_object_get(service, "ports"), ports, sizeof(ports));
 		(void)json_object_set_new(service, "ports", json_string(ports));
+		sources_text(service, sources, sizeof(sources));
+		(void)json_object_set_new(service, "sources", json_string(sources));
 		table_row(table, name, service, NULL);
 	}
 	table_print(table, "no services");

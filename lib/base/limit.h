@@ -17,6 +17,8 @@
 #define SL_CLASSES_MAX	      8 /* of service */
 #define SL_LANES_MAX	      (SL_WORKERS_MAX * SL_CLASSES_MAX)
 #define SL_SERVICES_MAX	      4096
+#define SL_SOURCES_MAX	      16384 /* prefixes that one service takes packets from */
+#define SL_SOURCES_TOTAL_MAX  65536 /* in all services together */
 #define SL_POOLS_MAX	      1024
 #define SL_NODES_MAX	      65536  /* in all pools together */
 #define SL_NODE_INDEX_MAX     131072 /* node indices; twice the nodes, for those that are leaving */

@@ -245,6 +245,8 @@ struct sl_conf_service {
 	int16_t protocol; /* -1: all */
 	struct sl_port_range *ports;
 	uint32_t port_count;
+	struct sl_prefix *sources; /* source_count; 0: all */
+	uint32_t source_count;
 	uint16_t vlan; /* 0: any */
 	enum sl_conf_echo echo;
 	uint16_t mss_clamp;	  /* 0: none */

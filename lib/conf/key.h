@@ -242,7 +242,8 @@ extern const struct sl_conf_type sl_conf_number, sl_conf_power, sl_conf_bool, sl
 	sl_conf_duration, sl_conf_weight, sl_conf_name, sl_conf_text, sl_conf_lines;
 /* net.c */
 extern const struct sl_conf_type sl_conf_mac, sl_conf_addr, sl_conf_host, sl_conf_target,
-	sl_conf_protocol, sl_conf_range, sl_conf_punt, sl_conf_port_ref, sl_conf_pool_ref;
+	sl_conf_prefix, sl_conf_protocol, sl_conf_range, sl_conf_punt, sl_conf_port_ref,
+	sl_conf_pool_ref;
 /* read.c */
 extern const struct sl_conf_type sl_conf_list, sl_conf_mapping;
 /* option.c; a list whose element is sl_conf_option_element */

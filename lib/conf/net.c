@@ -117,36 +117,65 @@ static void write_host(struct sl_conf_writer *writer, const struct sl_conf_key *
 		      address->prefix.length);
 }
 
+/* What is no prefix is told; *what is what the key takes. */
+static bool parse_prefix(struct sl_conf_reader *reader, const struct sl_conf_key *key,
+			 const struct sl_yaml_node *value, const char *what,
+			 struct sl_prefix *prefix)
+{
+	char shown[SL_CONF_SHOW_SIZE], text[SL_ADDR_TEXT_SIZE];
+	struct sl_addr host;
+
+	if (!sl_prefix_parse(scalar_text(value), prefix, NULL))
+		return true;
+	if (!sl_prefix_parse(scalar_text(value), prefix, &host))
+		sl_conf_error(reader, value, "%s has bits set beyond its length; %s would be right",
+			      sl_conf_show(value, shown), sl_prefix_format(prefix, text));
+	else
+		sl_conf_error(reader, value, "`%s` takes %s, not %s", key->name, what,
+			      sl_conf_show(value, shown));
+	return false;
+}
+
 /* A service's address: `any`, or a prefix. The member is `any`, the prefix stands behind it. */
 static void read_target(struct sl_conf_reader *reader, const struct sl_conf_key *key,
 			const struct sl_yaml_node *value, void *object)
 {
 	struct sl_conf_service *service = object;
-	char shown[SL_CONF_SHOW_SIZE], text[SL_ADDR_TEXT_SIZE];
 	const struct sl_conf_special *special;
+	char shown[SL_CONF_SHOW_SIZE];
 	struct sl_prefix prefix;
-	struct sl_addr host;
 
-	(void)key;
 	if (strcmp(scalar_text(value), "any") == 0) {
 		service->any = true;
-	} else if (!sl_prefix_parse(scalar_text(value), &prefix, NULL)) {
-		special = sl_conf_special(&prefix);
-		service->any = false;
-		if (special && special->remedy)
-			sl_conf_error(reader, value, "`address`: %s %s; %s",
-				      sl_conf_show(value, shown), special->what, special->remedy);
-		else
-			service->prefix = prefix;
-	} else if (!sl_prefix_parse(scalar_text(value), &prefix, &host)) {
-		sl_conf_error(reader, value, "%s has bits set beyond its length; %s would be right",
-			      sl_conf_show(value, shown), sl_prefix_format(&prefix, text));
-	} else {
-		sl_conf_error(
-			reader, value,
-			"`address` takes an address, a prefix such as 192.0.2.0/24 or any, not %s",
-			sl_conf_show(value, shown));
+		return;
 	}
+	if (!parse_prefix(reader, key, value, "an address, a prefix such as 192.0.2.0/24 or any",
+			  &prefix))
+		return;
+	special = sl_conf_special(&prefix);
+	service->any = false;
+	if (special && special->remedy)
+		sl_conf_error(reader, value, "`address`: %s %s; %s", sl_conf_show(value, shown),
+			      special->what, special->remedy);
+	else
+		service->prefix = prefix;
+}
+
+static void read_prefix(struct sl_conf_reader *reader, const struct sl_conf_key *key,
+			const struct sl_yaml_node *value, void *object)
+{
+	struct sl_prefix prefix;
+
+	if (parse_prefix(reader, key, value, "prefixes such as 198.51.100.0/24", &prefix))
+		memcpy(sl_conf_member(key, object), &prefix, sizeof(prefix));
+}
+
+static void write_prefix(struct sl_conf_writer *writer, const struct sl_conf_key *key,
+			 const void *object)
+{
+	char text[SL_ADDR_TEXT_SIZE];
+
+	sl_conf_write_quoted(writer, sl_prefix_format(sl_conf_member_const(key, object), text));
 }
 
 static void write_target(struct sl_conf_writer *writer, const struct sl_conf_key *key,
@@ -376,6 +405,7 @@ const struct sl_conf_type sl_conf_mac = {SL_CONF_PLAIN, read_mac, write_mac};
 const struct sl_conf_type sl_conf_addr = {SL_CONF_PLAIN, read_addr, write_addr};
 const struct sl_conf_type sl_conf_host = {SL_CONF_PLAIN, read_host, write_host};
 const struct sl_conf_type sl_conf_target = {SL_CONF_PLAIN, read_target, write_target};
+const struct sl_conf_type sl_conf_prefix = {SL_CONF_PLAIN, read_prefix, write_prefix};
 const struct sl_conf_type sl_conf_protocol = {SL_CONF_PLAIN, read_protocol, write_protocol};
 const struct sl_conf_type sl_conf_range = {SL_CONF_PLAIN, read_range, write_range};
 const struct sl_conf_type sl_conf_punt = {SL_CONF_PLAIN, read_punt, write_punt};

@@ -18,9 +18,10 @@
 
 /* The first number of the octets: which form they have. Those before, which are read, too, have no
  * former services, the first no udp6_checksum of pools. */
-#define SL_CARRY_FORM	    4
-#define SL_CARRY_FORM_UDP6  3
-#define SL_CARRY_FORM_FIRST 2
+#define SL_CARRY_FORM	       5
+#define SL_CARRY_FORM_SERVICES 4
+#define SL_CARRY_FORM_UDP6     3
+#define SL_CARRY_FORM_FIRST    2
 
 struct sl_carried_node {
 	char name[SL_NAME_SIZE];
@@ -66,7 +67,8 @@ struct sl_carried_former {
 	struct sl_service_view
 		*views; /* count; pools by number; of the end: no more than the serial */
 	struct sl_port_range *ranges; /* of specs */
-	uint32_t count, range_count;
+	struct sl_prefix *sources;    /* source_size: of specs */
+	uint32_t count, range_count, source_count, source_size;
 };
 
 struct sl_carried {

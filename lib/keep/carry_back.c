@@ -28,6 +28,7 @@ void sl_carried_fini(struct sl_carried *carried)
 		free(carried->formers[i].specs);
 		free(carried->formers[i].views);
 		free(carried->formers[i].ranges);
+		free(carried->formers[i].sources);
 	}
 	free(carried->services);
 	*carried = (struct sl_carried){0};

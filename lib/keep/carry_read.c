@@ -212,7 +212,7 @@ static int read_heads(struct sl_unpack *unpack, const struct sl_conf *conf,
 		carried->services = services;
 		rc = sl_carried_read_service(unpack, carried);
 	}
-	if (rc == 0 && carried->form == SL_CARRY_FORM)
+	if (rc == 0 && carried->form >= SL_CARRY_FORM_SERVICES)
 		rc = sl_carried_read_formers(unpack, carried);
 	return rc ? rc : unpack->failed ? -EINVAL : 0;
 }

@@ -68,6 +68,9 @@ static void write_spec(struct sl_pack *pack, const struct sl_service_spec *spec)
 		sl_pack_number(pack, spec->ports[p].first);
 		sl_pack_number(pack, spec->ports[p].last);
 	}
+	sl_pack_number(pack, spec->source_count);
+	for (uint32_t i = 0; i < spec->source_count; i++)
+		sl_pack_block(pack, &spec->sources[i], sizeof(spec->sources[i]));
 }
 
 static void write_former(struct sl_pack *pack, const struct sl_model *model,
@@ -193,7 +196,7 @@ int sl_carried_read_service(struct sl_unpack *unpack, struct sl_carried *carried
 	int rc;
 
 	memcpy(service->name, name, strnlen(name, SL_NAME_LENGTH_MAX));
-	if (carried->form < SL_CARRY_FORM) {
+	if (carried->form < SL_CARRY_FORM_SERVICES) {
 		rc = read_old(unpack, carried, service);
 	} else {
 		rc = read_view(unpack, carried, &service->view);
@@ -203,23 +206,62 @@ int sl_carried_read_service(struct sl_unpack *unpack, struct sl_carried *carried
 	return rc;
 }
 
-static int read_spec(struct sl_unpack *unpack, struct sl_carried_former *former,
-		     struct sl_service_spec *spec)
+static int read_prefix(struct sl_unpack *unpack, struct sl_prefix *prefix)
+{
+	size_t size;
+	const uint8_t *octets = sl_unpack_block(unpack, &size);
+
+	if (!octets || size != sizeof(*prefix))
+		return -EINVAL;
+	memcpy(prefix, octets, size);
+	return 0;
+}
+
+static bool is_prefix(const struct sl_prefix *prefix)
+{
+	return (prefix->addr.family == SL_FAMILY_IPV4 || prefix->addr.family == SL_FAMILY_IPV6) &&
+	       prefix->length <= sl_addr_bits(&prefix->addr);
+}
+
+static int read_sources(struct sl_unpack *unpack, struct sl_carried_former *former,
+			struct sl_service_spec *spec)
+{
+	uint64_t count = sl_unpack_number(unpack);
+	uint32_t room = former->source_count + (uint32_t)count;
+	struct sl_prefix *grown;
+
+	if (unpack->failed || count > SL_SOURCES_TOTAL_MAX - former->source_count)
+		return -EINVAL;
+	if (room > former->source_size) {
+		grown = realloc(former->sources, 2 * (size_t)room * sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		former->sources = grown;
+		former->source_size = 2 * room;
+	}
+	spec->source_count = (uint32_t)count;
+	for (uint64_t i = 0; i < count; i++) {
+		struct sl_prefix *source = &former->sources[former->source_count++];
+
+		if (read_prefix(unpack, source) || !is_prefix(source))
+			return -EINVAL;
+	}
+	return 0;
+}
+
+static int read_spec(struct sl_unpack *unpack, const struct sl_carried *carried,
+		     struct sl_carried_former *former, struct sl_service_spec *spec)
 {
 	uint64_t protocol, vlan, count;
-	const uint8_t *prefix;
-	size_t size;
 
 	spec->any = sl_unpack_number(unpack);
-	prefix = sl_unpack_block(unpack, &size);
-	if (!prefix || size != sizeof(spec->prefix))
+	if (read_prefix(unpack, &spec->prefix))
 		return -EINVAL;
-	memcpy(&spec->prefix, prefix, size);
 	protocol = sl_unpack_number(unpack);
 	vlan = sl_unpack_number(unpack);
 	count = sl_unpack_number(unpack);
 	if (unpack->failed || protocol > 256 || vlan > UINT16_MAX || count > SL_SERVICE_PORTS_MAX ||
-	    (!spec->any && spec->prefix.length > sl_addr_bits(&spec->prefix.addr)))
+	    (!spec->any && !is_prefix(&spec->prefix)))
 		return -EINVAL;
 	spec->protocol = (int16_t)(protocol - 1);
 	spec->vlan = (uint16_t)vlan;
@@ -230,13 +272,14 @@ static int read_spec(struct sl_unpack *unpack, struct sl_carried_former *former,
 		range->first = (uint16_t)sl_unpack_number(unpack);
 		range->last = (uint16_t)sl_unpack_number(unpack);
 	}
-	return 0;
+	return carried->form > SL_CARRY_FORM_SERVICES ? read_sources(unpack, former, spec) : 0;
 }
 
 static int read_former(struct sl_unpack *unpack, const struct sl_carried *carried,
 		       struct sl_carried_former *former)
 {
 	struct sl_port_range *range;
+	struct sl_prefix *source;
 	uint64_t count;
 	int rc = 0;
 
@@ -253,13 +296,16 @@ static int read_former(struct sl_unpack *unpack, const struct sl_carried *carrie
 		return -ENOMEM;
 	for (; former->count < count && rc == 0; former->count++) {
 		former->specs[former->count].index = former->count;
-		rc = read_spec(unpack, former, &former->specs[former->count]);
+		rc = read_spec(unpack, carried, former, &former->specs[former->count]);
 		if (rc == 0)
 			rc = read_view(unpack, carried, &former->views[former->count]);
 	}
 	range = former->ranges;
 	for (uint32_t i = 0; i < former->count; range += former->specs[i++].port_count)
 		former->specs[i].ports = range;
+	source = former->sources;
+	for (uint32_t i = 0; i < former->count && source; source += former->specs[i++].source_count)
+		former->specs[i].sources = source;
 	return rc;
 }
 

@@ -7,6 +7,7 @@
 #include "model/balance.h"
 #include "model/inside.h"
 #include "state/former.h"
+#include "state/service.h"
 #include "state/slots.h"
 
 /* Some time passes until every core has seen what is built now. */
@@ -158,28 +159,101 @@ bool sl_build_formers_go_by(const struct sl_model *model, uint32_t pool)
 /* ---- all ----------------------------------------------------------------------------------------
  */
 
+int sl_build_service_table(struct sl_edit *edit)
+{
+	struct sl_image *image = edit->image;
+	struct sl_service_spec *specs;
+	uint32_t first = 0, second = 0;
+	int status;
+
+	if (image->service_table)
+		return 0;
+	specs = calloc(image->service_count + 1, sizeof(*specs));
+	if (!specs)
+		return sl_err_set(edit->err, -ENOMEM, "no memory");
+	for (uint32_t s = 0; s < image->service_count; s++) {
+		const struct sl_conf_service *service = &image->conf->services[s];
+
+		specs[s] = (struct sl_service_spec){
+			.index = image->service_index[s],
+			.any = service->any,
+			.prefix = service->prefix,
+			.protocol = service->protocol,
+			.vlan = service->vlan,
+			.ports = service->ports,
+			.port_count = service->port_count,
+			.sources = service->sources,
+			.source_count = service->source_count,
+		};
+	}
+	status = sl_service_table_build(specs, image->service_count, &image->service_table, &first,
+					&second);
+	free(specs);
+	if (status == -EEXIST)
+		return sl_err_set(edit->err, -EINVAL, "services %s and %s take the same packets",
+				  image->conf->services[first].name,
+				  image->conf->services[second].name);
+	if (status == -E2BIG)
+		return sl_err_set(edit->err, -EINVAL,
+				  "services that share ports have too many sources");
+	return status < 0 ? sl_err_set(edit->err, status, "cannot build the service table") : 0;
+}
+
+/* The pools that operators point services at, by index; SL_SERVICE_NONE where there is no service. */
+static uint32_t *pools_before(const struct sl_image *image)
+{
+	uint32_t *pools = malloc(SL_SERVICES_MAX * sizeof(*pools));
+
+	if (pools)
+		memset(pools, 0xff, SL_SERVICES_MAX * sizeof(*pools));
+	for (uint32_t s = 0; pools && image && s < image->service_count; s++)
+		pools[image->service_index[s]] = image->pools[image->conf->services[s].pool]->index;
+	return pools;
+}
+
+/* Points one service. Nobody asked to point it elsewhere when its pool is the one before, whoever serves
+ * for that now: where it is pointed then is not refused. */
+static int point_one(const struct sl_model *model, const struct sl_image *image, uint32_t s,
+		     const uint32_t *before, struct sl_build_services *services)
+{
+	const struct sl_conf_service *conf = &image->conf->services[s];
+	uint32_t index = image->service_index[s];
+	const struct sl_body_service *body = &model->services[index];
+	const struct sl_image_pool *pool =
+		image->pools[before ? conf->pool : sl_balance_serving(image, conf->pool)];
+	bool stays = before && body->pointed && before[index] == pool->index;
+	int status = stays ? -EBUSY : point(model, body, pool, &services->views[index]);
+
+	if (status == 0)
+		return 0;
+	if (before && !stays) {
+		services->refused = conf;
+		return status;
+	}
+	/* Pointed elsewhere too often since it settled, or not at all: it stays where it is. */
+	services->views[index] = body->view;
+	services->views[index].serial = body->serial;
+	return 0;
+}
+
 int sl_build_services(const struct sl_model *model, const struct sl_image *image,
 		      struct sl_build_services *services)
 {
+	uint32_t *before = NULL;
+	int status = 0;
+
 	services->refused = NULL;
 	services->former_count = 0;
-	for (uint32_t s = 0; s < image->service_count; s++) {
-		const struct sl_conf_service *conf = &image->conf->services[s];
-		uint32_t index = image->service_index[s];
-		const struct sl_image_pool *pool =
-			image->pools[services->force ? sl_balance_serving(image, conf->pool)
-						     : conf->pool];
-		int status = point(model, &model->services[index], pool, &services->views[index]);
-
-		/* Pointed elsewhere too often since it settled: it stays where it is. */
-		if (status < 0 && services->force) {
-			services->views[index] = model->services[index].view;
-			services->views[index].serial = model->services[index].serial;
-		} else if (status < 0) {
-			services->refused = conf;
-			return status;
-		}
+	if (!services->force) {
+		before = pools_before(model->image);
+		if (!before)
+			return -ENOMEM;
 	}
+	for (uint32_t s = 0; s < image->service_count && status == 0; s++)
+		status = point_one(model, image, s, before, services);
+	free(before);
+	if (status < 0)
+		return status;
 	if (!model->snapshot || !model->snapshot->service_table)
 		return 0;
 	return move_regions(model, image, services);

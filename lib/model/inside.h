@@ -235,7 +235,9 @@ uint64_t sl_build_open_ms(const struct sl_model *model, const struct sl_image_po
 /* By how much a pool's longest idle timeout is more than when its last snapshot was built. */
 int64_t sl_build_longer_ms(const struct sl_model *model, uint32_t place);
 enum sl_tracking sl_build_tracking(const struct sl_conf_pool *conf);
-/* build_services.c: what services say, and those from before. */
+/* build_services.c: the table of the image's services, unless it has one; what services say, and those
+ * from before. */
+int sl_build_service_table(struct sl_edit *edit);
 struct sl_build_services {
 	struct sl_service_view *views;		   /* by index; in and out */
 	struct sl_former *formers[SL_FORMERS_MAX]; /* the caller has a reference to each */

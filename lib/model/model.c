@@ -13,7 +13,6 @@
 #include "model/inside.h"
 #include "model/schedule.h"
 #include "state/pool_memory.h"
-#include "state/service.h"
 
 #define STARVED_WARNINGS_MAX 16 /* of one change; then their number */
 
@@ -110,41 +109,6 @@ static int finish_pool(struct sl_edit *edit, uint32_t place)
 	return 0;
 }
 
-static int finish_services(struct sl_edit *edit)
-{
-	struct sl_image *image = edit->image;
-	struct sl_service_spec *specs;
-	uint32_t first = 0, second = 0;
-	int status;
-
-	if (image->service_table)
-		return 0;
-	specs = calloc(image->service_count + 1, sizeof(*specs));
-	if (!specs)
-		return sl_err_set(edit->err, -ENOMEM, "no memory");
-	for (uint32_t s = 0; s < image->service_count; s++) {
-		const struct sl_conf_service *service = &image->conf->services[s];
-
-		specs[s] = (struct sl_service_spec){
-			.index = image->service_index[s],
-			.any = service->any,
-			.prefix = service->prefix,
-			.protocol = service->protocol,
-			.vlan = service->vlan,
-			.ports = service->ports,
-			.port_count = service->port_count,
-		};
-	}
-	status = sl_service_table_build(specs, image->service_count, &image->service_table, &first,
-					&second);
-	free(specs);
-	if (status == -EEXIST)
-		return sl_err_set(edit->err, -EINVAL, "services %s and %s take the same packets",
-				  image->conf->services[first].name,
-				  image->conf->services[second].name);
-	return status < 0 ? sl_err_set(edit->err, status, "cannot build the service table") : 0;
-}
-
 /* A service that is pointed elsewhere again and again must settle some time. */
 static int check_services(struct sl_edit *edit)
 {
@@ -170,6 +134,12 @@ static int check_services(struct sl_edit *edit)
 			  services.refused->name);
 }
 
+/* Somebody waits for the answer: what health, time and restarts change is not refused. */
+static bool is_asked(const struct sl_edit *edit)
+{
+	return !edit->before || sl_change_is_operators(edit->change->kind);
+}
+
 static int check_limits(struct sl_edit *edit)
 {
 	uint32_t nodes = 0;
@@ -192,8 +162,8 @@ static int finish(struct sl_edit *edit)
 	for (uint32_t p = 0; p < edit->image->listed_count && status == 0; p++)
 		status = finish_pool(edit, p);
 	if (status == 0)
-		status = finish_services(edit);
-	if (status == 0)
+		status = sl_build_service_table(edit);
+	if (status == 0 && is_asked(edit))
 		status = check_services(edit);
 	if (status == 0 && edit->before)
 		sl_settle_left(edit, &edit->result->left);
@@ -230,7 +200,7 @@ static void commit(struct sl_edit *edit, struct sl_life_item *items)
 	rebase_shares(edit);
 	if (edit->change->begins_at)
 		edit->image->generation = edit->change->begins_at;
-	else if (!before || sl_change_is_operators(edit->change->kind))
+	else if (is_asked(edit))
 		edit->image->generation++;
 	edit->result->generation = edit->image->generation;
 	model->options.hash_key = edit->hash_key;

@@ -208,6 +208,21 @@ static json_t *ports_of(const struct sl_conf_service *conf)
 	return ports;
 }
 
+#define SOURCES_SHOWN 64 /* of a service; the configuration has all of them */
+
+static json_t *sources_of(const struct sl_conf_service *conf)
+{
+	json_t *sources = json_array();
+
+	for (uint32_t i = 0; sources && i < SL_MIN(conf->source_count, SOURCES_SHOWN); i++) {
+		char text[SL_ADDR_TEXT_SIZE];
+
+		json_array_append_new(sources,
+				      json_string(sl_prefix_format(&conf->sources[i], text)));
+	}
+	return sources;
+}
+
 static json_t *protocol_of(const struct sl_conf_service *conf)
 {
 	const char *name = sl_conf_protocol_name(conf->protocol);
@@ -234,6 +249,11 @@ static json_t *services_object(const struct sl_model_report *report, bool full)
 				json_object_set_new(object, "protocol", protocol_of(row->conf));
 			if (row->conf->port_count > 0)
 				json_object_set_new(object, "ports", ports_of(row->conf));
+			if (row->conf->source_count > 0) {
+				json_object_set_new(object, "sources", sources_of(row->conf));
+				json_object_set_new(object, "source_count",
+						    json_integer(row->conf->source_count));
+			}
 		}
 		json_object_set_new(services, row->name, object);
 	}

@@ -64,7 +64,7 @@ static inline void look_ahead(const struct sl_plain *plain, struct sl_burst *bur
 	*ahead = (struct sl_ahead){known->buckets, known->shift, *key};
 }
 
-/* False: no exact rule, or a pool that asks for more than its slots. */
+/* False: no exact rule, one that asks for sources, or a pool that asks for more than its slots. */
 static __attribute__((noinline)) bool
 run_begin(const struct sl_plain *plain, struct sl_burst *burst, uint32_t first, struct run *run)
 {
@@ -72,7 +72,8 @@ run_begin(const struct sl_plain *plain, struct sl_burst *burst, uint32_t first, 
 	const struct sl_service_view *service;
 	const struct sl_pool_view *pool;
 
-	if (!find_service(snapshot->service_table, burst, first, &run->service))
+	if (!find_service(snapshot->service_table, burst, first, &run->service) ||
+	    sl_service_is_set(run->service))
 		return false;
 	service = &snapshot->services[run->service];
 	pool = &snapshot->pools[service->pool];

@@ -10,6 +10,7 @@
 #include "state/service.h"
 #include "state/service_table.h"
 #include "state/slots.h"
+#include "state/source.h"
 
 /* ---- one former ---------------------------------------------------------------------------------
  */
@@ -126,14 +127,17 @@ static bool overlap(const struct sl_service_spec *a, const struct sl_service_spe
 {
 	return (a->protocol < 0 || b->protocol < 0 || a->protocol == b->protocol) &&
 	       (!a->vlan || !b->vlan || a->vlan == b->vlan) && share_addresses(a, b) &&
-	       share_ports(a, b);
+	       share_ports(a, b) && sl_source_shared(a, b);
 }
 
 /* Whether both take the same packets where no other service is about. */
 static bool are_equal(const struct sl_service_spec *a, const struct sl_service_spec *b)
 {
 	if (a->any != b->any || a->protocol != b->protocol || a->vlan != b->vlan ||
-	    a->port_count != b->port_count)
+	    a->port_count != b->port_count || a->source_count != b->source_count)
+		return false;
+	if (a->source_count &&
+	    memcmp(a->sources, b->sources, a->source_count * sizeof(*a->sources)) != 0)
 		return false;
 	if (!a->any && (a->prefix.length != b->prefix.length ||
 			memcmp(&a->prefix.addr, &b->prefix.addr, sizeof(a->prefix.addr)) != 0))

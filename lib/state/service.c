@@ -45,53 +45,17 @@ static inline bool find_exact(const struct sl_service_table *table, const struct
 static uint32_t locate(const struct sl_service_table *table, uint8_t family, const uint8_t *octets)
 {
 	uint32_t f = family == SL_FAMILY_IPV6;
-	const struct sl_service_interval *interval = table->interval[f];
-	uint32_t low = 0, high = table->interval_count[f];
-	sl_wide addr =
-		f ? (sl_wide)sl_be64(sl_load64(octets)) << 64 | sl_be64(sl_load64(octets + 8))
-		  : sl_load_be32(octets);
 
-	while (high - low > 1) {
-		uint32_t middle = (low + high) / 2;
-
-		if (interval[middle].start <= addr)
-			low = middle;
-		else
-			high = middle;
-	}
-	return interval[low].place;
+	return sl_stretch_find(table->interval[f], table->interval_count[f], sl_wide_of(f, octets));
 }
 
-static uint32_t find_ports(const struct sl_service_ports *ports, uint32_t count, uint16_t port)
+/* What a value says of the packet: where services differ in sources, who takes its own. */
+static inline uint32_t resolve(const struct sl_service_table *table, uint32_t value,
+			       const struct sl_pkt *pkt)
 {
-	uint32_t low = 0, high = count;
-
-	while (low < high) {
-		uint32_t middle = (low + high) / 2;
-
-		if (ports[middle].last < port)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < count && ports[low].first <= port ? ports[low].service : SL_SERVICE_NONE;
-}
-
-static const struct sl_service_group *find_group(const struct sl_service_table *table,
-						 const struct sl_service_place *place, uint32_t key)
-{
-	const struct sl_service_group *group = &table->group[place->group_at];
-	uint32_t low = 0, high = place->group_count;
-
-	while (low < high) {
-		uint32_t middle = (low + high) / 2;
-
-		if (group[middle].key < key)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < place->group_count && group[low].key == key ? &group[low] : NULL;
+	if (sl_likely(!sl_service_is_set(value)))
+		return value;
+	return sl_source_find(&table->sets[value - SL_SERVICE_SET], &pkt->key);
 }
 
 /* The groups of a protocol in a place that speak for the packet: its VLAN's, and that of none. */
@@ -101,33 +65,48 @@ static inline void find_groups(const struct sl_service_table *table, uint32_t pl
 {
 	uint32_t key = protocol << 16;
 
-	group[0] = pkt->vlan ? find_group(table, &table->place[place], key | pkt->vlan) : NULL;
-	group[1] = find_group(table, &table->place[place], key);
+	group[0] = pkt->vlan ? sl_service_find_group(table, &table->place[place], key | pkt->vlan)
+			     : NULL;
+	group[1] = sl_service_find_group(table, &table->place[place], key);
+}
+
+/* The first port of a group, whatever the packet's is. */
+static uint32_t first_port(const struct sl_service_table *table,
+			   const struct sl_service_group *group)
+{
+	return group->single_count + group->range_count ? table->port[group->single_at].service
+							: SL_SERVICE_NONE;
 }
 
 /* Best of up to two groups that differ in their VLAN: one port, then a range, then all; the VLAN
  * decides last. A later fragment has no port: it follows the service of all ports, else the first
  * one. */
 static uint32_t match_groups(const struct sl_service_table *table,
-			     const struct sl_service_group *const group[2], uint16_t port,
-			     bool no_ports)
+			     const struct sl_service_group *const group[2],
+			     const struct sl_pkt *pkt)
 {
+	bool no_ports = pkt->flags & SL_PKT_NO_PORTS;
+	uint16_t port = sl_be16(pkt->key.dport_be);
 	uint32_t service = SL_SERVICE_NONE;
 
 	for (int g = 0; g < 2 && service == SL_SERVICE_NONE && !no_ports; g++)
 		if (group[g])
-			service = find_ports(&table->port[group[g]->single_at],
-					     group[g]->single_count, port);
+			service = resolve(table,
+					  sl_service_find_port(&table->port[group[g]->single_at],
+							       group[g]->single_count, port),
+					  pkt);
 	for (int g = 0; g < 2 && service == SL_SERVICE_NONE && !no_ports; g++)
 		if (group[g])
-			service = find_ports(&table->port[group[g]->range_at],
-					     group[g]->range_count, port);
+			service = resolve(table,
+					  sl_service_find_port(&table->port[group[g]->range_at],
+							       group[g]->range_count, port),
+					  pkt);
 	for (int g = 0; g < 2 && service == SL_SERVICE_NONE; g++)
 		if (group[g])
-			service = group[g]->whole;
+			service = resolve(table, group[g]->whole, pkt);
 	for (int g = 0; g < 2 && service == SL_SERVICE_NONE && no_ports; g++)
 		if (group[g])
-			service = table->port[group[g]->single_at].service;
+			service = resolve(table, first_port(table, group[g]), pkt);
 	return service;
 }
 
@@ -139,8 +118,7 @@ static uint32_t match_place(const struct sl_service_table *table, uint32_t place
 		uint32_t service;
 
 		find_groups(table, place, named ? protocol : SL_SERVICE_PROTOCOL_NONE, pkt, group);
-		service = match_groups(table, group, sl_be16(pkt->key.dport_be),
-				       pkt->flags & SL_PKT_NO_PORTS);
+		service = match_groups(table, group, pkt);
 		if (service != SL_SERVICE_NONE)
 			return service;
 	}
@@ -178,6 +156,19 @@ static uint32_t find_slowly(const struct sl_service_table *table, const struct s
 	return SL_SERVICE_NONE;
 }
 
+/* Packets whose exact rule asks for their sources; those of others go the second way. */
+static void find_sources(const struct sl_service_table *table, const struct sl_pkt *pkts,
+			 uint32_t count, uint32_t *services)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (!sl_service_is_set(services[i]))
+			continue;
+		services[i] = resolve(table, services[i], &pkts[i]);
+		if (services[i] == SL_SERVICE_NONE)
+			services[i] = find_slowly(table, &pkts[i]);
+	}
+}
+
 /* ---- for everybody ------------------------------------------------------------------------------
  */
 
@@ -198,6 +189,8 @@ void sl_service_lookup(const struct sl_service_table *table, const struct sl_pkt
 				     &services[i]))
 			services[i] = find_slowly(table, &pkts[i]);
 	}
+	if (sl_unlikely(table->set_count))
+		find_sources(table, pkts, count, services);
 }
 
 bool sl_service_asks_ports(const struct sl_service_table *table, const struct sl_pkt *pkt)
@@ -215,7 +208,8 @@ bool sl_service_asks_ports(const struct sl_service_table *table, const struct sl
 			for (int g = 0; g < 2; g++) {
 				if (group[g] && (group[g]->single_count || group[g]->range_count))
 					return true;
-				whole |= group[g] && group[g]->whole != SL_SERVICE_NONE;
+				whole |= group[g] &&
+					 resolve(table, group[g]->whole, pkt) != SL_SERVICE_NONE;
 			}
 			if (whole)
 				return false;

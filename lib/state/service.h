@@ -6,9 +6,12 @@
  * Shape:   immutable, built aside; a packet's common case (whole address, one port) is one probe
  *          of a hash table without collisions beyond a bucket; prefixes, ranges and bare protocols
  *          go a bounded second way. Among services that match, the longest prefix wins, then a
- *          named protocol over none, then one port over a range over none.
+ *          named protocol over none, then one port over a range over none, then the longest prefix
+ *          of the packet's source over none: services that differ in sources alone share an entry,
+ *          behind which a set of sources is asked (source.h).
  * Threads: building: control; lookup: any.
- * Errors:  0 or negative errno; -EEXIST when two services are equal, *first and *second say which.
+ * Errors:  0 or negative errno; -EEXIST when two services are equal, *first and *second say which;
+ *          -E2BIG: more services, or more stretches of sources, than there may be.
  */
 
 #ifndef SL_STATE_SERVICE_H
@@ -23,6 +26,9 @@
 
 #define SL_SERVICE_PORTS_MAX 64 /* ports and ranges of one service */
 
+/* Stretches of sources in one table: those of each set of services that take the same packets. */
+#define SL_SERVICE_STRETCHES_MAX 1048576u
+
 struct sl_port_range {
 	uint16_t first, last; /* host order, inclusive; first == last: one port */
 };
@@ -35,6 +41,8 @@ struct sl_service_spec {
 	uint16_t vlan;			   /* 0: any */
 	const struct sl_port_range *ports; /* port_count; 0: all */
 	uint32_t port_count;
+	const struct sl_prefix *sources; /* source_count; 0: all */
+	uint32_t source_count;
 };
 
 int sl_service_table_build(const struct sl_service_spec *specs, uint32_t count,
@@ -42,7 +50,7 @@ int sl_service_table_build(const struct sl_service_spec *specs, uint32_t count,
 struct sl_service_table *sl_service_table_get(struct sl_service_table *table);
 void sl_service_table_put(struct sl_service_table *table); /* takes NULL */
 
-/* What the table was built from: its services, and their number. */
+/* What the table was built from: its services, and their number; sources of each in order. */
 uint32_t sl_service_table_specs(const struct sl_service_table *table,
 				const struct sl_service_spec **specs);
 

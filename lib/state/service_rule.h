@@ -9,6 +9,7 @@
 #ifndef SL_STATE_SERVICE_RULE_H
 #define SL_STATE_SERVICE_RULE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/bytes.h"
@@ -20,6 +21,10 @@
 /* Second part of exact keys: what the entry is. */
 #define SL_SERVICE_EXACT_RULE  (4u << 24) /* with protocol and port: a service */
 #define SL_SERVICE_EXACT_PLACE (2u << 24) /* of the address alone: its place */
+
+/* A value that is no service but SL_SERVICE_SET + the number of a set of services that differ in their
+ * sources. */
+#define SL_SERVICE_SET 0x40000000u
 
 /* One cache line. A key is address << 32 | what | protocol << 16 | port; 0: free. That of a rule lies
  * so in the words of an IPv4 packet's flow key. */
@@ -42,7 +47,7 @@ _Static_assert(2 * sizeof(struct sl_service_entry6) == SL_CACHE_LINE, "one line 
 
 struct sl_service_ports {
 	uint16_t first, last;
-	uint32_t service;
+	uint32_t service; /* or a set */
 };
 
 /* Rules of one place, protocol and VLAN. */
@@ -50,7 +55,7 @@ struct sl_service_group {
 	uint32_t key; /* protocol << 16 | VLAN */
 	uint32_t single_at, single_count;
 	uint32_t range_at, range_count;
-	uint32_t whole; /* service of all ports, or SL_SERVICE_NONE */
+	uint32_t whole; /* service of all ports, or a set, or SL_SERVICE_NONE */
 };
 
 struct sl_service_place {
@@ -58,6 +63,11 @@ struct sl_service_place {
 	uint32_t group_at, group_count; /* ordered by key */
 	uint32_t length;		/* bits of its prefix; 0: none, or one of all addresses */
 };
+
+static inline bool sl_service_is_set(uint32_t value)
+{
+	return value >> 30 == SL_SERVICE_SET >> 30;
+}
 
 static inline uint64_t sl_service_exact4(uint32_t dst4, uint64_t misc)
 {

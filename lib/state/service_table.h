@@ -7,7 +7,8 @@
  * packet in one probe; they also know each whole address's place. The rest goes a second way: the
  * place of an address is the longest prefix that holds it, found by binary search over intervals;
  * a place has groups of rules by protocol and VLAN and a parent, the next shorter prefix; the last
- * parent is `any`. Bounded: a binary search, at most 129 parents, four groups each.
+ * parent is `any`. Bounded: a binary search, at most 129 parents, four groups each. Where services
+ * differ in their sources the value is a set of sources in place of a service, asked last.
  * Threads: immutable after the build.
  */
 
@@ -22,18 +23,12 @@
 #include "base/bytes.h"
 #include "state/service.h"
 #include "state/service_rule.h"
+#include "state/source.h"
+#include "state/span.h"
 
 /* Octets of exact tables that stay in the second cache: a pass that prefetches costs more than what
  * it hides there (16 and 18 cycles a packet with 512 and 4,096 services, 8 and 9 without). */
 #define SL_SERVICE_SMALL_SIZE 262144
-
-typedef unsigned __int128 sl_wide; /* an address as a number */
-
-/* Addresses from start up to the next interval's lie in place. */
-struct sl_service_interval {
-	sl_wide start;
-	uint32_t place;
-};
 
 struct sl_service_table {
 	struct sl_service_bucket4 *bucket4;
@@ -42,17 +37,58 @@ struct sl_service_table {
 	bool vlans;	       /* some rule names a VLAN */
 	bool is_large;	       /* is prefetched */
 	/* the second way */
-	struct sl_service_interval *interval[2]; /* IPv4, IPv6 */
+	struct sl_stretch *interval[2]; /* IPv4, IPv6: the place of an address */
 	uint32_t interval_count[2];
 	uint32_t place_count, group_count, port_count;
 	struct sl_service_place *place;
 	struct sl_service_group *group;
 	struct sl_service_ports *port;
-	uint32_t spec_count, rule_size; /* what there is room for */
-	struct sl_service_spec *specs;	/* spec_count; what it was built from */
-	struct sl_port_range *ranges;	/* rule_size; of them */
-	uint32_t references;		/* control only */
+	struct sl_source_set *sets; /* set_count; set_size: what there is room for, 0: none asks */
+	uint32_t set_count, set_size;
+	uint32_t stretch_count;
+	/* what it was built from, and what there is room for */
+	uint32_t spec_count, rule_size, source_size;
+	struct sl_service_spec *specs; /* spec_count */
+	struct sl_port_range *ranges;  /* rule_size; of them */
+	struct sl_prefix *sources;     /* source_size; of them */
+	uint32_t references;	       /* control only */
 };
+
+/* What the ports, which are in order, say of one; SL_SERVICE_NONE: nothing. */
+static inline uint32_t sl_service_find_port(const struct sl_service_ports *ports, uint32_t count,
+					    uint16_t port)
+{
+	uint32_t low = 0, high = count;
+
+	while (low < high) {
+		uint32_t middle = (low + high) / 2;
+
+		if (ports[middle].last < port)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < count && ports[low].first <= port ? ports[low].service : SL_SERVICE_NONE;
+}
+
+/* The group of that key; NULL: none. */
+static inline const struct sl_service_group *
+sl_service_find_group(const struct sl_service_table *table, const struct sl_service_place *place,
+		      uint32_t key)
+{
+	const struct sl_service_group *group = &table->group[place->group_at];
+	uint32_t low = 0, high = place->group_count;
+
+	while (low < high) {
+		uint32_t middle = (low + high) / 2;
+
+		if (group[middle].key < key)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < place->group_count && group[low].key == key ? &group[low] : NULL;
+}
 
 /* The service of a whole IPv4 address, protocol and port: compared with all keys of a bucket at once,
  * since which of them it is cannot be foreseen. False: no exact rule. */

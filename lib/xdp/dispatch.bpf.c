@@ -298,7 +298,11 @@ static __always_inline int serve(struct xdp_md *ctx, struct scratch *it, struct 
 	const struct sl_xdp_pool *its_pool;
 	const struct sl_node_view *view;
 
-	if (!own->understudy || !its)
+	if (!own->understudy)
+		return XDP_PASS;
+	if (sl_service_is_set(it->service))
+		return refuse(own, counts); /* the daemon alone knows sources */
+	if (!its)
 		return XDP_PASS;
 	if (!now->since_ns)
 		now->since_ns = bpf_ktime_get_ns();

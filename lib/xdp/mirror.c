@@ -90,11 +90,11 @@ static void write_intervals(const struct sl_xdp_mirror *mirror, uint32_t half,
 			all + (size_t)(2 * half + f) * mirror->set->size.room.interval;
 
 		for (uint32_t i = 0; i < table->interval_count[f]; i++) {
-			const struct sl_service_interval *from = &table->interval[f][i];
+			const struct sl_stretch *from = &table->interval[f][i];
 
 			at[i] = (struct sl_xdp_interval){.high = (uint64_t)(from->start >> 64),
 							 .low = (uint64_t)from->start,
-							 .place = from->place};
+							 .place = from->value};
 		}
 	}
 }

@@ -36,6 +36,7 @@
 #define NODES	    7 /* of a pool at most */
 #define TAKERS	    2 /* of a pool at least */
 #define TEXT	    16384
+#define SOURCES	    4 /* networks that flows come from: 10.0.0.0/16 and on */
 #define DPORTS	    4 /* that flows are sent to */
 
 enum hand { HAND_UP, HAND_DRAINING, HAND_DISABLED };
@@ -63,6 +64,9 @@ static const char *const takings[] = {
 	"address: 192.0.2.10, protocol: udp, ports: [1-2]",
 	"address: 192.0.2.10, protocol: udp, ports: [2, 4]",
 	"address: 192.0.2.10, protocol: udp",
+	"address: any, sources: [10.1.0.0/16, 10.3.0.0/16]",
+	"address: 192.0.2.10, protocol: udp, sources: [10.2.0.0/15]",
+	"address: 192.0.2.10, protocol: udp, sources: [10.0.0.0/16, 10.3.0.0/16]",
 };
 
 struct service {
@@ -274,6 +278,7 @@ static void live(struct flow *flow)
 	uint32_t address;
 
 	pkt.key.dport_be = sl_be16((uint16_t)(1 + flow->tuple / 7 % DPORTS));
+	pkt.key.src4 |= sl_be32(flow->tuple / 3 % SOURCES << 16);
 	address = send_by(spread % CORES, &pkt);
 
 	if (flow->address && address != flow->address && broken++ < 20)

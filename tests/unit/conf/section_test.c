@@ -515,6 +515,30 @@ static void each_key_of_services_has_its_range_and_its_sentence(void **state)
 		 "\"91-99\"]}, {name: u, pool: web, address: 1.2.3.4, protocol: tcp}, {name: v, "
 		 "pool: web, address: 1.2.3.0/24, protocol: tcp, ports: [85]}]\n" PORTS POOLS,
 		 "", ""},
+		{"services: [{name: s, pool: web, address: any, sources: []}]\n" PORTS POOLS,
+		 "1:56: `sources` may not be empty: it needs at least one entry\n", ""},
+		{"services: [{name: s, pool: web, address: any, sources: [1.2.3.4, 1.2.3.4/8, "
+		 "near, any, \"2001:db8::/32\"]}]\n" PORTS POOLS,
+		 "1:66: `1.2.3.4/8` has bits set beyond its length; 1.0.0.0/8 would be right\n"
+		 "1:77: `sources` takes prefixes such as 198.51.100.0/24, not `near`\n"
+		 "1:83: `sources` takes prefixes such as 198.51.100.0/24, not `any`\n",
+		 ""},
+		{"services: [{name: s, pool: web, address: 1.2.3.4, sources: [10.0.0.0/8, "
+		 "\"2001:db8::/32\", 10.1.0.0/16, 10.0.0.0/8]}]\n" PORTS POOLS,
+		 "1:73: `2001:db8::/32` is IPv6, the service's address is IPv4\n"
+		 "1:103: `10.0.0.0/8` is listed before; leave one out\n",
+		 ""},
+		{"services: [{name: s, pool: web, address: any}, {name: t, pool: web, address: "
+		 "any, sources: [10.0.0.0/8]}, {name: u, pool: web, address: any, sources: "
+		 "[10.0.0.0/9, 11.0.0.0/8]}]\n" PORTS POOLS,
+		 "", ""},
+		{"services: [{name: s, pool: web, address: 1.2.3.4, protocol: tcp, ports: "
+		 "[\"80-90\"], sources: [10.0.0.0/8, 11.0.0.0/8]}, {name: t, pool: web, address: "
+		 "1.2.3.4, protocol: tcp, ports: [85, \"90-99\"], sources: [9.0.0.0/8, "
+		 "10.0.0.0/8, 11.0.0.0/8]}]\n" PORTS POOLS,
+		 "1:120: service `t` takes the same packets as `s` of line 1: same address and "
+		 "protocol, port 90, source 10.0.0.0/8; change or remove one\n",
+		 ""},
 	};
 
 	(void)state;

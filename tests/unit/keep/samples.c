@@ -91,6 +91,8 @@ static const struct {
 	{&sl_conf_target,
 	 (const char *const[]){"any", "0.0.0.0/0", "1.0.0.0", "223.255.255.255/32", "\"::/0\"",
 			       "\"2000::\"", "\"fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff\"", NULL}},
+	{&sl_conf_prefix, (const char *const[]){"0.0.0.0/0", "1.0.0.0/8", "255.255.255.255",
+						"\"::/0\"", "\"2001:db8::/32\"", NULL}},
 	{&sl_conf_protocol, (const char *const[]){"0", "tcp", "udp", "gre", "255", NULL}},
 	{&sl_conf_range, (const char *const[]){"1", "65535", "\"1-65535\"", "\"7-8\"", NULL}},
 	{&sl_conf_punt, (const char *const[]){"drop", "kernel", "p1", NULL}},

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "base/bytes.h"
 #include "unit/model/fixture.h"
 
 #define PORTS                                                                                      \
@@ -194,6 +195,36 @@ static void the_last_of_all_fallbacks_serves(void **state)
 	fixture_close(&f);
 }
 
+#define LINK(name, next, node)                                                                     \
+	"  - {name: " name ", slots: 256, fallback: " next ", nodes: [" node "]}\n"
+/* clang-format off */
+#define CHAIN                                                                                      \
+	"pools:\n" LINK("web", "f1", NODE("a", "")) LINK("f1", "f2", NODE("b", ""))                \
+		LINK("f2", "f3", NODE("c", "")) LINK("f3", "f4", NODE("d", ""))                    \
+		"  - {name: f4, slots: 256, nodes: [" NODE("e", "") "]}\n"                        \
+		"  - {name: other, slots: 256, nodes: [" NODE("o", "") "]}\n"
+/* clang-format on */
+
+/* A service that was at as many pools as may be, and is where health led it: neither the next finding nor
+ * a change of something else is refused. */
+static void what_health_finds_is_not_refused_for_a_service_that_moved_often(void **state)
+{
+	static const char *const down[][2] = {{"web", "a"}, {"f1", "b"}, {"f2", "c"}, {"f3", "d"}};
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f, PORTS "services: [{name: rest, address: any, pool: other}]\n" CHAIN, NULL);
+	assert_int_equal(fixture_apply(&f, PORTS SERVE CHAIN), 0);
+	for (size_t i = 0; i < SL_ARRAY_COUNT(down); i++)
+		assert_int_equal(health(&f, down[i][0], down[i][1], false, 0), 0);
+	assert_int_equal(pool_of_service(&f), sl_model_image(f.model)->pools[4]->index);
+	assert_int_equal(health(&f, "other", "o", false, 0), 0);
+	assert_int_equal(health(&f, "other", "o", true, 0), 0);
+	assert_int_equal(fixture_weight(&f, "other", "o", 7), 0);
+	assert_int_equal(pool_of_service(&f), sl_model_image(f.model)->pools[4]->index);
+	fixture_close(&f);
+}
+
 static void fallbacks_that_go_nowhere_are_refused(void **state)
 {
 	static const struct {
@@ -234,6 +265,7 @@ int main(void)
 		cmocka_unit_test(scaled_weights_move_the_least_and_come_back),
 		cmocka_unit_test(a_fallback_serves_while_too_few_are_up),
 		cmocka_unit_test(the_last_of_all_fallbacks_serves),
+		cmocka_unit_test(what_health_finds_is_not_refused_for_a_service_that_moved_often),
 		cmocka_unit_test(fallbacks_that_go_nowhere_are_refused),
 	};
 

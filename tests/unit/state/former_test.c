@@ -30,9 +30,17 @@ struct setting {
 struct world {
 	struct setting now;
 	struct sl_former *formers[SL_FORMERS_MAX];
-	uint32_t count;
+	uint32_t count, source4; /* of packets that are asked for */
 	uint64_t now_ms, idle_ms;
 };
+
+static struct sl_prefix prefix_of(const char *text)
+{
+	struct sl_prefix prefix;
+
+	assert_int_equal(sl_prefix_parse(text, &prefix, NULL), 0);
+	return prefix;
+}
 
 static struct sl_service_spec spec_of(uint32_t index, const char *prefix)
 {
@@ -129,6 +137,7 @@ static struct sl_origin origin_of(const struct world *world, uint32_t index, uin
 	pkt.key.family = SL_FAMILY_IPV4;
 	pkt.key.protocol = 6;
 	pkt.key.dst4 = sl_be32(0xc0000200u | last);
+	pkt.key.src4 = world->source4;
 	sl_origin_find(&snapshot, &world->now.views[index], &pkt, world->now_ms, &origin);
 	return origin;
 }
@@ -344,6 +353,9 @@ static uint32_t formers_between(void **state, const struct sl_service_spec *was,
 static void only_services_that_share_packets_have_a_region(void **state)
 {
 	static const struct sl_port_range low = {10, 20}, next = {20, 30}, high = {21, 30};
+	const struct sl_prefix far[] = {prefix_of("12.0.0.0/8"), prefix_of("9.0.0.0/8")},
+			       near[] = {prefix_of("10.0.0.0/8"), prefix_of("13.0.0.0/8")},
+			       inside[] = {prefix_of("12.1.0.0/16")};
 	struct sl_service_spec was = spec_of(1, NULL), is = spec_of(2, NULL);
 
 	was.protocol = is.protocol = 6;
@@ -365,6 +377,49 @@ static void only_services_that_share_packets_have_a_region(void **state)
 	assert_int_equal(formers_between(state, &was, &is), 1);
 	is.protocol = 17;
 	assert_int_equal(formers_between(state, &was, &is), 0);
+	is.protocol = 6;
+	was.sources = far;
+	was.source_count = 2;
+	assert_int_equal(formers_between(state, &was, &is), 1);
+	is.sources = near;
+	is.source_count = 2;
+	assert_int_equal(formers_between(state, &was, &is), 0);
+	is.sources = inside;
+	is.source_count = 1;
+	assert_int_equal(formers_between(state, &was, &is), 1);
+}
+
+/* The same service for some sources comes, and takes others. */
+static void sources_that_become_another_services_are_a_region(void **state)
+{
+	const struct sl_prefix ten[] = {prefix_of("10.0.0.0/8")},
+			       both[] = {prefix_of("10.0.0.0/8"), prefix_of("11.0.0.0/8")};
+	struct sl_service_spec specs[] = {spec_of(1, NULL), spec_of(2, NULL)};
+	struct world *world = *state;
+
+	specs[1].sources = ten;
+	specs[1].source_count = 1;
+	assert_int_equal(move(world, specs, 2, false), 0);
+	assert_int_equal(world->count, 1);
+	assert_true(world->now.views[2].flags & SL_SERVICE_GAINED);
+	assert_false(world->now.views[1].flags & SL_SERVICE_GAINED);
+	world->source4 = sl_be32(0x0a000001);
+	assert_int_equal(origin_of(world, 2, 1).pool, 1);
+	/* 11.0.0.0/8 goes, too; 10.0.0.0/8 has been there before */
+	world->now_ms += 2 * OPEN_MS;
+	world->now.views[2] = view_of(2, 2);
+	specs[1].sources = both;
+	specs[1].source_count = 2;
+	assert_int_equal(move(world, specs, 2, false), 0);
+	assert_int_equal(origin_of(world, 2, 1).until_ms, 0);
+	world->source4 = sl_be32(0x0b000001);
+	assert_int_equal(origin_of(world, 2, 1).pool, 1);
+	assert_int_equal(origin_of(world, 2, 1).until_ms, world->now_ms + OPEN_MS);
+	/* the same sources in another order are no change */
+	specs[1].sources = (const struct sl_prefix[]){both[1], both[0]};
+	world->now.views[2] = view_of(2, 2);
+	assert_int_equal(move(world, specs, 2, false), 0);
+	assert_false(world->now.views[2].flags & SL_SERVICE_GAINED);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, start, end)
@@ -382,6 +437,7 @@ int main(void)
 		CASE(open_regions_are_open_for_another_idle_timeout),
 		CASE(what_melts_is_asked_for_the_longest_idle_timeout),
 		CASE(all_pools_of_an_unsettled_service_stay_concerned),
+		CASE(sources_that_become_another_services_are_a_region),
 		CASE(only_services_that_share_packets_have_a_region),
 	};
 
