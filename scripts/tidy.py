@@ -24,7 +24,7 @@ BUDGETS = {
     "yaml": 500,
     "pkt": 2700,
     "sched": 1800,
-    "state": 5900,
+    "state": 6000,
     "io": 3300,
     "path": 2400,
     "work": 3300,

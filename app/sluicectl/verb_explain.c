@@ -218,6 +218,7 @@ static void show_answer(const json_t *result)
 		{"prior", "its slot moved a short while ago: unknown flows stay where they were"},
 		{"tracked", "the flow is in a core's table"},
 		{"scheduler", "the scheduler would choose it for a new flow"},
+		{"full", "its slot's node has max_load times its share of live flows"},
 	};
 	const char *why = get_string(result, "why");
 

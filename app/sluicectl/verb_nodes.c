@@ -15,7 +15,10 @@
 static const struct column columns[] = {
 	{"NODE", NULL, COLUMN_NAME},
 	{"WEIGHT", "weight", COLUMN_WEIGHT},
+	{"EFFECTIVE", "effective_weight", COLUMN_WEIGHT | COLUMN_SPARE},
+	{"ROLE", "role", COLUMN_TEXT | COLUMN_SPARE},
 	{"STATE", "state", COLUMN_STATE},
+	{"HEALTH", "health.state", COLUMN_STATE | COLUMN_SPARE},
 	{"SINCE", "since_ms", COLUMN_TIME},
 	{"EXPECTED", "expected_share", COLUMN_PERCENT | COLUMN_SPARE},
 	{"MEASURED", "measured_share", COLUMN_PERCENT},
@@ -92,6 +95,14 @@ static bool is_wanted(const struct command *command, struct rows *rows, const js
 	return false;
 }
 
+/* A backup stands by until it serves. */
+static const char *role_of(const json_t *node)
+{
+	if (json_is_true(json_object_get(node, "standby")))
+		return "standby";
+	return json_is_true(json_object_get(node, "backup")) ? "backup" : "";
+}
+
 static void add_pool(const struct command *command, struct rows *rows, const char *pool,
 		     json_t *nodes, const json_t *before)
 {
@@ -110,6 +121,7 @@ static void add_pool(const struct command *command, struct rows *rows, const cha
 			if (!rows->list)
 				abort();
 		}
+		(void)json_object_set_new(node, "role", json_string(role_of(node)));
 		row = &rows->list[rows->count];
 		*row = (struct row){.node = node,
 				    .before = json_object_get(before, name),

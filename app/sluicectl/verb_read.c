@@ -95,6 +95,17 @@ int verb_status(struct command *command)
 	return EXIT_DONE;
 }
 
+static json_int_t count_up(const json_t *pool)
+{
+	const char *name;
+	json_int_t up = 0;
+	json_t *node;
+
+	json_object_foreach(json_object_get(pool, "nodes"), name, node) up +=
+		strcmp(get_string(node, "state"), "up") == 0;
+	return up;
+}
+
 int verb_pools(struct command *command)
 {
 	static const struct column columns[] = {
@@ -103,6 +114,7 @@ int verb_pools(struct command *command)
 		{"SLOTS", "slots", COLUMN_INTEGER},
 		{"OPEN", "open_slots", COLUMN_INTEGER},
 		{"NODES", "node_count", COLUMN_INTEGER},
+		{"UP", "up_count", COLUMN_INTEGER},
 		{"TRACKED", "tracked_flows", COLUMN_INTEGER},
 		{"BEGUN", "begun_flows", COLUMN_INTEGER | COLUMN_SPARE},
 		{"LOAD MAX/MEAN", "load.factor", COLUMN_RATIO},
@@ -120,6 +132,7 @@ int verb_pools(struct command *command)
 		size_t nodes = json_object_size(json_object_get(pool, "nodes"));
 
 		(void)json_object_set_new(pool, "node_count", json_integer((json_int_t)nodes));
+		(void)json_object_set_new(pool, "up_count", json_integer(count_up(pool)));
 		table_row(table, name, pool, NULL);
 	}
 	table_print(table, "no pools");
@@ -321,11 +334,16 @@ static void show_event(const struct command *command, const json_t *event)
 {
 	char time[SHOW_TEXT_SIZE];
 
+	const char *kind = get_string(event, "kind"), *node = get_string(event, "node");
+
 	if (command->json)
 		show_json(event);
+	else if (strcmp(kind, "health") == 0 && *node)
+		printf("%s %s: %s/%s: %s\n", show_time(get_number(event, "time_ms"), time), kind,
+		       get_string(event, "pool"), node, get_string(event, "text"));
 	else
-		printf("%s %s: %s\n", show_time(get_number(event, "time_ms"), time),
-		       get_string(event, "kind"), get_string(event, "text"));
+		printf("%s %s: %s\n", show_time(get_number(event, "time_ms"), time), kind,
+		       get_string(event, "text"));
 	(void)fflush(stdout);
 }
 

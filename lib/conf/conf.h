@@ -224,11 +224,11 @@ struct sl_conf_pool {
 	uint32_t slow_start_ms; /* a node that comes up gets its weight in steps; 0: at once */
 	enum sl_conf_weight_from weight_from;
 	char fallback[SL_NAME_SIZE]; /* the pool that serves while nobody here can; "": none */
+	uint64_t max_load;	     /* times the fair share of flows, millionths; 0: none */
 	uint64_t fallback_below;     /* or while less than this share is up; millionths */
 	struct sl_conf_node *nodes;
 	uint32_t node_count;
-	uint32_t line, column;
-	uint32_t fallback_line, fallback_column; /* where its name stands */
+	uint32_t line, column, fallback_line, fallback_column; /* the latter of its name */
 };
 
 /* A class of service: who goes first at workers. */
@@ -244,10 +244,9 @@ struct sl_conf_service {
 	struct sl_prefix prefix;
 	int16_t protocol; /* -1: all */
 	struct sl_port_range *ports;
-	uint32_t port_count;
-	struct sl_prefix *sources; /* source_count; 0: all */
-	uint32_t source_count;
-	uint16_t vlan; /* 0: any */
+	struct sl_prefix *sources;
+	uint32_t port_count, source_count; /* 0: all */
+	uint16_t vlan;			   /* 0: any */
 	enum sl_conf_echo echo;
 	uint16_t mss_clamp;	  /* 0: none */
 	char class[SL_NAME_SIZE]; /* "": as sl_conf_class() says */
@@ -265,9 +264,8 @@ struct sl_conf {
 	struct sl_conf_traffic *classes;
 	uint32_t class_count; /* 0: there is one */
 	struct sl_conf_pool *pools;
-	uint32_t pool_count;
 	struct sl_conf_service *services;
-	uint32_t service_count;
+	uint32_t pool_count, service_count;
 };
 
 struct sl_conf_error {

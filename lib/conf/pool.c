@@ -95,6 +95,7 @@ static const struct sl_conf_key pool_keys[] = {
 	SL_KEY("health", mapping, P(health), .table = &sl_conf_health_table),
 	SL_KEY_RANGE("slow_start", duration, P(slow_start_ms), 0, SLOW_START_MS_MAX, 0),
 	SL_KEY("weight_from", word, P(weight_from), .words = weights_from),
+	SL_KEY("max_load", weight, P(max_load)),
 	SL_KEY("fallback", name, P(fallback)),
 	SL_KEY("fallback_below", weight, P(fallback_below)),
 	SL_KEY_RANGE("nodes", list, P(nodes), 0, SL_NODES_MAX, 0, .extra = P_AT(node_count),
@@ -188,6 +189,30 @@ static void check_slots(struct sl_conf_reader *reader, const struct sl_conf_foun
 			      (unsigned long long)reader->slot_total, SL_SLOTS_TOTAL_MAX);
 }
 
+/* Loads can be bounded where every flow is known, of schedulers that do not choose by load themselves. */
+static void check_max_load(struct sl_conf_reader *reader, const struct sl_conf_found *found,
+			   const struct sl_conf_pool *pool)
+{
+	const struct sl_yaml_node *at = sl_conf_found_value(found, "max_load");
+
+	if (!at || !pool->max_load)
+		return;
+	if (pool->max_load < SL_WEIGHT_UNIT || pool->max_load > SL_MAX_LOAD_MAX * SL_WEIGHT_UNIT)
+		sl_conf_error(reader, at,
+			      "`max_load` takes a number from 1 to %u, or 0 for no bound, not `%s`",
+			      SL_MAX_LOAD_MAX, at->text);
+	if (!sl_sched_fills_slots(pool->scheduler))
+		sl_conf_error(reader, at,
+			      "scheduler %s chooses a node for each new flow; `max_load` bounds "
+			      "those that hash",
+			      sl_sched_name(pool->scheduler));
+	else if (pool->tracking == SL_CONF_TRACKING_NONE ||
+		 pool->tracking == SL_CONF_TRACKING_TRANSITION)
+		sl_conf_error(reader, sl_conf_found_value(found, "tracking"),
+			      "`max_load` needs every flow to be known; `tracking: full` would be "
+			      "right, or leave it out");
+}
+
 static void check_balance(struct sl_conf_reader *reader, const struct sl_conf_found *found,
 			  struct sl_conf_pool *pool)
 {
@@ -230,6 +255,7 @@ static void check_pool(struct sl_conf_reader *reader, const struct sl_conf_found
 	check_tracking(reader, found, pool);
 	check_oversize(reader, found, pool);
 	check_balance(reader, found, pool);
+	check_max_load(reader, found, pool);
 	check_shares(reader, pool);
 	for (uint32_t n = 0; n < pool->node_count; n++)
 		sl_conf_check_node_health(reader, &pool->health, &pool->nodes[n]);

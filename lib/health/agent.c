@@ -74,13 +74,21 @@ int sl_agent_parse(const char *line, size_t length, struct sl_agent_word *out)
 	return 0;
 }
 
-uint8_t sl_agent_asks(const struct sl_agent_word *word, uint8_t before)
+struct sl_agent_asked sl_agent_asked_before(uint8_t hand)
+{
+	return (struct sl_agent_asked){.said = hand == SL_HAND_DISABLED ? hand : SL_HAND_UP,
+				       .zero = hand == SL_HAND_DRAINING};
+}
+
+uint8_t sl_agent_asks(struct sl_agent_asked *asked, const struct sl_agent_word *word)
 {
 	if (word->maint)
-		return SL_HAND_DISABLED;
-	if (word->drain || (word->percent_set && word->percent == 0))
-		return SL_HAND_DRAINING;
-	if (word->percent_set && before == SL_HAND_DRAINING)
-		return SL_HAND_UP;
-	return word->ready ? SL_HAND_UP : before;
+		asked->said = SL_HAND_DISABLED;
+	else if (word->drain)
+		asked->said = SL_HAND_DRAINING;
+	else if (word->ready)
+		asked->said = SL_HAND_UP;
+	if (word->percent_set)
+		asked->zero = word->percent == 0;
+	return asked->zero && asked->said == SL_HAND_UP ? SL_HAND_DRAINING : asked->said;
 }

@@ -29,7 +29,16 @@ struct sl_agent_word {
 
 int sl_agent_parse(const char *line, size_t length, struct sl_agent_word *word);
 
-/* What an agent asks for (enum sl_hand) by its words, after what it asked before. */
-uint8_t sl_agent_asks(const struct sl_agent_word *word, uint8_t before);
+/* What an agent asks for. */
+struct sl_agent_asked {
+	uint8_t said; /* enum sl_hand: drain and maint, until it says ready */
+	bool zero;    /* a weight of 0 %, until it says another */
+};
+
+/* What may have been said that made this; who talks of percents alone ends a drain so. */
+struct sl_agent_asked sl_agent_asked_before(uint8_t hand);
+
+/* Takes its words; returns what it asks for by now (enum sl_hand). */
+uint8_t sl_agent_asks(struct sl_agent_asked *asked, const struct sl_agent_word *word);
 
 #endif

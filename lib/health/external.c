@@ -16,11 +16,15 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "health/probe.h"
 
 #define VARIABLE_MAX 128
+#define REAP_US	     20000
+#define LEFT_FIRST   16u
+#define LAST_WAITS   200u /* of a millisecond each, when all end */
 
 static void on_end(int fd, short what, void *context)
 {
@@ -116,12 +120,96 @@ static void start(struct sl_probe *probe)
 		(void)sl_probe_wait(probe, EV_READ, on_end);
 }
 
+/* ---- programs that were killed ------------------------------------------------------------------
+ */
+
+struct sl_external_left {
+	struct event *timer; /* while there are any */
+	pid_t *pids;	     /* count */
+	uint32_t count, room;
+};
+
+static void reap(struct sl_external_left *left)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < left->count; i++)
+		if (waitpid(left->pids[i], NULL, WNOHANG) == 0)
+			left->pids[kept++] = left->pids[i];
+	left->count = kept;
+}
+
+static void on_reap(int fd, short what, void *context)
+{
+	static const struct timeval wait = {0, REAP_US};
+	struct sl_external_left *left = context;
+
+	(void)fd;
+	(void)what;
+	reap(left);
+	if (left->count > 0)
+		(void)event_add(left->timer, &wait);
+}
+
+static struct sl_external_left *left_of(struct sl_probe_bench *bench)
+{
+	struct sl_external_left *left = bench->left;
+
+	if (left)
+		return left;
+	left = calloc(1, sizeof(*left));
+	if (!left)
+		return NULL;
+	left->timer = evtimer_new(bench->base, on_reap, left);
+	if (!left->timer) {
+		free(left);
+		return NULL;
+	}
+	bench->left = left;
+	return left;
+}
+
+/* A killed program ends when the kernel can end it, which may take until a disk answers. Without memory
+ * it stays a zombie. */
+static void leave(struct sl_probe_bench *bench, pid_t pid)
+{
+	struct sl_external_left *left = left_of(bench);
+
+	if (left && left->count == left->room) {
+		uint32_t room = left->room ? 2 * left->room : LEFT_FIRST;
+		pid_t *pids = realloc(left->pids, room * sizeof(*pids));
+
+		left->pids = pids ? pids : left->pids;
+		left->room = pids ? room : left->room;
+	}
+	if (!left || left->count == left->room)
+		return;
+	left->pids[left->count++] = pid;
+	on_reap(-1, 0, left);
+}
+
+void sl_external_left_destroy(struct sl_external_left *left)
+{
+	static const struct timespec wait = {0, 1000 * 1000};
+
+	if (!left)
+		return;
+	for (uint32_t i = 0; i < LAST_WAITS && left->count > 0; i++) {
+		reap(left);
+		if (left->count > 0)
+			(void)nanosleep(&wait, NULL);
+	}
+	event_free(left->timer);
+	free(left->pids);
+	free(left);
+}
+
 static void stop(struct sl_probe *probe)
 {
 	if (probe->pid > 0) {
 		(void)kill(-probe->pid, SIGKILL);
 		(void)kill(probe->pid, SIGKILL);
-		(void)waitpid(probe->pid, NULL, 0);
+		leave(probe->bench, probe->pid);
 	}
 	probe->pid = 0;
 	sl_probe_clear(probe);

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "health/prober.h"
 #include "health/weigh.h"
+#include "model/balance.h"
 
 #define WHY_SIZE 160
 
@@ -26,9 +27,10 @@ struct entry {
 	uint32_t serial;
 	uint64_t epoch;	   /* of the change that saw it last */
 	uint64_t since_ms; /* wall clock */
-	uint8_t asked;	   /* enum sl_hand, by its agent */
-	bool down;	   /* as the model was told */
-	uint32_t scale;	   /* of the weight, as the model was told */
+	uint8_t asked;	   /* enum sl_hand, by its agent, as the model was told */
+	struct sl_agent_asked by_agent;
+	bool down;	/* as the model was told */
+	uint32_t scale; /* of the weight, as the model was told */
 	uint32_t slow_start_ms;
 	enum sl_conf_weight_from weight_from;
 	uint64_t up_ms;		   /* sl_clock_ms() when it came up again; 0: it was never down */
@@ -147,7 +149,8 @@ static void refresh(struct sl_health *health, const struct sl_image_pool *pool,
 					.percent = SL_WEIGH_ONE,
 					.share = SL_WEIGH_ONE,
 					.down = node->down,
-					.asked = node->asked};
+					.asked = node->asked,
+					.by_agent = sl_agent_asked_before(node->asked)};
 		memcpy(entry->node, node->name, SL_NAME_SIZE);
 	} else {
 		sl_health_spec_put(entry->spec);
@@ -215,7 +218,7 @@ static void on_event(void *context, const struct sl_model_event *event)
 /* ---- findings -----------------------------------------------------------------------------------
  */
 
-/* Nobody of the pool is left: what `no_node` says happens, and it is said loudly. */
+/* Nobody of the pool is left: its fallback serves, or what `no_node` says happens; it is said loudly. */
 static void warn_of_nobody(struct sl_health *health, const char *name)
 {
 	static const char *const does[] = {
@@ -224,6 +227,7 @@ static void warn_of_nobody(struct sl_health *health, const char *name)
 		[SL_NO_NODE_PUNT] = "packets are punted (no_node: punt)"};
 	const struct sl_image *image = sl_model_image(health->model);
 	int p = sl_image_find_pool(image, name);
+	uint32_t serving;
 	char text[WHY_SIZE];
 
 	if (p < 0)
@@ -231,8 +235,13 @@ static void warn_of_nobody(struct sl_health *health, const char *name)
 	for (uint32_t n = 0; n < image->pools[p]->node_count; n++)
 		if (sl_image_node_takes(&image->pools[p]->nodes[n]))
 			return;
-	(void)snprintf(text, sizeof(text), "pool %s: no node is up: %s", name,
-		       does[image->pools[p]->conf.no_node]);
+	serving = sl_balance_serving(image, (uint32_t)p);
+	if (serving != (uint32_t)p)
+		(void)snprintf(text, sizeof(text), "pool %s: no node is up: pool %s serves", name,
+			       image->pools[serving]->name);
+	else
+		(void)snprintf(text, sizeof(text), "pool %s: no node is up: %s", name,
+			       does[image->pools[p]->conf.no_node]);
 	sl_log(SL_LOG_ERROR, "%s", text);
 	sl_model_note(health->model, "health", name, NULL, text);
 }
@@ -252,6 +261,17 @@ static uint32_t scale_of(const struct entry *entry)
 	return (uint32_t)SL_MAX(scale, 1u);
 }
 
+/* "timeout: no answer within 100 ms", "status 500". */
+static void say_why(const struct sl_finding *finding, char why[WHY_SIZE])
+{
+	const char *name = sl_health_result_name(finding->result);
+
+	if (strncmp(finding->say, name, strlen(name)) == 0)
+		(void)snprintf(why, WHY_SIZE, "%s", finding->say);
+	else
+		(void)snprintf(why, WHY_SIZE, "%s: %s", name, finding->say);
+}
+
 /* The model's door. */
 static void tell_model(struct sl_health *health, struct entry *entry, bool down, uint8_t asked,
 		       const struct sl_finding *finding)
@@ -267,8 +287,7 @@ static void tell_model(struct sl_health *health, struct entry *entry, bool down,
 	char why[WHY_SIZE];
 	int rc;
 
-	(void)snprintf(why, sizeof(why), "%s: %s", sl_health_result_name(finding->result),
-		       finding->say);
+	say_why(finding, why);
 	if (finding->held_ms && down)
 		(void)snprintf(why, sizeof(why), "%s: flaps, held down for %u s",
 			       sl_health_result_name(finding->result),
@@ -300,10 +319,11 @@ static void take_percent(struct entry *entry, const struct sl_agent_word *word)
 static void on_agent(struct sl_health *health, struct entry *entry,
 		     const struct sl_finding *finding)
 {
-	uint8_t asked = sl_agent_asks(&finding->agent, entry->asked);
+	uint8_t asked;
 
 	if (finding->result != SL_HEALTH_OK)
 		return;
+	asked = sl_agent_asks(&entry->by_agent, &finding->agent);
 	take_percent(entry, &finding->agent);
 	if (asked != entry->asked || scale_of(entry) != entry->scale)
 		tell_model(health, entry, entry->down, asked, finding);
@@ -330,7 +350,7 @@ static void on_found(void *context, const struct sl_finding *finding)
 	entry->blind = finding->blind;
 	asked = entry->asked;
 	if (entry->spec->conf.type == SL_HEALTH_TYPE_AGENT && finding->result == SL_HEALTH_OK) {
-		asked = sl_agent_asks(&finding->agent, entry->asked);
+		asked = sl_agent_asks(&entry->by_agent, &finding->agent);
 		take_percent(entry, &finding->agent);
 	}
 	if (finding->result == SL_HEALTH_OK)

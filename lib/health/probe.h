@@ -31,6 +31,7 @@ struct event_base;
 struct event;
 struct sl_probe;
 struct sl_icmp_probes;
+struct sl_external_left;
 
 struct sl_probe_ops {
 	void (*start)(struct sl_probe *probe);
@@ -42,6 +43,7 @@ struct sl_probe_bench {
 	struct event_base *base;
 	struct sl_transfers *http; /* made when the first one needs it */
 	struct sl_icmp_probes *icmp;
+	struct sl_external_left *left; /* programs that were killed and have not ended yet */
 };
 
 struct sl_probe {
@@ -94,5 +96,6 @@ int sl_probe_append(struct sl_probe *probe, const void *data, size_t size);
 
 /* Ends a shared part. Takes NULL. */
 void sl_icmp_probes_destroy(struct sl_icmp_probes *icmp);
+void sl_external_left_destroy(struct sl_external_left *left);
 
 #endif

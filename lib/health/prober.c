@@ -132,8 +132,6 @@ static void on_told(int fd, short what, void *context)
 	(void)pthread_mutex_unlock(&prober->lock);
 	for (uint32_t i = 0; i < count; i++)
 		prober->calls.found(prober->calls.context, &findings[i]);
-	if (count > 0 && prober->calls.batch_ended)
-		prober->calls.batch_ended(prober->calls.context);
 }
 
 /* ---- checks -------------------------------------------------------------------------------------
@@ -163,7 +161,7 @@ static void free_place(struct place *place)
 	free(place);
 }
 
-static void report(struct place *place, bool changed)
+static void report(struct place *place)
 {
 	const struct sl_verdict *verdict = &place->verdict;
 	uint64_t now_ms = sl_clock_ms();
@@ -171,7 +169,6 @@ static void report(struct place *place, bool changed)
 		.id = place->id,
 		.serial = place->serial,
 		.is_agent = place->probe.is_agent,
-		.changed = changed,
 		.blind = verdict->blind,
 		.state = verdict->state,
 		.result = place->probe.result,
@@ -191,14 +188,13 @@ static void on_ended(struct sl_probe *probe)
 	struct place *place = (struct place *)probe;
 	uint64_t elapsed_ms = (sl_clock_ns() - place->started_ns) / 1000000;
 	uint32_t wait;
-	bool changed;
 
 	probe->running->stop(probe);
 	probe->running = NULL;
 	place->checks++;
 	place->failures += probe->result != SL_HEALTH_OK && probe->result != SL_HEALTH_CANNOT;
-	changed = sl_verdict_take(&place->verdict, &place->timing, probe->result, sl_clock_ms());
-	report(place, changed);
+	(void)sl_verdict_take(&place->verdict, &place->timing, probe->result, sl_clock_ms());
+	report(place);
 	/* Intervals are from start to start, however long a check took. */
 	wait = with_jitter(place->prober, sl_verdict_wait_ms(&place->verdict, &place->timing));
 	wait_ms(place, wait > elapsed_ms ? wait - (uint32_t)elapsed_ms : 0);
@@ -461,6 +457,7 @@ void sl_prober_destroy(struct sl_prober *prober)
 			free_place(prober->places[i]);
 	sl_transfers_destroy(prober->bench.http);
 	sl_icmp_probes_destroy(prober->bench.icmp);
+	sl_external_left_destroy(prober->bench.left);
 	drop_commands(&prober->unsent);
 	drop_commands(&prober->commands);
 	if (prober->told)

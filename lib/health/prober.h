@@ -34,7 +34,6 @@ struct sl_target {
 struct sl_finding {
 	uint32_t id, serial;
 	bool is_agent;
-	bool changed; /* the state */
 	bool blind;
 	enum sl_health_state state;
 	enum sl_health_result result;
@@ -47,10 +46,9 @@ struct sl_finding {
 
 struct sl_prober;
 
-/* found is called in control's loop (base) for each finding, and batch_ended after them. */
+/* found is called in control's loop (base) for each finding. */
 struct sl_prober_calls {
 	void (*found)(void *context, const struct sl_finding *finding);
-	void (*batch_ended)(void *context);
 	void *context;
 };
 

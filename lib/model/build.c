@@ -7,6 +7,7 @@
 #include "model/balance.h"
 #include "model/inside.h"
 #include "model/schedule.h"
+#include "state/bound.h"
 #include "state/others.h"
 #include "state/pool_memory.h"
 #include "state/service.h"
@@ -106,13 +107,20 @@ static int build_nodes(const struct sl_model *model, uint32_t place, struct sl_s
 {
 	const struct sl_image_pool *pool = model->image->pools[place];
 	bool regardless = sl_schedule_regardless(pool);
+	uint64_t total = 0;
 
 	if (model->pools[pool->index].built == pool && !model->touched)
 		return 0;
+	for (uint32_t n = 0; n < pool->node_count; n++)
+		if (flags_of(&pool->nodes[n], regardless) & SL_NODE_TAKES)
+			total += pool->nodes[n].weight_now;
 	for (uint32_t n = 0; n < pool->node_count; n++) {
 		struct sl_node_view view;
 
 		view_node(model, place, n, regardless, &view);
+		if (pool->conf.max_load && (view.flags & SL_NODE_TAKES))
+			view.bound =
+				sl_bound_of(pool->conf.max_load, pool->nodes[n].weight_now, total);
 		if (put_view(snapshot, pool->nodes[n].index, &view) < 0)
 			return -ENOMEM;
 	}
@@ -208,6 +216,8 @@ static int build_pool(const struct sl_model *model, uint32_t place, struct sl_sn
 	view->mask = mask_of(conf->hash);
 	view->tracking = (uint8_t)sl_build_tracking(conf);
 	view->flags = sl_sched_fills_slots(conf->scheduler) ? 0 : SL_POOL_PICKS;
+	if (!view->flags && conf->max_load)
+		view->flags |= SL_POOL_BOUNDED;
 	if (conf->symmetric)
 		view->flags |= SL_POOL_SYMMETRIC;
 	if (conf->hash == SL_CONF_HASH_INNER_5_TUPLE) {
@@ -357,7 +367,7 @@ static void remember_pool(const struct sl_model *model, struct sl_body_pool *bod
 	if (tracking == SL_TRACKING_FULL && body->built && body->tracking != SL_TRACKING_FULL)
 		body->full_since_ms = model->options.now_ms();
 	body->tracking = (uint8_t)tracking;
-	body->picks = !sl_sched_fills_slots(conf->scheduler);
+	body->picks = sl_build_picks(conf);
 	body->idle_ms = sl_build_idle_ms(conf);
 }
 

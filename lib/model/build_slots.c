@@ -11,9 +11,14 @@ uint64_t sl_build_idle_ms(const struct sl_conf_pool *conf)
 	return SL_MAX(conf->idle_ms_tcp, SL_MAX(conf->idle_ms_udp, conf->idle_ms_other));
 }
 
+bool sl_build_picks(const struct sl_conf_pool *conf)
+{
+	return !sl_sched_fills_slots(conf->scheduler) || conf->max_load;
+}
+
 enum sl_tracking sl_build_tracking(const struct sl_conf_pool *conf)
 {
-	if (!sl_sched_fills_slots(conf->scheduler))
+	if (sl_build_picks(conf))
 		return SL_TRACKING_FULL;
 	switch (conf->tracking) {
 	case SL_CONF_TRACKING_NONE:
@@ -80,7 +85,7 @@ static enum sl_slots_rest rest_of(const struct sl_conf_pool *conf, const struct 
 
 	if (!body->built || tracking == SL_TRACKING_NONE)
 		return SL_SLOTS_REST;
-	if (!sl_sched_fills_slots(conf->scheduler) && !body->picks)
+	if (sl_build_picks(conf) && !body->picks)
 		return SL_SLOTS_OPEN;
 	if ((tracking == SL_TRACKING_FULL) != (body->tracking == SL_TRACKING_FULL))
 		return SL_SLOTS_UNSETTLE;

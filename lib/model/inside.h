@@ -46,7 +46,7 @@ struct sl_body_pool {
 	struct sl_slot_table *slots;   /* as settled and moved last; a reference */
 	uint64_t idle_ms;	       /* the longest idle timeout of the present snapshot */
 	uint8_t tracking;	       /* enum sl_tracking of the present snapshot */
-	bool picks;		       /* its scheduler chooses for each flow */
+	bool picks;		       /* new flows are not at their slots' nodes alone */
 	uint64_t full_since_ms;	       /* full tracking took over then; 0: it was there first */
 	uint64_t tables_since_ms; /* tables from before are read since then; 0: there are none */
 	uint64_t sweep_mark;	  /* passes of its tables when the sweep's epoch began */
@@ -234,6 +234,8 @@ uint64_t sl_build_open_ms(const struct sl_model *model, const struct sl_image_po
 			  uint64_t now_ms);
 /* By how much a pool's longest idle timeout is more than when its last snapshot was built. */
 int64_t sl_build_longer_ms(const struct sl_model *model, uint32_t place);
+/* Whether new flows may go elsewhere than to their slots' nodes: chosen one by one, or bounded. */
+bool sl_build_picks(const struct sl_conf_pool *conf);
 enum sl_tracking sl_build_tracking(const struct sl_conf_pool *conf);
 /* build_services.c: the table of the image's services, unless it has one; what services say, and those
  * from before. */

@@ -326,19 +326,20 @@ int sl_schedule_target(struct sl_image_pool *pool)
 
 int sl_schedule_pick(const struct sl_image_pool *pool, struct sl_pick_view **view)
 {
+	bool fills = sl_sched_fills_slots(pool->conf.scheduler);
 	struct sl_sched_node *nodes;
 	bool *absent, differ;
 	int status = -ENOMEM;
 
 	*view = NULL;
-	if (sl_sched_fills_slots(pool->conf.scheduler))
+	if (fills && !pool->conf.max_load)
 		return 0;
 	nodes = nodes_now(pool, &differ);
 	absent = calloc(pool->listed_count + 1, sizeof(*absent));
 	if (nodes && absent) {
 		absence(pool, absent);
-		status = sl_pick_build(pool->conf.scheduler, nodes, pool->listed_count, absent,
-				       view);
+		status = sl_pick_build(fills ? SL_SCHED_WLEAST : pool->conf.scheduler, nodes,
+				       pool->listed_count, absent, view);
 	}
 	free(nodes);
 	free(absent);

@@ -135,6 +135,16 @@ void sl_pick_destroy(struct sl_pick_view *pick)
 		sl_mem_free(pick, pick->size);
 }
 
+uint32_t sl_pick_count(const struct sl_pick_view *pick)
+{
+	return pick->count;
+}
+
+uint32_t sl_pick_node(const struct sl_pick_view *pick, uint32_t number)
+{
+	return pick->nodes[number].index;
+}
+
 size_t sl_pick_size(const struct sl_pick_view *pick)
 {
 	return pick->size;

@@ -56,6 +56,10 @@ int sl_pick_build(enum sl_scheduler scheduler, const struct sl_sched_node *nodes
 /* Takes NULL. */
 void sl_pick_destroy(struct sl_pick_view *pick);
 
+/* The nodes of a view, and the index of one by its number below that. */
+uint32_t sl_pick_count(const struct sl_pick_view *pick);
+uint32_t sl_pick_node(const struct sl_pick_view *pick, uint32_t number);
+
 /* Octets of a view. */
 size_t sl_pick_size(const struct sl_pick_view *pick);
 

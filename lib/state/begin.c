@@ -40,7 +40,8 @@ static void look_up(const struct sl_snapshot *snapshot, const struct sl_core *co
 	of->asks = pool->tracking == SL_TRACKING_FULL;
 	/* Where every flow is known the device may have sent this one to another core before. */
 	if (!pool->flow_tables || pool->tracking == SL_TRACKING_NONE ||
-	    service->prior_pool != SL_SERVICE_NONE || (pool->flags & SL_POOL_PICKS) ||
+	    service->prior_pool != SL_SERVICE_NONE ||
+	    (pool->flags & (SL_POOL_PICKS | SL_POOL_BOUNDED)) ||
 	    (of->asks && pool->memory->table_count > 1))
 		return;
 	of->table = pool->flow_tables[core->index];

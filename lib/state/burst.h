@@ -30,7 +30,8 @@ enum sl_verdict {
 	X(LENT, "lent", 1)                                                                         \
 	X(PRIOR, "prior", 2)                                                                       \
 	X(TRACKED, "tracked", 3)                                                                   \
-	X(SCHEDULER, "scheduler", 4)
+	X(SCHEDULER, "scheduler", 4)                                                               \
+	X(FULL, "full", 5) /* the slot's node has its share of flows (bound.h) */
 
 enum sl_why {
 #define X(id, name, value) SL_WHY_##id = (value),

@@ -147,8 +147,10 @@ static void count_word(struct sl_flow_table *table, uint64_t word, int32_t by)
 		add64(&table->tracked, (uint64_t)(int64_t)by);
 		add32(&table->node_flows[node], by);
 	}
-	if (kind != SL_FLOW_CLOSING)
-		add32(&table->node_load[node], by);
+	if (kind == SL_FLOW_CLOSING)
+		return;
+	add32(&table->node_load[node], by);
+	add32(&table->node_load[SL_NODE_NOBODY], by);
 }
 
 /* Counts what an entry was out and what it is in. */

@@ -166,7 +166,8 @@ struct sl_flow_table {
 	size_t size;	     /* of the memory of buckets and the counts by node */
 	/* by node index; written: owner; read: all */
 	uint32_t *node_flows; /* entries live or closing */
-	uint32_t *node_load;  /* entries begun or live: what schedulers go by */
+	uint32_t *
+		node_load; /* entries begun or live, what schedulers go by; of SL_NODE_NOBODY: all */
 	/* written: owner; read: all */
 	uint64_t tracked __attribute__((aligned(SL_CACHE_LINE))); /* entries live or closing */
 	uint64_t begun;						  /* entries begun */

@@ -3,6 +3,7 @@
 #include "state/follow.h"
 
 #include "sched/pick.h"
+#include "state/bound.h"
 #include "state/burst.h"
 #include "state/hash.h"
 #include "state/place.h"
@@ -258,8 +259,8 @@ follow_hit(struct sl_follow *follow, struct sl_follow_pkt *pkt, const struct sl_
 	sl_place_stamp_away(follow, pkt, place);
 }
 
-/* Where a new flow goes: the slot's node, or whom the scheduler chooses. TCP in mid-life is no new
- * flow. */
+/* Where a new flow goes: the slot's node, or whom the scheduler chooses or bounded loads. TCP in
+ * mid-life is no new flow. */
 static uint32_t new_node(struct sl_follow *follow, struct sl_follow_pkt *pkt,
 			 const struct sl_place *place, const bool writes)
 {
@@ -269,15 +270,24 @@ static uint32_t new_node(struct sl_follow *follow, struct sl_follow_pkt *pkt,
 					  .cores = pool->memory->core_count};
 	struct sl_pick_state *state = &pool->memory->pick_states[follow->core->index];
 	struct sl_pick_state copy;
+	uint32_t node;
 
 	pkt->why = place->lent ? SL_WHY_LENT : SL_WHY_SLOT;
-	if (!(pool->flags & SL_POOL_PICKS) || (is_tcp(pkt->pkt) && !sl_follow_begins(pkt->pkt)))
+	if (!(pool->flags & (SL_POOL_PICKS | SL_POOL_BOUNDED)) ||
+	    (is_tcp(pkt->pkt) && !sl_follow_begins(pkt->pkt)))
 		return place->node;
+	if (!writes) {
+		copy = *state;
+		state = &copy;
+	}
+	if (pool->flags & SL_POOL_BOUNDED) {
+		node = sl_bound_choose(follow->snapshot, pool, state,
+				       (uint32_t)(pkt->hash >> pool->shift), place->node);
+		pkt->why = node == place->node ? pkt->why : SL_WHY_FULL;
+		return node;
+	}
 	pkt->why = SL_WHY_SCHEDULER;
-	if (writes)
-		return sl_pick_next(pool->pick, state, &live);
-	copy = *state;
-	return sl_pick_next(pool->pick, &copy, &live);
+	return sl_pick_next(pool->pick, state, &live);
 }
 
 /* An unknown flow in an open slot. */
@@ -316,7 +326,7 @@ follow_new(struct sl_follow *follow, struct sl_follow_pkt *pkt, const struct sl_
 	if (!writes || !enters)
 		return;
 	if (!enter(follow, pkt, known, first_word(follow, pkt, pkt->node, !moved)) &&
-	    pkt->why == SL_WHY_SCHEDULER) {
+	    pkt->why >= SL_WHY_SCHEDULER) {
 		pkt->node = place->node; /* as every packet of a flow that finds no room */
 		pkt->why = place->lent ? SL_WHY_LENT : SL_WHY_SLOT;
 	}

@@ -76,8 +76,8 @@ struct sl_node_view {
 	uint16_t worker;      /* worker: index of the worker thread */
 	uint16_t l3_size_max; /* remote: largest inner IP packet that fits the port's MTU */
 	uint32_t pool;	      /* index of its pool */
-	uint32_t spare;
-	void *handler; /* worker: its handler instance; opaque here, owned by work */
+	uint32_t bound;	      /* of live flows: sl_bound_of(); 0 where none is set */
+	void *handler;	      /* worker: its handler instance; opaque here, owned by work */
 	struct sl_encap encap;
 };
 
@@ -135,6 +135,7 @@ enum sl_no_node { SL_NO_NODE_DROP = 0, SL_NO_NODE_ANY = 1, SL_NO_NODE_PUNT = 2 }
 #define SL_POOL_SYMMETRIC 0x01 /* both directions of a flow hash alike */
 #define SL_POOL_INNER	  0x02 /* hash inside tunnels */
 #define SL_POOL_PICKS	  0x04 /* a scheduler that chooses for each new flow; pick is set */
+#define SL_POOL_BOUNDED	  0x08 /* new flows leave full nodes out (bound.h); pick is set */
 
 struct sl_pool_view {
 	/* first cache line: every packet */

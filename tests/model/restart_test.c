@@ -51,7 +51,7 @@ struct node {
 struct pool {
 	bool there;
 	uint32_t scheduler, slots, entries;
-	bool full;
+	bool full, bounded;
 	struct node nodes[NODES];
 };
 
@@ -83,6 +83,7 @@ struct flow {
 
 static const char *const schedulers[] = {"minimal",    "ring", "maglev",
 					 "rendezvous", "wrr",  "wleast"};
+#define HASHING 4u /* of them */
 
 static struct sl_publish *publish;
 static struct sl_core cores[CORES];
@@ -165,11 +166,12 @@ static struct sl_conf *configure(void)
 			continue;
 		at += sprintf(text + at,
 			      "  - {name: pool%u, slots: %u, scheduler: %s, tracking: %s, "
-			      "flow_entries: %u, idle_timeout: {tcp: %us, udp: %us, other: 10s}, "
-			      "nodes: [",
+			      "flow_entries: %u, max_load: %s, idle_timeout: {tcp: %us, udp: %us, "
+			      "other: 10s}, nodes: [",
 			      p, pool->slots, schedulers[pool->scheduler],
-			      pool->full ? "full" : "auto", pool->entries, TCP_IDLE_MS / 1000,
-			      UDP_IDLE_MS / 1000);
+			      pool->full ? "full" : "auto", pool->entries,
+			      pool->bounded && pool->scheduler < HASHING ? "1.1" : "0",
+			      TCP_IDLE_MS / 1000, UDP_IDLE_MS / 1000);
 		for (uint32_t n = 0; n < NODES; n++) {
 			if (!pool->nodes[n].address)
 				continue;
@@ -450,7 +452,10 @@ static bool rewrite(void)
 		pool->entries = 4096u << below(2);
 		return true;
 	case 5:
-		pool->full = !pool->full;
+		if (chance(2))
+			pool->full = !pool->full;
+		else
+			pool->bounded = !pool->bounded;
 		return true;
 	case 6:
 		if (is_served(p))

@@ -188,6 +188,22 @@ static void a_check_is_judged_as_the_node_has_it(void **state)
 		 "1:55: `command` has 33 words; there may be at most 32\n", ""},
 		{"pools: [{name: web, fallback: far}]\n" DATAPLANE PORTS SERVICES,
 		 "1:31: pool web: there is no pool `far` for its `fallback`\n", ""},
+		{"pools: [{name: web, max_load: 0.99}, {name: a, max_load: 10.1}, {name: b, "
+		 "max_load: 1}, {name: c, max_load: 10, tracking: full}]\n" DATAPLANE PORTS
+			 SERVICES,
+		 "1:31: `max_load` takes a number from 1 to 10, or 0 for no bound, not `0.99`\n"
+		 "1:58: `max_load` takes a number from 1 to 10, or 0 for no bound, not `10.1`\n",
+		 ""},
+		{"pools: [{name: web, max_load: 2, scheduler: wrr}, {name: a, max_load: 2, "
+		 "tracking: "
+		 "transition}]\n" DATAPLANE PORTS SERVICES,
+		 "1:31: scheduler wrr chooses a node for each new flow; `max_load` bounds those "
+		 "that "
+		 "hash\n"
+		 "1:84: `max_load` needs every flow to be known; `tracking: full` would be right, "
+		 "or "
+		 "leave it out\n",
+		 ""},
 		{"pools: [{name: web, fallback: web, fallback_below: 1.5}]\n" DATAPLANE PORTS
 			 SERVICES,
 		 "1:31: pool web: its fallbacks go round, or on for more than 4 pools\n"

@@ -66,26 +66,37 @@ static void an_agent_takes_away_until_it_gives_back(void **state)
 {
 	static const struct {
 		const char *line;
-		uint8_t before, asks;
-	} cases[] = {
-		{"0%", SL_HAND_UP, SL_HAND_DRAINING},
-		{"0% ready", SL_HAND_UP, SL_HAND_DRAINING},
-		{"drain 50%", SL_HAND_UP, SL_HAND_DRAINING},
-		{"1%", SL_HAND_DRAINING, SL_HAND_UP},
-		{"100%", SL_HAND_DISABLED, SL_HAND_DISABLED},
-		{"maint 50%", SL_HAND_UP, SL_HAND_DISABLED},
-		{"ready", SL_HAND_DISABLED, SL_HAND_UP},
-		{"ready", SL_HAND_DRAINING, SL_HAND_UP},
-		{"up", SL_HAND_DRAINING, SL_HAND_DRAINING},
-		{"down", SL_HAND_UP, SL_HAND_UP},
+		uint8_t asks;
+	} lines[] = {
+		{"0%", SL_HAND_DRAINING},
+		{"up", SL_HAND_DRAINING},
+		{"ready", SL_HAND_DRAINING}, /* of drain and maint; it has no weight */
+		{"1%", SL_HAND_UP},
+		{"drain", SL_HAND_DRAINING},
+		{"50%", SL_HAND_DRAINING}, /* ready alone ends it */
+		{"0%", SL_HAND_DRAINING},
+		{"100%", SL_HAND_DRAINING},
+		{"up", SL_HAND_DRAINING},
+		{"ready", SL_HAND_UP},
+		{"maint 50%", SL_HAND_DISABLED},
+		{"0%", SL_HAND_DISABLED},
+		{"100%", SL_HAND_DISABLED},
+		{"drain", SL_HAND_DRAINING},
+		{"0% ready", SL_HAND_DRAINING},
+		{"75%", SL_HAND_UP},
+		{"down", SL_HAND_UP},
+		{"drain 50%", SL_HAND_DRAINING},
+		{"ready 0%", SL_HAND_DRAINING},
+		{"100% ready", SL_HAND_UP},
 	};
+	struct sl_agent_asked asked = {0};
 
 	(void)state;
-	for (size_t i = 0; i < SL_ARRAY_COUNT(cases); i++) {
+	for (size_t i = 0; i < SL_ARRAY_COUNT(lines); i++) {
 		struct sl_agent_word word;
 
-		assert_int_equal(sl_agent_parse(cases[i].line, strlen(cases[i].line), &word), 0);
-		assert_int_equal(sl_agent_asks(&word, cases[i].before), cases[i].asks);
+		assert_int_equal(sl_agent_parse(lines[i].line, strlen(lines[i].line), &word), 0);
+		assert_int_equal(sl_agent_asks(&asked, &word), lines[i].asks);
 	}
 }
 

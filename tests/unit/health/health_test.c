@@ -6,6 +6,7 @@
 #include "health/health.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
@@ -17,6 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -45,6 +47,8 @@ struct world {
 	struct event_base *base;
 	struct sl_health *health;
 	struct server server, agent;
+	struct sl_model_listener listener;
+	char of_node[160], of_pool[160]; /* the last notes of health */
 };
 
 static void on_end(struct bufferevent *events, short what, void *context)
@@ -101,6 +105,15 @@ static void server_stop(struct server *server)
 	server->listener = NULL;
 }
 
+static void on_model(void *context, const struct sl_model_event *event)
+{
+	struct world *world = context;
+
+	if (event->kind == SL_EVENT_NOTE)
+		(void)snprintf(event->node ? world->of_node : world->of_pool,
+			       sizeof(world->of_pool), "%s", event->text);
+}
+
 /* text: with the ports of both servers. */
 static void open_world(struct world *world, const char *text)
 {
@@ -113,6 +126,8 @@ static void open_world(struct world *world, const char *text)
 	server_start(world, &world->agent, "100%\n");
 	(void)snprintf(conf, sizeof(conf), text, world->server.port, world->agent.port);
 	fixture_open(&world->f, conf, NULL);
+	world->listener = (struct sl_model_listener){.event = on_model, .context = world};
+	sl_model_listen(world->f.model, &world->listener);
 	assert_int_equal(
 		sl_health_create(world->base, world->f.model, &world->health, &world->f.err), 0);
 }
@@ -221,12 +236,66 @@ static void an_agent_beside_a_check_has_its_say(void **state)
 	close_world(&world);
 }
 
+static void that_nobody_is_up_is_said_with_who_serves(void **state)
+{
+	struct world world;
+
+	(void)state;
+	for (int far = 0; far < 2; far++) {
+		open_world(&world, far ? POOL("}, fallback: far, nodes: [" NODE(
+						 "") "]}, {name: far, slots: "
+						     "256, nodes: [" NODE("") "]}]\n")
+				       : POOL("}, nodes: [" NODE("") "]}]\n"));
+		until(&world, was_checked);
+		server_stop(&world.server);
+		until(&world, is_down);
+		assert_string_equal(world.of_pool,
+				    far ? "pool web: no node is up: pool far serves"
+					: "pool web: no node is up: packets are dropped "
+					  "(no_node: drop)");
+		close_world(&world);
+	}
+}
+
+#define PROGRAM(command, timeout)                                                                  \
+	PORTS "pools: [{name: web, slots: 256, health: {type: external, command: " command         \
+	      ", interval: 50ms, timeout: " timeout                                                \
+	      ", rise: 1, fall: 1}, nodes: [" NODE("") "]}]\n"
+
+static void why_says_what_a_check_found_once(void **state)
+{
+	struct world world;
+
+	(void)state;
+	open_world(&world, PROGRAM("/bin/false", "60s"));
+	until(&world, is_down);
+	assert_string_equal(world.of_node, "exit status 1");
+	close_world(&world);
+}
+
+/* Nobody waits for a program that is killed, and none is left behind. */
+static void programs_that_take_too_long_are_ended(void **state)
+{
+	struct world world;
+
+	(void)state;
+	open_world(&world, PROGRAM("/bin/sleep 1000", "20ms"));
+	until(&world, is_down);
+	assert_string_equal(world.of_node, "timeout: no answer within 20 ms");
+	close_world(&world);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+	assert_int_equal(errno, ECHILD);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(live_flows_of_a_node_that_is_down_stay_where_on_down_says_so),
 		cmocka_unit_test(a_node_that_comes_up_again_begins_with_a_part_of_its_weight),
 		cmocka_unit_test(an_agent_beside_a_check_has_its_say),
+		cmocka_unit_test(that_nobody_is_up_is_said_with_who_serves),
+		cmocka_unit_test(why_says_what_a_check_found_once),
+		cmocka_unit_test(programs_that_take_too_long_are_ended),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,6 +62,7 @@ static const struct {
 					    "[\"https://a.example\", \"https://b:1\"]", NULL}},
 	{"command", (const char *const[]){"/bin/true", "\"/bin/true  a 'b'\"", NULL}},
 	{"fallback", (const char *const[]){"web", "other", NULL}},
+	{"max_load", (const char *const[]){"0", "1", "1.25", "10", NULL}},
 	{"fallback_below", (const char *const[]){"0", "0.000001", "0.5", "1", NULL}},
 	{"class", (const char *const[]){"voice", NULL}},
 	{"handler", (const char *const[]){"sink", "echo", "capture", NULL}},
