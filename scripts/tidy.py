@@ -13,24 +13,27 @@ import re
 import sys
 
 # lib/README.md, "The house". A wing includes itself and what is on lower floors.
-FLOORS = {"base": 0, "sluice": 0, "yaml": 1, "pkt": 1, "sched": 1, "state": 2, "io": 2, "path": 3, "work": 3, "xdp": 3, "conf": 3,
-          "model": 4, "keep": 5, "show": 5, "health": 5, "neigh": 5, "rpc": 6, "cluster": 6, "ctl": 7, "app": 8}
+FLOORS = {"base": 0, "sluice": 0, "yaml": 1, "pkt": 1, "sched": 1, "lcore": 2, "state": 3, "io": 3, "path": 4, "work": 4, "xdp": 4,
+          "conf": 4, "image": 5, "model": 6, "keep": 7, "show": 7, "health": 7, "neigh": 7, "rpc": 8, "cluster": 8,
+          "ctl": 9, "app": 10}
 
 # Lines of code (no blank lines, no comments) that a wing may have: one person can know it in a day. Whoever
 # needs more says why in the commit that raises one; a room well over 5,000 is to be divided by noun.
 BUDGETS = {
-    "base": 1300,
+    "base": 1500,
     "sluice": 200,
     "yaml": 500,
     "pkt": 2700,
     "sched": 1800,
-    "state": 6000,
+    "lcore": 1000,
+    "state": 5100,
     "io": 3300,
     "path": 2400,
     "work": 3300,
     "xdp": 2500,
     "conf": 5400,
-    "model": 5400,
+    "image": 1000,
+    "model": 5000,
     "keep": 4200,
     "show": 1800,
     "health": 2900,

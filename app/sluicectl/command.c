@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/guess.h"
-#include "state/stats.h"
+#include "lcore/stats.h"
 
 #define VERBS_MAX    64
 #define COMMON_COUNT (sizeof(common_options) / sizeof(common_options[0]))

@@ -8,8 +8,8 @@
 #ifndef SLUICED_RESULTS_H
 #define SLUICED_RESULTS_H
 
+#include "lcore/result.h"
 #include "model/model.h"
-#include "state/result.h"
 #include "wire.h"
 
 struct results {

@@ -8,8 +8,8 @@
 #ifndef SLUICED_TRACE_H
 #define SLUICED_TRACE_H
 
+#include "lcore/trace.h"
 #include "model/model.h"
-#include "state/trace.h"
 #include "wire.h"
 
 struct tracing;

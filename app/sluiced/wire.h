@@ -23,11 +23,11 @@
 #include "io/speaker.h"
 #include "io/txbuf.h"
 #include "io/worker_ring.h"
+#include "lcore/stats.h"
 #include "model/model.h"
 #include "neigh/neigh.h"
 #include "path/core.h"
 #include "state/publish.h"
-#include "state/stats.h"
 #include "work/handler.h"
 #include "work/worker.h"
 

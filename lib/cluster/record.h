@@ -16,11 +16,11 @@
 #ifndef SL_CLUSTER_RECORD_H
 #define SL_CLUSTER_RECORD_H
 
+#include "image/image.h"
 #include "keep/history.h"
 #include "keep/pack.h"
 #include "keep/record.h"
 #include "model/change.h"
-#include "model/image.h"
 
 #define SL_RECORD_VERSION 1u
 

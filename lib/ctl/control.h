@@ -15,10 +15,10 @@
 #define SL_CTL_CONTROL_H
 
 #include "keep/start.h"
+#include "lcore/result.h"
+#include "lcore/trace.h"
 #include "model/model.h"
 #include "show/prometheus.h"
-#include "state/result.h"
-#include "state/trace.h"
 
 #define SL_CONTROL_CORES_MAX (SL_RX_CORES_MAX + SL_WORKERS_MAX)
 

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "model/pool.h"
+#include "image/pool.h"
 
 #define PERCENT_DIGITS 3
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/image.h"
+#include "image/image.h"
 
 struct sl_gone_node {
 	struct sl_gone_node *next;

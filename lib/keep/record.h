@@ -16,10 +16,10 @@
 #define SL_KEEP_RECORD_H
 
 #include "base/hash.h"
+#include "image/image.h"
 #include "keep/gone.h"
 #include "keep/pack.h"
 #include "model/change.h"
-#include "model/image.h"
 
 /* The image between readings. */
 struct sl_past {

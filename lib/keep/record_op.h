@@ -10,8 +10,8 @@
 #define SL_KEEP_RECORD_OP_H
 
 #include "conf/conf.h"
+#include "image/image.h"
 #include "keep/pack.h"
-#include "model/image.h"
 
 enum sl_past_op {
 	SL_PAST_END = 0,

@@ -11,7 +11,7 @@
 #ifndef SL_MODEL_BALANCE_H
 #define SL_MODEL_BALANCE_H
 
-#include "model/image.h"
+#include "image/image.h"
 
 /* True if some node is no backup: where all are, they are nodes like any others. */
 bool sl_balance_has_primary(const struct sl_image_pool *pool);

@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lcore/others.h"
 #include "model/balance.h"
 #include "model/inside.h"
 #include "model/schedule.h"
 #include "state/bound.h"
-#include "state/others.h"
 #include "state/pool_memory.h"
 #include "state/service.h"
 

@@ -10,9 +10,9 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "lcore/heard.h"
 #include "model/inside.h"
 #include "pkt/hdr.h"
-#include "state/heard.h"
 
 #define KEPT_MS	      (10u * 60 * 1000) /* how long a path MTU is believed */
 #define QUIET_MS      (60u * 1000)	/* between two words about one address in dispute */

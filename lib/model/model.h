@@ -21,11 +21,11 @@
 #include "base/err.h"
 #include "base/limit.h"
 #include "conf/conf.h"
+#include "image/image.h"
+#include "lcore/stats.h"
 #include "model/change.h"
-#include "model/image.h"
 #include "state/publish.h"
 #include "state/snapshot.h"
-#include "state/stats.h"
 
 struct sl_model;
 

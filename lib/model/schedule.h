@@ -13,7 +13,7 @@
 #ifndef SL_MODEL_SCHEDULE_H
 #define SL_MODEL_SCHEDULE_H
 
-#include "model/image.h"
+#include "image/image.h"
 #include "sched/pick.h"
 
 /* The pool's table brought to the configuration's slot count: doubling splits each slot, halving

@@ -2,8 +2,8 @@
 
 #include "neigh/ask.h"
 
+#include "lcore/told.h"
 #include "pkt/arp_nd.h"
-#include "state/told.h"
 
 #define HEARD_MAX 1024 /* of one core at a time: some 0.3 ms */
 

@@ -16,8 +16,8 @@
 #define SL_NEIGH_ASK_H
 
 #include "conf/conf.h"
+#include "lcore/stats.h"
 #include "neigh/table.h"
-#include "state/stats.h"
 
 /* How control speaks on links, and by whom it hears of them. */
 struct sl_neigh_link {

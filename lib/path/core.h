@@ -24,9 +24,9 @@
 #include "io/txbuf.h"
 #include "io/watch.h"
 #include "io/worker_ring.h"
-#include "state/frag_table.h"
+#include "lcore/frag_table.h"
+#include "lcore/stats.h"
 #include "state/publish.h"
-#include "state/stats.h"
 
 #define SL_PATH_CORE_QUEUES_MAX SL_WATCH_MAX /* that one core polls */
 

@@ -17,12 +17,12 @@
 #include <stdint.h>
 
 #include "io/watch.h"
+#include "lcore/burst.h"
+#include "lcore/frag_table.h"
 #include "path/core.h"
 #include "path/own.h"
 #include "path/trace.h"
-#include "state/burst.h"
 #include "state/core.h"
-#include "state/frag_table.h"
 #include "state/snapshot.h"
 
 struct rte_mbuf;

@@ -14,7 +14,7 @@
 #ifndef SL_PATH_TRACE_H
 #define SL_PATH_TRACE_H
 
-#include "state/trace.h"
+#include "lcore/trace.h"
 
 struct sl_path_core;
 

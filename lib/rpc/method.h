@@ -13,10 +13,10 @@
 #define SL_RPC_METHOD_H
 
 #include "keep/history.h"
+#include "lcore/result.h"
+#include "lcore/trace.h"
 #include "rpc/rpc.h"
 #include "show/prometheus.h"
-#include "state/result.h"
-#include "state/trace.h"
 
 struct json_t;
 struct sl_neighbors;

@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "lcore/burst.h"
+#include "lcore/stats.h"
 #include "rpc/method.h"
-#include "state/burst.h"
 #include "state/snapshot.h"
-#include "state/stats.h"
 
 #define RATE_DEFAULT 1000u
 #define RATE_MAX     20000u

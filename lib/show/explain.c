@@ -10,13 +10,13 @@
 
 #include "base/bytes.h"
 #include "conf/conf.h"
+#include "lcore/frag_table.h"
 #include "pkt/csum.h"
 #include "pkt/encap.h"
 #include "pkt/hdr.h"
 #include "pkt/parse.h"
 #include "state/claim.h"
 #include "state/decide.h"
-#include "state/frag_table.h"
 #include "state/judge.h"
 
 #define HEAD_SIZE   512u /* what the packet path reads of a frame */

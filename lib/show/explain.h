@@ -12,7 +12,7 @@
 #define SL_SHOW_EXPLAIN_H
 
 #include "base/addr.h"
-#include "model/image.h"
+#include "image/image.h"
 #include "state/snapshot.h"
 
 #define SL_EXPLAIN_FRAME_MAX 262144u /* octets of a frame that are looked at */

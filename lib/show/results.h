@@ -10,8 +10,8 @@
 #ifndef SL_SHOW_RESULTS_H
 #define SL_SHOW_RESULTS_H
 
+#include "lcore/result.h"
 #include "model/model.h"
-#include "state/result.h"
 
 struct json_t;
 

@@ -16,7 +16,7 @@
 
 #include <stdint.h>
 
-#include "state/burst.h"
+#include "lcore/burst.h"
 #include "state/core.h"
 #include "state/snapshot.h"
 

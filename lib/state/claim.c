@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "lcore/others.h"
 #include "pkt/hdr.h"
 #include "pkt/host.h"
 #include "pkt/icmp.h"
-#include "state/others.h"
 #include "state/service.h"
 
 #define HOST_BITS_OF_A_NETWORK 2 /* with fewer, no address is the network's or a broadcast */

@@ -14,11 +14,11 @@
 #ifndef SL_STATE_CLAIM_H
 #define SL_STATE_CLAIM_H
 
+#include "lcore/heard.h"
+#include "lcore/told.h"
 #include "pkt/arp_nd.h"
 #include "pkt/parse.h"
-#include "state/heard.h"
 #include "state/snapshot.h"
-#include "state/told.h"
 
 enum sl_claim {
 	SL_CLAIM_NOTHING = 0,  /* goes on to services */

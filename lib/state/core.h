@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "base/hash.h"
-#include "state/stats.h"
+#include "lcore/stats.h"
 
 struct sl_flow_bucket;
 

@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "state/burst.h"
+#include "lcore/burst.h"
 #include "state/core.h"
 #include "state/snapshot.h"
 

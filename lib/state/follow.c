@@ -2,9 +2,9 @@
 
 #include "state/follow.h"
 
+#include "lcore/burst.h"
 #include "sched/pick.h"
 #include "state/bound.h"
-#include "state/burst.h"
 #include "state/hash.h"
 #include "state/place.h"
 #include "state/pool_memory.h"

@@ -12,11 +12,11 @@
 #define SL_STATE_JUDGE_H
 
 #include "base/bytes.h"
+#include "lcore/burst.h"
+#include "lcore/stats.h"
 #include "pkt/hdr.h"
 #include "pkt/parsed.h"
-#include "state/burst.h"
 #include "state/snapshot.h"
-#include "state/stats.h"
 
 #define SL_JUDGE_MAC_MASK 0xffffffffffffull
 

@@ -22,8 +22,8 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "lcore/burst.h"
 #include "pkt/parse.h"
-#include "state/burst.h"
 #include "state/core.h"
 #include "state/flow_table.h"
 #include "state/snapshot.h"

@@ -16,9 +16,9 @@
 #include <stdint.h>
 
 #include "base/limit.h"
+#include "lcore/stats.h"
 #include "sched/pick.h"
 #include "state/snapshot.h"
-#include "state/stats.h"
 
 /* Shared by the memories that are derived from one another while slots are unsettled. */
 struct sl_pool_stamps {

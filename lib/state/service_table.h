@@ -21,10 +21,10 @@
 #include <smmintrin.h>
 
 #include "base/bytes.h"
+#include "base/span.h"
 #include "state/service.h"
 #include "state/service_rule.h"
 #include "state/source.h"
-#include "state/span.h"
 
 /* Octets of exact tables that stay in the second cache: a pass that prefetches costs more than what
  * it hides there (16 and 18 cycles a packet with 512 and 4,096 services, 8 and 9 without). */

@@ -25,9 +25,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lcore/stats.h"
 #include "state/pool_memory.h"
 #include "state/snapshot.h"
-#include "state/stats.h"
 
 /* A slot settles when nothing has needed it unsettled for the idle timeout and this much longer:
  * more than it takes every core to see a new snapshot. */

@@ -7,9 +7,9 @@
 #include <sys/random.h>
 
 #include "base/mem.h"
+#include "lcore/others.h"
 #include "sched/pick.h"
 #include "state/former.h"
-#include "state/others.h"
 #include "state/pool_memory.h"
 #include "state/service.h"
 

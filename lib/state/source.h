@@ -15,9 +15,9 @@
 #ifndef SL_STATE_SOURCE_H
 #define SL_STATE_SOURCE_H
 
+#include "base/span.h"
 #include "pkt/key.h"
 #include "state/service.h"
-#include "state/span.h"
 
 struct sl_source4 {
 	uint32_t start, service;

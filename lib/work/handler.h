@@ -24,7 +24,7 @@
 
 #include "base/err.h"
 #include "base/limit.h"
-#include "state/result.h"
+#include "lcore/result.h"
 
 struct rte_mbuf;
 struct sl_ask;

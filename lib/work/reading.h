@@ -16,7 +16,7 @@
 
 #include <stdint.h>
 
-#include "state/result.h"
+#include "lcore/result.h"
 
 struct sl_handler;
 struct sl_worker;

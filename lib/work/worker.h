@@ -21,8 +21,8 @@
 #include "io/port.h"
 #include "io/txbuf.h"
 #include "io/worker_ring.h"
+#include "lcore/stats.h"
 #include "state/publish.h"
-#include "state/stats.h"
 #include "work/ask.h"
 #include "work/turns.h"
 

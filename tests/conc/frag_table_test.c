@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "state/frag_table.h"
+#include "lcore/frag_table.h"
 
 #define READERS 2
 #define TURNS	200000

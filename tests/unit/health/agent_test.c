@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "base/bytes.h"
-#include "model/pool.h"
+#include "image/pool.h"
 
 static bool same(const struct sl_agent_word *a, const struct sl_agent_word *b)
 {

@@ -11,8 +11,8 @@
 #include <cmocka.h>
 
 #include "base/bytes.h"
+#include "lcore/heard.h"
 #include "pkt/hdr.h"
-#include "state/heard.h"
 #include "unit/model/fixture.h"
 
 #define CONF                                                                                       \

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "lcore/told.h"
 #include "pkt/arp_nd.h"
 #include "pkt/hdr.h"
-#include "state/told.h"
 
 static const struct sl_hash_key key = {{1, 2}};
 

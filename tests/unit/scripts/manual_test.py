@@ -60,7 +60,7 @@ def options():
     usage = subprocess.run([daemon.binary(), "--help"], stdout=subprocess.PIPE, text=True, check=True).stdout
     for option in re.findall(r"--[a-z-]+", usage):
         true(f"*{option}*" in text, f"{option} is not in it")
-    reasons = re.findall(r'\bX\([A-Z_0-9]+, "([a-z_0-9]+)"', read("lib/state/stats.h").split("SL_DROPS(X)")[1])
+    reasons = re.findall(r'\bX\([A-Z_0-9]+, "([a-z_0-9]+)"', read("lib/lcore/stats.h").split("SL_DROPS(X)")[1])
     true(len(reasons) >= 10, f"reasons: {reasons}")
     for reason in reasons:
         true(f"*{reason}*" in text, f"the reason {reason} is not in it")

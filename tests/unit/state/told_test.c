@@ -11,10 +11,10 @@
 #include <cmocka.h>
 
 #include "base/bytes.h"
+#include "lcore/others.h"
+#include "lcore/told.h"
 #include "pkt/hdr.h"
 #include "state/claim.h"
-#include "state/others.h"
-#include "state/told.h"
 #include "support/packet.h"
 
 #define OURS  "02:00:00:00:00:0a"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-#include "model/image.h"
+#include "image/image.h"
 
 #include <errno.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-#include "state/others.h"
+#include "lcore/others.h"
 
 #include <errno.h>
 #include <stdlib.h>

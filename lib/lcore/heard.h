@@ -10,8 +10,8 @@
  * Errors:  none.
  */
 
-#ifndef SL_STATE_HEARD_H
-#define SL_STATE_HEARD_H
+#ifndef SL_LCORE_HEARD_H
+#define SL_LCORE_HEARD_H
 
 #include <stdbool.h>
 #include <stdint.h>

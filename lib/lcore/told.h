@@ -12,8 +12,8 @@
  * Errors:  none; what finds no room is lost, and asked for again.
  */
 
-#ifndef SL_STATE_TOLD_H
-#define SL_STATE_TOLD_H
+#ifndef SL_LCORE_TOLD_H
+#define SL_LCORE_TOLD_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "base/bytes.h"
-#include "state/frag_table.h"
+#include "lcore/frag_table.h"
 #include "support/packet.h"
 
 #define UDP    17

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "state/stats.h"
+#include "lcore/stats.h"
 
 static void what_was_received_is_somewhere_or_in_flight(void **state)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-#include "model/table.h"
+#include "image/table.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-#include "state/span.h"
+#include "base/span.h"
 
 #include <stdlib.h>
 

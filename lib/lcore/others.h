@@ -11,8 +11,8 @@
  * Errors:  0 or -ENOMEM.
  */
 
-#ifndef SL_STATE_OTHERS_H
-#define SL_STATE_OTHERS_H
+#ifndef SL_LCORE_OTHERS_H
+#define SL_LCORE_OTHERS_H
 
 #include <stdbool.h>
 #include <stdint.h>

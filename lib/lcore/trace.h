@@ -10,8 +10,8 @@
  * Errors:  none.
  */
 
-#ifndef SL_STATE_TRACE_H
-#define SL_STATE_TRACE_H
+#ifndef SL_LCORE_TRACE_H
+#define SL_LCORE_TRACE_H
 
 #include <stdbool.h>
 #include <stdint.h>

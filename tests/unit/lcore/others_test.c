@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/bytes.h"
-#include "state/others.h"
+#include "lcore/others.h"
 
 static struct sl_addr addr(const char *text)
 {

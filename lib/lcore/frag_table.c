@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-#include "state/frag_table.h"
+#include "lcore/frag_table.h"
 
 #include <errno.h>
 #include <string.h>

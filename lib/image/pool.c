@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-#include "model/pool.h"
+#include "image/pool.h"
 
 #include <errno.h>
 #include <stddef.h>

@@ -8,8 +8,8 @@
  * Threads: any.
  */
 
-#ifndef SL_STATE_RESULT_H
-#define SL_STATE_RESULT_H
+#ifndef SL_LCORE_RESULT_H
+#define SL_LCORE_RESULT_H
 
 #include <stdint.h>
 

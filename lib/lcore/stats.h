@@ -13,15 +13,15 @@
  * Threads: written: the owner; read: control (sl_stats_read).
  */
 
-#ifndef SL_STATE_STATS_H
-#define SL_STATE_STATS_H
+#ifndef SL_LCORE_STATS_H
+#define SL_LCORE_STATS_H
 
 #include <stdint.h>
 
 #include "base/bytes.h"
 #include "base/limit.h"
-#include "state/heard.h"
-#include "state/told.h"
+#include "lcore/heard.h"
+#include "lcore/told.h"
 
 /* Reasons of drops: id, name in statistics, value. Every one has a test. */
 #define SL_DROPS(X)                                                                                \

@@ -19,8 +19,8 @@
  *          come again within seconds), RFC 5722.
  */
 
-#ifndef SL_STATE_FRAG_TABLE_H
-#define SL_STATE_FRAG_TABLE_H
+#ifndef SL_LCORE_FRAG_TABLE_H
+#define SL_LCORE_FRAG_TABLE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-#include "state/stats.h"
+#include "lcore/stats.h"
 
 #include <errno.h>
 #include <string.h>

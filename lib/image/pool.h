@@ -10,15 +10,15 @@
  * Errors:  NULL: no memory.
  */
 
-#ifndef SL_MODEL_POOL_H
-#define SL_MODEL_POOL_H
+#ifndef SL_IMAGE_POOL_H
+#define SL_IMAGE_POOL_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/limit.h"
 #include "conf/conf.h"
-#include "model/table.h"
+#include "image/table.h"
 #include "state/snapshot.h"
 
 #define SL_IMAGE_WHY_SIZE 96

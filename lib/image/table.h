@@ -9,8 +9,8 @@
  * Errors:  NULL or -ENOMEM: no memory.
  */
 
-#ifndef SL_MODEL_TABLE_H
-#define SL_MODEL_TABLE_H
+#ifndef SL_IMAGE_TABLE_H
+#define SL_IMAGE_TABLE_H
 
 #include <stdint.h>
 

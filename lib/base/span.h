@@ -9,8 +9,8 @@
  * Threads: any; plain data of the caller.
  */
 
-#ifndef SL_STATE_SPAN_H
-#define SL_STATE_SPAN_H
+#ifndef SL_BASE_SPAN_H
+#define SL_BASE_SPAN_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -5,8 +5,8 @@
  * Threads: one owner core.
  */
 
-#ifndef SL_STATE_BURST_H
-#define SL_STATE_BURST_H
+#ifndef SL_LCORE_BURST_H
+#define SL_LCORE_BURST_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -11,14 +11,14 @@
  * Errors:  NULL: no memory.
  */
 
-#ifndef SL_MODEL_IMAGE_H
-#define SL_MODEL_IMAGE_H
+#ifndef SL_IMAGE_IMAGE_H
+#define SL_IMAGE_IMAGE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "conf/conf.h"
-#include "model/pool.h"
+#include "image/pool.h"
 #include "state/service.h"
 
 struct sl_image {
