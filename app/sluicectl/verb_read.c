@@ -182,10 +182,10 @@ int verb_services(struct command *command)
 		{"ADDRESS", "address", COLUMN_TEXT},
 		{"PROTOCOL", "protocol", COLUMN_TEXT},
 		{"PORTS", "ports", COLUMN_TEXT},
-		{"SOURCES", "sources", COLUMN_TEXT | COLUMN_SPARE},
 		{"POOL", "pool", COLUMN_TEXT},
 		{"PACKETS", "packets", COLUMN_INTEGER},
 		{"BYTES", "bytes", COLUMN_INTEGER | COLUMN_SPARE},
+		{"SOURCES", "sources", COLUMN_TEXT | COLUMN_SPARE},
 	};
 	char ports[1024], sources[SHOW_TEXT_SIZE];
 	struct table *table;
