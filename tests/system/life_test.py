@@ -156,7 +156,9 @@ def waits_for_pipe():
     with daemon.Folder() as folder:
         os.mkfifo(folder.file("fifo"))
         for number in (signal.SIGTERM, signal.SIGINT):
-            process = subprocess.Popen([daemon.binary(), "-c", folder.file("fifo")], stdin=subprocess.DEVNULL)
+            # what runs in the background of a shell ignores SIGINT, and so would the daemon
+            process = subprocess.Popen([daemon.binary(), "-c", folder.file("fifo")], stdin=subprocess.DEVNULL,
+                                       preexec_fn=lambda ends=number: signal.signal(ends, signal.SIG_DFL))
             try:
                 until(lambda: holds_back(process, signal.SIGHUP) and not takes_signals(process), "it waits")
                 process.send_signal(number)
