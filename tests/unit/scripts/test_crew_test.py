@@ -71,7 +71,9 @@ def beside():
 def late():
     with tempfile.TemporaryDirectory() as folder:
         file = os.path.join(folder, "cleaned")
-        script = ("import sys, time\nopen(sys.argv[1] + '.up', 'w').close()\ntry:\n    time.sleep(1000)\n"
+        # what was started in the background of a shell ignores interrupts
+        script = ("import signal, sys, time\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+                  "open(sys.argv[1] + '.up', 'w').close()\ntry:\n    time.sleep(1000)\n"
                   "finally:\n    open(sys.argv[1], 'w').close()")
         slow = Program("system", "slow", [sys.executable, "-c", script, file], 5)
         _, failed, _ = counts(slow)

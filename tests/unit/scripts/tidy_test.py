@@ -64,7 +64,8 @@ def upward():
 
 @case("an include on the same floor is found")
 def sideways():
-    one("path (floor 3) may not include work", lib__path__core_dot_c=SOURCE + '#include "work/worker.h"\n',
+    floor = tidy.FLOORS["path"]
+    one(f"path (floor {floor}) may not include work (floor {floor})", lib__path__core_dot_c=SOURCE + '#include "work/worker.h"\n',
         lib__work__worker_dot_h=header("WORK_WORKER"))
 
 
@@ -91,7 +92,7 @@ def foreign():
 
 @case("a third-party header in a public header is found, DPDK's where the wing is built on it is not")
 def public():
-    one("in a public header", lib__conf__conf_dot_h=header("CONF_CONF", "#include <yaml.h>"),
+    one("in a public header", lib__yaml__yaml_dot_h=header("YAML_YAML", "#include <yaml.h>"),
         lib__io__port_dot_h=header("IO_PORT", "#include <rte_mbuf.h>"))
 
 
