@@ -210,6 +210,8 @@ void sl_xdp_destroy(struct sl_xdp *xdp, bool stays)
 	}
 	if (xdp->pins && !stays)
 		(void)sl_xdp_pins_remove(strrchr(xdp->folder, '/') + 1);
+	else if (xdp->pins) /* a folder in which nothing is pinned goes */
+		(void)rmdir(xdp->folder);
 	sl_xdp_sockets_forget();
 	sl_xdp_mirror_destroy(xdp->mirror);
 	sl_xdp_set_destroy(xdp->set);
