@@ -42,9 +42,10 @@ class Folder:
             print(f"# kept {self.path}")
         else:
             shutil.rmtree(self.path, ignore_errors=True)
-        # what a daemon that was killed leaves
+        # what a daemon leaves that was killed, or whose programs are to go on serving
         for instance in self.instances:
-            shutil.rmtree(f"/run/dpdk/{instance}", ignore_errors=True)
+            for place in ("/run/dpdk", "/sys/fs/bpf/sluice"):
+                shutil.rmtree(os.path.join(place, instance), ignore_errors=True)
 
     def file(self, name):
         return os.path.join(self.path, name)
