@@ -159,6 +159,7 @@ def main(arguments):
         return 130
     passed, failed, skipped = (sum(len(getattr(result, kind)) for result in results)
                                for kind in ("passed", "failed", "skipped"))
+    screen.again(results)
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed else 0
 

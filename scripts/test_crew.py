@@ -24,6 +24,7 @@ PLAN = re.compile(r"^1\.\.(\d+)(?:\s*#\s*SKIP\s*(.*))?", re.I)
 PLACES_MAX = 16
 GRACE = 15  # seconds to take down what a test has set up
 USUAL = {"build": 1000, "check": 90, "system": 60, "pcap": 30, "fuzz": 15, "model": 10}  # seconds
+SCREENFUL, AGAIN_LINES = 20, 12
 REPORTED = 86  # exit status of a process of which a sanitizer reported something
 
 Output = collections.namedtuple("Output", "status text late")
@@ -346,6 +347,18 @@ class Screen:
         for name, detail in result.failed:
             self._print(f"    FAILED: {name}")
             for line in detail.rstrip().split("\n"):
+                self._print(f"        {line}")
+
+    def again(self, results):
+        """What failed, once more at the end, in a few lines each: who looks at the end alone shall see it."""
+        failed = [(result, name, detail) for result in results for name, detail in result.failed]
+        if not failed or self.done < SCREENFUL:
+            return
+        self._print(f"What failed of {self.done} programs:")
+        for result, name, detail in failed:
+            self._print(f"    {result.program.name}: {name}")
+            lines = [line for line in detail.split("\n") if line.strip() and not re.match(r"#|1\.\.", line)]
+            for line in lines[:AGAIN_LINES] + (["..."] if len(lines) > AGAIN_LINES else []):
                 self._print(f"        {line}")
 
     def _print(self, line):

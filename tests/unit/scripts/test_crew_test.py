@@ -136,6 +136,20 @@ def reports():
     equal((passed, failed), (["a"], ["the address sanitizer's report"]), "passed and failed")
 
 
+@case("failures of a long run are told again at its end, in a few lines each")
+def again():
+    talks = program("printf '1..1\\nnot ok 1 - breaks\\n'; seq 100 | sed 's/^/  | line /'; exit 1", name="long")
+    for others, wanted in ((1, False), (test_crew.SCREENFUL, True)):
+        with tempfile.TemporaryDirectory() as folder:
+            crew = Crew(folder)
+            results = crew.run([talks] + [program("true", name=f"p{n}") for n in range(others)])
+            before = len(crew.shown.getvalue())
+            crew.screen.again(results)
+        text = crew.shown.getvalue()[before:]
+        equal("long: breaks" in text, wanted, text)
+        equal(text.count("line "), test_crew.AGAIN_LINES * wanted, text)
+
+
 @case("what took longest the last time goes first; unknown ones by their kind")
 def order():
     with tempfile.TemporaryDirectory() as folder:
