@@ -23,7 +23,7 @@ struct tracing {
 	uint64_t begin_tsc, begin_ns; /* of one moment */
 };
 
-/* A filter was checked by bpf_validate(): it ends, and reads only what is readable. */
+/* A filter was checked by sl_filter_check(): it ends, and reads only what is readable. */
 static bool match(const void *program, const uint8_t *octets, uint32_t size, uint32_t readable)
 {
 	return bpf_filter(program, octets, size, readable) != 0;
@@ -39,11 +39,15 @@ static void free_tracing(void *object)
 	free(tracing);
 }
 
-/* -EINVAL: no filter that libpcap would have compiled. */
-static int read_program(struct tracing *tracing, const struct sl_trace_step *steps, uint32_t count)
+static int read_program(struct tracing *tracing, const struct sl_filter_step *steps, uint32_t count)
 {
+	int rc;
+
 	if (count == 0)
 		return 0;
+	rc = sl_filter_check(steps, count);
+	if (rc)
+		return rc;
 	tracing->program = calloc(count, sizeof(*tracing->program));
 	if (!tracing->program)
 		return -ENOMEM;
@@ -52,8 +56,6 @@ static int read_program(struct tracing *tracing, const struct sl_trace_step *ste
 							.jt = steps[i].yes,
 							.jf = steps[i].no,
 							.k = steps[i].operand};
-	if (!bpf_validate(tracing->program, (int)count))
-		return -EINVAL;
 	tracing->spec.match = match;
 	tracing->spec.program = tracing->program;
 	return 0;
@@ -71,8 +73,17 @@ static int make_cores(struct tracing *tracing, uint32_t count)
 	return 0;
 }
 
-static int start(void *context, const struct sl_trace_spec *spec, const struct sl_trace_step *steps,
-		 uint32_t count, struct sl_err *err)
+static const char *refusal(int code)
+{
+	if (code == -EINVAL)
+		return "the filter's program makes no sense";
+	return code == -ELOOP
+		       ? "the filter goes back in its program, as `protochain` does: it may not"
+		       : "no memory for a trace";
+}
+
+static int start(void *context, const struct sl_trace_spec *spec,
+		 const struct sl_filter_step *steps, uint32_t count, struct sl_err *err)
 {
 	struct trace *trace = context;
 	struct tracing *tracing = calloc(1, sizeof(*tracing));
@@ -86,9 +97,7 @@ static int start(void *context, const struct sl_trace_spec *spec, const struct s
 		rc = make_cores(tracing, trace->wire->eal.rx_count);
 	if (rc) {
 		free_tracing(tracing);
-		return sl_err_set(err, rc, "%s",
-				  rc == -EINVAL ? "the filter's program makes no sense"
-						: "no memory for a trace");
+		return sl_err_set(err, rc, "%s", refusal(rc));
 	}
 	tracing->begin_tsc = rte_rdtsc();
 	tracing->begin_ns = sl_clock_wall_ms() * NS_A_MS;

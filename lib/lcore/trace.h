@@ -18,6 +18,7 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "lcore/filter.h"
 
 #define SL_TRACE_OCTETS 212u /* of a frame: what a record keeps */
 #define SL_TRACE_ROOM	512u /* records of a ring; a power of two */
@@ -97,20 +98,12 @@ static inline bool sl_trace_take(struct sl_trace_ring *ring, struct sl_trace_rec
 	return true;
 }
 
-/* Instructions of a filter, as libpcap compiles them: code, jump if true, if false, operand. */
-struct sl_trace_step {
-	uint16_t code;
-	uint8_t yes, no;
-	uint32_t operand;
-};
-#define SL_TRACE_STEPS_MAX 4096u
-
 /* Who has the cores. One trace at a time. */
 struct sl_trace_source {
 	/* steps: of the filter, count 0: none; match and program of spec are the callee's. 0, -EINVAL
-	 * (the filter makes no sense), -ENOMEM. */
+	 * (the filter makes no sense), -ELOOP (it may not end), -ENOMEM. */
 	int (*start)(void *context, const struct sl_trace_spec *spec,
-		     const struct sl_trace_step *steps, uint32_t count, struct sl_err *err);
+		     const struct sl_filter_step *steps, uint32_t count, struct sl_err *err);
 	void (*stop)(void *context);
 	/* The next record and its wall-clock nanoseconds; false: there is none now. */
 	bool (*take)(void *context, struct sl_trace_record *record, uint64_t *wall_ns);

@@ -85,15 +85,15 @@ static int read_reason(struct sl_rpc_call *call, struct sl_trace_spec *spec)
 }
 
 /* "program": [[code, yes, no, operand], ...]; freed by the caller. */
-static int read_steps(struct sl_rpc_call *call, struct sl_trace_step **steps, uint32_t *count)
+static int read_steps(struct sl_rpc_call *call, struct sl_filter_step **steps, uint32_t *count)
 {
 	const json_t *list = json_object_get(call->params, "program");
 	int code, yes, no;
 	json_int_t operand;
 
-	if (json_array_size(list) > SL_TRACE_STEPS_MAX)
+	if (json_array_size(list) > SL_FILTER_STEPS_MAX)
 		return sl_rpc_fail(call, SL_RPC_INVALID_VALUE, "program has more than %u steps",
-				   SL_TRACE_STEPS_MAX);
+				   SL_FILTER_STEPS_MAX);
 	*steps = calloc(json_array_size(list) + 1, sizeof(**steps));
 	if (!*steps)
 		return sl_rpc_fail(call, SL_RPC_INTERNAL, "no memory for a filter");
@@ -105,8 +105,8 @@ static int read_steps(struct sl_rpc_call *call, struct sl_trace_step **steps, ui
 			return sl_rpc_fail(call, SL_RPC_INVALID_VALUE,
 					   "step %u of program is not [code, yes, no, operand]",
 					   *count);
-		(*steps)[*count] = (struct sl_trace_step){(uint16_t)code, (uint8_t)yes, (uint8_t)no,
-							  (uint32_t)operand};
+		(*steps)[*count] = (struct sl_filter_step){(uint16_t)code, (uint8_t)yes,
+							   (uint8_t)no, (uint32_t)operand};
 	}
 	return 0;
 }
@@ -120,7 +120,7 @@ static int method_trace(struct sl_rpc_call *call)
 		.sample = (uint32_t)SL_MIN(sl_rpc_integer(call, "sample", 1), (uint64_t)SAMPLE_MAX),
 		.rate = (uint32_t)SL_MIN(sl_rpc_integer(call, "limit", RATE_DEFAULT),
 					 (uint64_t)RATE_MAX)};
-	struct sl_trace_step *steps = NULL;
+	struct sl_filter_step *steps = NULL;
 	uint32_t count = 0;
 	int rc;
 

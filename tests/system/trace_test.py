@@ -76,12 +76,14 @@ def choice():
         for words, sentence in ((("tcp prt 80",), "filter"), (("--node", "zz"), "there is no node"), (("--pool", "wbe"), "did you mean"),
                                 (("--service", "zz"), "there is no service"), (("--dropped=nix",), "none of no_service"),
                                 (("--sample", "1/0"), "one in so many"), (("--sample", "x"), "no whole number"),
-                                (("--count", "x"), "no whole number"), (("--write", "/no/where"), "No such file")):
+                                (("--count", "x"), "no whole number"), (("--write", "/no/where"), "No such file"), (("ip6 protochain 6",), "protochain")):
             true(sentence in one.trace(*words, status=1).stderr, words)
         with daemon.Session(one.socket) as session:
-            # a program that jumps out of itself, and one that never ends with a verdict
-            for program in ([[21, 200, 200, 1], [6, 0, 0, 1]], [[0, 0, 0, 0]], [["x"]], [[70000, 0, 0, 0]]):
+            # programs that jump out of themselves, never end with a verdict, turn in a circle, or are no machine's
+            for program in ([[21, 200, 200, 1], [6, 0, 0, 1]], [[0, 0, 0, 0]], [["x"]], [[70000, 0, 0, 0]],
+                            [[5, 0, 0, 0xffffffff], [6, 0, 0, 1]], [[6, 0, 0, 1], [5, 0, 0, 0xfffffffe], [6, 0, 0, 1]], [[0x0d, 0, 0, 0], [6, 0, 0, 1]], [[0x100, 0, 0, 0], [6, 0, 0, 1]]):
                 control.refused(session, -32003, "trace", program=program)
+        equal(one.daemon.stop(), 0, one.daemon.log())
 
 
 @case("a file has frames whole as far as they are kept, and decisions as comments, that tshark reads")
