@@ -11,14 +11,13 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "health/notice.h"
 #include "health/prober.h"
 #include "health/weigh.h"
-#include "model/balance.h"
-
-#define WHY_SIZE 160
 
 /* A node that has a check. */
 struct entry {
+	uint32_t index; /* of the node */
 	struct sl_health_spec *spec;
 	struct sl_addr address;
 	uint16_t port;
@@ -30,6 +29,7 @@ struct entry {
 	uint8_t asked;	   /* enum sl_hand, by its agent, as the model was told */
 	struct sl_agent_asked by_agent;
 	bool down;	/* as the model was told */
+	bool untold;	/* but it could not take that */
 	uint32_t scale; /* of the weight, as the model was told */
 	uint32_t slow_start_ms;
 	enum sl_conf_weight_from weight_from;
@@ -48,9 +48,10 @@ struct sl_health {
 	struct entry **entries; /* SL_NODE_INDEX_MAX */
 	uint64_t epoch;
 	uint32_t serial;
-	bool failing;		/* no memory, and it was said */
-	struct event *timer;	/* for weights that change with time */
-	uint64_t controlled_ms; /* when the controller made its last step */
+	bool failing;		   /* no memory, and it was said */
+	struct sl_notices notices; /* of this turn */
+	struct event *timer;	   /* for weights that change with time */
+	uint64_t controlled_ms;	   /* when the controller made its last step */
 };
 
 /* ---- targets ------------------------------------------------------------------------------------
@@ -143,7 +144,8 @@ static void refresh(struct sl_health *health, const struct sl_image_pool *pool,
 	had_agent = entry->agent;
 	if (fresh) {
 		sl_health_spec_put(entry->spec);
-		*entry = (struct entry){.serial = ++health->serial,
+		*entry = (struct entry){.index = node->index,
+					.serial = ++health->serial,
 					.since_ms = sl_clock_wall_ms(),
 					.scale = SL_WEIGH_ONE,
 					.percent = SL_WEIGH_ONE,
@@ -218,34 +220,6 @@ static void on_event(void *context, const struct sl_model_event *event)
 /* ---- findings -----------------------------------------------------------------------------------
  */
 
-/* Nobody of the pool is left: its fallback serves, or what `no_node` says happens; it is said loudly. */
-static void warn_of_nobody(struct sl_health *health, const char *name)
-{
-	static const char *const does[] = {
-		[SL_NO_NODE_DROP] = "packets are dropped (no_node: drop)",
-		[SL_NO_NODE_ANY] = "all nodes serve (no_node: any)",
-		[SL_NO_NODE_PUNT] = "packets are punted (no_node: punt)"};
-	const struct sl_image *image = sl_model_image(health->model);
-	int p = sl_image_find_pool(image, name);
-	uint32_t serving;
-	char text[WHY_SIZE];
-
-	if (p < 0)
-		return;
-	for (uint32_t n = 0; n < image->pools[p]->node_count; n++)
-		if (sl_image_node_takes(&image->pools[p]->nodes[n]))
-			return;
-	serving = sl_balance_serving(image, (uint32_t)p);
-	if (serving != (uint32_t)p)
-		(void)snprintf(text, sizeof(text), "pool %s: no node is up: pool %s serves", name,
-			       image->pools[serving]->name);
-	else
-		(void)snprintf(text, sizeof(text), "pool %s: no node is up: %s", name,
-			       does[image->pools[p]->conf.no_node]);
-	sl_log(SL_LOG_ERROR, "%s", text);
-	sl_model_note(health->model, "health", name, NULL, text);
-}
-
 /* The share of its weight that a node has now. */
 static uint32_t scale_of(const struct entry *entry)
 {
@@ -261,53 +235,55 @@ static uint32_t scale_of(const struct entry *entry)
 	return (uint32_t)SL_MAX(scale, 1u);
 }
 
-/* "timeout: no answer within 100 ms", "status 500". */
-static void say_why(const struct sl_finding *finding, char why[WHY_SIZE])
+/* What the model could not take is told again with the node's next finding. */
+static void tell_model(struct sl_health *health)
 {
-	const char *name = sl_health_result_name(finding->result);
-
-	if (strncmp(finding->say, name, strlen(name)) == 0)
-		(void)snprintf(why, WHY_SIZE, "%s", finding->say);
-	else
-		(void)snprintf(why, WHY_SIZE, "%s: %s", name, finding->say);
+	if (sl_notices_tell(&health->notices, health->model) == 0)
+		return;
+	for (uint32_t i = 0; i < health->notices.count; i++)
+		health->entries[health->notices.of[i].id]->untold = true;
 }
 
-/* The model's door. */
-static void tell_model(struct sl_health *health, struct entry *entry, bool down, uint8_t asked,
-		       const struct sl_finding *finding)
+/* All that was found in a turn is one change. */
+static void on_told(void *context)
 {
-	struct sl_change change = {.kind = SL_CHANGE_HEALTH,
-				   .pool = entry->pool,
-				   .node = entry->node,
-				   .healthy = !down,
-				   .stays = entry->spec->conf.on_down == SL_ON_DOWN_KEEP,
-				   .asked = asked};
-	bool same = down == entry->down && asked == entry->asked;
-	struct sl_change_result result;
-	char why[WHY_SIZE];
-	int rc;
+	struct sl_health *health = context;
 
-	say_why(finding, why);
-	if (finding->held_ms && down)
-		(void)snprintf(why, sizeof(why), "%s: flaps, held down for %u s",
-			       sl_health_result_name(finding->result),
-			       (finding->held_ms + 999) / 1000);
-	change.why = why;
+	tell_model(health);
+	health->notices.count = 0;
+}
+
+/* Whether the model does not know it so. */
+static bool is_news(const struct entry *entry, bool down, uint8_t asked)
+{
+	return entry->untold || down != entry->down || asked != entry->asked ||
+	       scale_of(entry) != entry->scale;
+}
+
+static void notice(struct sl_health *health, struct entry *entry, bool down, uint8_t asked,
+		   const struct sl_finding *finding)
+{
+	struct sl_notice *notice = &health->notices.of[health->notices.count++];
+
 	if (entry->down && !down)
 		entry->up_ms = sl_clock_ms();
-	change.scale = scale_of(entry);
-	rc = sl_model_change(health->model, &change, false, &result, NULL);
-	sl_change_result_fini(&result);
-	if (rc)
-		return;
+	*notice = (struct sl_notice){
+		.id = entry->index,
+		.is_said = entry->untold || down != entry->down || asked != entry->asked,
+		.change = {.kind = SL_CHANGE_HEALTH,
+			   .pool = entry->pool,
+			   .node = entry->node,
+			   .healthy = !down,
+			   .stays = entry->spec->conf.on_down == SL_ON_DOWN_KEEP,
+			   .asked = asked,
+			   .scale = scale_of(entry)}};
+	sl_notice_why(notice, finding);
 	entry->down = down;
 	entry->asked = asked;
-	entry->scale = change.scale;
-	if (same)
-		return;
-	sl_model_note(health->model, "health", entry->pool, entry->node, why);
-	if (down || asked != SL_HAND_UP)
-		warn_of_nobody(health, entry->pool);
+	entry->scale = notice->change.scale;
+	entry->untold = false;
+	if (health->notices.count == SL_NOTICES_MAX)
+		on_told(health);
 }
 
 static void take_percent(struct entry *entry, const struct sl_agent_word *word)
@@ -325,8 +301,8 @@ static void on_agent(struct sl_health *health, struct entry *entry,
 		return;
 	asked = sl_agent_asks(&entry->by_agent, &finding->agent);
 	take_percent(entry, &finding->agent);
-	if (asked != entry->asked || scale_of(entry) != entry->scale)
-		tell_model(health, entry, entry->down, asked, finding);
+	if (is_news(entry, entry->down, asked))
+		notice(health, entry, entry->down, asked, finding);
 }
 
 static void on_found(void *context, const struct sl_finding *finding)
@@ -359,8 +335,8 @@ static void on_found(void *context, const struct sl_finding *finding)
 		entry->since_ms = sl_clock_wall_ms();
 	entry->state = finding->state;
 	down = finding->state == SL_HEALTH_DOWN;
-	if (down != entry->down || asked != entry->asked || scale_of(entry) != entry->scale)
-		tell_model(health, entry, down, asked, finding);
+	if (is_news(entry, down, asked))
+		notice(health, entry, down, asked, finding);
 }
 
 /* ---- weights with time --------------------------------------------------------------------------
@@ -395,8 +371,9 @@ static void weigh_pool(struct sl_health *health, const struct sl_image_pool *poo
 		if (least)
 			entry->share = sl_weigh_step(entry->share, entry->smooth_us, least);
 		if (scale_of(entry) != entry->scale)
-			tell_model(health, entry, entry->down, entry->asked, &entry->last);
+			notice(health, entry, entry->down, entry->asked, &entry->last);
 	}
+	on_told(health);
 }
 
 /* Pools whose weights change with time, eight times a second at most. The image may change under way:
@@ -452,7 +429,7 @@ int sl_health_create(struct event_base *base, struct sl_model *model, struct sl_
 		     struct sl_err *err)
 {
 	struct sl_health *health = calloc(1, sizeof(*health));
-	struct sl_prober_calls calls = {.found = on_found, .context = health};
+	struct sl_prober_calls calls = {.found = on_found, .told = on_told, .context = health};
 	struct timeval interval = {0, 125000};
 	int rc;
 

@@ -22,6 +22,7 @@
 #define FINDINGS_FIRST 256u
 #define JITTER	       16u  /* a wait differs by up to one part in so many, either way */
 #define BATCH_US       2000 /* findings are told together for so long */
+#define FOUND_MAX      64   /* of one turn of control's loop, which has answers to give, too */
 
 /* A target and its check. Two for an id that has an agent beside its check. */
 struct place {
@@ -49,9 +50,9 @@ struct sl_prober {
 	bool launched;
 	/* control's */
 	struct event *told;
-	struct commands unsent; /* until the bell rings */
-	struct sl_finding *taken;
-	uint32_t taken_room;
+	struct commands unsent;	  /* until the bell rings */
+	struct sl_finding *taken; /* taken_count; those before taken_at were told */
+	uint32_t taken_at, taken_count, taken_room;
 	/* between the two, under the lock */
 	pthread_mutex_t lock;
 	struct commands commands;
@@ -110,28 +111,41 @@ static void on_batch(int fd, short what, void *context)
 	(void)!write(prober->finding_bell, &one, sizeof(one));
 }
 
-/* In control's loop. */
+/* What was found since; false: nothing. */
+static bool take(struct sl_prober *prober)
+{
+	struct sl_finding *findings = prober->taken;
+	uint32_t room = prober->taken_room;
+
+	(void)pthread_mutex_lock(&prober->lock);
+	prober->taken = prober->findings;
+	prober->taken_count = prober->finding_count;
+	prober->taken_room = prober->finding_room;
+	prober->findings = findings;
+	prober->finding_count = 0;
+	prober->finding_room = room;
+	(void)pthread_mutex_unlock(&prober->lock);
+	prober->taken_at = 0;
+	return prober->taken_count > 0;
+}
+
+/* In control's loop. What is left is told in its next turn. */
 static void on_told(int fd, short what, void *context)
 {
 	struct sl_prober *prober = context;
-	struct sl_finding *findings;
-	uint32_t count, room;
-	uint64_t rung;
+	uint32_t told = 0;
+	uint64_t rung, one = 1;
 
 	(void)what;
 	(void)!read(fd, &rung, sizeof(rung));
-	(void)pthread_mutex_lock(&prober->lock);
-	findings = prober->findings;
-	count = prober->finding_count;
-	room = prober->finding_room;
-	prober->findings = prober->taken;
-	prober->finding_room = prober->taken_room;
-	prober->finding_count = 0;
-	prober->taken = findings;
-	prober->taken_room = room;
-	(void)pthread_mutex_unlock(&prober->lock);
-	for (uint32_t i = 0; i < count; i++)
-		prober->calls.found(prober->calls.context, &findings[i]);
+	while (told < FOUND_MAX && (prober->taken_at < prober->taken_count || take(prober))) {
+		prober->calls.found(prober->calls.context, &prober->taken[prober->taken_at++]);
+		told++;
+	}
+	if (prober->calls.told)
+		prober->calls.told(prober->calls.context);
+	if (told == FOUND_MAX)
+		(void)!write(fd, &one, sizeof(one));
 }
 
 /* ---- checks -------------------------------------------------------------------------------------

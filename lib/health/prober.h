@@ -4,8 +4,9 @@
  *
  * Why:     thousands of checks a second must not delay what control answers.
  * Shape:   control sets and drops targets by commands; results come back in batches, rung once a
- *          batch. A target has one timer: when its next check begins, and when the one that runs is
- *          given up. Checks of many nodes are spread over the interval by their names, with jitter.
+ *          batch; a turn of control's loop takes so many of them, so that it answers in between. A
+ *          target has one timer: when its next check begins, and when the one that runs is given up.
+ *          Checks of many nodes are spread over the interval by their names, with jitter.
  * Threads: sl_prober_ functions: control. The prober's thread never touches anything of control's.
  * Memory:  create and destroy (takes NULL; waits for the thread).
  * Errors:  0 or negative errno with a sentence.
@@ -46,9 +47,10 @@ struct sl_finding {
 
 struct sl_prober;
 
-/* found is called in control's loop (base) for each finding. */
+/* In control's loop (base): found for each finding; told behind those of a turn, may be NULL. */
 struct sl_prober_calls {
 	void (*found)(void *context, const struct sl_finding *finding);
+	void (*told)(void *context);
 	void *context;
 };
 

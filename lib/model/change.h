@@ -85,7 +85,8 @@ struct sl_change {
 	bool stays;			     /* HEALTH: its live flows stay while it is down */
 	uint8_t asked;			     /* HEALTH: enum sl_hand, of the node's agent */
 	uint32_t scale;			     /* HEALTH: of the weight, millionths; 0: all of it */
-	const char *why; /* HEALTH, and for history: a few words; NULL: the verb */
+	const struct sl_change *next; /* HEALTH: of another node, in one with this; or NULL */
+	const char *why;	      /* HEALTH, and for history: a few words; NULL: the verb */
 	/* APPLY: pools, services and the hash key alone, as a cluster shares them; ports and workers are
 	 * this run's, by name and number, and sections as they are or as these say */
 	bool shared;

@@ -218,6 +218,23 @@ static int for_nodes(struct sl_edit *edit)
 	return found ? 0 : no_such_node(edit, leaves);
 }
 
+/* What health says of many nodes is one change: their slots are built once. A node that is gone is left
+ * out. */
+static int for_health(struct sl_edit *edit)
+{
+	const struct sl_change *first = edit->change;
+	int status = 0;
+
+	for (const struct sl_change *at = first; at && status == 0; at = at->next) {
+		edit->change = at;
+		status = for_nodes(edit);
+		if (status == -ENOENT && first->next)
+			status = 0;
+	}
+	edit->change = first;
+	return status;
+}
+
 /* ---- kinds that name a pool ---------------------------------------------------------------------
  */
 
@@ -326,6 +343,8 @@ int sl_edit_make(struct sl_edit *edit)
 		return sl_settle_make(edit);
 	case SL_CHANGE_RETURN:
 		return edit->change->make(edit);
+	case SL_CHANGE_HEALTH:
+		return for_health(edit);
 	default:
 		return for_nodes(edit);
 	}

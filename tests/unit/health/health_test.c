@@ -25,6 +25,7 @@
 
 #include "unit/model/fixture.h"
 
+#define MANY   200
 #define HANG_S 120 /* then nothing comes any more */
 #define PORTS                                                                                      \
 	"ports: [{name: p0, device: d, addresses: [192.0.2.2/24], gateway: {mac: "                 \
@@ -48,6 +49,7 @@ struct world {
 	struct sl_health *health;
 	struct server server, agent;
 	struct sl_model_listener listener;
+	uint32_t note_count;
 	char of_node[160], of_pool[160]; /* the last notes of health */
 };
 
@@ -109,15 +111,17 @@ static void on_model(void *context, const struct sl_model_event *event)
 {
 	struct world *world = context;
 
-	if (event->kind == SL_EVENT_NOTE)
-		(void)snprintf(event->node ? world->of_node : world->of_pool,
-			       sizeof(world->of_pool), "%s", event->text);
+	if (event->kind != SL_EVENT_NOTE)
+		return;
+	world->note_count++;
+	(void)snprintf(event->node ? world->of_node : world->of_pool, sizeof(world->of_pool), "%s",
+		       event->text);
 }
 
 /* text: with the ports of both servers. */
 static void open_world(struct world *world, const char *text)
 {
-	char conf[2048];
+	static char conf[65536];
 
 	memset(world, 0, sizeof(*world));
 	world->base = event_base_new();
@@ -149,6 +153,16 @@ static const struct sl_image_node *node_of(const struct world *world)
 static bool is_down(const struct world *world)
 {
 	return node_of(world)->down;
+}
+
+static bool are_all_down(const struct world *world)
+{
+	const struct sl_image_pool *pool = sl_model_image(world->f.model)->pools[0];
+
+	for (uint32_t n = 0; n < pool->node_count; n++)
+		if (!pool->nodes[n].down)
+			return false;
+	return true;
 }
 
 static bool is_up(const struct world *world)
@@ -257,6 +271,28 @@ static void that_nobody_is_up_is_said_with_who_serves(void **state)
 	}
 }
 
+/* Nodes that fail at once are told one by one, however many a turn of the loop finds. */
+static void nodes_that_fail_together_are_each_told(void **state)
+{
+	static char text[65536];
+	size_t used = (size_t)snprintf(text, sizeof(text), "%s", POOL("}, nodes: ["));
+	struct world world;
+
+	(void)state;
+	for (int n = 0; n < MANY; n++)
+		used += (size_t)snprintf(
+			text + used, sizeof(text) - used,
+			"%s{name: n%d, address: 127.0.%d.1, encap: ipip, port: p0, "
+			"weight: 1}",
+			n ? ", " : "", n, n);
+	(void)snprintf(text + used, sizeof(text) - used, "]}]\n");
+	open_world(&world, text);
+	server_stop(&world.server);
+	until(&world, are_all_down);
+	assert_int_equal(world.note_count, MANY + 1); /* and that nobody is left */
+	close_world(&world);
+}
+
 #define PROGRAM(command, timeout)                                                                  \
 	PORTS "pools: [{name: web, slots: 256, health: {type: external, command: " command         \
 	      ", interval: 50ms, timeout: " timeout                                                \
@@ -294,6 +330,7 @@ int main(void)
 		cmocka_unit_test(a_node_that_comes_up_again_begins_with_a_part_of_its_weight),
 		cmocka_unit_test(an_agent_beside_a_check_has_its_say),
 		cmocka_unit_test(that_nobody_is_up_is_said_with_who_serves),
+		cmocka_unit_test(nodes_that_fail_together_are_each_told),
 		cmocka_unit_test(why_says_what_a_check_found_once),
 		cmocka_unit_test(programs_that_take_too_long_are_ended),
 	};
