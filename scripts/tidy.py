@@ -4,10 +4,11 @@
 
   tidy.py [TOP]     all files below TOP (default: the project)
 
-Include floors, sizes of files and functions, facts at the top of each file, words and functions that
-are not used here, third-party headers outside the wing that owns them. Exit status 1 with findings.
+Include floors, sizes of files and functions, facts at the top of each file, names that a Python file gives
+twice, words and functions that are not used here, third-party headers outside the wing that owns them. Exit status 1 with findings.
 """
 
+import ast
 import os
 import re
 import sys
@@ -192,6 +193,22 @@ def check_words(path, text, code, found):
             found(path, number, f"{match.group().rstrip('( ')}: {why}; use {instead}")
 
 
+def check_names(path, text, found):
+    """Python takes the last of two definitions without a word. `_` is what nobody calls."""
+    try:
+        tree = ast.parse(text)
+    except SyntaxError:
+        return  # scripts/check says so
+    for room in ast.walk(tree):
+        if isinstance(room, (ast.Module, ast.ClassDef)):
+            names = {"_": 0}
+            for one in room.body:
+                if isinstance(one, (ast.FunctionDef, ast.ClassDef)) and names.setdefault(one.name, one.lineno):
+                    if names[one.name] != one.lineno:
+                        found(path, one.lineno, f"{one.name} is defined in line {names[one.name]}, too: who calls that "
+                              "gets this one; give it another name")
+
+
 def is_text(path):
     return path.endswith((".c", ".h", ".py", ".build", ".sh", ".yaml", ".md", ".txt")) or (
         path.startswith(("scripts/", ".ci/")) and "." not in os.path.basename(path))
@@ -212,6 +229,8 @@ def check_tree(top):
         source = path.endswith((".c", ".h"))
         code = code_of(text) if source else ""
         check_words(path, text, code, found)
+        if text.startswith("#!/usr/bin/python3") or path.endswith(".py"):
+            check_names(path, text, found)
         if source or path.endswith(".py") or path.startswith(("scripts/", ".ci/")):
             if SPDX not in "\n".join(text.split("\n")[:3]):
                 found(path, 1, f"no '{SPDX}' in the first lines")

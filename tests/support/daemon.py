@@ -17,7 +17,7 @@ BUILD = os.environ.get("SLUICE_BUILD", os.path.join(TOP, "build"))
 SLUICED = os.path.join(BUILD, "app", "sluiced")
 SLUICECTL = os.path.join(BUILD, "app", "sluicectl")
 CPUS = sorted(os.sched_getaffinity(0))
-NUMBERS = itertools.count()
+NUMBERS, PORTS = itertools.count(), set()
 # No other process binds to this one, so a port that is free stays free.
 LOOPBACK = f"127.{64 + (os.getpid() >> 16 & 63)}.{os.getpid() >> 8 & 255}.{os.getpid() & 255}"
 LINK_ETHERNET = 1
@@ -197,10 +197,23 @@ class Session:
 
 
 def free_port():
-    """Of LOOPBACK."""
+    """Of LOOPBACK; another one each time."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind((LOOPBACK, 0))
+            port = probe.getsockname()[1]
+        if port not in PORTS:
+            PORTS.add(port)
+            return port
+
+
+def port_everywhere():
+    """Of any address: none that the kernel gives to who asks for none, and not another process's of these tests."""
+    port = 9000 + os.getpid() % 14000
     with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return probe.getsockname()[1]
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("", port))
+    return port
 
 
 def write_pcap(path, frames, link=LINK_ETHERNET):

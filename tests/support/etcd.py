@@ -7,7 +7,7 @@ import subprocess
 import urllib.request
 
 import daemon
-from tap import Skip, until
+from tap import PATIENCE, Skip, until
 
 CLIENT, PEER = 23790, 23890
 
@@ -55,7 +55,7 @@ class Etcd:
 
     def ask(self, number, path, **body):
         request = urllib.request.Request(self.endpoint(number) + path, json.dumps(body).encode())
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             return json.load(answer)
 
     def healthy(self):

@@ -19,7 +19,7 @@ import threading
 import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from tap import Failed, case, equal, run, true, until  # noqa: E402
+from tap import PATIENCE, Failed, case, equal, run, true, until  # noqa: E402
 import control  # noqa: E402
 import crew  # noqa: E402
 import daemon  # noqa: E402
@@ -411,7 +411,7 @@ class Guarded(etcd.Etcd):
 
     def ask(self, number, path, **body):
         request = urllib.request.Request(self.endpoint(number) + path, json.dumps(body).encode())
-        with urllib.request.urlopen(request, timeout=5, context=self.context) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE, context=self.context) as answer:
             return json.load(answer)
 
     def guard(self):
@@ -438,9 +438,9 @@ def guarded():
                               ({"cert": "", "key": ""}, "")):
             store = {key: value for key, value in {**good, **change}.items() if value}
             with crew.Member(folder, store, "d2") as member:
-                why = until(lambda m=member: m.status()["why"], "a reason")
-                true(words in why and nodes.endpoint(0) in why, why)
-                equal(member.status()["state"], "no_quorum")
+                def says(status):
+                    return words in status["why"] and nodes.endpoint(0) in status["why"] and status["state"]
+                equal(until(lambda m=member: says(m.status()), f"a reason with {words!r}"), "no_quorum")
 
 
 @case("without a cluster the verb says so")

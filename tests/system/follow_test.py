@@ -182,7 +182,7 @@ def state_busy():
 @case("metrics move to another address of their port, and another spelling of the state file is the same file")
 def ourselves():
     with Changing() as changing:
-        port, state = daemon.free_port(), changing.folder.file("state")
+        port, state = daemon.port_everywhere(), changing.folder.file("state")
         changing.apply(metrics=f"127.0.0.1:{port}", state=state)
         changing.conf = changing.with_control(metrics=f"127.0.0.1:{port}", state=state)
         other = os.path.join(changing.folder.path, ".", "state")

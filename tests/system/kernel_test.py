@@ -19,11 +19,16 @@ A, B = f"sluiceA{os.getpid()}", f"sluiceB{os.getpid()}"
 
 # A port that nobody listens on: the refusal is the kernel's own answer, and ARP went before it.
 CONNECT = f"""
-import socket
-try:
-    socket.create_connection(("192.0.2.2", 9), {PATIENCE})
-except ConnectionRefusedError:
-    print("refused")
+import socket, time
+end = time.monotonic() + {PATIENCE}
+while time.monotonic() < end:
+    try:
+        socket.create_connection(("192.0.2.2", 9), {PATIENCE})
+    except ConnectionRefusedError:
+        print("refused")
+        break
+    except OSError:  # nobody has answered ARP yet
+        pass
 """
 
 

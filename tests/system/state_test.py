@@ -257,7 +257,7 @@ def settled_after_kill():
         same_after_kill(kept, session, False)
 
 
-def ends(frame):
+def closes(frame):
     """True if the frame is TCP with FIN or RST."""
     at = 12
     while frame[at:at + 2] in (b"\x81\x00", b"\x88\xa8"):
@@ -277,7 +277,7 @@ def lasting(folder):
     elsewhere, in some round or other."""
     port = control.busy(folder)
     frames = daemon.read_pcap(folder.file("in.pcap"))
-    daemon.write_pcap(folder.file("in.pcap"), [frame for frame in frames if not ends(frame)])
+    daemon.write_pcap(folder.file("in.pcap"), [frame for frame in frames if not closes(frame)])
     return port
 
 

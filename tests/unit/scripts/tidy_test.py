@@ -56,6 +56,14 @@ def clean():
                    lib__pkt__key_dot_h=header("PKT_KEY", '#include "base/addr.h"')), [])
 
 
+@case("a name that a Python file gives twice is found")
+def twice():
+    head = "# SPDX-License-Identifier: BSD-3-Clause\n"
+    one("ends is defined in line 2, too", tests__x_test_dot_py=head + "def ends():\n    pass\n\n\ndef ends():\n    pass\n")
+    equal(findings(tests__x_test_dot_py=head + "def ends():\n    pass\n\n\nclass One:\n    def ends(self):\n        pass\n"
+                   "\n    @case('x')\n    def _(): pass\n    def _(): pass\n"), [])
+
+
 @case("an include of an upper floor is found")
 def upward():
     one("base (floor 0) may not include pkt", lib__base__addr_dot_h=header("BASE_ADDR", '#include "pkt/key.h"'),
