@@ -15,6 +15,7 @@ static int show_members(struct command *command)
 		{"GENERATION", "generation", COLUMN_INTEGER},
 		{"LAG MS", "lag_ms", COLUMN_INTEGER},
 		{"SINCE", "since", COLUMN_TIME},
+		{"DOWN", "down", COLUMN_INTEGER},
 		{"ADDRESS", "address", COLUMN_TEXT},
 		{"VERSION", "version", COLUMN_TEXT | COLUMN_SPARE},
 		{"DIGEST", "digest", COLUMN_TEXT | COLUMN_SPARE},
@@ -31,10 +32,11 @@ static int show_members(struct command *command)
 		json_decref(result);
 		return EXIT_DONE;
 	}
-	printf("cluster %s, member %s: %s, generation %lld of %lld, checkpoint %lld\n",
+	printf("cluster %s, member %s: %s, generation %lld of %lld, checkpoint %lld, health: %s\n",
 	       get_string(result, "name"), get_string(result, "member"),
 	       get_string(result, "state"), get_integer(result, "generation"),
-	       get_integer(result, "log"), get_integer(result, "checkpoint"));
+	       get_integer(result, "log"), get_integer(result, "checkpoint"),
+	       get_string(result, "health"));
 	if (*get_string(result, "why"))
 		printf("%s\n", get_string(result, "why"));
 	putchar('\n');

@@ -10,6 +10,7 @@
 #include "table.h"
 #include "verbs.h"
 
+#define DOUBTS_SIZE 256
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
 static const struct column columns[] = {
@@ -103,6 +104,20 @@ static const char *role_of(const json_t *node)
 	return json_is_true(json_object_get(node, "backup")) ? "backup" : "";
 }
 
+/* Of one that is up although some members of the cluster do not find it so: which. */
+static void add_doubts(json_t *node)
+{
+	const json_t *who = json_object_get(json_object_get(node, "health"), "down_at"), *name;
+	char text[DOUBTS_SIZE] = "down at";
+	size_t i, used = strlen(text);
+
+	if (!json_array_size(who) || strcmp(get_string(node, "state"), "up") != 0)
+		return;
+	json_array_foreach(who, i, name) if (used < sizeof(text)) used += (size_t)snprintf(
+		text + used, sizeof(text) - used, "%s %s", i ? "," : "", json_string_value(name));
+	(void)json_object_set_new(node, "why", json_string(text));
+}
+
 static void add_pool(const struct command *command, struct rows *rows, const char *pool,
 		     json_t *nodes, const json_t *before)
 {
@@ -121,6 +136,7 @@ static void add_pool(const struct command *command, struct rows *rows, const cha
 			if (!rows->list)
 				abort();
 		}
+		add_doubts(node);
 		(void)json_object_set_new(node, "role", json_string(role_of(node)));
 		row = &rows->list[rows->count];
 		*row = (struct row){.node = node,

@@ -273,6 +273,8 @@ static int start_health(struct daemon *daemon, struct sl_err *err)
 	if (status < 0)
 		return status;
 	sl_model_health_set(daemon->model, sl_health_show, daemon->health);
+	if (sl_control_health_set(daemon->control, daemon->health) < 0)
+		return sl_err_set(err, -ENOMEM, "no memory for what other members find");
 	if (counters_offer(&daemon->wire, daemon->model, daemon->loop) < 0)
 		sl_log(SL_LOG_WARNING, "no /sluice commands in DPDK's telemetry");
 	return 0;
@@ -383,6 +385,7 @@ static int end(struct daemon *daemon, int status)
 	if (reports)
 		make_report(daemon);
 	signals_guard(daemon->options.report, daemon->report);
+	(void)sl_control_health_set(daemon->control, NULL);
 	sl_health_destroy(daemon->health);
 	if (sl_control_destroy(daemon->control, status == EXIT_FINE) < 0)
 		status = EXIT_MACHINE;

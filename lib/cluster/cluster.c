@@ -99,6 +99,10 @@ static bool begin_next(struct sl_cluster *cluster)
 		sl_member_claim(cluster);
 	else if (!cluster->listed)
 		sl_member_list(cluster);
+	else if (!cluster->heard && cluster->spec.calls.found)
+		sl_voice_list(cluster);
+	else if (sl_voice_due(cluster))
+		sl_voice_publish(cluster);
 	else if (cluster->stopped && sl_member_due(cluster))
 		sl_member_publish(cluster);
 	else if (cluster->stopped)
@@ -151,6 +155,7 @@ static void on_tick(int fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	sl_submit_tick(cluster);
+	(void)sl_cluster_judges(cluster);
 	sl_cluster_work(cluster);
 }
 
@@ -164,7 +169,8 @@ static void on_up(void *context, bool fresh, const char *address)
 	(void)snprintf(cluster->address, sizeof(cluster->address), "%s", address);
 	cluster->session = true;
 	cluster->busy = false;
-	cluster->listed = false;
+	cluster->listed = cluster->heard = cluster->voiced = false;
+	cluster->voice_due = true;
 	if (fresh)
 		cluster->claimed = false;
 	cluster->retry_ms = 0;
@@ -201,6 +207,8 @@ static void on_changed(void *context, const struct sl_store_pair *pairs, uint32_
 	uint64_t generation;
 
 	for (uint32_t i = 0; i < count; i++) {
+		if (sl_voice_take(cluster, &pairs[i]))
+			continue;
 		if (strncmp(pairs[i].key, "members", 7) == 0)
 			sl_member_take(cluster, &pairs[i]);
 		else if (pairs[i].value &&
@@ -275,6 +283,7 @@ void sl_cluster_destroy(struct sl_cluster *cluster)
 	if (cluster->soon)
 		event_free(cluster->soon);
 	free(cluster->members);
+	free(cluster->voice);
 	free(cluster);
 }
 

@@ -33,6 +33,9 @@ struct sl_cluster_calls {
 	void (*joins)(void *context);
 	/* It stands where the cluster does. known: what it had before was the cluster's, too. */
 	void (*joined)(void *context, bool known);
+	/* What a member finds of nodes, we too; text NULL: it is gone; member NULL: all are. NULL: it is
+	 * not asked for. */
+	void (*found)(void *context, const char *member, const char *text);
 };
 
 struct sl_cluster_spec {
@@ -52,6 +55,12 @@ void sl_cluster_destroy(struct sl_cluster *cluster);
  * both cases. Changes are decided in the order in which they came. */
 int sl_cluster_submit(struct sl_cluster *cluster, const struct sl_change *change, uint64_t *ticket,
 		      struct sl_change_result *result, struct sl_err *err);
+
+/* What is found of nodes here, a line each: whole lines of the first half MiB go to all. -ENOMEM. */
+int sl_cluster_say_health(struct sl_cluster *cluster, const char *text);
+/* Whether what found() told is what all members go by; when the store is gone, for as long as they may
+ * still go by ours. */
+bool sl_cluster_judges(struct sl_cluster *cluster);
 
 /* A checkpoint is written soon; a member that is gone is forgotten: -EBUSY while it is there. */
 int sl_cluster_checkpoint(struct sl_cluster *cluster, struct sl_err *err);

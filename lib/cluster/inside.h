@@ -92,6 +92,14 @@ struct sl_cluster {
 	uint32_t member_count;
 	uint64_t published_ms, published, digest; /* when, and which generation; of its slots */
 	char published_state[16];
+	/* what members find of nodes */
+	char *voice;	    /* ours; NULL: nothing */
+	bool voice_due;	    /* it is not in the store */
+	bool heard;	    /* what others found is known */
+	bool voiced;	    /* and what we found is among it */
+	bool listen_again;  /* news came while the list was read */
+	uint64_t voiced_ms; /* when ours was written; and when we last judged by all of it */
+	uint64_t judged_ms;
 	bool alarmed;			  /* another member has other slots, and it was said */
 	uint64_t times[SL_CLUSTER_TIMES]; /* when generations came, by their numbers */
 };
@@ -149,6 +157,13 @@ void sl_checkpoint_write(struct sl_cluster *cluster);
 void sl_checkpoint_state(struct sl_cluster *cluster, struct sl_pack *pack);
 int sl_checkpoint_apply(struct sl_cluster *cluster, const uint8_t *data, size_t size,
 			uint64_t generation, struct sl_err *err);
+
+/* voice.c */
+bool sl_voice_due(const struct sl_cluster *cluster);
+void sl_voice_publish(struct sl_cluster *cluster);
+void sl_voice_list(struct sl_cluster *cluster);
+/* False: the key is another one. */
+bool sl_voice_take(struct sl_cluster *cluster, const struct sl_store_pair *pair);
 
 /* member.c */
 void sl_member_claim(struct sl_cluster *cluster);

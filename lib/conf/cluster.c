@@ -117,10 +117,14 @@ static const struct sl_conf_table store_table = {
 
 #define C(member) SL_MEMBER(sl_conf_cluster, member)
 
+static const struct sl_conf_word judges[] = {
+	{"majority", SL_JUDGES_MAJORITY}, {"own", SL_JUDGES_OWN}, {NULL, 0}};
+
 static const struct sl_conf_key keys[] = {
 	SL_KEY("name", name, C(name), .flags = SL_KEY_REQUIRED),
 	SL_KEY("member", name, C(member)),
 	SL_KEY("store", mapping, C(store), .table = &store_table, .flags = SL_KEY_REQUIRED),
+	SL_KEY("health", word, C(health), .words = judges),
 };
 
 const struct sl_conf_table sl_conf_cluster_table = {

@@ -121,10 +121,13 @@ struct sl_conf_store {
 	char *ca, *cert, *key; /* files; "": none */
 };
 
+enum sl_conf_judges { SL_JUDGES_MAJORITY = 0, SL_JUDGES_OWN = 1 };
+
 struct sl_conf_cluster {
 	char name[SL_NAME_SIZE]; /* "": there is no cluster */
 	char member[SL_NAME_SIZE];
 	struct sl_conf_store store;
+	enum sl_conf_judges health;
 	uint32_t line, column;
 };
 

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cluster/cluster.h"
+#include "health/health.h"
 #include "show/json.h"
 
 #define HEX_SIZE 20
@@ -180,10 +181,56 @@ static void on_joined(void *context, bool known)
 	control->unsaved = true;
 }
 
+/* ---- health -------------------------------------------------------------------------------------
+ */
+
+static void on_found_by(void *context, const char *member, const char *text)
+{
+	const struct sl_control *control = context;
+
+	if (control->health)
+		sl_health_hear(control->health, member, text);
+}
+
+static int say_health(void *context, const char *text)
+{
+	const struct sl_control *control = context;
+
+	return sl_cluster_say_health(control->cluster, text);
+}
+
+int sl_control_health_set(struct sl_control *control, struct sl_health *health)
+{
+	const struct sl_health_peers peers = {.say = say_health, .context = control};
+
+	if (!control)
+		return 0;
+	control->health = NULL;
+	if (!health || !control->cluster || control->own->cluster.health != SL_JUDGES_MAJORITY)
+		return 0;
+	control->health = health;
+	return sl_health_join(health, &peers);
+}
+
+void sl_control_cluster_turn(struct sl_control *control)
+{
+	if (control->health)
+		sl_health_together(control->health, sl_cluster_judges(control->cluster));
+}
+
 /* ---- methods ------------------------------------------------------------------------------------
  */
 
-static json_t *members_json(const struct sl_cluster_report *report)
+/* How many nodes the member says are down; null: it says nothing. */
+static json_t *down_at(const struct sl_control *control, const char *member)
+{
+	uint32_t down = control->health ? sl_health_down_at(control->health, member) : UINT32_MAX;
+
+	return down == UINT32_MAX ? json_null() : json_integer(down);
+}
+
+static json_t *members_json(const struct sl_control *control,
+			    const struct sl_cluster_report *report)
 {
 	json_t *list = json_array();
 
@@ -193,12 +240,12 @@ static json_t *members_json(const struct sl_cluster_report *report)
 
 		(void)snprintf(digest, sizeof(digest), "%016" PRIx64, member->digest);
 		(void)json_array_append_new(
-			list,
-			json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:s}", "name", member->name,
-				  "address", member->address, "state", member->state, "generation",
-				  (json_int_t)member->generation, "lag_ms",
-				  (json_int_t)member->lag_ms, "since", (json_int_t)member->since_ms,
-				  "version", member->version, "digest", digest));
+			list, json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:s, s:o}", "name",
+					member->name, "address", member->address, "state",
+					member->state, "generation", (json_int_t)member->generation,
+					"lag_ms", (json_int_t)member->lag_ms, "since",
+					(json_int_t)member->since_ms, "version", member->version,
+					"digest", digest, "down", down_at(control, member->name)));
 	}
 	return list;
 }
@@ -207,7 +254,7 @@ static int method_cluster(struct sl_rpc_call *call)
 {
 	const struct sl_control *control = call->context;
 	struct sl_cluster_report report = {0};
-	const char *state = "off", *name = "", *member = "";
+	const char *state = "off", *name = "", *member = "", *judges = "own";
 
 	report.generation = sl_model_generation(control->model);
 	if (control->cluster) {
@@ -215,12 +262,15 @@ static int method_cluster(struct sl_rpc_call *call)
 		state = sl_cluster_state_name(report.state);
 		name = control->own->cluster.name;
 		member = control->own->cluster.member;
+		if (control->health)
+			judges = sl_cluster_judges(control->cluster) ? "majority" : "alone";
 	}
-	call->result = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o}", "name", name,
-				 "member", member, "state", state, "why", report.why, "generation",
-				 (json_int_t)report.generation, "log", (json_int_t)report.log,
-				 "checkpoint", (json_int_t)report.checkpoint, "waiting",
-				 (json_int_t)report.waiting, "members", members_json(&report));
+	call->result = json_pack(
+		"{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o}", "name", name, "member",
+		member, "state", state, "why", report.why, "health", judges, "generation",
+		(json_int_t)report.generation, "log", (json_int_t)report.log, "checkpoint",
+		(json_int_t)report.checkpoint, "waiting", (json_int_t)report.waiting, "members",
+		members_json(control, &report));
 	return call->result ? 0 : sl_rpc_fail(call, SL_RPC_INTERNAL, "no memory for an answer");
 }
 
@@ -281,7 +331,8 @@ int sl_control_cluster_open(struct sl_control *control, struct sl_err *err)
 		.calls = {.context = control,
 			  .decided = on_decided,
 			  .joins = on_joins,
-			  .joined = on_joined},
+			  .joined = on_joined,
+			  .found = on_found_by},
 	};
 	int rc;
 
@@ -292,6 +343,8 @@ int sl_control_cluster_open(struct sl_control *control, struct sl_err *err)
 	if (!control->own)
 		return sl_err_set(err, -ENOMEM, "no memory for the cluster");
 	spec.conf = &control->own->cluster;
+	if (spec.conf->health != SL_JUDGES_MAJORITY)
+		spec.calls.found = NULL;
 	rc = sl_cluster_create(&spec, &control->cluster, err);
 	if (rc)
 		return rc;

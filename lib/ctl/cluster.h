@@ -14,6 +14,9 @@
 int sl_control_cluster_open(struct sl_control *control, struct sl_err *err);
 void sl_control_cluster_close(struct sl_control *control);
 
+/* Once a turn. */
+void sl_control_cluster_turn(struct sl_control *control);
+
 /* The client's answer comes later. */
 void sl_control_cluster_wait(struct sl_control *control, struct sl_client *client,
 			     const struct sl_rpc_answer *answer);

@@ -181,6 +181,7 @@ void sl_control_turn_ended(struct sl_control *control)
 {
 	struct sl_held *held;
 
+	sl_control_cluster_turn(control);
 	sl_keep_stand(control->keep);
 	if (control->unsaved)
 		save(control);

@@ -24,6 +24,7 @@
 
 struct event_base;
 struct sl_control;
+struct sl_health;
 struct sl_neighbors;
 
 /* A thread of the data plane, for `status` and metrics. */
@@ -55,6 +56,10 @@ int sl_control_create(const struct sl_control_spec *spec, struct sl_restore *res
 /* Closes the socket and everything else. In good order: the state file gets what the packet path
  * knows; the threads have ended by then. Negative errno when it cannot be written. */
 int sl_control_destroy(struct sl_control *control, bool in_good_order);
+
+/* In a cluster that judges by majority: what other members find goes to health, which then is there until
+ * control is not, or this is said again with NULL. Takes control NULL. -ENOMEM. */
+int sl_control_health_set(struct sl_control *control, struct sl_health *health);
 
 /* After the turn's snapshot is published: writes the state, then answers. */
 void sl_control_turn_ended(struct sl_control *control);

@@ -19,6 +19,7 @@
 struct event;
 struct json_t;
 struct sl_cluster;
+struct sl_health;
 struct sl_waiting;
 
 /* An answer that waits for the end of the turn. */
@@ -51,6 +52,7 @@ struct sl_control {
 	uint32_t trace_quiet;		   /* looks without a packet */
 	STAILQ_HEAD(, sl_waiting) waiting; /* for what the cluster decides */
 	struct sl_cluster *cluster;	   /* NULL: there is none */
+	struct sl_health *health;	   /* NULL: it is not told of other members */
 	struct sl_conf *own;		   /* whose cluster section it has */
 	struct sl_history *aside; /* what was there before it joined, until that is known */
 	bool joining;		  /* nothing is saved until it has joined */

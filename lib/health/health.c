@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-#include "health/health.h"
+#include "health/inside.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -11,48 +11,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "health/notice.h"
-#include "health/prober.h"
 #include "health/weigh.h"
-
-/* A node that has a check. */
-struct entry {
-	uint32_t index; /* of the node */
-	struct sl_health_spec *spec;
-	struct sl_addr address;
-	uint16_t port;
-	bool agent; /* one beside the check */
-	char pool[SL_NAME_SIZE], node[SL_NAME_SIZE];
-	uint32_t serial;
-	uint64_t epoch;	   /* of the change that saw it last */
-	uint64_t since_ms; /* wall clock */
-	uint8_t asked;	   /* enum sl_hand, by its agent, as the model was told */
-	struct sl_agent_asked by_agent;
-	bool down;	/* as the model was told */
-	bool untold;	/* but it could not take that */
-	uint32_t scale; /* of the weight, as the model was told */
-	uint32_t slow_start_ms;
-	enum sl_conf_weight_from weight_from;
-	uint64_t up_ms;		   /* sl_clock_ms() when it came up again; 0: it was never down */
-	uint32_t percent;	   /* of the agent, in millionths */
-	uint32_t smooth_us, share; /* of the controller by latency */
-	enum sl_health_state state;
-	bool answered, blind;
-	struct sl_finding last;
-};
-
-struct sl_health {
-	struct sl_model *model;
-	struct sl_prober *prober;
-	struct sl_model_listener listener;
-	struct entry **entries; /* SL_NODE_INDEX_MAX */
-	uint64_t epoch;
-	uint32_t serial;
-	bool failing;		   /* no memory, and it was said */
-	struct sl_notices notices; /* of this turn */
-	struct event *timer;	   /* for weights that change with time */
-	uint64_t controlled_ms;	   /* when the controller made its last step */
-};
 
 /* ---- targets ------------------------------------------------------------------------------------
  */
@@ -66,7 +25,7 @@ static void complain(struct sl_health *health)
 
 static void drop_entry(struct sl_health *health, uint32_t index)
 {
-	struct entry *entry = health->entries[index];
+	struct sl_checked *entry = health->entries[index];
 
 	if (!entry)
 		return;
@@ -78,7 +37,7 @@ static void drop_entry(struct sl_health *health, uint32_t index)
 	health->entries[index] = NULL;
 }
 
-static void set_targets(struct sl_health *health, uint32_t index, const struct entry *entry,
+static void set_targets(struct sl_health *health, uint32_t index, const struct sl_checked *entry,
 			bool had_agent)
 {
 	struct sl_target target = {.id = index,
@@ -130,7 +89,7 @@ static void refresh(struct sl_health *health, const struct sl_image_pool *pool,
 		    const struct sl_image_node *node, const struct sl_conf_node *conf,
 		    struct sl_health_spec *spec)
 {
-	struct entry *entry = health->entries[node->index];
+	struct sl_checked *entry = health->entries[node->index];
 	bool fresh = !entry || !sl_addr_equal(&entry->address, &conf->address), had_agent = false;
 	bool same = !fresh && sl_conf_health_equal(&entry->spec->conf, &spec->conf);
 
@@ -144,16 +103,18 @@ static void refresh(struct sl_health *health, const struct sl_image_pool *pool,
 	had_agent = entry->agent;
 	if (fresh) {
 		sl_health_spec_put(entry->spec);
-		*entry = (struct entry){.index = node->index,
-					.serial = ++health->serial,
-					.since_ms = sl_clock_wall_ms(),
-					.scale = SL_WEIGH_ONE,
-					.percent = SL_WEIGH_ONE,
-					.share = SL_WEIGH_ONE,
-					.down = node->down,
-					.asked = node->asked,
-					.by_agent = sl_agent_asked_before(node->asked)};
+		*entry = (struct sl_checked){.index = node->index,
+					     .serial = ++health->serial,
+					     .since_ms = sl_clock_wall_ms(),
+					     .scale = SL_WEIGH_ONE,
+					     .percent = SL_WEIGH_ONE,
+					     .share = SL_WEIGH_ONE,
+					     .down = node->down,
+					     .asked = node->asked,
+					     .asked_here = node->asked,
+					     .by_agent = sl_agent_asked_before(node->asked)};
 		memcpy(entry->node, node->name, SL_NAME_SIZE);
+		health->say_due = health->judge_due = true;
 	} else {
 		sl_health_spec_put(entry->spec);
 	}
@@ -203,7 +164,7 @@ static void follow(struct sl_health *health, const struct sl_image *before,
 		if (sl_image_pool_at(after, pool->index) == pool)
 			continue;
 		for (uint32_t n = 0; n < pool->node_count; n++) {
-			const struct entry *entry = health->entries[pool->nodes[n].index];
+			const struct sl_checked *entry = health->entries[pool->nodes[n].index];
 
 			if (entry && entry->epoch != health->epoch)
 				drop_entry(health, pool->nodes[n].index);
@@ -217,184 +178,19 @@ static void on_event(void *context, const struct sl_model_event *event)
 		follow(context, event->before, event->after);
 }
 
-/* ---- findings -----------------------------------------------------------------------------------
+/* ---- showing ------------------------------------------------------------------------------------
  */
 
-/* The share of its weight that a node has now. */
-static uint32_t scale_of(const struct entry *entry)
+static void show_members(const struct sl_health *health, struct sl_checked *entry,
+			 struct sl_model_health *out)
 {
-	uint64_t scale = SL_WEIGH_ONE;
+	struct sl_votes votes;
 
-	if (entry->weight_from == SL_WEIGHT_FROM_AGENT)
-		scale = entry->percent;
-	else if (entry->weight_from == SL_WEIGHT_FROM_LATENCY)
-		scale = entry->share;
-	if (entry->up_ms && entry->slow_start_ms)
-		scale = scale * sl_weigh_ramp(sl_clock_ms() - entry->up_ms, entry->slow_start_ms) /
-			SL_WEIGH_ONE;
-	return (uint32_t)SL_MAX(scale, 1u);
-}
-
-/* What the model could not take is told again with the node's next finding. */
-static void tell_model(struct sl_health *health)
-{
-	if (sl_notices_tell(&health->notices, health->model) == 0)
-		return;
-	for (uint32_t i = 0; i < health->notices.count; i++)
-		health->entries[health->notices.of[i].id]->untold = true;
-}
-
-/* All that was found in a turn is one change. */
-static void on_told(void *context)
-{
-	struct sl_health *health = context;
-
-	tell_model(health);
-	health->notices.count = 0;
-}
-
-/* Whether the model does not know it so. */
-static bool is_news(const struct entry *entry, bool down, uint8_t asked)
-{
-	return entry->untold || down != entry->down || asked != entry->asked ||
-	       scale_of(entry) != entry->scale;
-}
-
-static void notice(struct sl_health *health, struct entry *entry, bool down, uint8_t asked,
-		   const struct sl_finding *finding)
-{
-	struct sl_notice *notice = &health->notices.of[health->notices.count++];
-
-	if (entry->down && !down)
-		entry->up_ms = sl_clock_ms();
-	*notice = (struct sl_notice){
-		.id = entry->index,
-		.is_said = entry->untold || down != entry->down || asked != entry->asked,
-		.change = {.kind = SL_CHANGE_HEALTH,
-			   .pool = entry->pool,
-			   .node = entry->node,
-			   .healthy = !down,
-			   .stays = entry->spec->conf.on_down == SL_ON_DOWN_KEEP,
-			   .asked = asked,
-			   .scale = scale_of(entry)}};
-	sl_notice_why(notice, finding);
-	entry->down = down;
-	entry->asked = asked;
-	entry->scale = notice->change.scale;
-	entry->untold = false;
-	if (health->notices.count == SL_NOTICES_MAX)
-		on_told(health);
-}
-
-static void take_percent(struct entry *entry, const struct sl_agent_word *word)
-{
-	if (word->percent_set)
-		entry->percent = SL_MIN(word->percent, 100u) * (SL_WEIGH_ONE / 100);
-}
-
-static void on_agent(struct sl_health *health, struct entry *entry,
-		     const struct sl_finding *finding)
-{
-	uint8_t asked;
-
-	if (finding->result != SL_HEALTH_OK)
-		return;
-	asked = sl_agent_asks(&entry->by_agent, &finding->agent);
-	take_percent(entry, &finding->agent);
-	if (is_news(entry, entry->down, asked))
-		notice(health, entry, entry->down, asked, finding);
-}
-
-static void on_found(void *context, const struct sl_finding *finding)
-{
-	struct sl_health *health = context;
-	struct entry *entry = health->entries[finding->id];
-	uint8_t asked;
-	bool down;
-
-	if (!entry || entry->serial != finding->serial)
-		return;
-	if (finding->is_agent) {
-		on_agent(health, entry, finding);
-		return;
-	}
-	if (finding->blind && !entry->blind)
-		sl_log(SL_LOG_WARNING, "pool %s: node %s cannot be checked: %s", entry->pool,
-		       entry->node, finding->say);
-	entry->last = *finding;
-	entry->answered = true;
-	entry->blind = finding->blind;
-	asked = entry->asked;
-	if (entry->spec->conf.type == SL_HEALTH_TYPE_AGENT && finding->result == SL_HEALTH_OK) {
-		asked = sl_agent_asks(&entry->by_agent, &finding->agent);
-		take_percent(entry, &finding->agent);
-	}
-	if (finding->result == SL_HEALTH_OK)
-		entry->smooth_us = sl_weigh_smooth(entry->smooth_us, finding->us);
-	if (entry->state != finding->state)
-		entry->since_ms = sl_clock_wall_ms();
-	entry->state = finding->state;
-	down = finding->state == SL_HEALTH_DOWN;
-	if (is_news(entry, down, asked))
-		notice(health, entry, down, asked, finding);
-}
-
-/* ---- weights with time --------------------------------------------------------------------------
- */
-
-/* The quickest node of an entry's pool that is up. */
-static uint32_t quickest(const struct sl_health *health, const struct sl_image_pool *pool)
-{
-	uint32_t least = 0;
-
-	for (uint32_t n = 0; n < pool->listed_count; n++) {
-		const struct entry *entry = health->entries[pool->nodes[n].index];
-
-		if (entry && entry->state == SL_HEALTH_UP && entry->smooth_us &&
-		    (!least || entry->smooth_us < least))
-			least = entry->smooth_us;
-	}
-	return least;
-}
-
-static void weigh_pool(struct sl_health *health, const struct sl_image_pool *pool, bool controls)
-{
-	uint32_t least = controls && pool->conf.weight_from == SL_WEIGHT_FROM_LATENCY
-				 ? quickest(health, pool)
-				 : 0;
-
-	for (uint32_t n = 0; n < pool->listed_count; n++) {
-		struct entry *entry = health->entries[pool->nodes[n].index];
-
-		if (!entry)
-			continue;
-		if (least)
-			entry->share = sl_weigh_step(entry->share, entry->smooth_us, least);
-		if (scale_of(entry) != entry->scale)
-			notice(health, entry, entry->down, entry->asked, &entry->last);
-	}
-	on_told(health);
-}
-
-/* Pools whose weights change with time, eight times a second at most. The image may change under way:
- * its pools by number are looked at one by one. */
-static void on_timer(int fd, short what, void *context)
-{
-	struct sl_health *health = context;
-	uint64_t now_ms = sl_clock_ms();
-	bool controls = now_ms - health->controlled_ms >= SL_WEIGH_PERIOD_MS;
-
-	(void)fd, (void)what;
-	if (controls)
-		health->controlled_ms = now_ms;
-	for (uint32_t p = 0; p < sl_model_image(health->model)->listed_count; p++) {
-		struct sl_image *image = sl_image_get(sl_model_image(health->model));
-		const struct sl_image_pool *pool = image->pools[p];
-
-		if (pool->conf.slow_start_ms || pool->conf.weight_from == SL_WEIGHT_FROM_LATENCY)
-			weigh_pool(health, pool, controls);
-		sl_image_put(image);
-	}
+	sl_majority_count(health->majority, entry->pool, entry->node, &votes);
+	sl_majority_who(health->majority, entry->pool, entry->node, SL_SAYS_DOWN, entry->down_at,
+			sizeof(entry->down_at));
+	out->members = votes.members;
+	out->down_at = entry->down_at;
 }
 
 bool sl_health_show(void *context, uint32_t index, struct sl_model_health *out)
@@ -402,7 +198,7 @@ bool sl_health_show(void *context, uint32_t index, struct sl_model_health *out)
 	static const char *const states[] = {
 		[SL_HEALTH_UNKNOWN] = "unknown", [SL_HEALTH_UP] = "up", [SL_HEALTH_DOWN] = "down"};
 	const struct sl_health *health = context;
-	const struct entry *entry = health ? health->entries[index] : NULL;
+	struct sl_checked *entry = health ? health->entries[index] : NULL;
 
 	if (!entry)
 		return false;
@@ -414,6 +210,8 @@ bool sl_health_show(void *context, uint32_t index, struct sl_model_health *out)
 		.since_ms = entry->since_ms,
 		.checks = entry->last.checks,
 		.failures = entry->last.failures};
+	if (health->together)
+		show_members(health, entry, out);
 	return true;
 }
 
@@ -425,18 +223,26 @@ void sl_health_turn_ended(struct sl_health *health)
 	sl_prober_ring(health->prober);
 }
 
+static void on_timer(int fd, short what, void *context)
+{
+	(void)fd, (void)what;
+	sl_together_turn(context);
+	sl_found_weigh(context);
+}
+
 int sl_health_create(struct event_base *base, struct sl_model *model, struct sl_health **out,
 		     struct sl_err *err)
 {
 	struct sl_health *health = calloc(1, sizeof(*health));
-	struct sl_prober_calls calls = {.found = on_found, .told = on_told, .context = health};
+	struct sl_prober_calls calls = {
+		.found = sl_found_take, .told = sl_found_tell, .context = health};
 	struct timeval interval = {0, 125000};
 	int rc;
 
 	if (!health)
 		return sl_err_set(err, -ENOMEM, "no memory for health checks");
 	health->model = model;
-	health->entries = calloc(SL_NODE_INDEX_MAX, sizeof(struct entry *));
+	health->entries = calloc(SL_NODE_INDEX_MAX, sizeof(struct sl_checked *));
 	rc = health->entries ? sl_prober_create(base, &calls, &health->prober, err)
 			     : sl_err_set(err, -ENOMEM, "no memory for health checks");
 	health->timer = rc ? NULL : event_new(base, -1, EV_PERSIST, on_timer, health);
@@ -467,5 +273,6 @@ void sl_health_destroy(struct sl_health *health)
 			free(health->entries[i]);
 		}
 	free(health->entries);
+	sl_majority_destroy(health->majority);
 	free(health);
 }

@@ -25,6 +25,21 @@ int sl_health_create(struct event_base *base, struct sl_model *model, struct sl_
 		     struct sl_err *err);
 void sl_health_destroy(struct sl_health *health);
 
+/* Members of a cluster that believe of nodes what most of them say. */
+struct sl_health_peers {
+	/* What is found here, for the others and for sl_health_hear(); see majority.h. 0: it was taken. */
+	int (*say)(void *context, const char *text);
+	void *context;
+};
+
+int sl_health_join(struct sl_health *health, const struct sl_health_peers *peers);
+/* As sl_majority_say(); takes health that has not joined. */
+void sl_health_hear(struct sl_health *health, const char *member, const char *text);
+/* Whether they are to be heard; else this one judges alone, and says so. At first they are not. */
+void sl_health_together(struct sl_health *health, bool together);
+/* Nodes that a member says are down; UINT32_MAX: it has said nothing, or nobody has joined. */
+uint32_t sl_health_down_at(const struct sl_health *health, const char *member);
+
 /* For sl_model_hooks.health; health may be NULL. */
 bool sl_health_show(void *health, uint32_t node_index, struct sl_model_health *out);
 

@@ -65,6 +65,8 @@ struct sl_model_health {
 	double ms;	    /* how long it took */
 	uint64_t since_ms;  /* wall clock: when the state began */
 	uint64_t checks, failures;
+	uint32_t members;    /* of a cluster, that judge together; 0: it judges alone */
+	const char *down_at; /* members: the names of those that say it is down, with commas */
 };
 
 /* What the kernel's program did while it served alone. */

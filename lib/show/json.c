@@ -60,12 +60,29 @@ static json_t *figures(json_t *object, const struct sl_figures *of, const void *
 /* ---- nodes --------------------------------------------------------------------------------------
  */
 
+/* Names with commas between them. */
+static json_t *names(const char *text)
+{
+	json_t *list = json_array();
+
+	for (size_t length; *text; text += length + strspn(text + length, ", ")) {
+		length = strcspn(text, ",");
+		(void)json_array_append_new(list, json_stringn(text, length));
+	}
+	return list;
+}
+
 static json_t *health(const struct sl_model_health *row)
 {
-	return json_pack("{s:s, s:s, s:s, s:f, s:I, s:I, s:I}", "state", row->state, "result",
-			 row->result, "text", row->text, "ms", row->ms, "since",
-			 (json_int_t)row->since_ms, "checks", (json_int_t)row->checks, "failures",
-			 (json_int_t)row->failures);
+	json_t *object = json_pack("{s:s, s:s, s:s, s:f, s:I, s:I, s:I}", "state", row->state,
+				   "result", row->result, "text", row->text, "ms", row->ms, "since",
+				   (json_int_t)row->since_ms, "checks", (json_int_t)row->checks,
+				   "failures", (json_int_t)row->failures);
+	if (object && row->members) {
+		(void)json_object_set_new(object, "members", json_integer(row->members));
+		(void)json_object_set_new(object, "down_at", names(row->down_at));
+	}
+	return object;
 }
 
 static json_t *node(const struct sl_node_report *row)

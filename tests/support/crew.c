@@ -88,6 +88,48 @@ static void on_joined(void *context, bool known)
 	member->known = known;
 }
 
+/* Members are called m0, m1, ... */
+static void on_found(void *context, const char *name, const char *text)
+{
+	struct member *member = context;
+	unsigned long number;
+
+	if (!name) {
+		memset(member->heard, 0, sizeof(member->heard));
+		return;
+	}
+	number = strtoul(name + 1, NULL, 10);
+	must(number < CREW_MAX, name);
+	member->heard[number] = text != NULL;
+	(void)snprintf(member->found[number], sizeof(member->found[number]), "%s",
+		       text ? text : "");
+}
+
+const char *crew_found(uint32_t number, const char *member)
+{
+	unsigned long of = strtoul(member + 1, NULL, 10);
+
+	return crew[number].heard[of] ? crew[number].found[of] : NULL;
+}
+
+bool crew_all_judge(void)
+{
+	for (uint32_t m = 0; m < CREW_MAX; m++)
+		for (uint32_t of = 0; of < CREW_MAX; of++)
+			if (crew[m].cluster && crew[of].cluster &&
+			    (!sl_cluster_judges(crew[m].cluster) || !crew[m].heard[of]))
+				return false;
+	return true;
+}
+
+void crew_settle_until(bool (*holds)(void))
+{
+	do {
+		(void)event_base_loop(base, EVLOOP_ONCE);
+		crew_settle();
+	} while (!holds());
+}
+
 void crew_start(uint32_t number, const char *format)
 {
 	struct member *member = &crew[number];
@@ -98,7 +140,8 @@ void crew_start(uint32_t number, const char *format)
 		.calls = {.context = member,
 			  .decided = on_decided,
 			  .joins = on_joins,
-			  .joined = on_joined},
+			  .joined = on_joined,
+			  .found = on_found},
 	};
 	char text[TEXT_SIZE];
 	struct sl_history_line line = {.verb = "start"};

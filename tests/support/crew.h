@@ -26,6 +26,8 @@ struct member {
 	uint32_t made, refused; /* changes of its own that were decided */
 	struct sl_err err;	/* of the last refused */
 	bool joined, known;
+	char found[CREW_MAX][64]; /* what members find of nodes, as it was told */
+	bool heard[CREW_MAX];
 };
 
 extern struct member crew[CREW_MAX];
@@ -42,6 +44,13 @@ void crew_settle_some(void);
 void crew_work(void);
 /* Until nothing waits any more. */
 void crew_settle(void);
+
+/* Until it holds of all; members have the time that they wait for themselves. */
+void crew_settle_until(bool (*holds)(void));
+/* Whether all that are there judge by what all found. */
+bool crew_all_judge(void);
+/* What a member was told that another one finds; NULL: nothing. */
+const char *crew_found(uint32_t number, const char *member);
 
 /* Submits in the member's name: 0 or negative errno, with crew[number].err. */
 int crew_submit(uint32_t number, const struct sl_change *change);

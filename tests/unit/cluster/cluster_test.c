@@ -97,6 +97,32 @@ static void changes_of_all_at_once_are_made_in_one_order(void **state)
 	crew_end();
 }
 
+static void what_members_find_of_nodes_reaches_all_and_goes_with_them(void **state)
+{
+	(void)state;
+	begin(3);
+	for (uint32_t m = 0; m < 3; m++)
+		assert_int_equal(sl_cluster_say_health(crew[m].cluster, m ? "" : "down web/a\n"),
+				 0);
+	crew_settle_until(crew_all_judge);
+	for (uint32_t m = 0; m < 3; m++) {
+		assert_string_equal(crew_found(m, "m0"), "down web/a\n");
+		assert_string_equal(crew_found(m, "m2"), "");
+	}
+	sim_down(crew[1].store, "gone");
+	assert_true(
+		sl_cluster_judges(crew[1].cluster)); /* for as long as others may go by its word */
+	sim_up(crew[1].store, true);
+	crew_settle();
+	assert_null(crew_found(0, "m1"));
+	crew_settle_until(crew_all_judge);
+	assert_string_equal(crew_found(2, "m1"), "");
+	crew_stop(0);
+	crew_settle();
+	assert_null(crew_found(1, "m0"));
+	crew_end();
+}
+
 static void of_two_that_name_the_generation_one_is_refused(void **state)
 {
 	struct sl_change change = {.kind = SL_CHANGE_SET_WEIGHT,
@@ -360,6 +386,7 @@ int main(void)
 		cmocka_unit_test(who_had_the_same_before_is_told_nothing),
 		cmocka_unit_test(a_change_is_made_by_all_and_answered_where_it_was_asked),
 		cmocka_unit_test(changes_of_all_at_once_are_made_in_one_order),
+		cmocka_unit_test(what_members_find_of_nodes_reaches_all_and_goes_with_them),
 		cmocka_unit_test(of_two_that_name_the_generation_one_is_refused),
 		cmocka_unit_test(what_others_made_impossible_is_refused),
 		cmocka_unit_test(a_lost_answer_makes_a_change_once),

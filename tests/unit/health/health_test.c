@@ -50,6 +50,7 @@ struct world {
 	struct server server, agent;
 	struct sl_model_listener listener;
 	uint32_t note_count;
+	char said[160];			 /* to other members */
 	char of_node[160], of_pool[160]; /* the last notes of health */
 };
 
@@ -178,6 +179,14 @@ static bool was_checked(const struct world *world)
 	       strcmp(found.state, "up") == 0;
 }
 
+static bool stays_checked(const struct world *world)
+{
+	struct sl_model_health found;
+
+	return sl_health_show(world->health, node_of(world)->index, &found) &&
+	       strcmp(found.state, "down") == 0;
+}
+
 static bool has_half(const struct world *world)
 {
 	return node_of(world)->scale == SL_SCALE_ONE / 2;
@@ -186,6 +195,11 @@ static bool has_half(const struct world *world)
 static bool drains(const struct world *world)
 {
 	return node_of(world)->asked == SL_HAND_DRAINING;
+}
+
+static bool takes(const struct world *world)
+{
+	return node_of(world)->asked == SL_HAND_UP;
 }
 
 static void until(struct world *world, bool (*holds)(const struct world *world))
@@ -271,6 +285,101 @@ static void that_nobody_is_up_is_said_with_who_serves(void **state)
 	}
 }
 
+/* ---- with other members -------------------------------------------------------------------------
+ */
+
+static int on_say(void *context, const char *text)
+{
+	struct world *world = context;
+
+	(void)snprintf(world->said, sizeof(world->said), "%s", text);
+	sl_health_hear(world->health, "d1", text);
+	return 0;
+}
+
+static bool says_nothing(const struct world *world)
+{
+	return strcmp(world->said, "") == 0;
+}
+
+static bool says_down(const struct world *world)
+{
+	return strcmp(world->said, "down web/a\n") == 0;
+}
+
+static void join(struct world *world)
+{
+	const struct sl_health_peers peers = {.say = on_say, .context = world};
+
+	(void)snprintf(world->said, sizeof(world->said), "?");
+	assert_int_equal(sl_health_join(world->health, &peers), 0);
+	sl_health_hear(world->health, "d2", "");
+	sl_health_hear(world->health, "d3", "");
+	sl_health_together(world->health, true);
+	until(world, says_nothing);
+	assert_true(is_up(world));
+}
+
+static void a_node_is_away_when_most_members_say_so(void **state)
+{
+	struct sl_model_health shown;
+	struct world world;
+
+	(void)state;
+	open_world(&world, POOL("}, nodes: [" NODE("") "]}]\n"));
+	join(&world);
+	server_stop(&world.server);
+	until(&world, says_down);
+	until(&world, stays_checked);
+	for (int turn = 0; turn < 20; turn++) {
+		(void)event_base_loop(world.base, EVLOOP_ONCE);
+		assert_true(is_up(&world));
+	}
+	assert_true(sl_health_show(world.health, node_of(&world)->index, &shown));
+	assert_int_equal(shown.members, 3);
+	assert_string_equal(shown.down_at, "d1");
+	sl_health_hear(world.health, "d3", "down web/a\n");
+	until(&world, is_down);
+	assert_string_equal(world.of_node, "2 of 3 members find it down: d1, d3");
+	assert_int_equal(sl_health_down_at(world.health, "d3"), 1);
+	sl_health_hear(world.health, "d3", NULL); /* one of two is not most of them */
+	until(&world, is_up);
+	close_world(&world);
+}
+
+static void one_that_does_not_hear_the_others_judges_alone(void **state)
+{
+	struct world world;
+
+	(void)state;
+	open_world(&world, POOL("}, nodes: [" NODE("") "]}]\n"));
+	join(&world);
+	server_stop(&world.server);
+	until(&world, says_down);
+	assert_true(is_up(&world));
+	sl_health_together(world.health, false);
+	until(&world, is_down);
+	sl_health_together(world.health, true);
+	until(&world, is_up);
+	close_world(&world);
+}
+
+static void agents_of_most_members_have_their_say(void **state)
+{
+	struct world world;
+
+	(void)state;
+	open_world(&world, POOL("}, nodes: [" NODE("") "]}]\n"));
+	join(&world);
+	sl_health_hear(world.health, "d2", "maint web/a\n");
+	sl_health_hear(world.health, "d3", "drain web/a\n");
+	until(&world, drains);
+	sl_health_hear(world.health, "d2", "unknown web/a\n");
+	sl_health_hear(world.health, "d3", "unknown web/a\n");
+	until(&world, takes);
+	close_world(&world);
+}
+
 /* Nodes that fail at once are told one by one, however many a turn of the loop finds. */
 static void nodes_that_fail_together_are_each_told(void **state)
 {
@@ -331,6 +440,9 @@ int main(void)
 		cmocka_unit_test(an_agent_beside_a_check_has_its_say),
 		cmocka_unit_test(that_nobody_is_up_is_said_with_who_serves),
 		cmocka_unit_test(nodes_that_fail_together_are_each_told),
+		cmocka_unit_test(a_node_is_away_when_most_members_say_so),
+		cmocka_unit_test(one_that_does_not_hear_the_others_judges_alone),
+		cmocka_unit_test(agents_of_most_members_have_their_say),
 		cmocka_unit_test(why_says_what_a_check_found_once),
 		cmocka_unit_test(programs_that_take_too_long_are_ended),
 	};
