@@ -28,7 +28,7 @@ SLOWER = 5  # with a sanitizer
 
 # The thread sanitizer of gcc 12 cannot do with the wide address randomisation of newer kernels.
 PREFIX = {"build-tsan": ("setarch", "-R")}
-DAEMONS_NEED = ("app/sluiced", "app/sluicectl", "tests/slow.so", "tests/newer.so", "tests/wall_clock.so")
+DAEMONS_NEED = ("app/sluiced", "app/sluicectl", "app/sluice-node", "tests/slow.so", "tests/newer.so", "tests/wall_clock.so")
 FOLDER = {"address": "build-asan", "thread": "build-tsan"}
 
 

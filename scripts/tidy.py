@@ -15,7 +15,7 @@ import sys
 
 # lib/README.md, "The house". A wing includes itself and what is on lower floors.
 FLOORS = {"base": 0, "sluice": 0, "yaml": 1, "pkt": 1, "sched": 1, "lcore": 2, "state": 3, "io": 3, "path": 4, "work": 4, "xdp": 4,
-          "conf": 4, "image": 5, "model": 6, "keep": 7, "show": 7, "health": 7, "neigh": 7, "rpc": 8, "cluster": 8,
+          "conf": 4, "decap": 5, "image": 5, "model": 6, "keep": 7, "show": 7, "health": 7, "neigh": 7, "rpc": 8, "cluster": 8,
           "ctl": 9, "app": 10}
 
 # Lines of code (no blank lines, no comments) that a wing may have: one person can know it in a day. Whoever
@@ -32,6 +32,7 @@ BUDGETS = {
     "path": 2400,
     "work": 3300,
     "xdp": 2500,
+    "decap": 1000,
     "conf": 5400,
     "image": 1000,
     "model": 5000,
@@ -42,7 +43,7 @@ BUDGETS = {
     "rpc": 4400,
     "cluster": 3400,
     "ctl": 1400,
-    "app": 6600,
+    "app": 7000,
 }
 
 # Headers that are the inside of a room: who else may include them.
@@ -58,7 +59,7 @@ THIRD_PARTY = (
     (r"curl/", ("health", "cluster"), False),
     (r"zlib\.h", ("keep",), False),
     (r"pcap", ("io", "work", "app"), False),
-    (r"bpf/", ("xdp",), False),
+    (r"bpf/", ("xdp", "decap"), False),
     (r"cmocka\.h", (), False),
 )
 

@@ -21,8 +21,8 @@
 #include "base/bytes.h"
 #include "base/limit.h"
 
-#define ROOT	 "/sys/fs/bpf"
-#define MAPS_MAX 8 /* of a driver's program */
+#define ROOT	 "/sys/fs/bpf" /* of SL_XDP_PINS */
+#define MAPS_MAX 8	       /* of a driver's program */
 
 /* ---- pins ------------------------------------------------------------------------------------ */
 
@@ -33,13 +33,29 @@ static bool is_bpffs(const char *path)
 	return statfs(path, &status) == 0 && (uint64_t)status.f_type == BPF_FS_MAGIC;
 }
 
+/* bpffs takes no dots, as VLAN interfaces have them in their names. */
+static void without_dots(char *name)
+{
+	for (; *name; name++)
+		if (*name == '.')
+			*name = '%';
+}
+
+void sl_xdp_pins_folder(const char *instance, char *folder)
+{
+	int length = snprintf(folder, SL_XDP_PATH_SIZE, "%s/", SL_XDP_PINS);
+
+	(void)snprintf(folder + length, SL_XDP_PATH_SIZE - (size_t)length, "%s", instance);
+	without_dots(folder + length);
+}
+
 int sl_xdp_pins_open(const char *instance, char *folder, struct sl_err *err)
 {
 	if (!is_bpffs(ROOT) && mount("bpf", ROOT, "bpf", 0, "mode=0700") != 0)
 		return sl_err_set(err, -errno, "bpffs is not mounted on %s and cannot be: %s", ROOT,
 				  strerror(errno));
-	(void)mkdir(ROOT "/sluice", 0700);
-	(void)snprintf(folder, SL_XDP_PATH_SIZE, "%s/sluice/%s", ROOT, instance);
+	(void)mkdir(SL_XDP_PINS, 0700);
+	sl_xdp_pins_folder(instance, folder);
 	if (mkdir(folder, 0700) != 0 && errno != EEXIST)
 		return sl_err_set(err, -errno, "%s cannot be made: %s", folder, strerror(errno));
 	return 0;
@@ -52,7 +68,7 @@ int sl_xdp_pins_remove(const char *instance)
 	int count = 0;
 	DIR *dir;
 
-	(void)snprintf(folder, sizeof(folder), "%s/sluice/%s", ROOT, instance);
+	sl_xdp_pins_folder(instance, folder);
 	dir = opendir(folder);
 	if (!dir)
 		return errno == ENOENT ? 0 : -errno;
@@ -68,8 +84,10 @@ int sl_xdp_pins_remove(const char *instance)
 int sl_xdp_pin(const char *folder, const char *name, int fd)
 {
 	char path[2 * SL_XDP_PATH_SIZE];
+	int length = snprintf(path, sizeof(path), "%s/", folder);
 
-	(void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+	(void)snprintf(path + length, sizeof(path) - (size_t)length, "%s", name);
+	without_dots(path + length);
 	if (unlink(path) != 0 && errno != ENOENT)
 		return -errno;
 	return bpf_obj_pin(fd, path) == 0 ? 0 : -errno;
@@ -79,7 +97,10 @@ int sl_xdp_pin(const char *folder, const char *name, int fd)
 
 static void link_path(const char *folder, const char *interface, char *path)
 {
-	(void)snprintf(path, 2 * SL_XDP_PATH_SIZE, "%s/link-%s", folder, interface);
+	int length = snprintf(path, 2 * SL_XDP_PATH_SIZE, "%s/", folder);
+
+	(void)snprintf(path + length, 2 * SL_XDP_PATH_SIZE - (size_t)length, "link-%s", interface);
+	without_dots(path + length);
 }
 
 /* The pinned link of an interface that is there: its descriptor and program; -1: there is none. A pin of
@@ -140,12 +161,12 @@ int sl_xdp_link_check(const char *folder, const char *interface, bool *ours, str
 	program_name(there, name, sizeof(name));
 	return sl_err_set(err, -EBUSY,
 			  "the interface %s has another XDP program (%s, id %u): take it off (`ip "
-			  "link set dev %s xdp off`, or end what put it there), or give the port "
+			  "link set dev %s xdp off`, or end what put it there), or take "
 			  "another interface",
 			  interface, name, there, interface);
 }
 
-static bool is_generic(uint32_t index)
+bool sl_xdp_is_generic(uint32_t index)
 {
 	LIBBPF_OPTS(bpf_xdp_query_opts, options);
 
@@ -173,7 +194,8 @@ int sl_xdp_link_attach(const char *folder, const char *interface, enum sl_xdp_mo
 	int fd = link_open(folder, interface, &before);
 
 	/* In the other mode than the one that is insisted on: anew. */
-	if (fd >= 0 && mode != SL_XDP_AUTO && is_generic(index) != (mode == SL_XDP_GENERIC)) {
+	if (fd >= 0 && mode != SL_XDP_AUTO &&
+	    sl_xdp_is_generic(index) != (mode == SL_XDP_GENERIC)) {
 		(void)bpf_link_detach(fd);
 		close(fd);
 		fd = -1;
@@ -191,9 +213,24 @@ int sl_xdp_link_attach(const char *folder, const char *interface, enum sl_xdp_mo
 							  "the generic one)"
 							: "",
 				  strerror(errno));
-	*generic = is_generic(index);
+	*generic = sl_xdp_is_generic(index);
 	*link = fd;
 	return 0;
+}
+
+bool sl_xdp_link_detach(const char *folder, const char *interface)
+{
+	char path[2 * SL_XDP_PATH_SIZE];
+	uint32_t program = 0;
+	int link = link_open(folder, interface, &program);
+
+	if (link < 0)
+		return false;
+	(void)bpf_link_detach(link);
+	close(link);
+	link_path(folder, interface, path);
+	(void)unlink(path);
+	return true;
 }
 
 /* ---- the driver's ---------------------------------------------------------------------------- */

@@ -26,7 +26,11 @@ enum sl_xdp_mode { SL_XDP_AUTO = 0, SL_XDP_NATIVE = 1, SL_XDP_GENERIC = 2 };
 
 /* ---- pins ------------------------------------------------------------------------------------ */
 
-/* The folder of an instance's pins: made, and bpffs mounted when it is not. */
+#define SL_XDP_PINS "/sys/fs/bpf/sluice"
+
+/* Where an instance's pins are. */
+void sl_xdp_pins_folder(const char *instance, char *folder);
+/* The same: made, and bpffs mounted when it is not. */
 int sl_xdp_pins_open(const char *instance, char *folder, struct sl_err *err);
 /* Removes every pin of the instance, and the folder. Returns how many there were. */
 int sl_xdp_pins_remove(const char *instance);
@@ -38,6 +42,11 @@ int sl_xdp_pin(const char *folder, const char *name, int fd);
 /* -EBUSY: the interface has a program that is not that of the instance's pin. folder NULL: there are no
  * pins. *ours: there is a pin. */
 int sl_xdp_link_check(const char *folder, const char *interface, bool *ours, struct sl_err *err);
+
+/* Whether the interface of that index has a program in generic mode. */
+bool sl_xdp_is_generic(uint32_t index);
+/* Takes the program of a pinned link off its interface, and its pin away. True: there was one. */
+bool sl_xdp_link_detach(const char *folder, const char *interface);
 
 /* Puts the program on the interface, by the pinned link where there is one. *link: a descriptor, to be
  * closed; as long as it is open, or pinned, the program is there. *generic: in which mode. */

@@ -3,7 +3,6 @@
 #include "xdp/object.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,8 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+
+#include "xdp/program.h"
 
 #define SOCKETS_MAX 128
 #define PAGE_SIZE   4096u
@@ -103,16 +104,6 @@ static uint32_t elements(const struct sl_xdp_size *size, enum sl_xdp_map map)
 
 /* ---- the set --------------------------------------------------------------------------------- */
 
-static int refuse(struct sl_err *err, const char *what)
-{
-	int status = -errno;
-
-	if (status == -EPERM || status == -EACCES)
-		return sl_err_set(err, status,
-				  "%s: not permitted: run as root (CAP_BPF, CAP_NET_ADMIN)", what);
-	return sl_err_set(err, status, "%s: %s", what, strerror(-status));
-}
-
 static int map_open(struct sl_xdp_set *set, enum sl_xdp_map map, struct sl_err *err)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
@@ -126,11 +117,11 @@ static int map_open(struct sl_xdp_set *set, enum sl_xdp_map map, struct sl_err *
 	set->map[map] = bpf_map_create(BPF_MAP_TYPE_ARRAY, name, sizeof(uint32_t),
 				       kinds[map].value_size, count, &options);
 	if (set->map[map] < 0)
-		return refuse(err, what);
+		return sl_xdp_refuse(err, what);
 	octets = sl_align_up(octets, PAGE_SIZE);
 	at = mmap(NULL, octets, PROT_READ | PROT_WRITE, MAP_SHARED, set->map[map], 0);
 	if (at == MAP_FAILED)
-		return refuse(err, what);
+		return sl_xdp_refuse(err, what);
 	set->at[map] = at;
 	set->octets[map] = octets;
 	return 0;
@@ -160,7 +151,7 @@ int sl_xdp_set_create(const struct sl_xdp_size *size, struct sl_xdp_set **set, s
 			bpf_map_create(BPF_MAP_TYPE_LRU_HASH, "sl_fragment", sizeof(uint64_t),
 				       sizeof(uint32_t), SL_XDP_DATAGRAMS, NULL);
 		if (made->flow < 0 || made->count < 0 || made->fragment < 0)
-			status = refuse(err, "the maps of flows and counters");
+			status = sl_xdp_refuse(err, "the maps of flows and counters");
 	}
 	if (status < 0) {
 		sl_xdp_set_destroy(made);
@@ -195,51 +186,19 @@ void sl_xdp_set_destroy(struct sl_xdp_set *set)
 
 /* ---- programs -------------------------------------------------------------------------------- */
 
-static __attribute__((format(printf, 2, 0))) int say_nothing(enum libbpf_print_level level,
-							     const char *format, va_list arguments)
-{
-	(void)level;
-	(void)format;
-	(void)arguments;
-	return 0;
-}
-
-static int reuse(struct bpf_object *object, const char *name, int fd)
-{
-	struct bpf_map *map = bpf_object__find_map_by_name(object, name);
-
-	return map ? bpf_map__reuse_fd(map, fd) : -ENOENT;
-}
-
 int sl_xdp_set_load(const struct sl_xdp_set *set, int sockets, struct sl_err *err)
 {
-	libbpf_print_fn_t before = libbpf_set_print(say_nothing);
-	struct bpf_object *object =
-		bpf_object__open_mem(sl_xdp_dispatch, sl_xdp_dispatch_size, NULL);
-	int status = object ? 0 : -errno, fd = -1;
+	struct sl_xdp_map_use maps[SL_XDP_MAP_COUNT + 4];
+	uint32_t count = 0;
 
-	for (uint32_t m = 0; m < SL_XDP_MAP_COUNT && status == 0; m++)
-		status = reuse(object, kinds[m].name, set->map[m]);
-	if (status == 0)
-		status = reuse(object, "flow", set->flow);
-	if (status == 0)
-		status = reuse(object, "count", set->count);
-	if (status == 0)
-		status = reuse(object, "fragment", set->fragment);
-	if (status == 0 && sockets >= 0)
-		status = reuse(object, "xsks_map", sockets);
-	if (status == 0)
-		status = bpf_object__load(object);
-	if (status == 0) {
-		fd = dup(bpf_program__fd(bpf_object__next_program(object, NULL)));
-		status = fd < 0 ? -errno : 0;
-	}
-	bpf_object__close(object);
-	libbpf_set_print(before);
-	if (status < 0)
-		return sl_err_set(err, status, "the kernel does not take the XDP program: %s",
-				  strerror(-status));
-	return fd;
+	for (uint32_t m = 0; m < SL_XDP_MAP_COUNT; m++)
+		maps[count++] = (struct sl_xdp_map_use){kinds[m].name, set->map[m]};
+	maps[count++] = (struct sl_xdp_map_use){"flow", set->flow};
+	maps[count++] = (struct sl_xdp_map_use){"count", set->count};
+	maps[count++] = (struct sl_xdp_map_use){"fragment", set->fragment};
+	if (sockets >= 0)
+		maps[count++] = (struct sl_xdp_map_use){"xsks_map", sockets};
+	return sl_xdp_program_load(sl_xdp_dispatch, sl_xdp_dispatch_size, maps, count, err);
 }
 
 int sl_xdp_count_read(int count, struct sl_xdp_count *sum)

@@ -19,6 +19,8 @@ CONTENTS = {
                  /usr/share/doc/sluice/examples/desk.yaml /usr/share/doc/sluice/examples/xdp.conf
                  /usr/share/man/man5/sluice.yaml.5.gz
                  /usr/share/man/man8/sluicectl.8.gz /usr/share/man/man8/sluiced.8.gz""",
+    "sluice-node": """/lib/systemd/system/sluice-node@.service /usr/sbin/sluice-node
+                      /usr/share/bash-completion/completions/sluice-node /usr/share/man/man8/sluice-node.8.gz""",
     "sluice-dev": """/usr/include/sluice/handler.h /usr/share/doc/sluice-dev/examples/count.c
                      /usr/share/man/man3/sluice-handler.3.gz /usr/share/pkgconfig/sluice-handler.pc""",
 }
@@ -50,10 +52,10 @@ def unpacked(folder, name):
     output("dpkg", "-x", packages()[name], folder.path)
 
 
-@case("scripts/package builds both, and lintian finds nothing")
+@case("scripts/package builds them, and lintian finds nothing")
 def built():
     found = packages()
-    equal(sorted(found.keys() - {"said"}), ["sluice", "sluice-dev"], "packages")
+    equal(sorted(found.keys() - {"said"}), ["sluice", "sluice-dev", "sluice-node"], "packages")
     equal(len(found["said"]), 1, f"lines besides: {found['said']}")
 
 
@@ -101,6 +103,15 @@ def ready():
             finally:
                 process.terminate()
             equal(process.wait(), 0, "exit status")
+
+
+@case("sluice-node needs nothing of DPDK")
+def node():
+    with daemon.Folder() as folder:
+        unpacked(folder, "sluice-node")
+        true("sluice-node " in output(folder.file("usr/sbin/sluice-node"), "--version"), "its version")
+        needs = output("dpkg", "-I", packages()["sluice-node"])
+        true("libbpf1" in needs and "librte" not in needs, needs)
 
 
 @case("the examples are valid configurations")

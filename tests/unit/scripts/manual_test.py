@@ -66,6 +66,22 @@ def options():
         true(f"*{reason}*" in text, f"the reason {reason} is not in it")
 
 
+@case("sluice-node(8) and its completion have every option of --help, and the page every counter")
+def node():
+    program = os.path.join(daemon.BUILD, "app/sluice-node")
+    if not os.path.isfile(program):
+        raise Skip(f"{program} is not built")
+    text, completion = read("app/manual/sluice-node.8.scd"), read("app/sluice_node/sluice-node.bash")
+    usage = subprocess.run([program, "--help"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    for option in re.findall(r"--[a-z-]+", usage):
+        true(f"*{option}*" in text, f"{option} is not in it")
+        true(option in completion, f"{option} is not completed")
+    counters = re.findall(r'\bX\([A-Z_]+, "([a-z_]+)", "([a-z_]+)"\)', read("lib/decap/layout.h"))
+    true(len(counters) >= 10, f"counters: {counters}")
+    for group, name in counters:
+        true(f"*{group}*" in text and "*{}*".format(name.replace("_", "\\_")) in text, f"{group}: {name} is not in it")
+
+
 @case("sluicectl(8) has every verb with its words, options and an example")
 def verbs():
     program = daemon.SLUICECTL
