@@ -21,17 +21,19 @@ static void say(struct sl_model *model, const char *sentence, bool is_bad)
 	sl_model_note(model, "link", NULL, NULL, sentence);
 }
 
-static void say_state(struct sl_model *model, const char *name, const struct sl_link *link)
+static void say_state(struct sl_model *model, const struct sl_port *port,
+		      const struct sl_link *link)
 {
+	const char *name = port->name;
 	char sentence[SENTENCE_SIZE], speed[48] = "";
 
 	if (link->speed_mbps)
 		(void)snprintf(speed, sizeof(speed), " at %u Mbit/s", link->speed_mbps);
 	if (link->gone)
 		(void)snprintf(sentence, sizeof(sentence),
-			       "port %s: its interface is gone: nothing comes and goes there until "
-			       "a restart",
-			       name);
+			       "port %s: its %s is gone: nothing comes and goes there until a "
+			       "restart",
+			       name, port->interface != 0 ? "interface" : "device");
 	else
 		(void)snprintf(sentence, sizeof(sentence), "port %s: link %s%s", name,
 			       link->up ? "up" : "down", link->up ? speed : "");
@@ -58,7 +60,7 @@ void links_look(struct wire *wire, struct sl_model *model, struct sl_neighbors *
 			link.mtu = before->mtu;
 		if (links_state(&link) != links_state(before) ||
 		    (link.up && link.speed_mbps != before->speed_mbps))
-			say_state(model, wire->ports[p].name, &link);
+			say_state(model, &wire->ports[p], &link);
 		if (link.up && !before->up)
 			sl_neighbors_link_up(neighbors, p);
 		if (link.mtu != before->mtu) {

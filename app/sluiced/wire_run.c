@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "handlers.h"
+#include "io/device.h"
 #include "io/output.h"
 #include "io/turn.h"
 #include "signals.h"
@@ -326,6 +327,15 @@ void wire_leave(struct wire *wire)
 	sl_eal_leave();
 }
 
+/* DPDK's own end would wait for answers of cards that were pulled. */
+static bool is_unplugged(const struct wire *wire)
+{
+	for (uint32_t p = 0; p < wire->port_count; p++)
+		if (sl_device_is_unplugged(wire->ports[p].device))
+			return true;
+	return false;
+}
+
 void wire_close(struct wire *wire)
 {
 	for (uint32_t c = 0; c < SL_RX_CORES_MAX; c++)
@@ -345,6 +355,8 @@ void wire_close(struct wire *wire)
 		sl_mem_free(wire->worker_stats[w], sizeof(*wire->worker_stats[w]));
 	if (wire->buffers)
 		sl_port_pool_destroy(wire->buffers);
-	if (wire->eal_started)
+	if (wire->eal_started && is_unplugged(wire))
+		sl_eal_leave();
+	else if (wire->eal_started)
 		sl_eal_stop();
 }

@@ -45,6 +45,16 @@ bool sl_device_is_pci(const char *text, char *address)
 	return true;
 }
 
+bool sl_device_is_unplugged(const char *text)
+{
+	char address[16], path[64];
+
+	if (!sl_device_is_pci(text, address))
+		return false;
+	(void)snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s", address);
+	return access(path, F_OK) != 0;
+}
+
 /* Reads a capture through to its end, to know whether it has one. */
 static void capture_scan(pcap_t *pcap, const char *path, struct sl_device *device)
 {

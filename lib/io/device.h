@@ -40,4 +40,8 @@ int sl_device_check(const char *text, struct sl_device *device, struct sl_err *e
  * least, or NULL) gets it with the domain. */
 bool sl_device_is_pci(const char *text, char *address);
 
+/* Whether a device string names a PCI address where the kernel sees no card. A driver of one that was
+ * pulled reads what a bus says without it, ones or zeros, and waits for answers at its end. */
+bool sl_device_is_unplugged(const char *text);
+
 #endif

@@ -238,12 +238,11 @@ static int args_add_devices(struct args *args, const struct sl_eal_spec *spec, s
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < spec->device_count; i++) {
-		char address[16], path[64];
+		char address[16];
 
 		if (!sl_device_is_pci(spec->devices[i], address))
 			continue;
-		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s", address);
-		if (access(path, F_OK) != 0)
+		if (sl_device_is_unplugged(spec->devices[i]))
 			return sl_err_set(err, -ENODEV,
 					  "there is no PCI device %s: `dpdk-devbind.py -s` lists "
 					  "those there are",

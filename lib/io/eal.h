@@ -56,7 +56,7 @@ struct sl_eal {
 int sl_eal_start(const struct sl_eal_spec *spec, struct sl_eal *eal, struct sl_err *err);
 /* When all lcores have returned. */
 void sl_eal_stop(void);
-/* When some have not, and the process goes: removes what would be left of it in the file system. */
+/* When some have not, or a card was pulled, and the process goes: removes what would be left of it in the file system. */
 void sl_eal_leave(void);
 
 /* The CPU of an lcore that was started, -1: none. */

@@ -41,7 +41,9 @@ void sl_link_read(const struct sl_port *port, struct sl_link *out)
 	struct sl_interface_link seen;
 	struct rte_eth_link said = {0};
 
-	if (port->interface != 0 && !sl_device_is_pci(port->device, NULL)) {
+	if (sl_device_is_unplugged(port->device)) {
+		link.gone = true;
+	} else if (port->interface != 0 && !sl_device_is_pci(port->device, NULL)) {
 		link.gone = !sl_interface_link(port->interface, &seen);
 		if (!link.gone) {
 			link.up = seen.up;

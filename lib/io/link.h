@@ -4,7 +4,8 @@
  *
  * Why:     a cable that is pulled, an interface that is deleted and an MTU that is lowered happen while
  *          everything runs; drivers of virtual devices tell what they saw at the start.
- * Shape:   asked of the kernel where the device is one of its interfaces, else of the driver.
+ * Shape:   asked of the kernel where the device is one of its interfaces, else of the driver. Whether a
+ *          card is still in its slot the kernel knows, too.
  * Threads: control.
  * Errors:  none: what nobody knows is 0.
  */

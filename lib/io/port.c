@@ -457,12 +457,14 @@ failed:
 
 void sl_port_stop(struct sl_port *port)
 {
-	rte_eth_dev_stop(port->port_id);
+	if (!sl_device_is_unplugged(port->device))
+		rte_eth_dev_stop(port->port_id);
 }
 
 void sl_port_close(struct sl_port *port)
 {
 	all_close(port);
 	rings_close(port);
-	device_close(port->port_id, sl_device_is_pci(port->device, NULL));
+	if (!sl_device_is_unplugged(port->device))
+		device_close(port->port_id, sl_device_is_pci(port->device, NULL));
 }

@@ -89,7 +89,8 @@ int sl_port_open(const struct sl_port_spec *spec, struct rte_mempool *pool, stru
 		 struct sl_err *err);
 /* Stops it, and gives back what the process does not by ending; a thread may still use it. */
 void sl_port_stop(struct sl_port *port);
-/* When no core uses it: stops and closes; captures being written are complete afterwards. */
+/* When no core uses it: stops and closes; captures being written are complete afterwards. Nothing is asked
+ * of a card that was pulled. */
 void sl_port_close(struct sl_port *port);
 
 /* One line: driver, MAC address, link, queues, RSS. text has size octets and is returned. */

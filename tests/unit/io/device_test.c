@@ -73,6 +73,13 @@ static void pci_addresses_are_known_with_and_without_a_domain(void **state)
 	assert_false(sl_device_is_pci("03:00.1x", NULL));
 }
 
+static void a_card_that_the_kernel_does_not_see_is_unplugged(void **state)
+{
+	(void)state;
+	assert_true(sl_device_is_unplugged("00ff:ff:1f.7"));
+	assert_false(sl_device_is_unplugged("net_null0"));
+}
+
 static void a_whole_capture_is_one_without_a_note(void **state)
 {
 	struct sl_device device;
@@ -198,6 +205,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pci_addresses_are_known_with_and_without_a_domain),
+		cmocka_unit_test(a_card_that_the_kernel_does_not_see_is_unplugged),
 		cmocka_unit_test(a_whole_capture_is_one_without_a_note),
 		cmocka_unit_test(a_capture_that_is_cut_is_read_as_far_as_it_goes_and_it_is_said),
 		cmocka_unit_test(a_capture_without_frames_is_allowed_and_it_is_said),
