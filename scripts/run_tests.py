@@ -22,6 +22,7 @@ BUILD = os.path.join(TOP, "build")
 TIMES = os.path.join(BUILD, "test-seconds.json")
 PYTHON = "/usr/bin/python3"
 OTHERS = ("asan", "tsan", "fuzz", "build", "unit", "conc")
+ASKED = ("nic",)  # run only when a word says so
 QUICK = ("unit", "scripts", "pcap", "check")
 HANG, HANG_UNIT = 900, 300  # seconds without an end, on whatever machine
 SLOWER = 5  # with a sanitizer
@@ -97,17 +98,22 @@ def daemon_programs(folder=BUILD, kind=""):
                       hang, env)
 
 
+def nic_programs():
+    """A guest with network cards, in software emulation: slow, and its packages come from Debian's archive."""
+    yield Program("nic", "nic", [PYTHON, os.path.join(TOP, "tests/nic/nic_test.py")], HANG)
+
+
 def check_programs(quick):
     yield Program("check", "check", [os.path.join(TOP, "scripts/check")] + ["--quick"] * quick, HANG)
 
 
 def ordinary(quick, listed, words):
     def chosen(program):
-        return ((not quick or program.group in QUICK)
+        return ((not quick or program.group in QUICK) and (program.group not in ASKED or words or listed)
                 and (not words or any(word in f"{program.group} {program.name}" for word in words)))
 
     programs = [program for program in [*meson_programs(BUILD), *script_programs(), *daemon_programs(),
-                                        *check_programs(quick)] if chosen(program)]
+                                        *nic_programs(), *check_programs(quick)] if chosen(program)]
     more = not quick and (not words or any(word in name for word in words for name in OTHERS))
     return programs + (other_builds(chosen) if more and not listed else [])
 
