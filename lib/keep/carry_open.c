@@ -8,8 +8,11 @@
 
 #include "keep/carried.h"
 #include "keep/record_op.h"
+#include "model/schedule.h"
 #include "sched/sched.h"
 #include "state/slots.h"
+
+#define TOLD_TIMES 4u /* so many idle timeouts of records are looked at */
 
 /* A slot as the records tell it; nodes by their index in the past. */
 struct slot {
@@ -25,15 +28,25 @@ struct told_pool {
 	bool moves;	/* in the records that are looked at */
 };
 
+/* A node of the past. */
+struct told_node {
+	const struct sl_conf_node *conf; /* a reference; NULL: not met */
+	uint32_t number;		 /* in what is carried; 0: none */
+	uint32_t asked;			 /* the visit in which keeps was found out */
+	bool keeps;			 /* live flows stay with it */
+};
+
 struct tale {
 	const struct sl_model *model;
+	const struct sl_history *history;
+	uint32_t place;		 /* of the record that is told next */
 	struct told_pool *pools; /* pool_count, as listed in the model's image */
 	uint32_t pool_count;
-	uint32_t index_next;		   /* of the past: goes back when it is numbered anew */
-	const struct sl_conf_node **nodes; /* by index: references */
-	uint32_t *numbers;		   /* by index: in what is carried; 0: none */
-	uint64_t wall_ms;		   /* now */
-	bool failed;			   /* no memory */
+	uint32_t index_next;	 /* of the past: goes back when it is numbered anew */
+	struct told_node *nodes; /* SL_NODE_INDEX_MAX, by index */
+	uint32_t visit;		 /* of a pool at a record */
+	uint64_t wall_ms;	 /* now */
+	bool failed;		 /* no memory */
 };
 
 /* ---- what the records tell ----------------------------------------------------------------------
@@ -52,19 +65,35 @@ static void forget(struct tale *tale)
 	for (uint32_t p = 0; p < tale->pool_count; p++)
 		forget_pool(&tale->pools[p]);
 	for (uint32_t i = 0; i < SL_NODE_INDEX_MAX; i++) {
-		sl_node_conf_put(tale->nodes[i]);
-		tale->nodes[i] = NULL;
+		sl_node_conf_put(tale->nodes[i].conf);
+		tale->nodes[i].conf = NULL;
 	}
 }
 
 static void meet_nodes(struct tale *tale, const struct sl_image_pool *pool)
 {
+	tale->visit++;
 	for (uint32_t n = 0; n < pool->node_count; n++) {
-		uint32_t index = pool->nodes[n].index;
+		struct told_node *node = &tale->nodes[pool->nodes[n].index];
 
-		if (!tale->nodes[index])
-			tale->nodes[index] = sl_node_conf_get(pool->nodes[n].conf);
+		if (!node->conf)
+			node->conf = sl_node_conf_get(pool->nodes[n].conf);
+		node->asked = tale->visit;
+		node->keeps = sl_image_node_keeps(&pool->nodes[n]);
 	}
+}
+
+/* Whether live flows stay with a node of the pool that is visited. */
+static bool keeps(struct tale *tale, const struct sl_past *past, const char *pool, uint32_t index)
+{
+	struct told_node *node = &tale->nodes[index];
+
+	if (node->asked != tale->visit) {
+		node->asked = tale->visit;
+		node->keeps =
+			node->conf && sl_gone_keeps(&past->gone, pool, node->conf->name, index);
+	}
+	return node->keeps;
 }
 
 /* Room for count slots; of more than there were, each is several. */
@@ -96,57 +125,82 @@ static bool is_open(const struct slot *slot, uint64_t wall_ms, uint64_t open_for
 	return slot->prior && wall_ms < slot->opened_ms + open_for_ms;
 }
 
-/* As move_slot() of state/slots.c: one that moves while it is open keeps the node before, and its time;
- * where it comes back to it nothing is open. */
-static void move_slot(struct slot *slot, uint32_t to, uint64_t wall_ms, uint64_t open_for_ms)
+/* As next_state() of state/slots.c: one that moves while it is open keeps the node before, and its time;
+ * where it comes back to it, or that one has lost its flows, nothing is open. */
+static void tell_slot(struct tale *tale, const struct sl_past *past, const char *pool,
+		      struct slot *slot, uint32_t to, uint64_t wall_ms, uint64_t open_for_ms)
 {
-	if (!is_open(slot, wall_ms, open_for_ms)) {
+	if (slot->owner != to && !is_open(slot, wall_ms, open_for_ms)) {
 		slot->prior = slot->owner;
 		slot->opened_ms = wall_ms;
-	} else if (slot->prior == to) {
+	} else if (slot->owner != to && slot->prior == to) {
 		slot->prior = 0;
 	}
 	slot->owner = to;
+	if (slot->prior && !keeps(tale, past, pool, slot->prior))
+		slot->prior = 0;
 }
 
-static void tell_pool(struct tale *tale, struct told_pool *told, const struct sl_image_pool *pool,
-		      uint64_t wall_ms)
+static bool tell_table(struct tale *tale, struct told_pool *told, const struct sl_past *past,
+		       const struct sl_image_pool *pool, uint64_t wall_ms)
 {
-	const struct sl_table *home = pool->home;
-	bool is_first = told->count == 0 || home->count < told->count;
+	const struct sl_table *target = pool->target;
+	bool is_first = told->count == 0 || target->count < told->count;
 	uint64_t open_for_ms = open_ms(&pool->conf);
 
 	meet_nodes(tale, pool);
-	if (told->count != home->count && !resize(told, home->count)) {
-		tale->failed = true;
-		return;
-	}
-	for (uint32_t s = 0; s < home->count; s++) {
-		struct slot *slot = &told->slots[s];
-
+	if (told->count != target->count && !resize(told, target->count))
+		return false;
+	for (uint32_t s = 0; s < target->count; s++)
 		if (is_first)
-			slot->owner = home->word[s];
-		else if (slot->owner != home->word[s])
-			move_slot(slot, home->word[s], wall_ms, open_for_ms);
-	}
+			told->slots[s].owner = target->word[s];
+		else
+			tell_slot(tale, past, told->name, &told->slots[s], target->word[s], wall_ms,
+				  open_for_ms);
+	return true;
+}
+
+/* By the table that packets went by: slots of those that drained or were disabled are lent. */
+static bool tell_pool(struct tale *tale, struct told_pool *told, const struct sl_past *past,
+		      const struct sl_image_pool *pool, uint64_t wall_ms)
+{
+	struct sl_image_pool *lent = sl_image_pool_copy(pool);
+	bool done = lent && sl_schedule_target(lent) == 0 &&
+		    tell_table(tale, told, past, lent, wall_ms);
+
+	sl_image_pool_put(lent);
+	return done;
+}
+
+/* Changes of one turn of the control loop are published as one: no packet saw what was between them. */
+static bool was_published(const struct tale *tale, uint32_t place,
+			  const struct sl_history_line *line)
+{
+	struct sl_history_line next;
+
+	if (place + 1 >= sl_history_count(tale->history))
+		return true;
+	sl_history_line(tale->history, place + 1, &next);
+	return next.wall_ms != line->wall_ms;
 }
 
 static void on_record(void *context, const struct sl_past *past, const struct sl_history_line *line)
 {
 	struct tale *tale = context;
+	bool published = was_published(tale, tale->place++, line);
 
 	/* at a start ports and workers may be others */
 	if (past->index_next < tale->index_next || strcmp(line->verb, "start") == 0)
 		forget(tale);
 	tale->index_next = past->index_next;
-	for (uint32_t p = 0; p < tale->pool_count && !tale->failed; p++) {
+	for (uint32_t p = 0; p < tale->pool_count && published && !tale->failed; p++) {
 		struct told_pool *told = &tale->pools[p];
 		int place = told->moves ? sl_image_find_pool(past->image, told->name) : -1;
 
-		if (place >= 0)
-			tell_pool(tale, told, past->image->pools[place], line->wall_ms);
-		else
+		if (place < 0)
 			forget_pool(told);
+		else if (!tell_pool(tale, told, past, past->image->pools[place], line->wall_ms))
+			tale->failed = true;
 	}
 }
 
@@ -159,7 +213,9 @@ static void mark_moved(void *context, const char *name, uint64_t slots)
 		tale->pools[place].moves = true;
 }
 
-/* The first record to look at: what came before is settled. Marks the pools that move since. */
+/* The first record to look at. Slots that were open within the longest idle timeout may have been open
+ * at that for up to another one; that a slot moves back and forth for longer without a rest is rare.
+ * Marks the pools that move since. */
 static uint32_t first_record(struct tale *tale, const struct sl_history *history)
 {
 	uint32_t place = sl_history_count(history) - 1;
@@ -170,7 +226,7 @@ static uint32_t first_record(struct tale *tale, const struct sl_history *history
 		longest_ms = SL_MAX(longest_ms, open_ms(&tale->model->image->pools[p]->conf));
 	for (; place > 0; place--) {
 		sl_history_line(history, place, &line);
-		if (line.wall_ms + longest_ms <= tale->wall_ms)
+		if (line.wall_ms + TOLD_TIMES * longest_ms <= tale->wall_ms)
 			break;
 		sl_history_moved(history, place, mark_moved, tale);
 	}
@@ -179,14 +235,6 @@ static uint32_t first_record(struct tale *tale, const struct sl_history *history
 
 /* ---- taking it up -------------------------------------------------------------------------------
  */
-
-static bool keeps(const struct tale *tale, const struct sl_past *past, const char *pool,
-		  uint32_t index)
-{
-	const struct sl_conf_node *conf = tale->nodes[index];
-
-	return conf && sl_gone_keeps(&past->gone, pool, conf->name, index);
-}
 
 static bool add_node(struct sl_carried_pool *pool, const struct sl_past *past,
 		     const struct sl_conf *conf, const struct sl_conf_node *node, uint64_t since_ms)
@@ -222,36 +270,34 @@ static int number_nodes(struct tale *tale, const struct sl_past *past, struct sl
 		return -ENOMEM;
 	pool->node_first = carried->node_count;
 	for (uint32_t n = 0; n < then->node_count; n++) {
+		struct told_node *node = &tale->nodes[then->nodes[n].index];
+
 		(void)add_node(pool, past, conf, then->nodes[n].conf, then->nodes[n].since_ms);
 		pool->nodes[n].cut = !sl_image_node_keeps(&then->nodes[n]);
-		tale->numbers[then->nodes[n].index] = pool->node_first + pool->node_count;
+		node->number = pool->node_first + pool->node_count;
 	}
 	for (uint32_t s = 0; s < told->count; s++) {
-		uint32_t prior = told->slots[s].prior;
+		struct told_node *prior = &tale->nodes[told->slots[s].prior];
 
-		if (!is_open(&told->slots[s], tale->wall_ms, open_for_ms) || tale->numbers[prior] ||
-		    !keeps(tale, past, told->name, prior))
+		if (!is_open(&told->slots[s], tale->wall_ms, open_for_ms) || prior->number)
 			continue;
-		if (add_node(pool, past, conf, tale->nodes[prior],
+		if (add_node(pool, past, conf, prior->conf,
 			     sl_carried_before(carried, age_ms(tale, told->slots[s].opened_ms))))
-			tale->numbers[prior] = pool->node_first + pool->node_count;
+			prior->number = pool->node_first + pool->node_count;
 	}
 	carried->node_count += pool->node_count;
 	return 0;
 }
 
-/* Whom live flows of a slot are at, and since when others get new ones; 0: the slot is settled. An
- * owner that drains lends its slots without a record of moves. */
+/* Whom live flows of a slot are at, and since when others get new ones; 0: the slot is settled. One
+ * that the file took from its owner has just left it. */
 static uint32_t prior_of(const struct tale *tale, const struct slot *slot,
 			 const struct sl_carried_pool *pool, uint64_t *opened_ms)
 {
-	uint64_t open_for_ms = open_ms(&pool->conf);
+	bool open = is_open(slot, tale->wall_ms, open_ms(&pool->conf));
 
-	*opened_ms = slot->opened_ms;
-	if (is_open(slot, tale->wall_ms, open_for_ms))
-		return tale->numbers[slot->prior];
-	*opened_ms = tale->wall_ms;
-	return tale->numbers[slot->owner];
+	*opened_ms = open ? slot->opened_ms : tale->wall_ms;
+	return tale->nodes[open ? slot->prior : slot->owner].number;
 }
 
 /* Slots of the pool whose node is not whom their flows are at, by number in carried->open. */
@@ -373,36 +419,27 @@ static bool may_open(const struct sl_image_pool *pool)
 	       sl_sched_fills_slots(pool->conf.scheduler);
 }
 
-/* One that drains has lent its slots, which is no record of moves. */
-static bool drains(const struct sl_image_pool *pool)
-{
-	for (uint32_t n = 0; n < pool->node_count; n++)
-		if (pool->nodes[n].hand == SL_HAND_DRAINING)
-			return true;
-	return false;
-}
-
 int64_t sl_carry_reopen(struct sl_model *model, const struct sl_history *history)
 {
 	const struct sl_image *image = model->image;
-	struct tale tale = {.model = model, .wall_ms = model->options.wall_ms()};
+	struct tale tale = {
+		.model = model, .history = history, .wall_ms = model->options.wall_ms()};
 	struct sl_past past;
 	int64_t open = 0;
 	uint32_t first;
 
 	tale.pool_count = image->listed_count;
 	tale.pools = calloc(tale.pool_count + 1, sizeof(*tale.pools));
-	tale.nodes = calloc(SL_NODE_INDEX_MAX, sizeof(struct sl_conf_node *));
-	tale.numbers = calloc(SL_NODE_INDEX_MAX, sizeof(*tale.numbers));
-	if (!tale.pools || !tale.nodes || !tale.numbers) {
+	tale.nodes = calloc(SL_NODE_INDEX_MAX, sizeof(*tale.nodes));
+	if (!tale.pools || !tale.nodes) {
 		open = -ENOMEM;
 		tale.pool_count = 0;
 	}
 	for (uint32_t p = 0; p < tale.pool_count; p++) {
 		memcpy(tale.pools[p].name, image->pools[p]->name, sizeof(tale.pools[p].name));
-		tale.pools[p].moves = drains(image->pools[p]);
 	}
 	first = open == 0 ? first_record(&tale, history) : 0;
+	tale.place = first;
 	for (uint32_t p = 0; p < tale.pool_count; p++)
 		tale.pools[p].moves &= may_open(image->pools[p]);
 	if (open == 0)
@@ -415,6 +452,5 @@ int64_t sl_carry_reopen(struct sl_model *model, const struct sl_history *history
 		forget(&tale);
 	free(tale.pools);
 	free(tale.nodes);
-	free(tale.numbers);
 	return open;
 }

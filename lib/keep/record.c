@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include "keep/record.h"
+
+#include "base/lookup.h"
 #include "base/number.h"
 #include "keep/record_op.h"
 
@@ -266,6 +268,55 @@ static void write_service_step(struct sl_pack *pack, const struct sl_change *cha
 	sl_image_names_free(names);
 }
 
+/* SL_PAST_IS_* of a node; 0: the one of that name before, or the first of that name. */
+static uint32_t whose(const struct sl_image_pool *old, struct sl_lookup *listed,
+		      const struct sl_image_node *node)
+{
+	uint32_t place = place_of[node->index], flags = 0;
+	int left;
+
+	if (place && !old->nodes[place - 1].leaving)
+		return 0;
+	if (place)
+		flags |= SL_PAST_IS_BACK;
+	left = sl_lookup_find(listed, node->name);
+	if (left >= 0)
+		flags |= SL_PAST_IS_AFTER;
+	if (left >= 0 && !sl_image_node_keeps(&old->nodes[left]))
+		flags |= SL_PAST_IS_CUT;
+	return flags;
+}
+
+static void write_others(struct sl_pack *pack, const struct sl_image_pool *old,
+			 const struct sl_image_pool *pool)
+{
+	struct sl_pack list = {0};
+	struct sl_lookup listed;
+	uint64_t count = 0;
+
+	sl_lookup_init(&listed, old, old->node_count, sl_past_name_at);
+	places_begin(old);
+	for (uint32_t n = 0; n < pool->listed_count; n++) {
+		uint32_t flags = whose(old, &listed, &pool->nodes[n]);
+
+		if (!flags)
+			continue;
+		count++;
+		sl_pack_text(&list, pool->nodes[n].name);
+		sl_pack_number(&list, flags);
+	}
+	places_end(old);
+	sl_lookup_fini(&listed);
+	if (count) {
+		sl_pack_number(pack, SL_PAST_OTHERS);
+		sl_pack_text(pack, pool->name);
+		sl_pack_number(pack, count);
+		sl_pack_octets(pack, list.data, list.size);
+		pack->failed = pack->failed || list.failed;
+	}
+	sl_pack_fini(&list);
+}
+
 void sl_past_write_step(struct sl_pack *pack, const struct sl_change *change,
 			const struct sl_image *before, const struct sl_image *after,
 			const struct sl_hash_key *key, const struct sl_past_clock *clock)
@@ -285,6 +336,8 @@ void sl_past_write_step(struct sl_pack *pack, const struct sl_change *change,
 		if ((change->node || change->add) &&
 		    (strcmp(change->pool, "*") == 0 || strcmp(change->pool, pool->name) == 0))
 			write_node_step(pack, change, before, after, p, clock);
+		if (whole && old >= 0)
+			write_others(pack, before->pools[old], pool);
 		write_pool_step(pack, old >= 0 ? before->pools[old] : NULL, pool);
 	}
 	sl_pack_number(pack, SL_PAST_END);

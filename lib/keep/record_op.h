@@ -25,7 +25,13 @@ enum sl_past_op {
 	SL_PAST_FORMER = 8, /* pool, names, count, name... */
 	SL_PAST_CUT = 9,    /* pool, node that was removed: its live flows go elsewhere */
 	SL_PAST_SERVICE = 10, /* name, count of its keys, "key=value"...; no keys: it is gone */
+	/* behind a text: pool, count, (node, SL_PAST_IS_*)...: not who had that name before */
+	SL_PAST_OTHERS = 11,
 };
+
+#define SL_PAST_IS_BACK	 1u /* a leaving one came back */
+#define SL_PAST_IS_AFTER 2u /* a listed one of that name left */
+#define SL_PAST_IS_CUT	 4u /* and its live flows went elsewhere */
 
 /* The node's keys as add-node takes them: count, "key=value"... */
 void sl_past_write_node(struct sl_pack *pack, const struct sl_conf *conf,

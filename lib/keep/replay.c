@@ -7,6 +7,7 @@
 #include "base/lookup.h"
 #include "keep/record.h"
 #include "keep/record_op.h"
+#include "keep/replay_index.h"
 
 /* What is being read, and where it goes. */
 struct reader {
@@ -14,53 +15,6 @@ struct reader {
 	const struct sl_past_clock *clock;
 	struct sl_past *past;
 };
-
-/* ---- indices ------------------------------------------------------------------------------------
- */
-
-/* Nodes get the indices 1, 2, ... again when so many came and went that none are left. */
-static int renumber(struct sl_past *past)
-{
-	uint32_t *map = calloc(SL_NODE_INDEX_MAX, sizeof(*map));
-	uint32_t next = 0;
-
-	if (!map)
-		return -ENOMEM;
-	for (uint32_t p = 0; p < past->image->pool_count; p++)
-		for (uint32_t n = 0; n < past->image->pools[p]->node_count; n++) {
-			uint32_t *index = &past->image->pools[p]->nodes[n].index;
-
-			next++;
-			/* one that has none yet is in no table, and 0 stays nobody */
-			if (*index)
-				map[*index] = next;
-			*index = next;
-		}
-	for (uint32_t p = 0; p < past->image->pool_count; p++) {
-		struct sl_image_pool *pool = past->image->pools[p];
-
-		for (uint32_t s = 0; s < pool->home->count; s++) {
-			pool->home->word[s] = map[pool->home->word[s]];
-			pool->former->word[s] = map[pool->former->word[s]];
-		}
-	}
-	free(map);
-	sl_gone_fini(&past->gone);
-	past->index_next = next + 1;
-	return 0;
-}
-
-static int index_take(struct sl_past *past, uint32_t *index)
-{
-	if (past->index_next >= SL_NODE_INDEX_MAX) {
-		int rc = renumber(past);
-
-		if (rc)
-			return rc;
-	}
-	*index = past->index_next++;
-	return 0;
-}
 
 /* ---- finding ------------------------------------------------------------------------------------
  */
@@ -133,7 +87,7 @@ static int insert_node(struct sl_past *past, uint32_t p, struct sl_conf_node *no
 	uint32_t index = back ? sl_gone_take(&past->gone, pool->name, node->name) : 0;
 	struct sl_image_node *entry;
 
-	if (!index && index_take(past, &index)) {
+	if (!index && sl_past_index_take(past, &index)) {
 		sl_conf_node_fini(node);
 		return -ENOMEM;
 	}
@@ -197,66 +151,6 @@ static int read_hand(struct reader *reader)
 	return node->hand > SL_HAND_DISABLED ? -EINVAL : 0;
 }
 
-const char *sl_past_name_at(const void *list, uint32_t place)
-{
-	const struct sl_image_pool *pool = list;
-
-	return pool->nodes[place].leaving ? NULL : pool->nodes[place].name;
-}
-
-/* What stays of a pool when there is a new text: indices of nodes by name, tables by slots. */
-static int carry_pool(struct sl_past *past, struct sl_image_pool *old, struct sl_image_pool *pool)
-{
-	struct sl_lookup lookup;
-	int rc = 0;
-
-	sl_lookup_init(&lookup, pool, pool->node_count, sl_past_name_at);
-	for (uint32_t n = 0; rc == 0 && n < old->node_count; n++) {
-		int place = sl_lookup_find(&lookup, old->nodes[n].name);
-
-		if (place >= 0)
-			pool->nodes[place].index = old->nodes[n].index;
-		else
-			rc = sl_gone_add(&past->gone, old->name, old->nodes[n].name,
-					 old->nodes[n].index, !sl_image_node_keeps(&old->nodes[n]));
-	}
-	sl_lookup_fini(&lookup);
-	if (rc)
-		return rc;
-	if (old->home->count == pool->home->count) {
-		struct sl_table *home = pool->home, *former = pool->former;
-
-		pool->home = old->home;
-		pool->former = old->former;
-		old->home = home;
-		old->former = former;
-	}
-	return 0;
-}
-
-static int carry(struct sl_past *past, struct sl_image *image)
-{
-	struct sl_image *before = past->image;
-	int rc = 0;
-
-	for (uint32_t p = 0; p < image->pool_count; p++)
-		for (uint32_t n = 0; n < image->pools[p]->node_count; n++)
-			image->pools[p]->nodes[n].index = 0;
-	for (uint32_t p = 0; rc == 0 && p < image->pool_count; p++) {
-		int old = before ? sl_image_find_pool(before, image->pools[p]->name) : -1;
-
-		if (old >= 0)
-			rc = carry_pool(past, before->pools[old], image->pools[p]);
-	}
-	past->image = image;
-	sl_image_put(before);
-	for (uint32_t p = 0; rc == 0 && p < image->pool_count; p++)
-		for (uint32_t n = 0; rc == 0 && n < image->pools[p]->node_count; n++)
-			if (image->pools[p]->nodes[n].index == 0)
-				rc = index_take(past, &image->pools[p]->nodes[n].index);
-	return rc;
-}
-
 static int read_text(struct reader *reader)
 {
 	const char *text = sl_unpack_text(reader->unpack);
@@ -276,7 +170,7 @@ static int read_text(struct reader *reader)
 	if (rc)
 		return rc;
 	image = sl_image_create(conf);
-	return image ? carry(reader->past, image) : -ENOMEM;
+	return image ? sl_past_carry(reader->past, image) : -ENOMEM;
 }
 
 /* The index of a node that has left, which it gets now if nothing named it before. */
@@ -288,7 +182,7 @@ static int index_of_leaving(struct sl_past *past, const char *pool, const char *
 	*index = sl_gone_find(&past->gone, pool, name);
 	if (*index)
 		return 0;
-	rc = index_take(past, index);
+	rc = sl_past_index_take(past, index);
 	return rc ? rc : sl_gone_add(&past->gone, pool, name, *index, false);
 }
 
@@ -397,6 +291,28 @@ static int read_moves(struct reader *reader)
 	return moves.failed || moves.at != moves.end ? -EINVAL : 0;
 }
 
+static int read_others(struct reader *reader)
+{
+	int p = read_pool(reader), rc = 0;
+	uint64_t count = sl_unpack_number(reader->unpack);
+	struct sl_image_pool *pool;
+	struct sl_lookup lookup;
+
+	if (p < 0)
+		return -EINVAL;
+	pool = reader->past->image->pools[p];
+	sl_lookup_init(&lookup, pool, pool->node_count, sl_past_name_at);
+	for (; count > 0 && rc == 0 && !reader->unpack->failed; count--) {
+		int place = sl_lookup_find(&lookup, sl_unpack_text(reader->unpack));
+		uint64_t flags = sl_unpack_number(reader->unpack);
+
+		rc = place < 0 ? -EINVAL
+			       : sl_past_renew(reader->past, pool, &pool->nodes[place], flags);
+	}
+	sl_lookup_fini(&lookup);
+	return rc;
+}
+
 static int read_op(struct reader *reader, uint64_t op)
 {
 	switch (op) {
@@ -408,6 +324,8 @@ static int read_op(struct reader *reader, uint64_t op)
 		return read_remove(reader);
 	case SL_PAST_CUT:
 		return read_cut(reader);
+	case SL_PAST_OTHERS:
+		return read_others(reader);
 	case SL_PAST_SERVICE:
 		return sl_past_read_service(reader->unpack, reader->past->image);
 	case SL_PAST_HAND:
