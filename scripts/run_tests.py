@@ -25,6 +25,7 @@ OTHERS = ("asan", "tsan", "fuzz", "build", "unit", "conc")
 ASKED = ("nic",)  # run only when a word says so
 QUICK = ("unit", "scripts", "pcap", "check")
 HANG, HANG_UNIT = 900, 300  # seconds without an end, on whatever machine
+HANG_BUILD = 2700  # of a test that compiles everything once more
 SLOWER = 5  # with a sanitizer
 
 # The thread sanitizer of gcc 12 cannot do with the wide address randomisation of newer kernels.
@@ -95,7 +96,7 @@ def daemon_programs(folder=BUILD, kind=""):
         if kind and path.endswith(("/run_test.py", "/package_test.py")):
             continue  # these have builds of their own
         yield Program("system", f"{os.path.basename(path)[:-3]} {kind}".strip(), [*prefix, PYTHON, path],
-                      hang, env)
+                      HANG_BUILD if path.endswith("/package_test.py") else hang, env)
 
 
 def nic_programs():

@@ -10,14 +10,15 @@ import socket
 import struct
 import subprocess
 import tempfile
+import threading
 
-from tap import PATIENCE, TOP, Failed, Skip, equal, until
+from tap import AFTERWARDS, PATIENCE, TOP, Failed, Skip, equal, until
 
 BUILD = os.environ.get("SLUICE_BUILD", os.path.join(TOP, "build"))
 SLUICED = os.path.join(BUILD, "app", "sluiced")
 SLUICECTL = os.path.join(BUILD, "app", "sluicectl")
 CPUS = sorted(os.sched_getaffinity(0))
-NUMBERS, PORTS = itertools.count(), set()
+NUMBERS, PORTS, RUNNING = itertools.count(), set(), set()
 # No other process binds to this one, so a port that is free stays free.
 LOOPBACK = f"127.{64 + (os.getpid() >> 16 & 63)}.{os.getpid() >> 8 & 255}.{os.getpid() & 255}"
 LINK_ETHERNET = 1
@@ -85,6 +86,8 @@ class Daemon:
         self.process = subprocess.Popen(
             [*prefix, binary(), "-c", path, "--report", folder.file(f"{name}.json"), *arguments],
             cwd=folder.path, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.errors)
+        self.thread = threading.get_ident()
+        RUNNING.add(self)
 
     def __enter__(self):
         return self
@@ -94,6 +97,7 @@ class Daemon:
             self.process.kill()
             self.process.wait()
         self.errors.close()
+        RUNNING.discard(self)
 
     def log(self):
         return self.folder.read(f"{self.name}.log")
@@ -135,6 +139,13 @@ class Daemon:
             return json.loads(self.folder.read(f"{self.name}.json"))
         except (OSError, ValueError) as problem:
             raise Failed(f"no report: {problem}\n{self.log()}") from None
+
+
+@AFTERWARDS.append
+def end_all():
+    """Those of this thread's case, which failed before it had the means to end them."""
+    for one in [one for one in RUNNING if one.thread == threading.get_ident()]:
+        one.__exit__()
 
 
 def run(folder, conf, *arguments, status=0, prefix=()):

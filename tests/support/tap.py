@@ -15,6 +15,7 @@ import traceback
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CASES = []
+AFTERWARDS = []  # functions that take away what a case has left, however it ended
 PATIENCE = float(os.environ.get("SLUICE_PATIENCE", "120"))  # seconds; no verdict but that something hangs
 
 
@@ -64,6 +65,8 @@ def report(number, sentence, function):
         word = "not ok"
         text = str(problem) if isinstance(problem, Failed) else traceback.format_exc()
         detail = "".join(f"\n  | {line}" for line in text.rstrip().split("\n"))
+    for take_away in AFTERWARDS:
+        take_away()
     print(f"{word} {number} - {sentence}{detail}", flush=True)
     print(f"# {time.monotonic() - start:.2f} s", flush=True)
     return word == "ok"

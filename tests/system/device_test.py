@@ -15,12 +15,11 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from tap import CASES, Skip, case, equal, run, true  # noqa: E402
+from tap import CASES, PATIENCE, Skip, case, equal, run, true  # noqa: E402
 import daemon  # noqa: E402
 
 SINK = [{"name": "w0", "worker": 0, "handler": "sink", "weight": 1}]
 ECHO = [{"name": "w0", "worker": 0, "handler": "echo", "weight": 1}]
-PATIENCE = 20
 TARGET = bytes([2, 0, 0, 0, 0, 0xbb])
 JUMBO = 80
 FANOUT_MOST = 64  # frames at a time, so that no ring of the kernel is ever full

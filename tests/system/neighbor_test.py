@@ -85,6 +85,17 @@ def outcome(session):
     return stats["balance"]["forwarded"], stats["dropped"]["no_neighbor"]
 
 
+def gives(session, net, forwarded, no_neighbor):
+    """Sends packets until one fares so: they follow what is resolved a moment later. Then so many do, and none otherwise."""
+    def counted(count):
+        before = outcome(session)
+        net.send(count)
+        until(lambda: sum(outcome(session)) == sum(before) + count, f"{count} packets are counted")
+        return tuple(after - past for after, past in zip(outcome(session), before))
+    until(lambda: counted(1)[0] == (forwarded > 0), "the first one that fares as it should")
+    equal(counted(forwarded + no_neighbor), (forwarded, no_neighbor), "forwarded, no_neighbor")
+
+
 @case("a node on the link is resolved by the kernel, a MAC that changes is taken up, an unknown one is no_neighbor")
 def on_link():
     with Net() as net, daemon.Folder() as folder:
@@ -107,9 +118,7 @@ def on_link():
                 true("no answer from neighbour 192.0.2.99" in one.log(), one.log())
                 true("resolved" in control.ctl(one.socket, "neighbors").out, "the verb")
 
-                net.send(20)
-                session.sees(20)
-                until(lambda: outcome(session) == (20, 0), f"all are forwarded: {outcome(session)}")
+                gives(session, net, 20, 0)
 
                 net.their("link", "set", "n0", "address", OTHER)
                 # It asks for us by ARP with its new address: the kernel takes that up unless it has just asked itself.
@@ -141,23 +150,20 @@ def routed():
                 mac = net.mac(net.their, "n0")
                 wait(session, "192.0.2.1", "resolved", mac)
                 true("203.0.113.5" not in rows(session), f"the gateway is shown: {rows(session)}")
-                net.send(5)
-                until(lambda: outcome(session) == (5, 0), f"forwarded: {outcome(session)}")
+                gives(session, net, 5, 0)
                 net.our("route", "replace", "203.0.113.0/24", "via", "192.0.2.12")
                 wait(session, "192.0.2.12", "resolved", mac)
                 until(lambda: "192.0.2.1" not in rows(session), "the former gateway is not asked for")
                 net.our("route", "replace", "unreachable", "203.0.113.0/24")
                 wait(session, "203.0.113.5", "failed")
-                net.send(5)
-                until(lambda: outcome(session) == (5, 5), f"no_neighbor: {outcome(session)}")
+                gives(session, net, 0, 5)
             equal(one.stop(), 0, "exit status")
     with Net() as net, daemon.Folder() as folder:
         with net.daemon(folder, conf(folder, [node("far", "203.0.113.5")], gateway="192.0.2.12")) as one:
             one.ready()
             with daemon.Session(one.socket) as session:
                 wait(session, "192.0.2.12", "resolved", net.mac(net.their, "n0"))
-                net.send(5)
-                until(lambda: outcome(session) == (5, 0), f"forwarded by the gateway: {outcome(session)}")
+                gives(session, net, 5, 0)
 
 
 @case("a neighbour that an operator fixed stays fixed; our own MAC is refused; `static` asks for nobody")

@@ -247,8 +247,7 @@ def claims():
                 # Over before the neighbour would be given up: a machine that stands still does not decide.
                 talker.send(arp(2, LIAR, "192.0.2.11", "192.0.2.2", to=ours), 500)
                 talker.send(arp(1, LIAR, "192.0.2.11", "192.0.2.11"), 500)
-                talker.send(udp(ours, 1))
-                until(lambda: outcome(session)[0] == before + 1, "the flood is over")
+                until(lambda: talker.send(udp(ours, 1)) or outcome(session)[0] > before, "the flood is over")
 
                 def is_said():
                     if f"{LIAR} says that it has neighbour 192.0.2.11" in one.log():

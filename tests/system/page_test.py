@@ -20,6 +20,7 @@ import daemon  # noqa: E402
 
 try:
     from selenium import webdriver
+    from selenium.common.exceptions import WebDriverException
     from selenium.webdriver.chrome.service import Service
     from selenium.webdriver.common.keys import Keys
 except ImportError:
@@ -45,6 +46,15 @@ def scene(folder):
     return conf, place
 
 
+def browser(options):
+    """None where it did not start: the number of its port is taken by chance, or the machine stood still."""
+    try:
+        return webdriver.Chrome(service=Service(shutil.which("chromedriver")), options=options)
+    except WebDriverException as problem:
+        print(f"# {str(problem).splitlines()[0]}", flush=True)
+        return None
+
+
 class Page:
     """The page in a browser, beside the daemon that serves it."""
 
@@ -66,7 +76,7 @@ class Page:
                      f"--user-data-dir={self.profile}", f"--window-size={self.size[0]},{self.size[1]}"):
             options.add_argument(word)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-        self.driver = webdriver.Chrome(service=Service(shutil.which("chromedriver")), options=options)
+        self.driver = until(lambda: browser(options), "a browser")
         self.driver.set_page_load_timeout(PATIENCE)
         self.driver.get(f"http://{self.place}/")
         self.rounds(2)
@@ -142,10 +152,9 @@ def figures():
         until(lambda: page.js("return document.body.dataset.generation") == "3", "the change is shown")
         agrees(page)
         true(int(page.shown()["web"]["open"]) > 0, "open slots are not shown")
-        text = page.js("return document.getElementById('event-rows').innerText")
-        true("edge/edge1 is disabled" in text, f"events: {text}")
-        history = page.js("return document.getElementById('history-rows').innerText")
-        true("set-weight" in history and "edge1 disabled" in history, history)
+        until(lambda: "edge/edge1 is disabled" in page.js("return document.getElementById('event-rows').innerText"), "the event")
+        until(lambda: all(word in page.js("return document.getElementById('history-rows').innerText")
+                          for word in ("set-weight", "edge1 disabled")), "the history")
         # a ring is a picture: cells of several colours, open ones marked
         colours = page.js("""
             const canvas = document.querySelector('[data-pool=web] canvas'), all = {};

@@ -95,10 +95,10 @@ def refused():
             true(word in text, f"'{word}' is not in: {text}")
 
 
-def spaces():
-    """Network namespaces of scripts/run --live."""
+def spaces(pid):
+    """Network namespaces of that run of scripts/run --live."""
     done = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=False)
-    return {name for name in done.stdout.split() if name.startswith("live")}
+    return {name for name in done.stdout.split() if re.fullmatch(rf"live([CDW]|S\d+x){pid}", name)}
 
 
 class Live:
@@ -108,7 +108,6 @@ class Live:
         daemon.binary()
         if os.geteuid() != 0:
             raise Skip("namespaces need root")
-        self.before = spaces()
 
     def __enter__(self):
         self.process = subprocess.Popen([os.path.join(TOP, "scripts/run"), "--live"], stdout=subprocess.PIPE,
@@ -133,7 +132,7 @@ class Live:
         text = self.process.communicate(timeout=PATIENCE)[0]
         if self.process.returncode == 2 and "here" in text:
             raise Skip(text)
-        equal(spaces() - self.before, set(), "namespaces that are left")
+        equal(spaces(self.process.pid), set(), "namespaces that are left")
         equal(daemons(self.process.pid), [], "daemons that are left")
         return text
 
@@ -170,7 +169,7 @@ def interrupted():
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         with Live() as one:
             one.reads_until("a third one comes")
-            true(daemons(one.process.pid), "its daemon runs")
+            true(daemons(one.process.pid) and spaces(one.process.pid), "its daemon runs")
             if number == signal.SIGINT:
                 os.killpg(one.process.pid, number)
             else:
@@ -179,11 +178,10 @@ def interrupted():
                 one.ends()
                 equal(one.process.returncode, 130, "status")
                 continue
-        left = spaces() - one.before
-        true(left, "a kill leaves namespaces")
+        true(spaces(one.process.pid), "a kill leaves namespaces")
         with Live() as other:
             other.reads_until("two servers")
-            equal(spaces() & left, set(), "what the run before left")
+            equal(spaces(one.process.pid), set(), "what the run before left")
             os.kill(other.process.pid, signal.SIGINT)
             other.ends()
         until(lambda: not daemons(one.process.pid), "the daemon of a run that was killed ends")

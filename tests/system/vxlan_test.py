@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from tap import CASES, PATIENCE, Skip, case, equal, run  # noqa: E402
+from tap import CASES, PATIENCE, Skip, case, equal, run, true  # noqa: E402
 import daemon  # noqa: E402
 
 C, D, S = (f"sluice{letter}{os.getpid()}" for letter in "CDS")
@@ -28,17 +28,25 @@ with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket
     server.bind((address, 5000))
     server.settimeout({PATIENCE})
     print("ready", flush=True)
-    for _ in range(3):
+    told = set()
+    while len(told) < 3:
         data, peer = server.recvfrom(9000)
-        print(peer[0], len(data), data[:3].decode(), data[-3:].decode(), flush=True)
+        told.add((len(data), f"{{peer[0]}} {{len(data)}} {{data[:3].decode()}} {{data[-3:].decode()}}"))
+    print(*(words for _, words in sorted(told)), sep="\\n", flush=True)
 """
 
+# Again and again: on a machine that stands still neighbours are given up.
 CLIENT = """
-import socket, sys
+import socket, sys, time
 address = sys.argv[1]
 with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as client:
-    for size in (6, 600, 1400):
-        client.sendto(b"abc" + b"." * (size - 6) + b"xyz", (address, 5000))
+    while True:
+        for size in (6, 600, 1400):
+            try:
+                client.sendto(b"abc" + b"." * (size - 6) + b"xyz", (address, 5000))
+            except OSError:
+                pass
+        time.sleep(1)
 """
 
 
@@ -94,9 +102,9 @@ def arrives(address, client):
     """What is sent to the service's address is what the server behind the tunnel gets."""
     with python(S, SERVER, address) as server:
         equal(server.stdout.readline().strip(), "ready", "the server")
-        with python(C, CLIENT, address):
-            pass
-        got = [server.stdout.readline().strip() for _ in range(3)]
+        with python(C, CLIENT, address) as sender:
+            got = [server.stdout.readline().strip() for _ in range(3)]
+            sender.kill()
     equal(got, [f"{client} {size} abc xyz" for size in (6, 600, 1400)], f"packets to {address}")
 
 
@@ -122,7 +130,7 @@ def crosses():
             equal(one.stop(), 0, f"exit status; {one.log()}")
             report = one.report()
             daemon.balanced(report)
-            equal(report["balance"]["forwarded"], 9, "forwarded")
+            true(report["balance"]["forwarded"] >= 9, report["balance"])
 
 
 run(CASES)
