@@ -203,8 +203,12 @@ def metrics():
             one.ready()
             with daemon.Session(one.socket) as session:
                 all_delivered(session, packets)
-                text = urllib.request.urlopen(f"http://{place}/metrics", timeout=PATIENCE).read().decode()
-                sums = re.findall(r'^sluice_results_packets_total{pool="inspect",node="w[01]"} (\d+)$', text, re.M)
+                def scraped():
+                    """Handlers that are kept from the CPU for long are left out."""
+                    text = urllib.request.urlopen(f"http://{place}/metrics", timeout=PATIENCE).read().decode()
+                    sums = re.findall(r'^sluice_results_packets_total{pool="inspect",node="w[01]"} (\d+)$', text, re.M)
+                    return len(sums) == 2 and "sluice_results_key_packets{" in text and (text, sums)
+                text, sums = until(scraped, "results of both nodes")
                 equal(sum(map(int, sums)), len(packets), "packets")
                 rows = session.result("results", pool="inspect", top=5)["rows"]
                 keys = re.findall(r'^sluice_results_key_packets{pool="inspect",by="src",key="(.*)"} (\d+)$', text, re.M)
