@@ -13,10 +13,11 @@ import os
 import re
 import sys
 
-# lib/README.md, "The house". A wing includes itself and what is on lower floors.
+# lib/README.md, "The house". A wing includes itself and what is on lower floors. Of app's rooms sluicectl is one of its
+# own: it goes to other machines, and knows no more than packets' words.
 FLOORS = {"base": 0, "sluice": 0, "yaml": 1, "pkt": 1, "sched": 1, "lcore": 2, "state": 3, "io": 3, "path": 4, "work": 4, "xdp": 4,
           "conf": 4, "decap": 5, "image": 5, "model": 6, "keep": 7, "show": 7, "health": 7, "neigh": 7, "rpc": 8, "cluster": 8,
-          "ctl": 9, "app": 10}
+          "ctl": 9, "sluicectl": 3, "app": 10}
 
 # Lines of code (no blank lines, no comments) that a wing may have: one person can know it in a day. Whoever
 # needs more says why in the commit that raises one; a room well over 5,000 is to be divided by noun.
@@ -27,9 +28,9 @@ BUDGETS = {
     "pkt": 2700,
     "sched": 1800,
     "lcore": 1000,
-    "state": 5100,
+    "state": 5200,
     "io": 3300,
-    "path": 2400,
+    "path": 2500,
     "work": 3300,
     "xdp": 2500,
     "decap": 1000,
@@ -43,7 +44,8 @@ BUDGETS = {
     "rpc": 4400,
     "cluster": 3400,
     "ctl": 1400,
-    "app": 7000,
+    "sluicectl": 4200,
+    "app": 3300,
 }
 
 # Headers that are the inside of a room: who else may include them.
@@ -53,12 +55,12 @@ INSIDES = {"model/inside.h": ("lib/keep/carr",), "ctl/inside.h": ("tests/",)}
 THIRD_PARTY = (
     (r"rte_", ("state", "io", "path", "work", "app"), True),
     (r"event2/", ("rpc", "health", "neigh", "cluster", "ctl"), False),
-    (r"jansson\.h", ("show", "rpc", "cluster", "ctl", "app"), False),
+    (r"jansson\.h", ("show", "rpc", "cluster", "ctl", "sluicectl", "app"), False),
     (r"yaml\.h", ("yaml",), False),
     (r"libmnl/", ("neigh",), False),
     (r"curl/", ("health", "cluster"), False),
     (r"zlib\.h", ("keep",), False),
-    (r"pcap", ("io", "work", "app"), False),
+    (r"pcap", ("io", "work", "sluicectl", "app"), False),
     (r"bpf/", ("xdp", "decap"), False),
     (r"cmocka\.h", (), False),
 )
@@ -113,7 +115,7 @@ def code_of(text):
 def wing_of(path):
     parts = path.split("/")
     if parts[0] == "app":
-        return "app"
+        return "sluicectl" if parts[1] == "sluicectl" else "app"
     return parts[1] if parts[0] == "lib" and len(parts) > 2 else None
 
 
@@ -137,7 +139,7 @@ def check_includes(path, text, top, found):
 
 
 def check_ours(path, number, wing, include, top, found):
-    if wing == "app" and os.path.exists(os.path.join(top, os.path.dirname(path), include)):
+    if path.startswith("app/") and os.path.exists(os.path.join(top, os.path.dirname(path), include)):
         return
     if wing == "app" and os.path.exists(os.path.join(top, "app", include)):
         return
@@ -242,7 +244,8 @@ def check_tree(top):
             check_header(path, text, found)
     for wing, count in lines.items():
         if count > BUDGETS.get(wing, 0):
-            found(f"lib/{wing}" if wing != "app" else wing, 0, f"{count} lines of code: its budget is "
+            place = {"app": "app", "sluicectl": "app/sluicectl"}.get(wing, f"lib/{wing}")
+            found(place, 0, f"{count} lines of code: its budget is "
                   f"{BUDGETS.get(wing, 0)}, so that one person can know it in a day; take something out, or say why "
                   "in the commit that raises it")
     return findings

@@ -83,6 +83,18 @@ def from_app():
                    app__sluiced__wire_dot_h=SOURCE, lib__base__addr_dot_h=ADDR), [])
 
 
+@case("sluicectl is a room of its own: its own files, and what is low enough")
+def from_sluicectl():
+    equal(findings(app__sluicectl__main_dot_c=SOURCE + '#include "client.h"\n#include "base/addr.h"\n',
+                   app__sluicectl__client_dot_h=SOURCE, lib__base__addr_dot_h=ADDR), [])
+    one("sluicectl (floor 3) may not include model", app__sluicectl__main_dot_c=SOURCE + '#include "model/model.h"\n',
+        lib__model__model_dot_h=header("MODEL_MODEL"))
+    one("belongs to", app__sluicectl__main_dot_c=SOURCE + "#include <rte_mbuf.h>\n")
+    lines = "int x;\n" * (tidy.BUDGETS["sluicectl"] // 10 + 1)
+    found = findings(**{f"app__sluicectl__a{n}_dot_c": SOURCE + lines for n in range(10)})
+    true(len(found) == 1 and found[0].startswith("app/sluicectl:"), found)
+
+
 @case("an include without its wing is found")
 def without_wing():
     one('as "wing/room.h"', lib__base__addr_dot_c=SOURCE + '#include "addr.h"\n', lib__base__addr_dot_h=ADDR)
