@@ -108,8 +108,9 @@ int client_open(const struct client_target *target, struct client **out)
 	client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	set_timeout(client, client->timeout_ms);
 	if (client->fd < 0 || !connects_somewhere(client->fd, target, client->path))
-		rc = errno == EAGAIN ? complain_silent(client)
-				     : complain_unreachable(client->path, errno);
+		rc = target->quiet     ? EXIT_NO_DAEMON
+		     : errno == EAGAIN ? complain_silent(client)
+				       : complain_unreachable(client->path, errno);
 	if (rc) {
 		client_close(client);
 		return rc;

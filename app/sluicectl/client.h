@@ -21,6 +21,7 @@ struct client_target {
 	const char *path;     /* of the socket; NULL: SLUICE_SOCKET, or that of the instance */
 	const char *instance; /* NULL: the default one */
 	uint64_t timeout_ms;  /* of a call */
+	bool quiet;	      /* it is no news that no daemon is there */
 };
 
 /* Returns an exit status. */

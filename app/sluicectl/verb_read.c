@@ -175,6 +175,16 @@ static void sources_text(const json_t *service, char *text, size_t size)
 		(void)snprintf(text, size, "%s", first);
 }
 
+static json_int_t sum_of(json_t *counts)
+{
+	const char *name;
+	json_int_t sum = 0;
+	json_t *count;
+
+	json_object_foreach(counts, name, count) sum += json_integer_value(count);
+	return sum;
+}
+
 int verb_services(struct command *command)
 {
 	static const struct column columns[] = {
@@ -186,6 +196,8 @@ int verb_services(struct command *command)
 		{"PACKETS", "packets", COLUMN_INTEGER},
 		{"BYTES", "bytes", COLUMN_INTEGER | COLUMN_SPARE},
 		{"SOURCES", "sources", COLUMN_TEXT | COLUMN_SPARE},
+		{"STARTED", "flows_started", COLUMN_INTEGER | COLUMN_SPARE},
+		{"DROPPED", "dropped_sum", COLUMN_INTEGER | COLUMN_SPARE},
 	};
 	char ports[1024], sources[SHOW_TEXT_SIZE];
 	struct table *table;
@@ -202,55 +214,12 @@ int verb_services(struct command *command)
 		(void)json_object_set_new(service, "ports", json_string(ports));
 		sources_text(service, sources, sizeof(sources));
 		(void)json_object_set_new(service, "sources", json_string(sources));
+		(void)json_object_set_new(
+			service, "dropped_sum",
+			json_integer(sum_of(json_object_get(service, "dropped"))));
 		table_row(table, name, service, NULL);
 	}
 	table_print(table, "no services");
-	json_decref(result);
-	return EXIT_DONE;
-}
-
-int verb_flows(struct command *command)
-{
-	static const struct column columns[] = {
-		{"FLOW", "key", COLUMN_TEXT},
-		{"NODE", NULL, COLUMN_NAME},
-		{"AGE", "age_seconds", COLUMN_DURATION},
-		{"KIND", "kind", COLUMN_TEXT},
-		{"CORE", "core", COLUMN_INTEGER},
-	};
-	json_t *params = json_object(), *result, *flow;
-	const char *word = command->word_count ? command->words[0] : NULL, *slash;
-	const char *limit = command_option(command, "limit");
-	struct table *table;
-	char name[512];
-	long long number;
-	size_t i;
-	int rc;
-
-	slash = word ? strchr(word, '/') : NULL;
-	if (word)
-		(void)json_object_set_new(
-			params, "pool",
-			json_stringn(word, slash ? (size_t)(slash - word) : strlen(word)));
-	if (slash)
-		(void)json_object_set_new(params, "node", json_string(slash + 1));
-	if (limit && !parse_least("--limit", limit, &number))
-		return EXIT_REFUSED;
-	if (limit)
-		(void)json_object_set_new(params, "limit", json_integer(number));
-	rc = call_read(command, "flows", params, &result);
-	if (!result)
-		return rc;
-	table = table_create(columns, COUNT(columns), 0);
-	json_array_foreach(json_object_get(result, "flows"), i, flow)
-	{
-		(void)snprintf(name, sizeof(name), "%s/%s", get_string(flow, "pool"),
-			       get_string(flow, "node"));
-		table_row(table, name, flow, NULL);
-	}
-	table_print(table, "no tracked flows");
-	if (json_is_true(json_object_get(result, "more")))
-		printf("more flows are tracked; --limit N shows more\n");
 	json_decref(result);
 	return EXIT_DONE;
 }
@@ -277,8 +246,7 @@ int verb_neighbors(struct command *command)
 	return EXIT_DONE;
 }
 
-/* History as a whole, or its last `limit` lines; NULL was told. */
-static json_t *fetch_history(struct client *client, const char *limit)
+json_t *fetch_history(struct client *client, const char *limit)
 {
 	long long number;
 
@@ -328,79 +296,6 @@ int verb_history(struct command *command)
 	table_print(table, "nothing was changed yet");
 	json_decref(result);
 	return EXIT_DONE;
-}
-
-static void show_event(const struct command *command, const json_t *event)
-{
-	char time[SHOW_TEXT_SIZE];
-
-	const char *kind = get_string(event, "kind"), *node = get_string(event, "node");
-
-	if (command->json)
-		show_json(event);
-	else if (strcmp(kind, "health") == 0 && *node)
-		printf("%s %s: %s/%s: %s\n", show_time(get_number(event, "time_ms"), time), kind,
-		       get_string(event, "pool"), node, get_string(event, "text"));
-	else
-		printf("%s %s: %s\n", show_time(get_number(event, "time_ms"), time), kind,
-		       get_string(event, "text"));
-	(void)fflush(stdout);
-}
-
-/* What history has after a generation, up to the one that events go on from. Asked on another
- * connection, since events come on the first by now. */
-static int show_since(const struct command *command, long long since, long long until)
-{
-	struct client *client;
-	json_t *result, *line;
-	int rc = client_open(&command->target, &client);
-	size_t i;
-
-	if (rc)
-		return rc;
-	result = fetch_history(client, NULL);
-	json_array_foreach(json_object_get(result, "history"), i, line)
-	{
-		json_t *event;
-
-		if (get_integer(line, "generation") <= since ||
-		    get_integer(line, "generation") > until)
-			continue;
-		event = json_pack("{s:s, s:I, s:I, s:s, s:I, s:I, s:s}", "kind", "generation",
-				  "time_ms", get_integer(line, "time_ms"), "generation",
-				  get_integer(line, "generation"), "verb", get_string(line, "verb"),
-				  "uid", get_integer(line, "uid"), "pid", get_integer(line, "pid"),
-				  "text", get_string(line, "what"));
-		show_event(command, event);
-		json_decref(event);
-	}
-	rc = result ? EXIT_DONE : client_status(client);
-	json_decref(result);
-	client_close(client);
-	return rc;
-}
-
-int verb_events(struct command *command)
-{
-	const char *since = command_option(command, "since");
-	long long generation = 0;
-	json_t *result, *event;
-	int rc = EXIT_DONE;
-
-	if (since && !parse_count("--since", since, &generation))
-		return EXIT_REFUSED;
-	result = client_call(command->client, "events", NULL, NULL);
-	if (result && since)
-		rc = show_since(command, generation, get_integer(result, "generation"));
-	json_decref(result);
-	if (!result || rc)
-		return rc ? rc : client_status(command->client);
-	client_wait_long(command->client);
-	while ((event = client_event(command->client))) {
-		show_event(command, event);
-		json_decref(event);
-	}
-	return client_status(command->client);
 }
 
 int verb_log_level(struct command *command)

@@ -124,6 +124,7 @@ static void collect(struct top *top)
 		row = add_row(top, "service", "", name);
 		row->figure[SORT_PACKETS] = a_second(top, row_now, then, "packets");
 		row->figure[SORT_BITS] = 8 * a_second(top, row_now, then, "bytes");
+		row->figure[SORT_NEW] = a_second(top, row_now, then, "flows_started");
 	}
 	json_object_foreach(json_object_get(top->stats, "dropped"), name, row_now)
 	{

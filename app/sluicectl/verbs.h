@@ -14,11 +14,15 @@
 int verb_status(struct command *command);
 int verb_pools(struct command *command);
 int verb_services(struct command *command);
-int verb_flows(struct command *command);
 int verb_neighbors(struct command *command);
 int verb_history(struct command *command);
-int verb_events(struct command *command);
 int verb_log_level(struct command *command);
+
+/* verb_flows.c */
+int verb_flows(struct command *command);
+
+/* verb_events.c */
+int verb_events(struct command *command);
 
 /* verb_cluster.c */
 int verb_cluster(struct command *command);
@@ -79,6 +83,8 @@ int run_change(struct command *command, const char *method, json_t *params, cons
 /* Each to standard error. */
 void show_warnings(const json_t *result);
 void show_change(const struct command *command, const json_t *result);
+/* History as a whole, or its last `limit` lines; NULL was told. */
+json_t *fetch_history(struct client *client, const char *limit);
 /* Calls and prints the result when --json was given: then *result is NULL. */
 int call_read(struct command *command, const char *method, json_t *params, json_t **result);
 /* What is shown once, or again and again: seconds since `before`, 0 when there is none. */

@@ -190,15 +190,19 @@ def _():
               ["web/a: 3 flows left", "web/a: 1 flows left", "removed"], "what remove-node says")
 
 
-@case("history is fetched part by part, and events begin after a generation")
+@case("history is fetched part by part, and events begin after a generation and go on with the next daemon")
 def _():
     lines = [{"generation": i, "time_ms": 1700000000000, "uid": 0, "pid": 1, "verb": "apply", "what": f"change {i}", "moved_slots": {}}
              for i in range(1, 8)]
 
+    subscribed = []
+
     def answer(method, params):
         if method == "events":
-            return [{"subscribed": True, "generation": 6},
-                    {"method": "event", "params": {"kind": "warning", "time_ms": 1, "generation": 7, "text": "live"}}]
+            subscribed.append(True)
+            # the first daemon goes after an event, the second one is at a later generation
+            return [{"subscribed": True, "generation": 6 if len(subscribed) == 1 else 7},
+                    {"method": "event", "params": {"kind": "warning", "time_ms": 1, "generation": 7, "text": f"live {len(subscribed)}"}}]
         part = [line for line in lines if line["generation"] >= params["from"]][:3]
         after = part[-1]["generation"] + 1
         return {"generation": 7, "oldest": 1, "history": part, **({"next": after} if after <= 7 else {})}
@@ -206,8 +210,11 @@ def _():
     with Server(answer) as server:
         out, _ = server.run("history")
         equal([line.split()[0] for line in out.splitlines()[1:]], [str(i) for i in range(1, 8)], "generations")
-        out, _ = server.run("events", "--since", "4", status=2)
-        equal([line.split(": ")[1] for line in out.splitlines()], ["change 5", "change 6", "live"], "events")
+        with subprocess.Popen([daemon.SLUICECTL, "-s", server.path, "events", "--since", "4"], stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, text=True) as follower:
+            got = [follower.stdout.readline().rstrip("\n").split(": ")[1] for _ in range(6)]
+            follower.kill()
+        equal(got, ["change 5", "change 6", "live 1", "change 7", "live 2", "live 3"], "events")
 
 
 @case("numbers have one grammar: what the file refuses the command line refuses")
