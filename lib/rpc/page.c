@@ -13,6 +13,7 @@
 #include "base/number.h"
 #include "model/balance.h"
 #include "rpc/request.h"
+#include "show/cluster_metrics.h"
 #include "show/json.h"
 
 #define OK     "200 OK"
@@ -31,22 +32,6 @@ static const char *give(struct evbuffer *out, char *text, size_t size, const cha
 {
 	if (text && evbuffer_add_reference(out, text, size, free_text, text) == 0)
 		return status;
-	free(text);
-	return NULL;
-}
-
-/* Prometheus text of the present moment. */
-static const char *write_metrics(const struct sl_page_source *source, char *query,
-				 struct evbuffer *out)
-{
-	char *text = NULL;
-	size_t size = 0;
-	FILE *stream = open_memstream(&text, &size);
-	int rc = stream ? sl_metrics_write(source->scope, stream) : -ENOMEM;
-
-	(void)query;
-	if (stream && fclose(stream) == 0 && rc == 0)
-		return give(out, text, size, OK);
 	free(text);
 	return NULL;
 }
@@ -83,31 +68,59 @@ static const char *status_of(json_int_t code)
 	return code == SL_RPC_INTERNAL ? "503 Service Unavailable" : "400 Bad Request";
 }
 
-/* The answer of a method, or its error. */
-static const char *write_method(const struct sl_page_source *source, const char *method,
-				char *query, struct evbuffer *out)
+/* What the control socket answers whoever asks, to be freed; NULL: no memory. */
+static json_t *ask(const struct sl_page_source *source, const char *method, char *query)
 {
 	static const struct sl_peer anybody = {.uid = NOBODY, .gid = NOBODY};
 	json_t *request = json_pack("{s:s, s:i, s:s, s:o}", "jsonrpc", "2.0", "id", 0, "method",
 				    method, "params", params_of(query));
 	char *line = request ? json_dumps(request, JSON_COMPACT) : NULL;
 	struct sl_rpc_answer answer = {.message = NULL};
-	const char *status = NULL;
-	json_t *result, *error;
 
 	if (line)
 		sl_rpc_handle(source->rpc, &anybody, line, strlen(line), &answer);
-	result = json_object_get(answer.message, "result");
-	error = json_object_get(answer.message, "error");
+	json_decref(request);
+	free(line);
+	return answer.message;
+}
+
+/* The answer of a method, or its error. */
+static const char *write_method(const struct sl_page_source *source, const char *method,
+				char *query, struct evbuffer *out)
+{
+	json_t *message = ask(source, method, query);
+	const char *status = NULL;
+	json_t *result, *error;
+
+	result = json_object_get(message, "result");
+	error = json_object_get(message, "error");
 	if (result)
 		status = give_json(out, result, OK);
 	else if (error)
 		status = give_json(out, error,
 				   status_of(json_integer_value(json_object_get(error, "code"))));
-	json_decref(answer.message);
-	json_decref(request);
-	free(line);
+	json_decref(message);
 	return status;
+}
+
+/* Prometheus text of the present moment. */
+static const char *write_metrics(const struct sl_page_source *source, char *query,
+				 struct evbuffer *out)
+{
+	char *text = NULL, nothing[] = "";
+	size_t size = 0;
+	FILE *stream = open_memstream(&text, &size);
+	json_t *cluster = ask(source, "cluster", nothing);
+	int rc = stream ? sl_metrics_write(source->scope, stream) : -ENOMEM;
+
+	(void)query;
+	if (rc == 0)
+		sl_cluster_metrics_write(stream, json_object_get(cluster, "result"));
+	json_decref(cluster);
+	if (stream && fclose(stream) == 0 && rc == 0)
+		return give(out, text, size, OK);
+	free(text);
+	return NULL;
 }
 
 /* Those that only read, and tell nothing of who talks with whom. */
@@ -119,7 +132,8 @@ static const char *write_method(const struct sl_page_source *source, const char 
 	X(services)                                                                                \
 	X(history)                                                                                 \
 	X(neighbors)                                                                               \
-	X(ring)
+	X(ring)                                                                                    \
+	X(cluster)
 
 #define X(name)                                                                                    \
 	static const char *write_##name(const struct sl_page_source *source, char *query,          \

@@ -170,6 +170,26 @@ def figures():
         page.shot("wide-dark")
 
 
+@case("a cluster has a card with its members, their states and generations; who is in none has no card")
+def cluster():
+    with Page() as page:
+        equal(page.js("return document.getElementById('cluster').hidden"), True, "a card without a cluster")
+        # what a member's daemon would answer, as the verb `cluster` has it
+        told = {"name": "front", "member": "d1", "state": "no_quorum", "why": "the store does not answer", "generation": 12, "log": 7,
+                "checkpoint": 5, "waiting": 0,
+                "members": [{"name": "d1", "address": "192.0.2.2", "state": "no_quorum", "generation": 12, "lag_ms": 0, "since": 1700000000000,
+                             "version": "0.1.0", "digest": "00"},
+                            {"name": "<b>d2</b>", "address": "192.0.2.3", "state": "member", "generation": 9, "lag_ms": 61000,
+                             "since": 1700000000000, "version": "0.1.0", "digest": "00"}]}
+        page.js("state.paused = true; state.now.cluster = arguments[0]; show()", told)
+        equal(page.js("return document.getElementById('cluster').hidden"), False, "no card")
+        text = page.js("return document.getElementById('cluster').innerText")
+        for words in ("front: this is d1", "no_quorum", "generation 12", "the store does not answer", "<b>d2</b>", "192.0.2.3", "1 min 1 s"):
+            true(words in text, f"{words} is not in {text}")
+        equal(page.js("return [...document.querySelectorAll('#cluster-rows tr')].map(row => row.cells[3].innerText)"), ["12", "9"], "generations")
+        page.shot("cluster")
+
+
 @case("nothing comes from elsewhere, and scripts find no fault; headers forbid frames and others' scripts")
 def alone():
     with Page() as page:

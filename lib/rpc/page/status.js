@@ -127,7 +127,7 @@ function plain(parent, list, key, columns, nothing) {
 		}), nothing);
 }
 
-const KINDS = { up: "is-good", resolved: "is-good", static: "is-good", down: "is-bad", gone: "is-bad", failed: "is-bad", disabled: "is-bad",
+const KINDS = { up: "is-good", member: "is-good", joining: "is-warn", no_quorum: "is-bad", resolved: "is-good", static: "is-good", down: "is-bad", gone: "is-bad", failed: "is-bad", disabled: "is-bad",
 	draining: "is-warn", drained: "is-warn", leaving: "is-warn", resolving: "is-warn" };
 
 function badge(word, title) {
@@ -458,6 +458,23 @@ function links() {
 	}, "There are no cores.");
 }
 
+/* Of a daemon that is in no cluster there is no card. */
+function cluster() {
+	const cluster = state.now.cluster, off = !cluster || cluster.state === "off";
+
+	$("cluster").hidden = off;
+	$("cluster-jump").hidden = off;
+	if (off)
+		return;
+	$("cluster-state").replaceChildren(`${cluster.name}: this is ${cluster.member} `, badge(cluster.state),
+		` generation ${cluster.generation}, ${cluster.log} in the log${cluster.why ? `: ${cluster.why}` : ""}`);
+	mark($("cluster"), "data-state", cluster.state);
+	mark($("cluster"), "data-generation", cluster.generation);
+	plain($("cluster-rows"), cluster.members, (row) => row.name, [[(row) => row.name, "name"], [(row) => row.address, ""], [(row) => badge(row.state), ""],
+		[(row) => row.generation, "num"], [(row) => row.lag_ms ? span(row.lag_ms / 1000) : "–", "num"],
+		[(row) => row.since ? span((Date.now() - row.since) / 1000) : "", "num"], [(row) => row.version || "", ""]], "No member is known.");
+}
+
 function neighbors() {
 	plain($("neighbor-rows"), state.now.neighbors, (row) => `${row.port} ${row.address}`, [[(row) => row.port, ""], [(row) => row.address, ""], [(row) => row.mac || "", ""],
 		[(row) => badge(row.state), ""], [(row) => row.source, ""], [(row) => span(row.age_seconds), "num"]], "No node needs a next hop that is not in the configuration.");
@@ -491,6 +508,7 @@ function show() {
 	services();
 	drops();
 	links();
+	cluster();
 	neighbors();
 	history();
 	mark(document.body, "data-rounds", state.now.round);
@@ -532,12 +550,12 @@ async function round() {
 	const begun = performance.now();
 
 	try {
-		const [stats, status, pools, services_, history_, neighbors_, rates, health] = await Promise.all([ask("stats"), ask("status"), ask("pools"), ask("services"),
-			ask("history?limit=25"), ask("neighbors"), ask("rates"), fetch("healthz", { cache: "no-store" })]);
+		const [stats, status, pools, services_, history_, neighbors_, rates, cluster_, health] = await Promise.all([ask("stats"), ask("status"), ask("pools"), ask("services"),
+			ask("history?limit=25"), ask("neighbors"), ask("rates"), ask("cluster"), fetch("healthz", { cache: "no-store" })]);
 
 		await ask_rings(pools.pools, status.snapshot);
 		state.before = state.now;
-		state.now = { stats, status, pools: pools.pools, services: services_.services, history: history_.history, neighbors: neighbors_.neighbors,
+		state.now = { stats, status, pools: pools.pools, services: services_.services, history: history_.history, neighbors: neighbors_.neighbors, cluster: cluster_,
 			health: (await health.text()).trim(), round: (state.before ? state.before.round : 0) + 1 };
 		if (state.before && (stats.uptime_seconds <= state.before.stats.uptime_seconds || status.pid !== state.before.status.pid))
 			state.before = null;
