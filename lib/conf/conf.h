@@ -220,6 +220,7 @@ struct sl_conf_pool {
 	enum sl_no_node no_node;
 	uint32_t idle_ms_tcp, idle_ms_udp, idle_ms_other;
 	uint32_t flow_entries;
+	bool flow_addresses;
 	enum sl_conf_outer_df outer_df; /* never SL_OUTER_DF_POOL */
 	enum sl_conf_oversize oversize;
 	enum sl_conf_udp6 udp6_checksum;

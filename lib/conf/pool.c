@@ -88,6 +88,7 @@ static const struct sl_conf_key pool_keys[] = {
 	{.name = "idle_timeout", .type = &sl_conf_mapping, .table = &idle_table},
 	SL_KEY_RANGE("flow_entries", number, P(flow_entries), FLOW_ENTRIES_MIN, FLOW_ENTRIES_MAX,
 		     FLOW_ENTRIES),
+	SL_KEY("flow_addresses", bool, P(flow_addresses)),
 	SL_KEY_RANGE("outer_df", word, P(outer_df), 0, 0, SL_OUTER_DF_COPY,
 		     .words = sl_conf_outer_dfs),
 	SL_KEY("oversize", word, P(oversize), .words = oversizes),

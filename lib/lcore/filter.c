@@ -32,7 +32,7 @@ static const uint16_t codes[] = {
 	BPF_LDX | BPF_B | BPF_MSH,
 	BPF_ST,
 	BPF_STX,
-	BPF_ALU | BPF_ADD | BPF_K,
+	BPF_ALU | BPF_ADD, /* BPF_K */
 	BPF_ALU | BPF_ADD | BPF_X,
 	BPF_ALU | BPF_SUB | BPF_K,
 	BPF_ALU | BPF_SUB | BPF_X,

@@ -9,6 +9,7 @@
 
 #define NODES_SIZE    (sizeof(struct sl_node_stats) * SL_NODE_INDEX_MAX)
 #define SERVICES_SIZE (sizeof(struct sl_service_stats) * (SL_SERVICES_MAX + 1))
+#define EXTRAS_SIZE   (sizeof(struct sl_service_extra) * SL_SERVICES_MAX)
 #define STAMPS_SIZE   (sizeof(struct sl_stamp) * SL_SERVICES_MAX)
 
 const char *sl_drop_name(enum sl_drop reason)
@@ -33,11 +34,12 @@ int sl_core_stats_create(struct sl_core_stats **stats)
 		return -ENOMEM;
 	made->nodes = sl_mem_alloc(NODES_SIZE);
 	made->services = sl_mem_alloc(SERVICES_SIZE);
+	made->extras = sl_mem_alloc(EXTRAS_SIZE);
 	made->service_stamps = sl_mem_alloc(STAMPS_SIZE);
 	made->heard = sl_mem_alloc(sizeof(*made->heard));
 	made->told = sl_mem_alloc(sizeof(*made->told));
-	if (!made->nodes || !made->services || !made->service_stamps || !made->heard ||
-	    !made->told) {
+	if (!made->nodes || !made->services || !made->extras || !made->service_stamps ||
+	    !made->heard || !made->told) {
 		sl_core_stats_destroy(made);
 		return -ENOMEM;
 	}
@@ -51,6 +53,7 @@ void sl_core_stats_destroy(struct sl_core_stats *stats)
 		return;
 	sl_mem_free(stats->nodes, NODES_SIZE);
 	sl_mem_free(stats->services, SERVICES_SIZE);
+	sl_mem_free(stats->extras, EXTRAS_SIZE);
 	sl_mem_free(stats->service_stamps, STAMPS_SIZE);
 	sl_mem_free(stats->heard, sizeof(*stats->heard));
 	sl_mem_free(stats->told, sizeof(*stats->told));

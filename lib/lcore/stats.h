@@ -70,6 +70,12 @@ struct sl_service_stats {
 	uint64_t packets, bytes;
 };
 
+/* What few packets count, apart, so that those lines above stay few. */
+struct sl_service_extra {
+	uint64_t flows_started;
+	uint64_t dropped[SL_DROP_COUNT];
+};
+
 struct sl_port_stats {
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, tx_failed;
 	uint64_t tx_too_big; /* what handlers sent above the MTU */
@@ -101,10 +107,12 @@ struct sl_core_stats {
 	/* What was decided before has left its stamps, what comes has this time or a later one. */
 	uint64_t clock_ms; /* 0: it has not begun */
 	uint64_t dropped[SL_DROP_COUNT];
-	uint64_t class_dropped[SL_CLASSES_MAX]; /* of those with QUEUE_FULL */
+	uint64_t class_dropped[SL_CLASSES_MAX];		    /* of those with QUEUE_FULL */
+	uint64_t port_dropped[SL_PORTS_MAX][SL_DROP_COUNT]; /* by the port they came in by */
 	struct sl_port_stats ports[SL_PORTS_MAX];
 	struct sl_node_stats *nodes;	   /* SL_NODE_INDEX_MAX */
 	struct sl_service_stats *services; /* SL_SERVICES_MAX + 1; the last for none */
+	struct sl_service_extra *extras;   /* SL_SERVICES_MAX */
 	struct sl_heard_ring *heard;	   /* for control */
 	struct sl_told_ring *told;	   /* likewise */
 	struct sl_stamp *service_stamps; /* SL_SERVICES_MAX: of services pointed at another pool */
@@ -124,6 +132,16 @@ void sl_core_stats_destroy(struct sl_core_stats *stats);
 
 /* The time that it is for all cores: now, or that of one which stands still. */
 uint64_t sl_stats_clock(struct sl_core_stats *const *cores, uint32_t core_count, uint64_t now_ms);
+
+/* Owner: drops a packet that came in by a port. service: index, or another number: of none. */
+static inline void sl_stats_drop(struct sl_core_stats *stats, uint32_t port, uint32_t service,
+				 enum sl_drop reason)
+{
+	if (service < SL_SERVICES_MAX)
+		sl_stats_add(&stats->extras[service].dropped[reason], 1);
+	sl_stats_add(&stats->port_dropped[port][reason], 1);
+	sl_stats_add(&stats->dropped[reason], 1);
+}
 
 struct sl_balance {
 	uint64_t received, delivered, forwarded, punted, dropped, in_flight;

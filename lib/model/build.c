@@ -224,6 +224,10 @@ static int build_pool(const struct sl_model *model, uint32_t place, struct sl_sn
 		view->flags |= SL_POOL_INNER;
 		snapshot->tunnels = true;
 	}
+	if (conf->flow_addresses) {
+		view->flags |= SL_POOL_ADDRESSES;
+		snapshot->addresses = true;
+	}
 	view->no_node = (uint8_t)conf->no_node;
 	view->index = pool->index;
 	set_idle(model, body, conf, view);
@@ -417,7 +421,7 @@ int sl_build_snapshot(struct sl_model *model, struct sl_snapshot **snapshot)
 	made->generation = image->generation;
 	made->number = model->number + 1;
 	made->hash_key = model->options.hash_key;
-	made->tunnels = made->clamps = false;
+	made->tunnels = made->clamps = made->addresses = false;
 	build_ports(model, made);
 	clear_pools(model, made);
 	status = clear_nodes(model, made);

@@ -70,12 +70,17 @@ struct sl_life_item {
 	struct sl_snapshot *snapshot; /* SL_LIFE_SNAPSHOT */
 };
 
+struct sl_service_counts {
+	struct sl_service_stats stats;
+	struct sl_service_extra extra;
+};
+
 struct sl_body_service {
 	uint8_t use;
-	bool pointed;	 /* view.pool is one */
-	uint32_t serial; /* of its view */
-	struct sl_service_stats base;
-	struct sl_service_view view; /* of the present snapshot; the pools it goes by */
+	bool pointed;		       /* view.pool is one */
+	uint32_t serial;	       /* of its view */
+	struct sl_service_counts base; /* as of nodes */
+	struct sl_service_view view;   /* of the present snapshot; the pools it goes by */
 };
 
 /* Who else said that it has an address of ours. */
@@ -170,10 +175,13 @@ int sl_life_idle(struct sl_model *model, uint32_t index);
 void sl_life_tick(struct sl_model *model);
 /* Entries that name a node, in all tables that may have them. */
 uint64_t sl_life_node_flows(const struct sl_model *model, uint32_t node);
-/* A node's counters since its index was given out, over all cores. */
-void sl_life_node_stats(const struct sl_model *model, uint32_t index, struct sl_node_stats *stats);
-void sl_life_service_stats(const struct sl_model *model, uint32_t index,
-			   struct sl_service_stats *stats);
+/* count.c: counters of an index over all cores, and those since it was given out. */
+void sl_count_node_all(const struct sl_model *model, uint32_t index, struct sl_node_stats *sum);
+void sl_count_node(const struct sl_model *model, uint32_t index, struct sl_node_stats *stats);
+void sl_count_service_all(const struct sl_model *model, uint32_t index,
+			  struct sl_service_counts *sum);
+void sl_count_service(const struct sl_model *model, uint32_t index,
+		      struct sl_service_counts *counts);
 
 /* edit.c: kinds that name a pool and a node. */
 int sl_edit_make(struct sl_edit *edit);

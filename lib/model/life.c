@@ -8,59 +8,6 @@
 #include "model/inside.h"
 #include "state/pool_memory.h"
 
-/* ---- counters -----------------------------------------------------------------------------------
- */
-
-static uint64_t read_word(const uint64_t *word)
-{
-	return __atomic_load_n(word, __ATOMIC_RELAXED);
-}
-
-static void node_sum(const struct sl_model *model, uint32_t index, struct sl_node_stats *sum)
-{
-	*sum = (struct sl_node_stats){0};
-	for (uint32_t c = 0; c < model->options.core_count; c++) {
-		const struct sl_node_stats *node = &model->options.cores[c]->nodes[index];
-
-		sum->packets += read_word(&node->packets);
-		sum->bytes += read_word(&node->bytes);
-		sum->flows_started += read_word(&node->flows_started);
-		sum->queue_dropped += read_word(&node->queue_dropped);
-	}
-}
-
-void sl_life_node_stats(const struct sl_model *model, uint32_t index, struct sl_node_stats *stats)
-{
-	const struct sl_node_stats *base = &model->nodes[index].base;
-
-	node_sum(model, index, stats);
-	stats->packets -= base->packets;
-	stats->bytes -= base->bytes;
-	stats->flows_started -= base->flows_started;
-	stats->queue_dropped -= base->queue_dropped;
-}
-
-static void service_sum(const struct sl_model *model, uint32_t index, struct sl_service_stats *sum)
-{
-	*sum = (struct sl_service_stats){0};
-	for (uint32_t c = 0; c < model->options.core_count; c++) {
-		const struct sl_service_stats *one = &model->options.cores[c]->services[index];
-
-		sum->packets += read_word(&one->packets);
-		sum->bytes += read_word(&one->bytes);
-	}
-}
-
-void sl_life_service_stats(const struct sl_model *model, uint32_t index,
-			   struct sl_service_stats *stats)
-{
-	const struct sl_service_stats *base = &model->services[index].base;
-
-	service_sum(model, index, stats);
-	stats->packets -= base->packets;
-	stats->bytes -= base->bytes;
-}
-
 /* ---- giving out indices -------------------------------------------------------------------------
  */
 
@@ -82,7 +29,7 @@ int sl_life_node_take(struct sl_edit *edit, uint32_t *index)
 			continue;
 		memset(&model->nodes[i], 0, sizeof(model->nodes[i]));
 		model->nodes[i].use = SL_USE_LIVE;
-		node_sum(model, i, &model->nodes[i].base);
+		sl_count_node_all(model, i, &model->nodes[i].base);
 		model->node_hint = i + 1;
 		edit->taken[edit->taken_count++] = i;
 		*index = i;
@@ -115,7 +62,7 @@ int sl_life_service_take(struct sl_edit *edit, uint32_t *index)
 			return -ENOSPC;
 	services[i] = (struct sl_body_service){.use = SL_USE_TAKEN,
 					       .serial = ++edit->model->service_serial};
-	service_sum(edit->model, i, &services[i].base);
+	sl_count_service_all(edit->model, i, &services[i].base);
 	*index = i;
 	return 0;
 }
@@ -166,7 +113,7 @@ static int pool_begin(struct sl_edit *edit, uint32_t place)
 	bool tracks =
 		conf->tracking != SL_CONF_TRACKING_NONE || !sl_sched_fills_slots(conf->scheduler);
 	uint32_t entries = tracks ? conf->flow_entries : 0;
-	int status;
+	int status = 0;
 
 	if (!pool->memory)
 		status = sl_pool_memory_create(edit->model->options.core_count, conf->slots,
@@ -174,8 +121,8 @@ static int pool_begin(struct sl_edit *edit, uint32_t place)
 	else if (pool->memory->flow_entries != entries)
 		status = sl_pool_memory_derive(pool->memory, pool->memory->slot_count, entries,
 					       &pool->fresh);
-	else
-		return 0;
+	if (status == 0 && conf->flow_addresses)
+		status = sl_pool_memory_keep_addresses(pool->fresh ? pool->fresh : pool->memory);
 	if (status < 0)
 		return sl_err_set(edit->err, status,
 				  "pool %s: no memory for flow_entries: %u on each receive core",

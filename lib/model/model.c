@@ -185,7 +185,7 @@ static void rebase_shares(struct sl_edit *edit)
 			uint32_t index = pool->nodes[n].index;
 			struct sl_node_stats stats;
 
-			sl_life_node_stats(model, index, &stats);
+			sl_count_node(model, index, &stats);
 			model->nodes[index].share_base = stats.packets;
 		}
 	}

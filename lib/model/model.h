@@ -262,7 +262,8 @@ struct sl_service_report {
 	const char *name;
 	const struct sl_conf_service *conf;
 	const char *pool;
-	uint64_t packets, bytes;
+	uint64_t packets, bytes, flows_started;
+	uint64_t dropped[SL_DROP_COUNT];
 };
 
 struct sl_class_report {
@@ -274,6 +275,7 @@ struct sl_port_report {
 	const char *name;
 	struct sl_port_stats stats; /* over all cores and workers */
 	uint64_t rx_missed, rx_no_buffer;
+	uint64_t dropped[SL_DROP_COUNT]; /* of packets that came in by it */
 	enum sl_link_state link;
 	uint32_t speed_mbps, mtu, rx_queues; /* mtu: in force */
 };

@@ -38,7 +38,7 @@ static void report_node(const struct sl_model *model, uint32_t place, uint32_t n
 	uint64_t now = model->options.now_ms();
 	struct sl_node_stats stats;
 
-	sl_life_node_stats(model, node->index, &stats);
+	sl_count_node(model, node->index, &stats);
 	row->name = node->name;
 	row->why = node->why;
 	if (!model->ask_health || !model->ask_health(model->ask_context, node->index, &row->health))
@@ -129,7 +129,7 @@ void sl_report_sample(struct sl_model *model)
 			uint32_t index = image->pools[p]->nodes[n].index;
 			struct sl_node_stats stats;
 
-			sl_life_node_stats(model, index, &stats);
+			sl_count_node(model, index, &stats);
 			model->nodes[index].window[model->window_place] = stats.packets;
 		}
 	model->window_place = (model->window_place + 1) % SL_LOAD_WINDOW_S;
@@ -243,16 +243,24 @@ static int report_services(struct sl_model *model, struct sl_model_report *repor
 	report->service_count = conf->service_count;
 	for (uint32_t s = 0; s < conf->service_count; s++) {
 		struct sl_service_report *row = &report->services[s];
-		struct sl_service_stats stats;
+		struct sl_service_counts counts;
 
-		sl_life_service_stats(model, model->image->service_index[s], &stats);
+		sl_count_service(model, model->image->service_index[s], &counts);
 		row->name = conf->services[s].name;
 		row->conf = &conf->services[s];
 		row->pool = model->image->pools[conf->services[s].pool]->name;
-		row->packets = stats.packets;
-		row->bytes = stats.bytes;
+		row->packets = counts.stats.packets;
+		row->bytes = counts.stats.bytes;
+		row->flows_started = counts.extra.flows_started;
+		memcpy(row->dropped, counts.extra.dropped, sizeof(row->dropped));
 	}
 	return 0;
+}
+
+static void add_drops(uint64_t *sum, const uint64_t *one)
+{
+	for (uint32_t d = 0; d < SL_DROP_COUNT; d++)
+		sum[d] += __atomic_load_n(&one[d], __ATOMIC_RELAXED);
 }
 
 static void add_port(struct sl_port_stats *sum, const struct sl_port_stats *one)
@@ -290,8 +298,10 @@ static int report_ports(struct sl_model *model, struct sl_model_report *report)
 		struct sl_model_port_device device = {0};
 
 		row->name = conf->ports[p].name;
-		for (uint32_t c = 0; c < options->core_count; c++)
+		for (uint32_t c = 0; c < options->core_count; c++) {
 			add_port(&row->stats, &options->cores[c]->ports[p]);
+			add_drops(row->dropped, options->cores[c]->port_dropped[p]);
+		}
 		for (uint32_t w = 0; w < options->worker_count; w++)
 			add_port(&row->stats, &options->workers[w]->ports[p]);
 		if (options->hooks.port_device)

@@ -13,10 +13,19 @@
 #include "pkt/mss.h"
 #include "state/judge.h"
 
-static void drop(struct sl_path_core *core, struct rte_mbuf *packet, enum sl_drop reason)
+/* Packet i, with its service where one took it. */
+static void count_drop(struct sl_path_core *core, uint32_t i, enum sl_drop reason)
 {
-	sl_stats_add(&core->stats->dropped[reason], 1);
-	rte_pktmbuf_free(packet);
+	const struct sl_burst *burst = &core->burst;
+	bool taken = burst->verdict[i] == SL_VERDICT_NODE || burst->reason[i] == SL_DROP_NO_NODE;
+
+	sl_stats_drop(core->stats, core->port, taken ? burst->service[i] : SL_SERVICE_NONE, reason);
+}
+
+static void drop(struct sl_path_core *core, uint32_t i, enum sl_drop reason)
+{
+	count_drop(core, i, reason);
+	rte_pktmbuf_free(core->packets[i]);
 }
 
 /* ---- ports ----------------------------------------------------------------------------------- */
@@ -66,13 +75,13 @@ static __attribute__((noinline, cold)) void refuse(struct sl_path_core *core,
 	if (pkt->flags & SL_PKT_IPV6)
 		mtu = SL_MAX(mtu, (uint32_t)SL_IP6_MTU_MIN);
 	if (reason == SL_DROP_TOO_BIG && (pkt->flags & SL_PKT_DF) && pkt->l3_size > mtu) {
-		sl_stats_add(&core->stats->dropped[reason], 1);
+		count_drop(core, i, reason);
 		sl_path_tell(core, snapshot, port, i, SL_ICMP_ERROR_TOO_BIG, mtu);
 	} else if (reason == SL_DROP_TTL_EXPIRED) {
-		sl_stats_add(&core->stats->dropped[reason], 1);
+		count_drop(core, i, reason);
 		sl_path_tell(core, snapshot, port, i, SL_ICMP_ERROR_TTL, 0);
 	} else {
-		drop(core, core->packets[i], reason);
+		drop(core, i, reason);
 	}
 }
 
@@ -119,7 +128,7 @@ static __attribute__((noinline)) bool to_remote_odd(struct sl_path_core *core,
 	}
 	rewrite(core, view, packet, i);
 	if (!sl_path_is_sendable(core, view->port, packet)) {
-		drop(core, packet, SL_DROP_TX_FAILED);
+		drop(core, i, SL_DROP_TX_FAILED);
 		return false;
 	}
 	sl_txbuf_add(out(core, view->port, SL_TX_FORWARDED), packet, packet->pkt_len);
@@ -152,7 +161,7 @@ refuse_remote(struct sl_path_core *core, const struct sl_snapshot *snapshot, uin
 			       (uint32_t)view->l3_size_max + view->encap.overhead,
 			       core->burst.hash[i]);
 	if (status != 0)
-		drop(core, packet, status == -E2BIG ? SL_DROP_TOO_BIG : SL_DROP_TX_FAILED);
+		drop(core, i, status == -E2BIG ? SL_DROP_TOO_BIG : SL_DROP_TX_FAILED);
 	return status == 0;
 }
 
@@ -191,7 +200,7 @@ static bool to_output(struct sl_path_core *core, const struct sl_snapshot *snaps
 		return false;
 	}
 	if (!sl_path_is_sendable(core, view->port, packet)) {
-		drop(core, packet, SL_DROP_TX_FAILED);
+		drop(core, i, SL_DROP_TX_FAILED);
 		return false;
 	}
 	sl_txbuf_add(out(core, view->port, SL_TX_FORWARDED), packet, core->burst.frame_size[i]);
@@ -215,11 +224,11 @@ static void to_punt(struct sl_path_core *core, const struct sl_snapshot *snapsho
 	struct rte_mbuf *packet = core->packets[i];
 
 	if (to == SL_PUNT_DROP)
-		drop(core, packet, core->burst.reason[i]);
+		drop(core, i, core->burst.reason[i]);
 	else if (packet->pkt_len > (uint32_t)core->spec.ports[to].mtu + core->burst.pkt[i].l3_off)
-		drop(core, packet, SL_DROP_TOO_BIG);
+		drop(core, i, SL_DROP_TOO_BIG);
 	else if (!sl_path_is_sendable(core, to, packet))
-		drop(core, packet, SL_DROP_TX_FAILED);
+		drop(core, i, SL_DROP_TX_FAILED);
 	else
 		sl_txbuf_add(out(core, to, SL_TX_PUNTED), packet, core->burst.frame_size[i]);
 }
@@ -235,7 +244,7 @@ static void to_nobody(struct sl_path_core *core, const struct sl_snapshot *snaps
 	if (core->burst.verdict[i] == SL_VERDICT_PUNT)
 		to_punt(core, snapshot, port, i);
 	else
-		drop(core, core->packets[i], core->burst.reason[i]);
+		drop(core, i, core->burst.reason[i]);
 }
 
 /* A SYN of a service that limits the segment size. */
@@ -261,7 +270,7 @@ static inline bool to_node(struct sl_path_core *core, const struct sl_snapshot *
 	case SL_NODE_OUTPUT:
 		return to_output(core, snapshot, port, view, packet, i);
 	default:
-		drop(core, packet, SL_DROP_NO_NODE);
+		drop(core, i, SL_DROP_NO_NODE);
 		return false;
 	}
 }
@@ -332,6 +341,7 @@ void sl_path_act(struct sl_path_core *core, const struct sl_snapshot *snapshot, 
 	const struct sl_burst *burst = &core->burst;
 	struct sl_tally tally = {0};
 
+	core->port = port;
 	if (sl_unlikely(snapshot->clamps))
 		clamp_all(core, snapshot);
 	for (uint32_t i = 0; i < burst->count;) {

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "path/address.h"
 #include "path/stage.h"
 #include "path/virtual.h"
 #include "state/decide.h"
@@ -246,6 +247,8 @@ static uint32_t receive_all(struct sl_path_core *core)
 			sl_path_decide_traced(core, snapshot, queue->port);
 		else
 			sl_decide(snapshot, &core->core, &core->burst, core->now_ms);
+		if (sl_unlikely(snapshot->addresses))
+			sl_address_note(snapshot, &core->core, &core->burst);
 		if (sl_unlikely(queue->virtual != NULL))
 			sl_path_complete(core, queue);
 		fetch(core, 1);

@@ -21,11 +21,11 @@ static bool offers(struct sl_path_core *core)
 }
 
 /* The ring is full: waits for room or counts the drop with the node. */
-static __attribute__((noinline, cold)) void hand_full(struct sl_path_core *core,
-						      const struct sl_snapshot *snapshot,
-						      uint32_t lane, struct rte_mbuf *packet,
-						      uint32_t node)
+static __attribute__((noinline, cold)) void
+hand_full(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t lane, uint32_t i)
 {
+	struct rte_mbuf *packet = core->packets[i];
+
 	while ((core->spec.wait &&
 		atomic_load_explicit(&core->phase, memory_order_relaxed) < SL_PATH_HASTE) ||
 	       offers(core)) {
@@ -35,18 +35,20 @@ static __attribute__((noinline, cold)) void hand_full(struct sl_path_core *core,
 	}
 	if (sl_unlikely(sl_path_is_traced(core)))
 		sl_path_trace_drop(core, snapshot, packet, SL_DROP_QUEUE_FULL);
-	sl_stats_add(&core->stats->nodes[node].queue_dropped, 1);
-	sl_stats_add(&core->stats->dropped[SL_DROP_QUEUE_FULL], 1);
+	sl_stats_add(&core->stats->nodes[core->burst.node[i]].queue_dropped, 1);
 	sl_stats_add(&core->stats->class_dropped[lane / core->spec.rings->worker_count], 1);
+	sl_stats_drop(core->stats, core->port, core->burst.service[i], SL_DROP_QUEUE_FULL);
 	rte_pktmbuf_free(packet);
 }
 
 static inline void hand(struct sl_path_core *core, const struct sl_snapshot *snapshot,
-			uint32_t lane, struct rte_mbuf *packet, uint32_t node)
+			uint32_t lane, uint32_t i)
 {
-	packet->hash.usr = node;
+	struct rte_mbuf *packet = core->packets[i];
+
+	packet->hash.usr = core->burst.node[i];
 	if (sl_unlikely(!sl_worker_stages_put(core->stages, lane, packet)))
-		hand_full(core, snapshot, lane, packet, node);
+		hand_full(core, snapshot, lane, i);
 }
 
 /* Whatever service takes a packet has a class; with one class nobody asks. */
@@ -70,7 +72,7 @@ run(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t from
 		if (classes)
 			lane += snapshot->services[burst->service[i]].class *
 				core->spec.rings->worker_count;
-		hand(core, snapshot, lane, core->packets[i], node);
+		hand(core, snapshot, lane, i);
 	}
 	return i - from;
 }

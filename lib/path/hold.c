@@ -201,7 +201,8 @@ static uint32_t gather_due(struct sl_path_core *core, bool all)
 				continue;
 			}
 			if (last) {
-				sl_stats_add(&core->stats->dropped[SL_DROP_FRAGMENT], 1);
+				sl_stats_drop(core->stats, held->port, SL_SERVICE_NONE,
+					      SL_DROP_FRAGMENT);
 				rte_pktmbuf_free(let_go(hold, h));
 				continue;
 			}

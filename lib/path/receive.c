@@ -119,18 +119,18 @@ static uint32_t affordable(struct sl_path_core *core, const struct sl_path_queue
 }
 
 /* Drops frames whose length the driver keeps in 16 bits here and in 32 there: octets are missing. */
-static uint32_t shorten(struct sl_path_core *core, uint32_t count)
+static uint32_t shorten(struct sl_path_core *core, uint32_t port, uint32_t count)
 {
 	uint32_t left = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
-		if (sl_unlikely(core->packets[i]->pkt_len > UINT16_MAX))
-			rte_pktmbuf_free(core->packets[i]);
-		else
+		if (sl_likely(core->packets[i]->pkt_len <= UINT16_MAX)) {
 			core->packets[left++] = core->packets[i];
+			continue;
+		}
+		sl_stats_drop(core->stats, port, SL_SERVICE_NONE, SL_DROP_TRUNCATED);
+		rte_pktmbuf_free(core->packets[i]);
 	}
-	if (sl_unlikely(left < count))
-		sl_stats_add(&core->stats->dropped[SL_DROP_TRUNCATED], count - left);
 	return left;
 }
 
@@ -152,7 +152,7 @@ uint32_t sl_path_receive(struct sl_path_core *core, const struct sl_path_queue *
 	sl_stats_add(&core->stats->received, count);
 	sl_stats_add(&port->rx_packets, count);
 	if (queue->lengths) {
-		count = shorten(core, count);
+		count = shorten(core, queue->port, count);
 		if (sl_unlikely(count == 0))
 			return 0;
 	}

@@ -92,6 +92,7 @@ struct sl_path_core {
 	/* a burst */
 	struct sl_burst burst;
 	struct rte_mbuf *packets[SL_BURST_MAX];
+	uint32_t port;	      /* act: the one that they came in by */
 	uint16_t outer_id;    /* of the next outer IPv4 header without DF */
 	uint16_t outer_step;  /* sl_path_outer_step() */
 	uint16_t burst_flags; /* SL_PKT_ flags of all its packets */

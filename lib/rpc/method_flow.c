@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "conf/key.h"
+#include "path/address.h"
 #include "pkt/hdr.h"
 #include "pkt/parse.h"
 #include "rpc/method.h"
@@ -18,7 +19,7 @@
 #include "state/flow_table.h"
 
 #define FLOWS_LIMIT	1000
-#define FLOWS_LIMIT_MAX 8000 /* what fits a line */
+#define FLOWS_LIMIT_MAX 8000 /* what fits a line; with addresses half as many */
 #define TICK_SECONDS	((double)(1 << SL_TICK_SHIFT) / 1e3)
 
 /* ---- explain ------------------------------------------------------------------------------------
@@ -227,17 +228,44 @@ struct walk {
 	uint32_t *place;  /* node index -> 1 + place in the pool */
 	json_t *list;
 	uint64_t limit;
+	bool addresses; /* wanted */
 	bool more;
 };
 
+static void set_address(json_t *flow, const char *member, uint8_t family, const uint8_t *octets)
+{
+	struct sl_addr addr = {.family = family};
+	char text[SL_ADDR_TEXT_SIZE];
+
+	memcpy(addr.octets, octets, family == SL_FAMILY_IPV6 ? 16 : 4);
+	(void)json_object_set_new(flow, member, json_string(sl_addr_format(&addr, text)));
+}
+
+/* Named as `explain` asks for them. */
+static void set_key(json_t *flow, const struct sl_key *key)
+{
+	const char *protocol = sl_conf_protocol_name(key->protocol);
+	bool v6 = key->family == SL_FAMILY_IPV6;
+
+	set_address(flow, "src", key->family, v6 ? key->src : (const uint8_t *)&key->src4);
+	set_address(flow, "dst", key->family, v6 ? key->dst : (const uint8_t *)&key->dst4);
+	(void)json_object_set_new(flow, "sport", json_integer(sl_be16(key->sport_be)));
+	(void)json_object_set_new(flow, "dport", json_integer(sl_be16(key->dport_be)));
+	(void)json_object_set_new(flow, "proto",
+				  protocol ? json_string(protocol)
+					   : json_sprintf("%u", key->protocol));
+}
+
 static void walk_entry(struct walk *walk, const struct sl_flow_clock *clock,
-		       const struct sl_flow_entry *entry, uint32_t core)
+		       const struct sl_flow_entry *entry, uint32_t core,
+		       const struct sl_key *flow_key)
 {
 	static const char *const kinds[] = {"free", "begun", "live", "closing"};
 	static const char *const classes[] = {"other", "tcp", "udp", "other"};
 	uint32_t place = walk->place[sl_flow_node(entry->word)];
 	const char *name = place ? walk->pool->nodes[place - 1].name : NULL;
 	char key[17];
+	json_t *flow;
 
 	if (!name || !sl_flow_counts(clock, entry->word) ||
 	    (walk->node && strcmp(walk->node, name) != 0))
@@ -247,18 +275,22 @@ static void walk_entry(struct walk *walk, const struct sl_flow_clock *clock,
 		return;
 	}
 	(void)snprintf(key, sizeof(key), "%016" PRIx64, entry->tag);
-	(void)json_array_append_new(
-		walk->list, json_pack("{s:s, s:s, s:s, s:f, s:s, s:s, s:i}", "key", key, "pool",
-				      walk->pool->name, "node", name, "age_seconds",
-				      sl_flow_age(clock, entry->word) * TICK_SECONDS, "kind",
-				      kinds[sl_flow_kind(entry->word) % SL_FLOW_ODD], "class",
-				      classes[sl_flow_class(entry->word)], "core", (int)core));
+	flow = json_pack("{s:s, s:s, s:s, s:f, s:s, s:s, s:i}", "key", key, "pool",
+			 walk->pool->name, "node", name, "age_seconds",
+			 sl_flow_age(clock, entry->word) * TICK_SECONDS, "kind",
+			 kinds[sl_flow_kind(entry->word) % SL_FLOW_ODD], "class",
+			 classes[sl_flow_class(entry->word)], "core", (int)core);
+	if (flow && flow_key)
+		set_key(flow, flow_key);
+	(void)json_array_append_new(walk->list, flow);
 }
 
 static void walk_pool(struct walk *walk, const struct sl_pool_view *view)
 {
+	bool addresses = walk->addresses && (view->flags & SL_POOL_ADDRESSES);
 	struct sl_flow_clock clock;
 	struct sl_flow_entry entry;
+	struct sl_key key;
 
 	if (!view->words || !view->flow_tables)
 		return;
@@ -271,7 +303,10 @@ static void walk_pool(struct walk *walk, const struct sl_pool_view *view)
 
 		for (uint32_t i = 0; i < capacity && !walk->more; i++)
 			if (sl_flow_table_at(table, i, &entry))
-				walk_entry(walk, &clock, &entry, core);
+				walk_entry(walk, &clock, &entry, core,
+					   addresses && sl_address_read(table, i, entry.tag, &key)
+						   ? &key
+						   : NULL);
 	}
 }
 
@@ -290,10 +325,12 @@ static int method_flows(struct sl_rpc_call *call)
 	const struct sl_image *image = sl_model_image(scope->model);
 	const struct sl_snapshot *snapshot;
 	const char *pool = sl_rpc_string(call, "pool", NULL);
-	struct walk walk = {.node = sl_rpc_string(call, "node", NULL)};
+	struct walk walk = {.node = sl_rpc_string(call, "node", NULL),
+			    .addresses = sl_rpc_boolean(call, "addresses")};
 	int only = pool && strcmp(pool, "*") != 0 ? sl_rpc_find_pool(call, pool) : -2;
 
-	walk.limit = SL_MIN(sl_rpc_integer(call, "limit", FLOWS_LIMIT), (uint64_t)FLOWS_LIMIT_MAX);
+	walk.limit = SL_MIN(sl_rpc_integer(call, "limit", FLOWS_LIMIT),
+			    (uint64_t)FLOWS_LIMIT_MAX / (walk.addresses ? 2 : 1));
 	if (only == -1)
 		return -1;
 	if (only >= 0 && walk.node && check_node(call, image->pools[only], walk.node))
@@ -335,7 +372,8 @@ static const struct sl_rpc_method methods[] = {
 	 false,
 	 {{"pool", SL_RPC_STRING, false},
 	  {"node", SL_RPC_STRING, false},
-	  {"limit", SL_RPC_INTEGER, false}}},
+	  {"limit", SL_RPC_INTEGER, false},
+	  {"addresses", SL_RPC_BOOLEAN, false}}},
 };
 
 void sl_rpc_flow_add(struct sl_rpc *rpc, struct sl_rpc_scope *scope)

@@ -74,6 +74,8 @@ FIGURES(port, port);
 static const struct sl_figure service[] = {
 	{"packets", AT(packets), "service_packets_total", "Packets of a service."},
 	{"bytes", AT(bytes), "service_bytes_total", "Octets of a service."},
+	{"flows_started", AT(flows_started), "service_started_flows_total",
+	 "Beginnings of flows seen for a service."},
 };
 #undef AT
 FIGURES(service, service);

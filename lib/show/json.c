@@ -247,6 +247,18 @@ static json_t *protocol_of(const struct sl_conf_service *conf)
 	return name ? json_string(name) : json_sprintf("%d", conf->protocol);
 }
 
+/* Of those reasons that there were. */
+static json_t *reasons(const uint64_t *counts)
+{
+	json_t *object = json_object();
+
+	for (uint32_t d = 0; object && d < SL_DROP_COUNT; d++)
+		if (counts[d] > 0)
+			json_object_set_new(object, sl_drop_name((enum sl_drop)d),
+					    number(counts[d]));
+	return object;
+}
+
 static json_t *services_object(const struct sl_model_report *report, bool full)
 {
 	json_t *services = json_object();
@@ -255,6 +267,8 @@ static json_t *services_object(const struct sl_model_report *report, bool full)
 		const struct sl_service_report *row = &report->services[s];
 		json_t *object = figures(json_object(), &sl_figures_service, row);
 
+		if (object)
+			json_object_set_new(object, "dropped", reasons(row->dropped));
 		if (object && full) {
 			char text[SL_ADDR_TEXT_SIZE];
 
@@ -286,9 +300,14 @@ struct json_t *sl_report_ports(const struct sl_model_report *report)
 {
 	json_t *ports = json_object();
 
-	for (uint32_t p = 0; ports && p < report->port_count; p++)
-		json_object_set_new(ports, report->ports[p].name,
-				    figures(json_object(), &sl_figures_port, &report->ports[p]));
+	for (uint32_t p = 0; ports && p < report->port_count; p++) {
+		const struct sl_port_report *row = &report->ports[p];
+		json_t *object = figures(json_object(), &sl_figures_port, row);
+
+		if (object)
+			json_object_set_new(object, "dropped", reasons(row->dropped));
+		json_object_set_new(ports, row->name, object);
+	}
 	return ports;
 }
 

@@ -103,6 +103,35 @@ static void write_rows(FILE *out, const struct sl_figures *figures, const char *
 	}
 }
 
+/* Services have those reasons alone that a packet meets behind them. */
+static bool is_of_service(uint32_t reason)
+{
+	return reason != SL_DROP_NO_SERVICE && reason != SL_DROP_TRUNCATED &&
+	       reason != SL_DROP_BAD_HEADER && reason != SL_DROP_FRAGMENT;
+}
+
+static void write_drops(FILE *out, const struct sl_model_report *report)
+{
+	head(out, "port_dropped_packets_total",
+	     "Packets dropped, by reason and the port that they came in by.");
+	for (uint32_t p = 0; p < report->port_count; p++)
+		for (uint32_t d = 0; d < SL_DROP_COUNT; d++) {
+			LABELS("{port=\"%s\",reason=\"%s\"}", report->ports[p].name,
+			       sl_drop_name((enum sl_drop)d));
+			sample(out, "port_dropped_packets_total", labels,
+			       report->ports[p].dropped[d]);
+		}
+	head(out, "service_dropped_packets_total", "Packets of a service dropped, by reason.");
+	for (uint32_t s = 0; s < report->service_count; s++)
+		for (uint32_t d = 0; d < SL_DROP_COUNT; d++) {
+			LABELS("{service=\"%s\",reason=\"%s\"}", report->services[s].name,
+			       sl_drop_name((enum sl_drop)d));
+			if (is_of_service(d))
+				sample(out, "service_dropped_packets_total", labels,
+				       report->services[s].dropped[d]);
+		}
+}
+
 /* Two nodes of a pool have one name only while the one before is leaving: that one's samples say its
  * index, those of the other are the same series as ever. */
 static void write_node(FILE *out, const struct sl_figure *figure, const char *pool,
@@ -313,6 +342,7 @@ void sl_prometheus_write(FILE *out, const struct sl_show_daemon *daemon,
 		   report->class_count);
 	write_rows(out, &sl_figures_pool, "pool", report->pools, sizeof(*report->pools),
 		   report->pool_count);
+	write_drops(out, report);
 	write_nodes(out, report);
 	write_cores(out, daemon);
 	write_states(out, report);

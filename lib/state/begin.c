@@ -95,6 +95,7 @@ static inline bool enter(struct way *way, const struct entrant *entrant)
 	(void)sl_flow_table_enter(entrant->table, &way->clock, entrant->tag, word);
 	way->burst->node[entrant->i] = entrant->node;
 	sl_stats_add(&way->core->stats->nodes[entrant->node].flows_started, 1);
+	sl_stats_add(&way->core->stats->extras[way->burst->service[entrant->i]].flows_started, 1);
 	return true;
 }
 

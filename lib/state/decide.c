@@ -123,8 +123,10 @@ static inline void give_untracked(const struct sl_pool_view *pool, struct sl_cor
 		lent = pool->open[node].lent;
 		node = pool->open[node].node;
 	}
-	if (writes && sl_follow_begins(&burst->pkt[i]))
+	if (writes && sl_follow_begins(&burst->pkt[i])) {
 		sl_stats_add(&core->stats->nodes[node].flows_started, 1);
+		sl_stats_add(&core->stats->extras[burst->service[i]].flows_started, 1);
+	}
 	give(pool, burst, i, node, lent ? SL_WHY_LENT : SL_WHY_SLOT);
 }
 

@@ -116,6 +116,7 @@ void sl_flow_table_put(struct sl_flow_table *table)
 {
 	if (!table || --table->references > 0)
 		return;
+	sl_mem_free(table->addresses, sizeof(*table->addresses) * sl_flow_table_capacity(table));
 	sl_mem_free(table->buckets, table->size);
 	sl_mem_free(table, sizeof(*table));
 }

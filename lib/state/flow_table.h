@@ -159,8 +159,20 @@ struct sl_flow_bucket {
 
 _Static_assert(sizeof(struct sl_flow_bucket) == SL_CACHE_LINE, "one cache line a look");
 
+/* Whose an entry is. */
+struct sl_flow_address {
+	uint64_t tag; /* the entry's; another one, or 0: nobody's */
+	struct sl_key key;
+	uint64_t spare[2];
+};
+
+_Static_assert(sizeof(struct sl_flow_address) == SL_CACHE_LINE, "one cache line an entry");
+
 struct sl_flow_table {
 	struct sl_flow_bucket *buckets;
+	/* one an entry, as path/address.h has them; NULL: not kept; the pointer is written by control,
+	 * once */
+	struct sl_flow_address *addresses;
 	uint32_t bits;	     /* log2 of the buckets */
 	uint32_t references; /* control only */
 	size_t size;	     /* of the memory of buckets and the counts by node */

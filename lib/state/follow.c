@@ -13,9 +13,6 @@
 
 #define TCP_HEADER_SIZE_MAX 60
 
-/* A flow's second tag: of a live connection on whose ports another one seems to begin. */
-#define BESIDE 0x9b05688c2b3e6c1full
-
 /* ---- entries ------------------------------------------------------------------------------------
  */
 
@@ -241,9 +238,10 @@ static bool enter(struct sl_follow *follow, const struct sl_follow_pkt *pkt,
 	return true;
 }
 
-static void count_beginning(struct sl_follow *follow, uint32_t node)
+static void count_beginning(struct sl_follow *follow, const struct sl_follow_pkt *pkt)
 {
-	sl_stats_add(&follow->core->stats->nodes[node].flows_started, 1);
+	sl_stats_add(&follow->core->stats->nodes[pkt->node].flows_started, 1);
+	sl_stats_add(&follow->core->stats->extras[pkt->service].flows_started, 1);
 }
 
 static inline __attribute__((always_inline)) void
@@ -309,7 +307,7 @@ follow_open(struct sl_follow *follow, struct sl_follow_pkt *pkt, const struct sl
 	if (!begins && !entered)
 		sl_place_stamp_refused(follow, pkt, place);
 	if (begins)
-		count_beginning(follow, pkt->node);
+		count_beginning(follow, pkt);
 	sl_place_stamp_away(follow, pkt, place);
 }
 
@@ -330,7 +328,7 @@ follow_new(struct sl_follow *follow, struct sl_follow_pkt *pkt, const struct sl_
 		pkt->node = place->node; /* as every packet of a flow that finds no room */
 		pkt->why = place->lent ? SL_WHY_LENT : SL_WHY_SLOT;
 	}
-	count_beginning(follow, pkt->node);
+	count_beginning(follow, pkt);
 }
 
 static inline __attribute__((always_inline)) void
@@ -396,7 +394,7 @@ recall_beside(const struct sl_follow *follow, struct sl_follow_pkt *pkt,
 
 	if (fit && !(begun && error))
 		return;
-	recall(follow, pkt, place, pkt->tag ^ BESIDE, &beside, writes);
+	recall(follow, pkt, place, pkt->tag ^ SL_FOLLOW_BESIDE, &beside, writes);
 	if (fit ? beside.word && is_better(follow, pkt, beside.word, known->word)
 		: beside.word || begun)
 		*known = beside;

@@ -42,6 +42,10 @@
  * with those of other cores: the device may have sent the flow elsewhere and back. */
 #define SL_FOLLOW_FRESH_TICKS 8
 
+/* What the second tag of a flow differs in from the first: that of a connection which seems to begin on the
+ * ports of a live one. */
+#define SL_FOLLOW_BESIDE 0x9b05688c2b3e6c1full
+
 /* The surroundings of a burst. */
 struct sl_follow {
 	const struct sl_snapshot *snapshot;

@@ -196,6 +196,21 @@ int sl_pool_memory_shed(const struct sl_pool_memory *before, struct sl_pool_memo
 	return 0;
 }
 
+int sl_pool_memory_keep_addresses(struct sl_pool_memory *memory)
+{
+	for (uint32_t i = 0; i < memory->table_count; i++) {
+		struct sl_flow_table *table = memory->flow_tables[i];
+		struct sl_flow_address *made = table->addresses;
+
+		if (!made)
+			made = sl_mem_alloc(sizeof(*made) * sl_flow_table_capacity(table));
+		if (!made)
+			return -ENOMEM;
+		__atomic_store_n(&table->addresses, made, __ATOMIC_RELEASE);
+	}
+	return 0;
+}
+
 struct sl_pool_memory *sl_pool_memory_get(struct sl_pool_memory *memory)
 {
 	memory->references++;

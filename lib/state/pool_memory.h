@@ -55,6 +55,9 @@ int sl_pool_memory_derive(const struct sl_pool_memory *before, uint32_t slot_cou
 
 int sl_pool_memory_shed(const struct sl_pool_memory *before, struct sl_pool_memory **memory);
 
+/* From now on there is room for the addresses of the flows that its tables know. 0 or -ENOMEM. */
+int sl_pool_memory_keep_addresses(struct sl_pool_memory *memory);
+
 /* A slot's stamp is number slot >> shift, in a table of slot_count slots. */
 static inline uint32_t sl_pool_memory_stamp_shift(const struct sl_pool_memory *memory,
 						  uint32_t slot_count)

@@ -136,6 +136,7 @@ enum sl_no_node { SL_NO_NODE_DROP = 0, SL_NO_NODE_ANY = 1, SL_NO_NODE_PUNT = 2 }
 #define SL_POOL_INNER	  0x02 /* hash inside tunnels */
 #define SL_POOL_PICKS	  0x04 /* a scheduler that chooses for each new flow; pick is set */
 #define SL_POOL_BOUNDED	  0x08 /* new flows leave full nodes out (bound.h); pick is set */
+#define SL_POOL_ADDRESSES 0x10 /* keeps its flows' addresses (path/address.h) */
 
 struct sl_pool_view {
 	/* first cache line: every packet */
@@ -240,8 +241,9 @@ struct sl_snapshot {
 	struct sl_pool_view *pools;	  /* pool_count; stable indices, holes have words NULL */
 	struct sl_service_view *services; /* service_count; stable indices */
 	size_t size;			  /* of the allocation that holds all three */
-	bool tunnels; /* some pool hashes inside tunnels: bursts bring their frames */
-	bool clamps;  /* some service limits the segment size */
+	bool tunnels;	/* some pool hashes inside tunnels: bursts bring their frames */
+	bool clamps;	/* some service limits the segment size */
+	bool addresses; /* some pool keeps its flows' addresses */
 	uint32_t pool_count;
 	uint32_t service_count;
 	uint32_t port_count;

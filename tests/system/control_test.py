@@ -759,7 +759,7 @@ def telemetry():
         equal(balance["received"], sum(balance[part] for part in parts), "balance")
         equal(set(telemetry_ask(talk, "/sluice/dropped")), set(after["dropped"]), "reasons")
         port = telemetry_ask(talk, "/sluice/port,p0")
-        equal(set(port), set(after["ports"]["p0"]), "members of a port")
+        equal(set(port), {key for key, value in after["ports"]["p0"].items() if not isinstance(value, dict)}, "members of a port")
         true(port["rx_packets"] >= balance["received"], "port")
         true(telemetry_ask(talk, "/sluice/cores")["rx0_busy_cycles"] > 0, "cores")
 

@@ -244,6 +244,8 @@ static void a_node_whose_neighbor_is_unknown_gets_nothing(void **state)
 	fixture_run(&made);
 	assert_null(fixture_taken());
 	assert_int_equal(made.stats->dropped[SL_DROP_NO_NEIGHBOR], 1);
+	assert_int_equal(made.stats->port_dropped[0][SL_DROP_NO_NEIGHBOR], 1);
+	assert_int_equal(made.stats->extras[0].dropped[SL_DROP_NO_NEIGHBOR], 1);
 	assert_int_equal(made.stats->nodes[1].packets, 0);
 	fixture_assert_balance(&made, 1, 0);
 	fixture_end(&made);
@@ -288,6 +290,8 @@ static void what_no_service_takes_is_dropped_or_goes_to_the_punt_port(void **sta
 	fixture_give_packet(&arp);
 	fixture_run(&made);
 	assert_int_equal(made.stats->dropped[SL_DROP_NO_SERVICE], 1);
+	assert_int_equal(made.stats->port_dropped[0][SL_DROP_NO_SERVICE], 1);
+	assert_int_equal(made.stats->extras[0].dropped[SL_DROP_NO_SERVICE], 0);
 	made.snapshot->ports[0].punt_port = 1;
 	fixture_give_packet(&arp);
 	fixture_run(&made);
@@ -308,6 +312,8 @@ static void a_pool_that_has_nobody_drops_with_its_reason_and_counts_the_service(
 	fixture_give_packet(&packet);
 	fixture_run(&made);
 	assert_int_equal(made.stats->dropped[SL_DROP_NO_NODE], 1);
+	assert_int_equal(made.stats->port_dropped[0][SL_DROP_NO_NODE], 1);
+	assert_int_equal(made.stats->extras[0].dropped[SL_DROP_NO_NODE], 1);
 	assert_int_equal(made.stats->services[0].packets, 1);
 	fixture_assert_balance(&made, 1, 0);
 	fixture_end(&made);
@@ -385,6 +391,8 @@ static void a_full_ring_drops_at_once_and_the_node_is_told(void **state)
 			 FIXTURE_RING_SIZE);
 	assert_int_equal(made.stats->dropped[SL_DROP_QUEUE_FULL], 36);
 	assert_int_equal(made.stats->nodes[1].queue_dropped, 36);
+	assert_int_equal(made.stats->extras[0].dropped[SL_DROP_QUEUE_FULL], 36);
+	assert_int_equal(made.stats->port_dropped[0][SL_DROP_QUEUE_FULL], 36);
 	fixture_assert_balance(&made, FIXTURE_RING_SIZE + 36, FIXTURE_RING_SIZE);
 	fixture_end(&made);
 }

@@ -105,6 +105,12 @@ void fixture_assert_balance(const struct fixture *made, uint64_t received, uint6
 	sl_stats_balance(cores, 1, workers, 1, &balance);
 	assert_int_equal(balance.received, received);
 	assert_int_equal(balance.in_flight, 0);
+	/* each drop is some port's, but for what a device did not take */
+	for (uint32_t d = 0; d < SL_DROP_COUNT; d++)
+		if (d != SL_DROP_TX_FAILED)
+			assert_int_equal(made->stats->port_dropped[0][d] +
+						 made->stats->port_dropped[1][d],
+					 balance.drops[d]);
 }
 
 struct sl_node_view fixture_remote(enum sl_encap_type type)

@@ -92,6 +92,7 @@ static void assert_stays(struct sl_pkt pkt)
 	assert_int_equal(burst.node[0], 77);
 	assert_int_equal(word_of(&pkt), before);
 	assert_int_equal(world.cores[0].stats->nodes[1].flows_started, 0);
+	assert_int_equal(world.cores[0].stats->extras[0].flows_started, 0);
 }
 
 static void an_unknown_beginning_goes_to_its_slots_node_and_is_entered(void **state)
@@ -103,6 +104,7 @@ static void an_unknown_beginning_goes_to_its_slots_node_and_is_entered(void **st
 			 sl_flow_word(1, SL_FLOW_TCP, SL_FLOW_BEGUN, 0x1234,
 				      sl_tick(world.now_ms) & SL_FLOW_TICK_MASK));
 	assert_int_equal(world.cores[0].stats->nodes[1].flows_started, 1);
+	assert_int_equal(world.cores[0].stats->extras[0].flows_started, 1);
 	assert_int_equal(world.snapshot->pools[0].flow_tables[0]->begun, 1);
 }
 
@@ -114,6 +116,7 @@ static void the_second_one_of_a_connection_in_a_burst_stays(void **state)
 	assert_int_equal(begin(), 1);
 	assert_int_equal(list[0], 2);
 	assert_int_equal(world.cores[0].stats->nodes[1].flows_started, 2);
+	assert_int_equal(world.cores[0].stats->extras[0].flows_started, 2);
 }
 
 static void one_in_an_open_slot_stays(void **state)

@@ -64,6 +64,7 @@ static void settled_slots_enter_beginnings_alone(void **state)
 	assert_int_equal(counts().begun, 1);
 	assert_int_equal(counts().tracked, 0);
 	assert_int_equal(world.cores[0].stats->nodes[1].flows_started, 1);
+	assert_int_equal(world.cores[0].stats->extras[0].flows_started, 1);
 }
 
 static void an_unknown_flow_in_an_open_slot_goes_to_the_node_before_and_stays(void **state)
