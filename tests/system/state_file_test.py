@@ -14,7 +14,7 @@ import struct
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from tap import PATIENCE, case, equal, run, true  # noqa: E402
+from tap import PATIENCE, case, equal, run, true, until  # noqa: E402
 import control  # noqa: E402
 import daemon  # noqa: E402
 
@@ -195,7 +195,7 @@ def failing_start():
                       {"control": dict(kept.conf["control"], metrics=f"127.0.0.1:{metrics.getsockname()[1]}")},
                       {"control": dict(kept.conf["control"], socket=folder.file("sluiced1.log") + "/x")}):
             with daemon.Daemon(folder, dict(kept.conf, **fails), name="failing") as failing:
-                equal(failing.wait(20), 2, f"status\n{failing.log()}")
+                equal(failing.wait(), 2, f"status\n{failing.log()}")
                 true("no state of sluice" in failing.log(), failing.log())
             equal((kept.read(), kept.aside()), (octets, []), "the file, and those set aside")
         metrics.close()
@@ -209,7 +209,7 @@ def failing_first_start():
     with daemon.Folder() as folder, Kept(folder) as kept:
         with daemon.Daemon(folder, dict(kept.conf, ports=[dict(kept.conf["ports"][0], device="net_nothing0")]),
                            name="failing") as failing:
-            equal(failing.wait(20), 2, f"status\n{failing.log()}")
+            equal(failing.wait(), 2, f"status\n{failing.log()}")
         true(not os.path.exists(kept.file), "no file")
 
 
@@ -328,7 +328,7 @@ def prepared():
         os.symlink(victim, kept.file)
         os.lchown(kept.file, 65534, 65534)
         with daemon.Daemon(folder, kept.conf, name="refused") as refused:
-            equal(refused.wait(20), 2, refused.log())
+            equal(refused.wait(), 2, refused.log())
             true("link of another user" in refused.log(), refused.log())
         equal(folder.read("victim"), "secret", "the link's end")
 
@@ -339,16 +339,8 @@ def two():
         other = control.conf(folder, control={"state": kept.file, "socket": folder.file("o.sock")})
         with daemon.Daemon(folder, kept.conf, name="one") as one, \
                 daemon.Daemon(folder, other, name="other") as two:
-            loser = None
-            for _ in range(400):
-                loser = next((d for d in (one, two) if d.process.poll() is not None), None)
-                if loser:
-                    break
-                try:
-                    one.process.wait(0.05)
-                except Exception:  # pylint: disable=broad-except
-                    pass
-            true(loser and "another daemon keeps its state there" in loser.log(), f"{one.log()}\n{two.log()}")
+            loser = until(lambda: next((d for d in (one, two) if d.process.poll() is not None), None), "one of them ends")
+            true("another daemon keeps its state there" in loser.log(), f"{one.log()}\n{two.log()}")
             equal(loser.process.returncode, 2, "status")
             winner = two if loser is one else one
             winner.ready()

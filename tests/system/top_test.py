@@ -77,15 +77,15 @@ class Terminal:
             self.text += os.read(self.ours, 65536).decode(errors="replace")
 
     def screen(self):
-        """The last whole screen that was drawn."""
-        return [line.rstrip("\r") for line in self.text.split("\033[H\033[2J")[-1].split("\n")]
+        """The last whole screen that was drawn: another one has begun."""
+        drawn = self.text.split("\033[H\033[2J")[1:-1]
+        return [line.rstrip("\r") for line in drawn[-1].split("\n")] if drawn else []
 
     def shows(self, words):
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             self.read(0.2)
             if any(re.search(words, line) for line in self.screen()):
-                self.read(0.2)
                 return self.screen()
         raise Failed(f"{words!r} is not shown: {self.screen()}")
 

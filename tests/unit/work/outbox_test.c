@@ -99,7 +99,9 @@ static void what_nobody_takes_is_counted_and_said(void **state)
 		wait_ms(1);
 		sl_outbox_look(outbox, &look);
 	}
-	assert_int_equal(look.lost, 49 * 3);
+	/* The first is refused after it was sent; how often the kernel says so it bounds for all on the machine. */
+	assert_int_equal(look.lost % 3, 0);
+	assert_in_range(look.lost, 3, 49 * 3);
 	assert_int_equal(look.error, ECONNREFUSED);
 	sl_outbox_destroy(outbox);
 }
