@@ -277,6 +277,8 @@ void sl_cluster_destroy(struct sl_cluster *cluster)
 	sl_submit_fini(cluster);
 	sl_pack_fini(&cluster->parts.pack);
 	sl_pack_fini(&cluster->work);
+	for (uint32_t f = 0; f < SL_CLUSTER_FOLD - 1; f++)
+		sl_pack_fini(&cluster->folded[f]);
 	sl_image_put(cluster->before);
 	if (cluster->timer)
 		event_free(cluster->timer);

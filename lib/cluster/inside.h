@@ -19,6 +19,7 @@
 #define SL_CLUSTER_PAGE	       64u	    /* records that are read at a time */
 #define SL_CLUSTER_EVERY       128u	    /* generations between two checkpoints */
 #define SL_CLUSTER_KEEP	       256u	    /* that can be gone back to, at least */
+#define SL_CLUSTER_FOLD	       32u	    /* changes that are written at once */
 #define SL_CLUSTER_PATIENCE_MS 3000	    /* until a change is refused for want of a quorum */
 #define SL_CLUSTER_TIMES       1024u
 
@@ -40,6 +41,7 @@ struct sl_pending {
 	uint64_t checked;	  /* the generation at which it was found possible */
 	uint64_t if_generation;
 	bool if_generation_set;
+	bool folds; /* it leaves others that do possible, and they it */
 	uint64_t until_ms;
 };
 
@@ -86,6 +88,8 @@ struct sl_cluster {
 	struct sl_parts parts;
 	struct sl_pack work; /* what is being written */
 	uint64_t work_generation;
+	struct sl_pack folded[SL_CLUSTER_FOLD - 1]; /* changes that are written with it */
+	uint32_t folded_count;
 	char forget[SL_NAME_SIZE];
 	/* what is known of members, by name */
 	struct sl_cluster_member *members;

@@ -65,7 +65,7 @@ struct sl_store_put {
 };
 
 #define SL_STORE_COMPARES_MAX 2
-#define SL_STORE_PUTS_MAX     4
+#define SL_STORE_PUTS_MAX     40 /* etcd takes 128 by default */
 
 /* All puts or none; read is answered where a comparison fails. */
 struct sl_store_commit {

@@ -95,67 +95,6 @@ void sl_submit_fini(struct sl_cluster *cluster)
 /* ---- writing ------------------------------------------------------------------------------------
  */
 
-static void on_committed(void *context, const struct sl_store_answer *answer)
-{
-	struct sl_cluster *cluster = context;
-	struct sl_pending *pending = STAILQ_FIRST(&cluster->pending);
-	struct sl_store_pair own = {.value = cluster->work.data, .size = cluster->work.size};
-	struct sl_err err = {0};
-
-	cluster->busy = false;
-	if (answer->rc == 0) {
-		sl_cluster_key(own.key, "log", cluster->work_generation);
-		sl_log_take(cluster, &own, 1);
-	} else if (answer->rc == -EAGAIN) {
-		/* others were first; what they did is in the answer */
-		sl_log_take(cluster, answer->pairs, answer->count);
-		if (cluster->seen < cluster->work_generation)
-			cluster->looked = false;
-	} else if (answer->rc != -ENOLINK && pending) {
-		(void)sl_err_set(&err, answer->rc,
-				 "the change is larger than what the store takes (%zu octets)",
-				 cluster->work.size);
-		refuse(cluster, pending, &err);
-	}
-	sl_cluster_work(cluster);
-}
-
-/* The value is ready to be put in the log's next place. */
-static void on_value(struct sl_cluster *cluster, int rc, const uint8_t *data, size_t size)
-{
-	uint64_t generation = sl_model_generation(cluster->model);
-	char before[24], after[24], key[SL_STORE_KEY_SIZE];
-	const struct sl_store_range behind = {.from = key, .to = "log0", .limit = SL_CLUSTER_PAGE};
-	struct sl_store_commit commit = {
-		.compares = {{.key = "head", .value = before}},
-		.compare_count = 1,
-		.puts = {{.key = key}, {.key = "head", .value = after}},
-		.put_count = 2,
-		.read = &behind,
-	};
-	struct sl_pending *pending = STAILQ_FIRST(&cluster->pending);
-	struct sl_err err = {0};
-
-	if (rc == -ENOLINK || !pending)
-		return;
-	sl_pack_fini(&cluster->work);
-	sl_pack_octets(&cluster->work, data, rc ? 0 : size);
-	if (rc || cluster->work.failed) {
-		(void)sl_err_set(&err, rc ? rc : -ENOMEM, "the change cannot be written: %s",
-				 strerror(rc ? -rc : ENOMEM));
-		refuse(cluster, pending, &err);
-		return;
-	}
-	cluster->work_generation = generation + 1;
-	sl_cluster_key(key, "log", generation + 1);
-	(void)snprintf(before, sizeof(before), "%" PRIu64, generation);
-	(void)snprintf(after, sizeof(after), "%" PRIu64, generation + 1);
-	commit.puts[0].value = cluster->work.data;
-	commit.puts[0].size = cluster->work.size;
-	commit.puts[1].size = strlen(after);
-	sl_cluster_commit(cluster, &commit, on_committed);
-}
-
 /* Whether it is possible now, when others came first; else it was refused. */
 static bool still_possible(struct sl_cluster *cluster, struct sl_pending *pending)
 {
@@ -188,6 +127,114 @@ static bool still_possible(struct sl_cluster *cluster, struct sl_pending *pendin
 	return rc == 0;
 }
 
+static void take_own(struct sl_cluster *cluster, uint32_t place, const struct sl_pack *pack)
+{
+	struct sl_store_pair own = {.value = pack->data, .size = pack->size};
+
+	sl_cluster_key(own.key, "log", cluster->work_generation + place);
+	sl_log_take(cluster, &own, 1);
+}
+
+static void on_committed(void *context, const struct sl_store_answer *answer)
+{
+	struct sl_cluster *cluster = context;
+	struct sl_pending *pending = STAILQ_FIRST(&cluster->pending);
+	struct sl_err err = {0};
+
+	cluster->busy = false;
+	if (answer->rc == 0) {
+		take_own(cluster, 0, &cluster->work);
+		for (uint32_t f = 0; f < cluster->folded_count; f++)
+			take_own(cluster, f + 1, &cluster->folded[f]);
+	} else if (answer->rc == -EAGAIN) {
+		/* others were first; what they did is in the answer */
+		sl_log_take(cluster, answer->pairs, answer->count);
+		if (cluster->seen < cluster->work_generation)
+			cluster->looked = false;
+	} else if (answer->rc != -ENOLINK && pending) {
+		(void)sl_err_set(&err, answer->rc,
+				 "the change is larger than what the store takes (%zu octets)",
+				 cluster->work.size);
+		refuse(cluster, pending, &err);
+	}
+	sl_cluster_work(cluster);
+}
+
+/* The change behind one that is written goes with it where both are of those that cannot be in each
+ * other's way: a round trip and a write to disk are the price of one as of many. */
+static void fold(struct sl_cluster *cluster, struct sl_pending *first)
+{
+	struct sl_pending *pending = first->folds ? STAILQ_NEXT(first, link) : NULL, *next;
+	size_t size = cluster->work.size;
+
+	cluster->folded_count = 0;
+	for (; pending && pending->folds && cluster->folded_count < SL_CLUSTER_FOLD - 1;
+	     pending = next) {
+		struct sl_pack *pack = &cluster->folded[cluster->folded_count];
+
+		next = STAILQ_NEXT(pending, link);
+		size += pending->pack.size;
+		if (size > SL_CLUSTER_PART_SIZE)
+			return;
+		if (!still_possible(cluster, pending))
+			continue;
+		sl_pack_fini(pack);
+		sl_pack_number(pack, 'W');
+		sl_pack_block(pack, pending->pack.data, pending->pack.size);
+		if (pack->failed)
+			return;
+		cluster->folded_count++;
+	}
+}
+
+/* Puts what is to be written into the log's next places. */
+static void write_all(struct sl_cluster *cluster)
+{
+	uint64_t generation = sl_model_generation(cluster->model);
+	char before[24], after[24], keys[SL_CLUSTER_FOLD][SL_STORE_KEY_SIZE];
+	const struct sl_store_range behind = {
+		.from = keys[0], .to = "log0", .limit = SL_CLUSTER_PAGE};
+	struct sl_store_commit commit = {.compares = {{.key = "head", .value = before}},
+					 .compare_count = 1,
+					 .puts = {{.key = "head", .value = after}},
+					 .put_count = 1,
+					 .read = &behind};
+
+	_Static_assert(SL_CLUSTER_FOLD + 1 <= SL_STORE_PUTS_MAX, "and the head");
+	for (uint32_t i = 0; i <= cluster->folded_count; i++) {
+		const struct sl_pack *pack = i ? &cluster->folded[i - 1] : &cluster->work;
+
+		sl_cluster_key(keys[i], "log", generation + 1 + i);
+		commit.puts[commit.put_count++] = (struct sl_store_put){
+			.key = keys[i], .value = pack->data, .size = pack->size};
+	}
+	cluster->work_generation = generation + 1;
+	(void)snprintf(before, sizeof(before), "%" PRIu64, generation);
+	(void)snprintf(after, sizeof(after), "%" PRIu64, generation + 1 + cluster->folded_count);
+	commit.puts[0].size = strlen(after);
+	sl_cluster_commit(cluster, &commit, on_committed);
+}
+
+/* The value is ready to be put in the log's next place. */
+static void on_value(struct sl_cluster *cluster, int rc, const uint8_t *data, size_t size)
+{
+	struct sl_pending *pending = STAILQ_FIRST(&cluster->pending);
+	struct sl_err err = {0};
+
+	if (rc == -ENOLINK || !pending)
+		return;
+	sl_pack_fini(&cluster->work);
+	sl_pack_octets(&cluster->work, data, rc ? 0 : size);
+	if (rc || cluster->work.failed) {
+		(void)sl_err_set(&err, rc ? rc : -ENOMEM, "the change cannot be written: %s",
+				 strerror(rc ? -rc : ENOMEM));
+		refuse(cluster, pending, &err);
+		return;
+	}
+	fold(cluster, pending);
+	write_all(cluster);
+}
+
 void sl_submit_next(struct sl_cluster *cluster)
 {
 	struct sl_pending *pending = STAILQ_FIRST(&cluster->pending);
@@ -199,6 +246,13 @@ void sl_submit_next(struct sl_cluster *cluster)
 
 /* ---- asking -------------------------------------------------------------------------------------
  */
+
+/* Changes of nodes that are there, which neither bring nor remove any. */
+static bool folds(enum sl_change_kind kind)
+{
+	return kind == SL_CHANGE_SET_WEIGHT || kind == SL_CHANGE_DRAIN ||
+	       kind == SL_CHANGE_ENABLE || kind == SL_CHANGE_DISABLE;
+}
 
 static struct sl_pending *pending_create(struct sl_cluster *cluster, const struct sl_change *change)
 {
@@ -223,6 +277,7 @@ static struct sl_pending *pending_create(struct sl_cluster *cluster, const struc
 	pending->checked = sl_model_generation(cluster->model);
 	pending->if_generation = change->if_generation;
 	pending->if_generation_set = change->if_generation_set;
+	pending->folds = !change->if_generation_set && folds(change->kind);
 	pending->until_ms = sl_cluster_now() + SL_CLUSTER_PATIENCE_MS;
 	return pending;
 }

@@ -18,7 +18,7 @@ import crew  # noqa: E402
 import daemon  # noqa: E402
 import etcd  # noqa: E402
 
-TURNS, CHANGES, FOLLOWED = 3, 300, 60
+TURNS, CHANGES, CLIENTS, FOLLOWED = 3, 300, 10, 60
 
 
 def tell(name, unit, values, **more):
@@ -50,6 +50,18 @@ def all_members(members):
     return CHANGES // len(members) * len(members) / (time.perf_counter() - begin)
 
 
+def many_clients(member):
+    sessions = [daemon.Session(member.conf["control"]["socket"]) for _ in range(CLIENTS)]
+    threads = [threading.Thread(target=changes, args=(session, CHANGES // CLIENTS, 9 * number))
+               for number, session in enumerate(sessions)]
+    begin = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return CHANGES // CLIENTS * CLIENTS / (time.perf_counter() - begin)
+
+
 def follow(one, other):
     """Milliseconds from an answer at one member until another says that generation."""
     gaps = []
@@ -69,6 +81,7 @@ def main():
             for member in members:
                 member.joined()
             tell("changes by one client", "changes/s", [one_client(members[0]) for _ in range(TURNS)])
+            tell("changes by ten clients at one member", "changes/s", [many_clients(members[0]) for _ in range(TURNS)])
             tell("changes by a client at each member", "changes/s", [all_members(members) for _ in range(TURNS)])
             crew.agree(members)
             tell("until another member has it", "ms", follow(members[0], members[1]))

@@ -223,6 +223,13 @@ static void carry_out(struct sl_store *store, const struct sl_store_put *one)
 		take_out((uint32_t)(item - sim.items));
 }
 
+static uint32_t commits;
+
+uint32_t sim_commits(void)
+{
+	return commits;
+}
+
 static void sim_commit(struct sl_store *store, const struct sl_store_commit *commit,
 		       sl_store_done *done, void *context)
 {
@@ -232,6 +239,7 @@ static void sim_commit(struct sl_store *store, const struct sl_store_commit *com
 
 	for (uint32_t i = 0; i < commit->compare_count; i++)
 		fits = fits && holds(&commit->compares[i]);
+	commits += fits;
 	for (uint32_t i = 0; fits && i < commit->put_count; i++)
 		carry_out(store, &commit->puts[i]);
 	letter = post(store);

@@ -31,6 +31,8 @@ void sim_up(struct sl_store *store, bool expired);
 /* What is there, without anybody being told (value NULL: nothing); and a change that is told. */
 const char *sim_get(const char *key, size_t *size);
 void sim_put(const char *key, const void *value, size_t size);
+/* Commits that were carried out since sim_begin(). */
+uint32_t sim_commits(void);
 uint32_t sim_count(const char *prefix);
 /* The next answer to a read has only so many octets of its values. */
 void sim_cut_next(size_t size);

@@ -123,6 +123,35 @@ static void what_members_find_of_nodes_reaches_all_and_goes_with_them(void **sta
 	crew_end();
 }
 
+/* A round trip is the price of many: weights, and what operators say of nodes by hand. */
+static void changes_that_wait_are_written_together(void **state)
+{
+	struct sl_change hand = {.kind = SL_CHANGE_DISABLE, .pool = "web", .node = "a"};
+	struct sl_change gone = {.kind = SL_CHANGE_REMOVE_NODE, .pool = "web", .node = "b"};
+	uint32_t before;
+
+	(void)state;
+	begin(2);
+	before = sim_commits();
+	for (uint32_t i = 0; i < 40; i++)
+		assert_int_equal(crew_weight(0, i & 1 ? "a" : "b", i), 0);
+	assert_int_equal(crew_submit(0, &hand), 0);
+	crew_settle();
+	assert_int_equal(crew[0].made, 41);
+	hold_equal(2, 42);
+	assert_true(sim_commits() - before <= 8); /* with where members stand */
+	/* what takes a node away is written alone: the weight behind it has none to be of */
+	assert_int_equal(crew_weight(0, "a", 7), 0);
+	assert_int_equal(crew_submit(0, &gone), 0);
+	assert_int_equal(crew_weight(0, "b", 7), 0);
+	crew_settle();
+	assert_int_equal(crew[0].made, 43);
+	assert_int_equal(crew[0].refused, 1);
+	assert_int_equal(crew[0].err.code, -ENOENT);
+	hold_equal(2, 44);
+	crew_end();
+}
+
 static void of_two_that_name_the_generation_one_is_refused(void **state)
 {
 	struct sl_change change = {.kind = SL_CHANGE_SET_WEIGHT,
@@ -387,6 +416,7 @@ int main(void)
 		cmocka_unit_test(a_change_is_made_by_all_and_answered_where_it_was_asked),
 		cmocka_unit_test(changes_of_all_at_once_are_made_in_one_order),
 		cmocka_unit_test(what_members_find_of_nodes_reaches_all_and_goes_with_them),
+		cmocka_unit_test(changes_that_wait_are_written_together),
 		cmocka_unit_test(of_two_that_name_the_generation_one_is_refused),
 		cmocka_unit_test(what_others_made_impossible_is_refused),
 		cmocka_unit_test(a_lost_answer_makes_a_change_once),
