@@ -22,7 +22,7 @@ FLOORS = {"base": 0, "sluice": 0, "yaml": 1, "pkt": 1, "sched": 1, "lcore": 2, "
 # Lines of code (no blank lines, no comments) that a wing may have: one person can know it in a day. Whoever
 # needs more says why in the commit that raises one; a room well over 5,000 is to be divided by noun.
 BUDGETS = {
-    "base": 1500,
+    "base": 1600,
     "sluice": 200,
     "yaml": 500,
     "pkt": 2700,
@@ -37,19 +37,19 @@ BUDGETS = {
     "conf": 5400,
     "image": 1000,
     "model": 5000,
-    "keep": 4200,
+    "keep": 4800,
     "show": 1800,
     "health": 2900,
     "neigh": 2000,
     "rpc": 4400,
     "cluster": 3400,
-    "ctl": 1400,
+    "ctl": 1450,
     "sluicectl": 4200,
     "app": 3300,
 }
 
 # Headers that are the inside of a room: who else may include them.
-INSIDES = {"model/inside.h": ("lib/keep/carr",), "ctl/inside.h": ("tests/",)}
+INSIDES = {"model/inside.h": ("lib/keep/carr", "lib/keep/estate"), "ctl/inside.h": ("tests/",)}
 
 # Third-party headers: pattern, wings that may include them, whether their public headers may too.
 THIRD_PARTY = (

@@ -84,10 +84,12 @@ int verb_status(struct command *command)
 
 	if (!result)
 		return rc;
-	printf("sluice %s, process %lld, up %s, generation %lld, snapshot %lld\n\n",
+	printf("sluice %s, process %lld, up %s, generation %lld, snapshot %lld, %lld flows taken "
+	       "up\n\n",
 	       get_string(result, "version"), get_integer(result, "pid"),
 	       show_duration(get_number(result, "uptime_seconds"), time),
-	       get_integer(result, "generation"), get_integer(result, "snapshot"));
+	       get_integer(result, "generation"), get_integer(result, "snapshot"),
+	       get_integer(result, "flows_taken_up"));
 	show_ports(json_object_get(result, "ports"));
 	putchar('\n');
 	show_cores(json_object_get(result, "cores"));

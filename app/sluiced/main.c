@@ -23,6 +23,7 @@
 #include "file.h"
 #include "handlers.h"
 #include "health/health.h"
+#include "keep/estate.h"
 #include "lines.h"
 #include "links.h"
 #include "neigh/neigh.h"
@@ -40,6 +41,8 @@
 /* Exit status of the contract. */
 enum { EXIT_FINE = 0, EXIT_CONFIGURATION = 1, EXIT_MACHINE = 2 };
 
+#define ESTATE "flows" /* the folder of what a killed process leaves */
+
 struct daemon {
 	struct options options;
 	struct lines *lines;
@@ -51,6 +54,7 @@ struct daemon {
 	struct wire_idle idle;
 	struct sl_model *model;
 	struct sl_loop *loop;
+	struct sl_estate *estate; /* NULL: nothing outlives the process */
 	struct sl_control *control;
 	struct sl_health *health;
 	struct results results;
@@ -191,12 +195,25 @@ static void on_wire_warning(void *context, const char *sentence)
 /* ---- start and end ------------------------------------------------------------------------------
  */
 
+/* Packets go on without it. */
+static void open_estate(struct daemon *daemon)
+{
+	const char *instance = daemon->conf->dataplane.instance;
+	char *folder = sl_conf_run_path(instance, ESTATE);
+	struct sl_err err = {0};
+
+	if (!folder || sl_estate_create(folder, instance, &daemon->estate, &err) < 0)
+		sl_log(SL_LOG_NOTICE, "flow tables end with the process: %s", err.text);
+	free(folder);
+}
+
 static int start_model(struct daemon *daemon, struct sl_err *err)
 {
 	struct sl_model_options options;
 	struct sl_change_result result;
 	int status;
 
+	open_estate(daemon);
 	wire_model_options(&daemon->wire, &options);
 	options.hash_key = daemon->restore.hash_key;
 	status = sl_model_create(&options, daemon->conf, daemon->restore.image, &result,
@@ -225,6 +242,7 @@ static int start_control(struct daemon *daemon, struct sl_err *err)
 	struct sl_control_spec spec = {
 		.base = sl_loop_base(daemon->loop),
 		.model = daemon->model,
+		.estate = daemon->estate,
 		.neighbors = daemon->neighbors,
 		.version = SLUICE_VERSION,
 		.file = daemon->options.file,
@@ -389,6 +407,8 @@ static int end(struct daemon *daemon, int status)
 	sl_health_destroy(daemon->health);
 	if (sl_control_destroy(daemon->control, status == EXIT_FINE) < 0)
 		status = EXIT_MACHINE;
+	/* what is in the state file now need not be found in memory */
+	sl_estate_destroy(daemon->estate, daemon->control && status == EXIT_FINE);
 	if (!drained)
 		leave(daemon);
 	sl_neighbors_destroy(daemon->neighbors);
@@ -439,9 +459,14 @@ static int detach(const struct sl_conf *conf)
 {
 	struct sl_err err = {0};
 	int status = understudy_detach(conf, &err);
+	char *folder = sl_conf_run_path(conf->dataplane.instance, ESTATE);
 
 	if (status < 0)
 		sl_log(SL_LOG_ERROR, "%s", err.text);
+	else if (folder && sl_estate_remove(folder, conf->dataplane.instance))
+		sl_log(SL_LOG_NOTICE, "instance %s: its flow tables are taken away",
+		       conf->dataplane.instance);
+	free(folder);
 	return status < 0 ? EXIT_MACHINE : EXIT_FINE;
 }
 

@@ -74,20 +74,25 @@ const struct sl_conf_table sl_conf_root_table = {
 
 /* ---- defaults that depend on something --------------------------------------------------------*/
 
-char *sl_conf_socket_default(const char *instance)
+char *sl_conf_run_path(const char *instance, const char *name)
 {
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
 	char *path = NULL;
 	int length;
 
 	if (geteuid() == 0)
-		length = asprintf(&path, "/run/%s/control.sock", instance);
+		length = asprintf(&path, "/run/%s/%s", instance, name);
 	else if (runtime && runtime[0] == '/')
-		length = asprintf(&path, "%s/%s/control.sock", runtime, instance);
+		length = asprintf(&path, "%s/%s/%s", runtime, instance, name);
 	else
-		length = asprintf(&path, "/run/user/%u/%s/control.sock", (unsigned int)geteuid(),
-				  instance);
+		length = asprintf(&path, "/run/user/%u/%s/%s", (unsigned int)geteuid(), instance,
+				  name);
 	return length < 0 ? NULL : path;
+}
+
+char *sl_conf_socket_default(const char *instance)
+{
+	return sl_conf_run_path(instance, "control.sock");
 }
 
 /* The machine's name, where it is one that we take. */

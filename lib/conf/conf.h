@@ -462,8 +462,11 @@ enum sl_encap_df sl_conf_outer_df(const struct sl_conf_pool *pool, const struct 
 /* The least `slots` of which weight gets a whole one; 0: more than SL_SLOTS_MAX, or no weight. */
 uint32_t sl_conf_slots_least(uint64_t weight, uint64_t total);
 
-/* The socket when a configuration names none: /run/INSTANCE/control.sock for root, else under
- * $XDG_RUNTIME_DIR or /run/user/UID. Allocated; NULL: no memory. */
+/* A path below /run/INSTANCE for root, else below INSTANCE of $XDG_RUNTIME_DIR or /run/user/UID. Allocated;
+ * NULL: no memory. */
+char *sl_conf_run_path(const char *instance, const char *name);
+
+/* The socket when a configuration names none: control.sock there. */
 char *sl_conf_socket_default(const char *instance);
 
 /* Where the service's class stands in `classes`: its own, else the one named normal, else the last. */

@@ -14,6 +14,7 @@
 #include "ctl/cluster.h"
 #include "ctl/inside.h"
 #include "keep/carry.h"
+#include "keep/estate.h"
 #include "show/json.h"
 
 #define RETRY_MS 1000 /* before a state file that could not be written is tried again */
@@ -243,15 +244,49 @@ uint64_t sl_control_file_set(struct sl_control *control, uint64_t digest)
 /* ---- start and end ------------------------------------------------------------------------------
  */
 
-/* What the packet path knew when the daemon ended in good order; else what the records tell of it. */
-static void take_up(struct sl_control *control, bool is_kept)
+/* What a daemon left that was killed; false: nothing, or nothing to go by. */
+static bool take_estate(struct sl_control *control, bool file_wins)
+{
+	/* where the file wins the generation is one more than that of what was kept */
+	uint64_t generation = sl_model_generation(control->model) - file_wins;
+	struct sl_estate_found found;
+	struct sl_err err = {0};
+	int rc;
+
+	if (!control->spec.estate)
+		return false;
+	rc = sl_estate_take(control->spec.estate, control->model, generation, &found, &err);
+	if (rc == -ENOENT)
+		return false;
+	if (rc) {
+		sl_log(SL_LOG_WARNING, "no orderly end: what is left in memory is not taken up: %s",
+		       err.text);
+		return false;
+	}
+	control->scope.daemon.flows_taken_up = found.flows;
+	sl_log(SL_LOG_NOTICE,
+	       "no orderly end: %llu flows taken up from memory, of generation %llu%s",
+	       (unsigned long long)found.flows, (unsigned long long)found.generation,
+	       found.lost ? "; some flow tables were gone" : "");
+	return true;
+}
+
+/* What the packet path knew when the daemon ended in good order, or when it was killed; else what the
+ * records tell of it. */
+static void take_up(struct sl_control *control, const struct sl_restore *restore)
 {
 	const struct sl_pack *rest = control->keep ? sl_keep_rest(control->keep) : NULL;
 	const char *path = control->keep ? sl_keep_path(control->keep) : "";
-	int64_t taken = rest	  ? sl_carry_read(control->model, rest)
-			: is_kept ? sl_carry_reopen(control->model, control->scope.history)
-				  : 0;
+	int64_t taken = 0;
 
+	if (rest)
+		taken = sl_carry_read(control->model, rest);
+	else if (take_estate(control, restore->file_wins))
+		return;
+	else if (restore->image)
+		taken = sl_carry_reopen(control->model, control->scope.history);
+	if (rest && taken > 0)
+		control->scope.daemon.flows_taken_up = (uint64_t)taken;
 	if (taken < 0)
 		sl_log(SL_LOG_WARNING, "control.state %s: its flows make no sense: left out", path);
 	else if (rest)
@@ -379,7 +414,9 @@ int sl_control_create(const struct sl_control_spec *spec, struct sl_restore *res
 	restore->history = NULL;
 	restore->keep = NULL;
 	sl_rpc_scope_add(&control->rpc, &control->scope);
-	take_up(control, restore->image != NULL);
+	take_up(control, restore);
+	if (control->spec.estate)
+		sl_estate_begin(control->spec.estate, control->model);
 	rc = begin_history(control, restore, err);
 	if (rc == 0)
 		rc = open_server(control, err);

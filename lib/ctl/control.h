@@ -24,6 +24,7 @@
 
 struct event_base;
 struct sl_control;
+struct sl_estate;
 struct sl_health;
 struct sl_neighbors;
 
@@ -36,6 +37,7 @@ struct sl_control_core {
 };
 
 struct sl_control_spec {
+	struct sl_estate *estate; /* borrowed; NULL: there is none */
 	struct event_base *base;
 	struct sl_model *model;
 	const struct sl_neighbors *neighbors; /* for `neighbors`; NULL: there are none */

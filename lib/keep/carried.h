@@ -14,6 +14,7 @@
 
 #include "keep/pack.h"
 #include "model/inside.h"
+#include "state/flow_table.h"
 #include "state/snapshot.h"
 
 /* The first number of the octets: which form they have. Those before, which are read, too, have no
@@ -75,6 +76,7 @@ struct sl_carried {
 	uint64_t form; /* SL_CARRY_FORM, or one before */
 	uint64_t now_ms, gap_ms;
 	uint32_t node_count; /* of all pools; their numbers go on from pool to pool, from 1 */
+	uint32_t *numbers; /* by the index then, which is what octets say; NULL: they say numbers */
 	uint32_t pool_count, pool_room;
 	struct sl_carried_pool *pools;
 	uint32_t service_count, service_room;
@@ -88,6 +90,13 @@ void sl_carried_fini(struct sl_carried *carried);
 /* The index in this run of the node of that number; SL_NODE_NOBODY: it is no more. */
 uint32_t sl_carried_index(const struct sl_carried *carried, uint32_t number);
 
+/* carry.c: what octets call nodes: the order of all pools, or their indices. Set before pools are
+ * written, NONE after that. */
+enum sl_carried_numbers { SL_CARRIED_NONE, SL_CARRIED_ORDER, SL_CARRIED_INDEX };
+void sl_carried_number(const struct sl_model *model, enum sl_carried_numbers numbers);
+/* Without flows. */
+void sl_carried_write_pool(struct sl_pack *pack, const struct sl_model *model, uint32_t place,
+			   uint64_t now_ms);
 /* carry.c: whether the image's pool at that place is carried. */
 bool sl_carried_takes(const struct sl_model *model, uint32_t place);
 /* 0: never; else 1 and how long ago. */
@@ -99,6 +108,15 @@ void sl_carried_write_until(struct sl_pack *pack, uint64_t now_ms, uint64_t unti
  * ago, so that the next snapshot is built from there. 0 or -ENOMEM. */
 int sl_carried_put_slots(struct sl_model *model, const struct sl_carried *carried,
 			 const struct sl_carried_pool *pool, struct sl_slot_table *slots);
+/* carry_read.c: one more pool, or services and what they took. 0, -EINVAL, -ENOMEM. */
+int sl_carried_read_pool(struct sl_unpack *unpack, const struct sl_conf *conf,
+			 struct sl_carried *carried);
+int sl_carried_read_services(struct sl_unpack *unpack, struct sl_carried *carried);
+/* carry_read.c: makes the model what it was a moment ago and publishes what follows of it. */
+int sl_carried_restore(struct sl_model *model, struct sl_carried *carried);
+/* carry_read.c: enters a flow; false: there is a later one, or no room. */
+bool sl_carried_take_flow(struct sl_flow_table *table, const struct sl_flow_clock *clock,
+			  uint64_t tag, uint64_t word);
 /* carry_read.c: times in this run. */
 uint64_t sl_carried_before(const struct sl_carried *carried, uint64_t ms);
 uint64_t sl_carried_read_past(struct sl_unpack *unpack, const struct sl_carried *carried);

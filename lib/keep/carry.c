@@ -8,7 +8,7 @@
 #include "state/pool_memory.h"
 
 /* Node index -> number, over all pools that are carried (a table may name nodes of other pools, which
- * a service was at); 0: none of them. All zero between calls. */
+ * a service was at), or the index itself; 0: none of them. All zero between calls. */
 static uint32_t number_of[SL_NODE_INDEX_MAX];
 
 bool sl_carried_takes(const struct sl_model *model, uint32_t place)
@@ -19,15 +19,21 @@ bool sl_carried_takes(const struct sl_model *model, uint32_t place)
 	       model->snapshot->pools[index].memory;
 }
 
-static void number_nodes(const struct sl_model *model, bool begin)
+void sl_carried_number(const struct sl_model *model, enum sl_carried_numbers numbers)
 {
 	uint32_t number = 0;
 
 	for (uint32_t p = 0; p < model->image->pool_count; p++) {
 		const struct sl_image_pool *pool = model->image->pools[p];
 
-		for (uint32_t n = 0; sl_carried_takes(model, p) && n < pool->node_count; n++)
-			number_of[pool->nodes[n].index] = begin ? ++number : 0;
+		for (uint32_t n = 0; sl_carried_takes(model, p) && n < pool->node_count; n++) {
+			uint32_t index = pool->nodes[n].index;
+
+			number++;
+			number_of[index] = numbers == SL_CARRIED_ORDER	 ? number
+					   : numbers == SL_CARRIED_INDEX ? index
+									 : 0;
+		}
 	}
 }
 
@@ -132,15 +138,14 @@ static void write_slots(struct sl_pack *pack, const struct sl_pool_view *view, u
 					now_ms);
 }
 
-static void write_pool(struct sl_pack *pack, const struct sl_model *model, uint32_t place,
-		       uint64_t now_ms)
+void sl_carried_write_pool(struct sl_pack *pack, const struct sl_model *model, uint32_t place,
+			   uint64_t now_ms)
 {
 	const struct sl_image_pool *pool = model->image->pools[place];
 	const struct sl_body_pool *body = &model->pools[pool->index];
 	const struct sl_pool_view *view = &model->snapshot->pools[pool->index];
 	struct sl_flow_clock clock;
 
-	sl_pack_number(pack, 1);
 	sl_pack_text(pack, pool->name);
 	sl_pack_number(pack, pool->leaving);
 	write_pool_conf(pack, &pool->conf);
@@ -203,17 +208,19 @@ void sl_carry_write(const struct sl_model *model, struct sl_pack *pack)
 	const struct sl_image *image = model->image;
 	uint64_t now_ms = model->options.now_ms();
 
-	number_nodes(model, true);
+	sl_carried_number(model, SL_CARRIED_ORDER);
 	sl_pack_number(pack, SL_CARRY_FORM);
 	sl_pack_number(pack, model->options.wall_ms());
 	sl_pack_block(pack, &snapshot->flow_key, sizeof(snapshot->flow_key));
 	for (uint32_t p = 0; p < image->pool_count; p++)
-		if (sl_carried_takes(model, p))
-			write_pool(pack, model, p, now_ms);
+		if (sl_carried_takes(model, p)) {
+			sl_pack_number(pack, 1);
+			sl_carried_write_pool(pack, model, p, now_ms);
+		}
 	sl_pack_number(pack, 0);
 	sl_carried_write_services(pack, model, now_ms);
 	for (uint32_t p = 0; p < image->pool_count; p++)
 		if (sl_carried_takes(model, p))
 			write_tables(pack, &snapshot->pools[image->pools[p]->index], now_ms);
-	number_nodes(model, false);
+	sl_carried_number(model, SL_CARRIED_NONE);
 }

@@ -31,6 +31,7 @@ void sl_carried_fini(struct sl_carried *carried)
 		free(carried->formers[i].sources);
 	}
 	free(carried->services);
+	free(carried->numbers);
 	*carried = (struct sl_carried){0};
 }
 
@@ -38,6 +39,8 @@ uint32_t sl_carried_index(const struct sl_carried *carried, uint32_t number)
 {
 	uint32_t first = 0, end = carried->pool_count;
 
+	if (carried->numbers)
+		number = carried->numbers[number];
 	if (number == 0 || number > carried->node_count)
 		return SL_NODE_NOBODY;
 	/* the last pool whose nodes begin before it; pools without nodes begin where the next does */

@@ -40,6 +40,12 @@ uint64_t sl_carried_read_until(struct sl_unpack *unpack, const struct sl_carried
 /* ---- reading ------------------------------------------------------------------------------------
  */
 
+/* Whether it can be a node's. */
+static bool is_number(const struct sl_carried *carried, uint64_t number)
+{
+	return carried->numbers ? number < SL_NODE_INDEX_MAX : number <= carried->node_count;
+}
+
 /* A count of things of at least one octet each; room for them, or NULL. */
 static void *read_room(struct sl_unpack *unpack, uint32_t *count, size_t size)
 {
@@ -116,7 +122,7 @@ static int read_open(struct sl_unpack *unpack, const struct sl_carried *carried,
 		struct sl_open_slot *open = &pool->open[i];
 		uint64_t slot = sl_unpack_number(unpack), prior = sl_unpack_number(unpack);
 
-		if (slot >= pool->slot_count || prior > carried->node_count ||
+		if (slot >= pool->slot_count || !is_number(carried, prior) ||
 		    (i > 0 && slot <= open[-1].slot))
 			return -EINVAL;
 		open->slot = (uint32_t)slot;
@@ -141,7 +147,7 @@ static int read_slots(struct sl_unpack *unpack, const struct sl_carried *carried
 	for (uint32_t s = 0; s < pool->slot_count; s++) {
 		uint64_t word = sl_unpack_number(unpack);
 
-		if (word / 2 > carried->node_count)
+		if (!is_number(carried, word / 2))
 			return -EINVAL;
 		pool->words[s] = (uint32_t)word;
 	}
@@ -149,9 +155,8 @@ static int read_slots(struct sl_unpack *unpack, const struct sl_carried *carried
 }
 
 static int read_pool(struct sl_unpack *unpack, const struct sl_conf *conf,
-		     struct sl_carried *carried)
+		     struct sl_carried *carried, struct sl_carried_pool *pool)
 {
-	struct sl_carried_pool *pool = &carried->pools[carried->pool_count++];
 	const char *name = sl_unpack_text(unpack);
 	int rc;
 
@@ -189,20 +194,21 @@ static bool grow(void **array, uint32_t count, uint32_t *room, size_t size)
 	return true;
 }
 
-static int read_heads(struct sl_unpack *unpack, const struct sl_conf *conf,
-		      struct sl_carried *carried)
+int sl_carried_read_pool(struct sl_unpack *unpack, const struct sl_conf *conf,
+			 struct sl_carried *carried)
+{
+	void *pools = carried->pools;
+
+	if (!grow(&pools, carried->pool_count, &carried->pool_room, sizeof(*carried->pools)))
+		return -ENOMEM;
+	carried->pools = pools;
+	return read_pool(unpack, conf, carried, &carried->pools[carried->pool_count++]);
+}
+
+int sl_carried_read_services(struct sl_unpack *unpack, struct sl_carried *carried)
 {
 	int rc = 0;
 
-	while (rc == 0 && sl_unpack_number(unpack) == 1) {
-		void *pools = carried->pools;
-
-		if (!grow(&pools, carried->pool_count, &carried->pool_room,
-			  sizeof(*carried->pools)))
-			return -ENOMEM;
-		carried->pools = pools;
-		rc = read_pool(unpack, conf, carried);
-	}
 	while (rc == 0 && sl_unpack_number(unpack) == 1) {
 		void *services = carried->services;
 
@@ -215,6 +221,16 @@ static int read_heads(struct sl_unpack *unpack, const struct sl_conf *conf,
 	if (rc == 0 && carried->form >= SL_CARRY_FORM_SERVICES)
 		rc = sl_carried_read_formers(unpack, carried);
 	return rc ? rc : unpack->failed ? -EINVAL : 0;
+}
+
+static int read_heads(struct sl_unpack *unpack, const struct sl_conf *conf,
+		      struct sl_carried *carried)
+{
+	int rc = 0;
+
+	while (rc == 0 && sl_unpack_number(unpack) == 1)
+		rc = sl_carried_read_pool(unpack, conf, carried);
+	return rc ? rc : sl_carried_read_services(unpack, carried);
 }
 
 /* ---- taking up ----------------------------------------------------------------------------------
@@ -301,7 +317,7 @@ static int restore_pool(struct sl_model *model, const struct sl_carried *carried
 	return 0;
 }
 
-static int restore_all(struct sl_model *model, struct sl_carried *carried)
+int sl_carried_restore(struct sl_model *model, struct sl_carried *carried)
 {
 	int rc = sl_carry_back(model, carried);
 
@@ -346,8 +362,8 @@ static uint64_t read_word(struct sl_unpack *unpack, const struct sl_carried *car
 }
 
 /* Flows of several tables may come to one: what was used last counts. */
-static bool take_flow(struct sl_flow_table *table, const struct sl_flow_clock *clock, uint64_t tag,
-		      uint64_t word)
+bool sl_carried_take_flow(struct sl_flow_table *table, const struct sl_flow_clock *clock,
+			  uint64_t tag, uint64_t word)
 {
 	struct sl_flow_entry *entry = sl_flow_table_find(table, tag);
 
@@ -380,7 +396,7 @@ static int64_t read_flows(struct sl_unpack *unpack, const struct sl_model *model
 				read_word(unpack, carried, pool, view ? &clock : NULL, number);
 
 			if (word && !unpack->failed)
-				taken += take_flow(
+				taken += sl_carried_take_flow(
 					view->flow_tables[core % view->memory->core_count], &clock,
 					tag, word);
 		}
@@ -419,7 +435,7 @@ int64_t sl_carry_read(struct sl_model *model, const struct sl_pack *pack)
 	more = read_heads(&unpack, model->image->conf, &carried);
 	if (more == 0) {
 		memcpy(&model->snapshot->flow_key, key, key_size);
-		more = restore_all(model, &carried);
+		more = sl_carried_restore(model, &carried);
 	}
 	for (uint32_t p = 0; p < carried.pool_count && more >= 0; p++) {
 		more = read_flows(&unpack, model, &carried, &carried.pools[p]);

@@ -28,7 +28,7 @@ static uint32_t crc_more(uint32_t crc, const uint8_t *octets, size_t size)
 	return (uint32_t)more;
 }
 
-static uint32_t crc_of(const uint8_t *octets, size_t size)
+uint32_t sl_frame_crc(const uint8_t *octets, size_t size)
 {
 	return crc_more(0xffffffffu, octets, size) ^ 0xffffffffu;
 }
@@ -188,7 +188,7 @@ int sl_frame_next(struct sl_frame_reader *reader)
 	got = sl_file_read(reader->fd, reader->room, length, reader->at + CHECKED_AT);
 	if (got < 0 && got != -EIO)
 		return (int)got;
-	if (got < (ssize_t)length || crc_of(reader->room, length) != sl_load32(head + 4))
+	if (got < (ssize_t)length || sl_frame_crc(reader->room, length) != sl_load32(head + 4))
 		return -EBADMSG;
 	reader->kind = reader->room[0];
 	reader->data = reader->room + 1;
@@ -219,7 +219,7 @@ void sl_frame_find(const struct sl_frame_reader *reader, const struct sl_frame_s
 			continue;
 		}
 		checks += length;
-		if (crc_of(octets + at + CHECKED_AT, length) != sl_load32(octets + at + 4)) {
+		if (sl_frame_crc(octets + at + CHECKED_AT, length) != sl_load32(octets + at + 4)) {
 			at++;
 			continue;
 		}

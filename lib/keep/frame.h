@@ -31,6 +31,9 @@ struct sl_frame_writer {
 	int rc;
 };
 
+/* CRC-32C. */
+uint32_t sl_frame_crc(const uint8_t *octets, size_t size);
+
 /* Begins at an offset of a file. */
 void sl_frame_writer_init(struct sl_frame_writer *writer, int fd, off_t at);
 void sl_frame_writer_fini(struct sl_frame_writer *writer);

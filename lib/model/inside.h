@@ -105,6 +105,8 @@ struct sl_model {
 	void *ask_context;
 	sl_model_ask_hop *ask_hop; /* NULL: nobody knows */
 	void *hop_context;
+	sl_model_ahead *ahead; /* NULL: nobody is told */
+	void *ahead_context;
 	uint32_t window_place;		  /* where the next sample goes */
 	uint32_t window_filled;		  /* samples there are */
 	uint32_t node_hint;		  /* no index below is free */

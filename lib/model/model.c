@@ -406,6 +406,8 @@ int sl_model_flush(struct sl_model *model, struct sl_err *err)
 		return sl_err_set(err, status, "cannot build a snapshot: %s", strerror(-status));
 	}
 	model->snapshot = item->snapshot;
+	if (model->ahead)
+		model->ahead(model->ahead_context);
 	item->snapshot = sl_publish_swap(model->options.publish, model->snapshot);
 	item->model = model;
 	item->kind = SL_LIFE_SNAPSHOT;
@@ -431,6 +433,12 @@ void sl_model_settle(struct sl_model *model)
 	}
 }
 
+void sl_model_ahead_set(struct sl_model *model, sl_model_ahead *ahead, void *context)
+{
+	model->ahead = ahead;
+	model->ahead_context = context;
+}
+
 uint64_t sl_model_deadline_ms(const struct sl_model *model)
 {
 	return model->deadline_ms;
@@ -442,6 +450,8 @@ void sl_model_tick(struct sl_model *model)
 	sl_model_settle(model);
 	sl_life_tick(model);
 	sl_hear_tick(model);
+	for (uint32_t p = 0; p < model->image->pool_count; p++)
+		sl_pool_memory_gather(model->pools[model->image->pools[p]->index].memory);
 	if (!model->dirty)
 		sl_life_published(model);
 	sl_report_sample(model);

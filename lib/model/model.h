@@ -203,6 +203,11 @@ typedef bool sl_model_ask_hop(void *context, uint32_t port, enum sl_conf_hop how
 			      const struct sl_addr *hop, struct sl_mac *mac);
 void sl_model_next_hop_set(struct sl_model *model, sl_model_ask_hop *ask, void *context);
 
+/* Called with the snapshot that packets are about to see, before they do: what is written down then is
+ * never older than what they go by. NULL: nobody is. */
+typedef void sl_model_ahead(void *context);
+void sl_model_ahead_set(struct sl_model *model, sl_model_ahead *ahead, void *context);
+
 /* Tells listeners what another room found: a SL_EVENT_NOTE. pool and node may be NULL. */
 void sl_model_note(struct sl_model *model, const char *topic, const char *pool, const char *node,
 		   const char *text);

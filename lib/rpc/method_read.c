@@ -79,10 +79,12 @@ static int method_status(struct sl_rpc_call *call)
 
 	if (!report)
 		return -1;
-	result = json_pack("{s:s, s:i, s:f, s:I, s:I, s:o, s:o}", "version", scope->daemon.version,
-			   "pid", (int)getpid(), "uptime_seconds", report->uptime_s, "generation",
-			   (json_int_t)report->generation, "snapshot", (json_int_t)report->snapshot,
-			   "ports", sl_report_ports(report), "cores", cores_json(&scope->daemon));
+	result = json_pack("{s:s, s:i, s:f, s:I, s:I, s:I, s:o, s:o}", "version",
+			   scope->daemon.version, "pid", (int)getpid(), "uptime_seconds",
+			   report->uptime_s, "generation", (json_int_t)report->generation,
+			   "snapshot", (json_int_t)report->snapshot, "flows_taken_up",
+			   (json_int_t)scope->daemon.flows_taken_up, "ports",
+			   sl_report_ports(report), "cores", cores_json(&scope->daemon));
 	sl_model_report_destroy(report);
 	return answer(call, result, 0);
 }

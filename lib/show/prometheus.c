@@ -245,6 +245,8 @@ static void write_keeping(FILE *out, const struct sl_show_daemon *daemon)
 		    daemon->state_unsaved);
 	head(out, "state_write_failures_total", "Writes of the state file that failed.");
 	sample(out, "state_write_failures_total", "", daemon->state_failures);
+	write_gauge(out, "flows_taken_up", "Flows that the start took up from the process before.",
+		    (double)daemon->flows_taken_up);
 	write_gauge(out, "packet_buffers", "Packet buffers there are.", (double)daemon->buffers);
 	write_gauge(out, "packet_buffers_used", "Packet buffers in use, by devices' queues, too.",
 		    (double)daemon->buffers_used);

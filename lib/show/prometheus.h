@@ -32,6 +32,7 @@ struct sl_show_daemon {
 	bool reload_failed;		/* the last time it was not */
 	bool state_unsaved;		/* the state file does not have the present state */
 	uint64_t state_failures;	/* writes of it that failed */
+	uint64_t flows_taken_up;	/* of the process before, at the start */
 	uint64_t buffers, buffers_used; /* for packets */
 	uint32_t rx_cores;		/* each has a flow table of a pool */
 	const char *version;

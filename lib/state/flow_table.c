@@ -11,6 +11,13 @@
  * and back to the first between two loads; the flow that came last is the last that makes room.
  * Changes of the word alone (last use, kind, node) are single stores. The owner reads what it has
  * written itself.
+ *
+ * Why a process may die at any instruction. Whoever reads the buckets afterwards is such a reader,
+ * with the owner stopped for good between two of its stores: it finds the entry before, none (word
+ * 0), or the new one. An entry that was on its way to its second bucket is there twice, with one
+ * word. Counts are not read from what is left: they are made again from entries. Words name nodes by
+ * index, which mean what the last snapshot's list says (keep/estate.h): it is written before packets
+ * see the snapshot, and an index is given to another node only when no table names it.
  */
 
 #include "state/flow_table.h"
@@ -20,7 +27,8 @@
 
 #include "base/mem.h"
 
-#define BITS_MIN 4
+#define BITS_MIN    4
+#define GATHER_SIZE (1u << 20) /* octets a flow: twice as many as there are huge pages */
 #define ROOM_MORE                                                                                  \
 	4 /* one in so many more entries than flows, so that both buckets are rarely full */
 
@@ -77,28 +85,34 @@ void sl_flow_clock_init(struct sl_flow_clock *clock, const struct sl_pool_view *
 /* ---- creation -----------------------------------------------------------------------------------
  */
 
+size_t sl_flow_memory_size(uint32_t bits)
+{
+	return sl_flow_buckets_size(bits) + 2 * sizeof(uint32_t) * SL_NODE_INDEX_MAX;
+}
+
 int sl_flow_table_create(uint32_t flow_entries, struct sl_flow_table **table)
 {
 	struct sl_flow_table *made;
 	uint64_t entries = (uint64_t)flow_entries + flow_entries / ROOM_MORE;
 	uint32_t bits = BITS_MIN;
-	size_t buckets_size;
 
 	if (flow_entries > SL_FLOW_ENTRIES_MAX)
 		return -E2BIG;
 	while (((uint64_t)SL_FLOW_WAYS << bits) < entries)
 		bits++;
-	buckets_size = sizeof(struct sl_flow_bucket) << bits;
 	made = sl_mem_alloc(sizeof(*made));
 	if (!made)
 		return -ENOMEM;
-	made->size = buckets_size + 2 * sizeof(*made->node_flows) * SL_NODE_INDEX_MAX;
-	made->buckets = sl_mem_alloc(made->size);
+	made->size = sl_flow_memory_size(bits);
+	made->buckets = sl_lasting_alloc(made->size, &made->mark);
+	if (!made->buckets)
+		made->buckets = sl_mem_alloc(made->size);
 	if (!made->buckets) {
 		sl_mem_free(made, sizeof(*made));
 		return -ENOMEM;
 	}
-	made->node_flows = (uint32_t *)(void *)((uint8_t *)made->buckets + buckets_size);
+	made->node_flows =
+		(uint32_t *)(void *)((uint8_t *)made->buckets + sl_flow_buckets_size(bits));
 	made->node_load = made->node_flows + SL_NODE_INDEX_MAX;
 	made->bits = bits;
 	made->references = 1;
@@ -117,8 +131,24 @@ void sl_flow_table_put(struct sl_flow_table *table)
 	if (!table || --table->references > 0)
 		return;
 	sl_mem_free(table->addresses, sizeof(*table->addresses) * sl_flow_table_capacity(table));
-	sl_mem_free(table->buckets, table->size);
+	if (table->mark.number)
+		sl_lasting_free(table->buckets, table->size, &table->mark);
+	else
+		sl_mem_free(table->buckets, table->size);
 	sl_mem_free(table, sizeof(*table));
+}
+
+/* Early, so that it is like the first touch of a huge page: there is hardly anything to copy. */
+void sl_flow_table_gather(struct sl_flow_table *table)
+{
+	uint64_t entries = __atomic_load_n(&table->tracked, __ATOMIC_RELAXED) +
+			   __atomic_load_n(&table->begun, __ATOMIC_RELAXED);
+	size_t size = sl_flow_buckets_size(table->bits);
+
+	if (!table->mark.number || table->gathered || entries <= size / GATHER_SIZE)
+		return;
+	table->gathered = true;
+	sl_lasting_gather(table->buckets, size);
 }
 
 /* ---- the owner ----------------------------------------------------------------------------------
@@ -368,11 +398,10 @@ uint64_t sl_flow_table_read(const struct sl_flow_table *table, uint64_t tag)
 	return word ? word : read_in(sl_flow_table_second(table, tag), tag);
 }
 
-bool sl_flow_table_at(const struct sl_flow_table *table, uint32_t index,
+bool sl_flow_entry_at(const struct sl_flow_bucket *buckets, uint32_t index,
 		      struct sl_flow_entry *entry)
 {
-	const struct sl_flow_entry *at =
-		&table->buckets[index / SL_FLOW_WAYS].entry[index % SL_FLOW_WAYS];
+	const struct sl_flow_entry *at = &buckets[index / SL_FLOW_WAYS].entry[index % SL_FLOW_WAYS];
 	struct sl_flow_entry found;
 
 	found.tag = __atomic_load_n(&at->tag, __ATOMIC_ACQUIRE);
@@ -381,4 +410,10 @@ bool sl_flow_table_at(const struct sl_flow_table *table, uint32_t index,
 		return false;
 	*entry = found;
 	return true;
+}
+
+bool sl_flow_table_at(const struct sl_flow_table *table, uint32_t index,
+		      struct sl_flow_entry *entry)
+{
+	return sl_flow_entry_at(table->buckets, index, entry);
 }

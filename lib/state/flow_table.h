@@ -13,7 +13,8 @@
  *          ten million flows two of them share a tag with a probability of 3 in a million.
  * Threads: one owner core writes. sl_flow_table_read() and _at(), the counters: any thread, at any
  *          time. A reader never takes one flow's word for another's: see flow_table.c.
- * Memory:  all at creation, for at least flow_entries flows; pages are touched when used.
+ * Memory:  all at creation, for at least flow_entries flows; pages are touched when used. Buckets
+ *          outlive the process where there is such memory (base/lasting.h): see flow_table.c.
  * Errors:  create: 0, -ENOMEM or -E2BIG; the rest cannot fail, what finds no room is counted.
  */
 
@@ -27,6 +28,7 @@
 #include <rte_prefetch.h>
 
 #include "base/bytes.h"
+#include "base/lasting.h"
 #include "base/limit.h"
 #include "state/pool_memory.h"
 #include "state/snapshot.h"
@@ -173,9 +175,11 @@ struct sl_flow_table {
 	/* one an entry, as path/address.h has them; NULL: not kept; the pointer is written by control,
 	 * once */
 	struct sl_flow_address *addresses;
-	uint32_t bits;	     /* log2 of the buckets */
-	uint32_t references; /* control only */
-	size_t size;	     /* of the memory of buckets and the counts by node */
+	uint32_t bits;		     /* log2 of the buckets */
+	uint32_t references;	     /* control only */
+	size_t size;		     /* of the memory of buckets and the counts by node */
+	struct sl_lasting_mark mark; /* of that memory, where it lasts; control only */
+	bool gathered;		     /* its huge pages were asked for; control only */
 	/* by node index; written: owner; read: all */
 	uint32_t *node_flows; /* entries live or closing */
 	uint32_t *
@@ -192,6 +196,17 @@ struct sl_flow_table {
 int sl_flow_table_create(uint32_t flow_entries, struct sl_flow_table **table);
 struct sl_flow_table *sl_flow_table_get(struct sl_flow_table *table);
 void sl_flow_table_put(struct sl_flow_table *table); /* takes NULL */
+
+/* Control, once in a while: huge pages for a table of lasting memory, as soon as it has entries. */
+void sl_flow_table_gather(struct sl_flow_table *table);
+
+/* Octets of the buckets of a table of 2^bits of them, and of all the memory that begins with them. */
+static inline size_t sl_flow_buckets_size(uint32_t bits)
+{
+	return sizeof(struct sl_flow_bucket) << bits;
+}
+
+size_t sl_flow_memory_size(uint32_t bits);
 
 static inline uint32_t sl_flow_table_capacity(const struct sl_flow_table *table)
 {
@@ -270,6 +285,10 @@ uint64_t sl_flow_table_read(const struct sl_flow_table *table, uint64_t tag);
 
 /* Any thread: entry number index (below the capacity), for `flows`; false: there is none. */
 bool sl_flow_table_at(const struct sl_flow_table *table, uint32_t index,
+		      struct sl_flow_entry *entry);
+
+/* The same of buckets alone. */
+bool sl_flow_entry_at(const struct sl_flow_bucket *buckets, uint32_t index,
 		      struct sl_flow_entry *entry);
 
 #endif

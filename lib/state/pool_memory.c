@@ -268,3 +268,9 @@ uint64_t sl_pool_memory_node_flows(const struct sl_pool_memory *memory, uint32_t
 		sum += __atomic_load_n(&memory->flow_tables[i]->node_flows[node], __ATOMIC_RELAXED);
 	return sum;
 }
+
+void sl_pool_memory_gather(const struct sl_pool_memory *memory)
+{
+	for (uint32_t i = 0; memory && i < memory->table_count; i++)
+		sl_flow_table_gather(memory->flow_tables[i]);
+}

@@ -14,6 +14,8 @@
  * stages:   (--stages) the parts of the journey one by one, with a clock between them, and the
  *           floor's two halves.
  *
+ * --lasting: flow tables in memory that outlives the process (base/lasting.h), as the daemon's are.
+ *
  * Frames come from source.h. Floor and path take turns; the figures are medians over
  * the turns with the least and most, one JSON object a line.
  */
@@ -32,6 +34,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/lasting.h"
 #include "bench/figure.h"
 #include "bench/source.h"
 #include "path/stage.h"
@@ -392,6 +395,7 @@ static struct options options_read(int argc, char **argv)
 		{"beginnings", no_argument, NULL, 'b'},
 		{"still", no_argument, NULL, 'k'},
 		{"entries", required_argument, NULL, 'E'},
+		{"lasting", no_argument, NULL, 'l'},
 		{"ipv6", no_argument, NULL, '6'},
 		{"workers", required_argument, NULL, 'w'},
 		{"changes", no_argument, NULL, 'c'},
@@ -430,6 +434,8 @@ static struct options options_read(int argc, char **argv)
 			options.stages = true;
 		else if (option == '6')
 			options.v6 = true;
+		else if (option == 'l')
+			sl_lasting_begin("path_bench");
 		else if (option == 'b')
 			options.beginnings = true;
 		else if (option == 'k')
@@ -501,6 +507,8 @@ int main(int argc, char **argv)
 		return 1;
 	sl_path_begin(core);
 	warm_up(core, &port, &options);
+	if (options.tracking != SL_TRACKING_NONE)
+		sl_pool_memory_gather(sl_publish_get(spec.publish)->pools[0].memory);
 	if (options.changes)
 		measure_changes(core, &port, &options);
 	else if (options.stages)

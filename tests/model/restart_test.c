@@ -6,7 +6,7 @@
  * connections_test.c drives the rules hard; this one asks whether control keeps to them. Nodes get
  * weights, drain, leave, come back, die; pools change their scheduler, their slots and their flow
  * tables; services go from pool to pool, take packets from one another and leave them to others, come
- * and go under other names, as do pools; the daemon ends in good order and starts
+ * and go under other names, as do pools; the daemon ends in good order or is killed, and starts
  * again, at times with another configuration file. Cores see snapshots late.
  * A flow is broken when a packet goes to another node than the one before, unless that node died.
  * Flows send within the idle timeout, restarts included.
@@ -19,10 +19,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "base/prng.h"
 #include "flow_world.h"
 #include "keep/carry.h"
+#include "keep/estate.h"
 #include "keep/record.h"
 #include "model/model.h"
 
@@ -94,7 +96,9 @@ static struct sl_prng prng;
 static struct pool pools[POOLS];
 static struct service services[SL_ARRAY_COUNT(takings)];
 static uint32_t service_pool, names, addresses, tuples, step, broken, packets, restarts, changes,
-	births, refused;
+	births, refused, kills;
+static struct sl_estate *estate;
+static char folder[64], instance[32];
 static struct flow flows[FLOWS];
 static bool dead[1 << 16]; /* by address: nodes that do not keep their flows */
 static uint64_t now_ms;
@@ -504,11 +508,18 @@ static void reload(void)
 	service_pool = service_before;
 }
 
-/* ---- the end in good order, and the start after it ------------------------------------------------
+/* ---- the end, in good order or by force, and the start after it ------------------------------------------------
  */
+
+static void open_estate(void)
+{
+	must(sl_estate_create(folder, instance, &estate, NULL) == 0, "a folder");
+}
 
 static void restart(void)
 {
+	struct sl_estate_found found = {0};
+	struct sl_err err = {0};
 	/* a service that was at so many pools is refused one more, unless it says so to a daemon that
 	 * is only starting */
 	bool free = sl_model_snapshot(model)->services[0].via_count < SL_SERVICE_VIA_MAX;
@@ -518,10 +529,13 @@ static void restart(void)
 	struct sl_unpack unpack;
 	struct sl_past past = {0};
 	struct sl_conf *conf;
+	bool killed = chance(2);
 
 	sl_past_write_state(&state, sl_model_image(model), sl_model_hash_key(model), &clock);
 	sl_carry_write(model, &rest);
 	must(!state.failed && !rest.failed, "writing");
+	sl_estate_destroy(estate, !killed);
+	estate = NULL;
 	close_all();
 	now_ms += below(300);
 	if (free && chance(2))
@@ -532,8 +546,16 @@ static void restart(void)
 	must(sl_past_read_state(&unpack, &clock, &past) == 0, "reading");
 	conf = configure();
 	open_cores();
+	open_estate();
 	open_model(conf, past.image);
-	must(sl_carry_read(model, &rest) >= 0, "taking up");
+	if (killed)
+		must(sl_estate_take(estate, model, sl_model_generation(model), &found, &err) == 0,
+		     err.text);
+	else
+		must(sl_carry_read(model, &rest) >= 0, "taking up");
+	must(found.lost == 0, "finding all flow tables");
+	kills += killed;
+	sl_estate_begin(estate, model);
 	launch();
 	sl_conf_destroy(conf);
 	sl_past_fini(&past);
@@ -580,7 +602,7 @@ static void set_up(uint64_t seed)
 	now_ms = 10000000;
 	addresses = 0x100;
 	tuples = broken = packets = restarts = changes = births = service_pool = refused = names =
-		0;
+		kills = 0;
 	memset(services, 0, sizeof(services));
 	memset(pools, 0, sizeof(pools));
 	memset(dead, 0, sizeof(dead));
@@ -590,9 +612,11 @@ static void set_up(uint64_t seed)
 			make_node(&pools[p].nodes[n]);
 	}
 	open_cores();
+	open_estate();
 	conf = configure();
 	open_model(conf, NULL);
 	sl_conf_destroy(conf);
+	sl_estate_begin(estate, model);
 	launch();
 	for (uint32_t i = 0; i < FLOWS; i++)
 		be_born(&flows[i]);
@@ -610,10 +634,12 @@ static uint32_t run(uint64_t seed)
 		if (chance(150))
 			restart();
 	}
+	sl_estate_destroy(estate, true);
 	close_all();
 	printf("seed %" PRIu64 ": %" PRIu32 " flows, %" PRIu32 " packets, %" PRIu32
-	       " changes (%" PRIu32 " refused), %" PRIu32 " restarts, %" PRIu32 " broken\n",
-	       seed, births, packets, changes, refused, restarts, broken);
+	       " changes (%" PRIu32 " refused), %" PRIu32 " restarts (%" PRIu32
+	       " after a kill), %" PRIu32 " broken\n",
+	       seed, births, packets, changes, refused, restarts, kills, broken);
 	return broken;
 }
 
@@ -632,6 +658,8 @@ int main(int argc, char **argv)
 		else
 			seed = strtoull(argv[i], NULL, 10);
 	}
+	(void)snprintf(instance, sizeof(instance), "restart-%d", (int)getpid());
+	(void)snprintf(folder, sizeof(folder), "/tmp/%s", instance);
 	for (uint64_t n = 0; n < seeds; n++)
 		if (run(seed + n) && ++all && expect_broken)
 			return 0;

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Starts the real sluiced for a test, in a folder of its own, and reads what it leaves behind."""
 
+import contextlib
+import ctypes
 import itertools
 import json
 import os
@@ -30,12 +32,29 @@ def binary():
     return SLUICED
 
 
+def estate(instance):
+    """The folder of what a daemon that is killed leaves to the next start."""
+    if os.geteuid() == 0:
+        return f"/run/{instance}/flows"
+    return os.path.join(os.environ.get("XDG_RUNTIME_DIR", f"/run/user/{os.geteuid()}"), instance, "flows")
+
+
+def remove_segments(processes):
+    """Shared memory that these processes made and left."""
+    libc = ctypes.CDLL(None)
+    with open("/proc/sysvipc/shm", encoding="ascii") as file:
+        for line in file.readlines()[1:]:
+            fields = line.split()
+            if int(fields[4]) in processes:
+                libc.shmctl(int(fields[1]), 0, None)
+
+
 class Folder:
     """A temporary folder that is gone afterwards; kept when SLUICE_KEEP is set."""
 
     def __enter__(self):
         self.path = tempfile.mkdtemp(prefix="sluice-test.")
-        self.instances = set()
+        self.instances, self.processes = set(), set()
         return self
 
     def __exit__(self, *_):
@@ -47,6 +66,10 @@ class Folder:
         for instance in self.instances:
             for place in ("/run/dpdk", "/sys/fs/bpf/sluice"):
                 shutil.rmtree(os.path.join(place, instance), ignore_errors=True)
+            shutil.rmtree(estate(instance), ignore_errors=True)
+            with contextlib.suppress(OSError):
+                os.rmdir(os.path.dirname(estate(instance)))
+        remove_segments(self.processes)
 
     def file(self, name):
         return os.path.join(self.path, name)
@@ -88,6 +111,8 @@ class Daemon:
             cwd=folder.path, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.errors)
         self.thread = threading.get_ident()
         RUNNING.add(self)
+        if isinstance(folder, Folder):
+            folder.processes.add(self.process.pid)
 
     def __enter__(self):
         return self

@@ -11,8 +11,10 @@ import glob
 import json
 import os
 import random
+import shutil
 import signal
 import socket
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
@@ -46,6 +48,11 @@ class Kept:
         self.daemon.process.kill()
         self.daemon.process.wait()
         self.daemon.errors.close()
+
+    def lose(self):
+        """As kill, and what stays in memory is gone, too, as when the machine lost its power."""
+        self.kill()
+        shutil.rmtree(daemon.estate(self.conf["dataplane"]["instance"]))
 
     def stop(self):
         equal(self.daemon.stop(), 0, self.daemon.log())
@@ -196,11 +203,11 @@ def open_slots():
         equal(answers(session), before, "where flows go")
 
 
-def same_after_kill(kept, session, opened=True):
-    """Slots are open after kill -9 as before, and unknown flows go where they went. Returns the session."""
+def same_after(kept, session, how, opened=True):
+    """Slots are open after the end as before, and unknown flows go where they went. Returns the session."""
     before, count = answers(session), session.result("stats")["pools"]["web"]["open_slots"]
     true((count > 0) == opened, f"{count} open slots")
-    kept.kill()
+    how(kept)
     session = kept.start()
     # those whose node is the one before again are open no more, and settle later
     now = session.result("stats")["pools"]["web"]["open_slots"]
@@ -209,20 +216,25 @@ def same_after_kill(kept, session, opened=True):
     return session
 
 
-@case("open slots survive kill -9: the records say what moved within the idle timeout")
+@case("open slots survive kill -9, and a loss of power: the records say what moved within the idle timeout")
 def open_after_kill():
+    for how in (Kept.kill, Kept.lose):
+        stay_open(how)
+
+
+def stay_open(how):
     with daemon.Folder() as folder, Kept(folder) as kept:
         session = kept.start()
         session.result("node.set_weight", pool="web", node="a", weight=1)
         session.result("node.set_weight", pool="web", node="b", weight=30)
-        session = same_after_kill(kept, session)
+        session = same_after(kept, session, how)
         # moves while they are open, doubled slots, a pool that goes round to what it was
         session.result("node.set_weight", pool="web", node="c", weight=500)
         session.result("node.set_weight", pool="web", node="a", weight=100)
-        kept.kill()
+        how(kept)
         session = kept.start()
         answers_once = answers(session)
-        session = same_after_kill(kept, session)
+        session = same_after(kept, session, how)
         equal(answers(session), answers_once, "a second crash changes nothing")
         kept.stop()
         session = kept.start()
@@ -231,18 +243,23 @@ def open_after_kill():
 
 @case("who drains or was removed keeps its flows over kill -9, who was cut or disabled does not")
 def leavers_after_kill():
+    for how in (Kept.kill, Kept.lose):
+        leavers_stay(how)
+
+
+def leavers_stay(how):
     with daemon.Folder() as folder, Kept(folder) as kept:
         session = kept.start()
         session.result("node.remove", pool="web", node="a")
         true(("a", "prior") in answers(session), f"{answers(session)}")
-        session = same_after_kill(kept, session)
+        session = same_after(kept, session, how)
         equal(leavers(session), ["a"], "who leaves")
         session.result("node.drain", pool="web", node="b", deadline="1h")
         true(("b", "prior") in answers(session), f"{answers(session)}")
-        session = same_after_kill(kept, session)
+        session = same_after(kept, session, how)
         session.result("node.remove", pool="web", node="a", now=True)
         session.result("node.disable", pool="web", node="b")
-        kept.kill()
+        how(kept)
         session = kept.start()
         equal({node for node, _ in answers(session)}, {"c"}, "who is left")
 
@@ -254,7 +271,8 @@ def settled_after_kill():
         session = kept.start()
         session.result("node.set_weight", pool="web", node="a", weight=1)
         until(lambda: not session.result("stats")["pools"]["web"]["open_slots"], "settled")
-        same_after_kill(kept, session, False)
+        session = same_after(kept, session, Kept.lose, False)
+        same_after(kept, session, Kept.kill, False)
 
 
 def closes(frame):
@@ -302,6 +320,102 @@ def link():
         true(os.path.getsize(folder.file("elsewhere/state")) > 0, "octets where it leads")
         equal(control.state(kept.start()), before, "state after kill -9")
         true(os.path.islink(kept.file), "the link is there after another start")
+
+
+def live_flows(session):
+    return {flow["key"]: flow["node"]
+            for flow in session.result("flows", limit=8000)["flows"] if flow["kind"] == "live"}
+
+
+@case("flows that only a flow table knows keep their nodes over kill -9, and over an end in good order")
+def tables_survive():
+    idle = {"tcp": "1h", "udp": "1h", "other": "1h"}
+    for pool in ({"tracking": "full"}, {"scheduler": "wrr"}, {"max_load": 1.05}, {"scheduler": "ring"}):
+        with daemon.Folder() as folder, \
+                Kept(folder, port=lasting(folder), pool={"idle_timeout": idle, **pool}) as kept:
+            session = kept.start()
+            replayed(session, folder)
+            # flows stay where they are in slots that open
+            session.result("node.set_weight", pool="web", node="a", weight=7)
+            session.result("node.drain", pool="web", node="b")
+            replayed(session, folder)
+            flows = live_flows(session)
+            true(len(flows) > 50, f"{pool}: {len(flows)} flows")
+            for how in (Kept.kill, Kept.kill, Kept.stop):
+                how(kept)
+                session = kept.start()
+                taken = session.result("status")["flows_taken_up"]
+                true(taken >= len(flows), f"{pool}: {taken} of {len(flows)} flows taken up: {kept.daemon.log()}")
+                replayed(session, folder)
+                again = live_flows(session)
+                equal({key: again.get(key) for key in flows}, flows, f"{pool}: nodes of flows")
+
+
+def refused_estate(change, word):
+    """What is left is changed before the next start, which says so, goes on, and replaces it."""
+    with daemon.Folder() as folder, Kept(folder, port=lasting(folder), pool={"tracking": "full"}) as kept:
+        session = kept.start()
+        replayed(session, folder)
+        kept.kill()
+        change(daemon.estate(kept.conf["dataplane"]["instance"]), kept)
+        session = kept.start()
+        equal(session.result("status")["flows_taken_up"], 0, "flows taken up")
+        true(not word or word in kept.daemon.log(), f"{word} is not in {kept.daemon.log()}")
+        replayed(session, folder)
+        kept.kill()
+        session = kept.start()
+        true(session.result("status")["flows_taken_up"] > 0, f"taken up after that: {kept.daemon.log()}")
+
+
+def rewrite(path, at, octets):
+    with open(path, "r+b") as file:
+        file.seek(at)
+        file.write(octets)
+
+
+def pools_of(folder):
+    return sorted(glob.glob(folder + "/pool-*"))
+
+
+@case("what a killed daemon left is refused when it is torn, foreign, another's or of another version")
+def estate_refused():
+    refused_estate(lambda folder, _: os.truncate(folder + "/index", 100), "damaged")
+    refused_estate(lambda folder, _: os.truncate(pools_of(folder)[0], os.path.getsize(pools_of(folder)[0]) - 1),
+                   "damaged")
+    refused_estate(lambda folder, _: rewrite(pools_of(folder)[0], 200, b"\xff\xff\xff"), "damaged")
+    refused_estate(lambda folder, _: os.unlink(pools_of(folder)[0]), "damaged")
+    refused_estate(lambda folder, _: rewrite(folder + "/index", 0, b"something"), "damaged")
+    refused_estate(lambda folder, _: rewrite(folder + "/index", 8, b"\x07"), "of another version")
+    refused_estate(lambda folder, _: os.chmod(folder + "/index", 0o666), "not of this user alone")
+    refused_estate(lambda folder, _: os.unlink(folder + "/index"), "")
+    refused_estate(lambda folder, kept: kept.conf["dataplane"].update(hash_key=16 * "0f"), "of another hash_key")
+
+
+@case("files of flow tables are their user's alone, and none is left by an end in good order or by --detach")
+def estate_goes():
+    with daemon.Folder() as folder, Kept(folder, port=lasting(folder), pool={"tracking": "full"}) as kept:
+        place = daemon.estate(kept.conf["dataplane"]["instance"])
+        session = kept.start()
+        replayed(session, folder)
+        equal([os.stat(path).st_mode & 0o7777 for path in (place, place + "/index", pools_of(place)[0])],
+              [0o700, 0o600, 0o600], "modes")
+        equal(segments(kept)[0][1] & 0o777, 0o600, "mode of memory")
+        kept.kill()
+        true(segments(kept), "memory is there")
+        done = subprocess.run([daemon.SLUICED, "-c", folder.file("sluiced1.yaml"), "--detach"], check=False,
+                              capture_output=True, text=True)
+        equal(done.returncode, 0, done.stderr)
+        true(not os.path.exists(place) and not segments(kept), "--detach takes all of it away")
+        kept.start()
+        kept.stop()
+        true(not os.path.exists(place) and not segments(kept), "so does an end in good order")
+
+
+def segments(kept):
+    """(id, mode) of shared memory that the daemon made."""
+    with open("/proc/sysvipc/shm", encoding="ascii") as file:
+        rows = [line.split() for line in file.readlines()[1:]]
+    return [(int(row[1]), int(row[2], 8)) for row in rows if int(row[4]) == kept.daemon.process.pid]
 
 
 @case("flows of a tracked pool keep their nodes over an end in good order")
