@@ -37,7 +37,7 @@ BUDGETS = {
     "conf": 5400,
     "image": 1000,
     "model": 5000,
-    "keep": 4800,
+    "keep": 4950,
     "show": 1800,
     "health": 2900,
     "neigh": 2000,

@@ -6,62 +6,13 @@
 #include "pkt/encap.h"
 #include "pkt/left.h"
 #include "pkt/mss.h"
-#include "pkt/parse_slow.h"
 #include "state/hash.h"
 #include "state/judge.h"
-#include "xdp/datagram.h"
+#include "xdp/head.bpf.h"
 #include "xdp/maps.bpf.h"
 #include "xdp/service.bpf.h"
 
 #define CHUNKS_MAX 40 /* of the largest frame */
-
-/* ---- parsing --------------------------------------------------------------------------------- */
-
-/* Verified by itself. */
-__noinline int parse_head(struct scratch *it, uint32_t size)
-{
-	if (!it)
-		return 0;
-	sl_slow_frame(it->head, size, it->frame_size, SL_PARSE_CHECK_SUM, &it->pkt);
-	return 0;
-}
-
-/* What fragments of one datagram tell each other. Verified by itself. */
-__noinline int read_fragment(struct scratch *it)
-{
-	const struct sl_xdp_state *now = state_get();
-	uint32_t ports;
-	uint64_t name;
-
-	if (!it || !now)
-		return 0;
-	name = sl_xdp_datagram(&now->flow_key, it->head, &it->pkt);
-	if (sl_xdp_datagram_begins(&it->pkt)) {
-		ports = (uint32_t)it->pkt.key.word[0];
-		bpf_map_update_elem(&fragment, &name, &ports, BPF_ANY);
-	} else if (sl_xdp_datagram_goes_on(&it->pkt)) {
-		const uint32_t *known = bpf_map_lookup_elem(&fragment, &name);
-
-		if (known)
-			sl_xdp_datagram_know(&it->pkt, *known);
-	}
-	return 0;
-}
-
-static __always_inline bool read_head(struct xdp_md *ctx, struct scratch *it)
-{
-	uint64_t size = bpf_xdp_get_buff_len(ctx);
-
-	it->frame_size = (uint32_t)size;
-	if (size > SL_XDP_HEAD_SIZE)
-		size = SL_XDP_HEAD_SIZE;
-	if (size < SL_ETH_SIZE || bpf_xdp_load_bytes(ctx, 0, it->head, (uint32_t)size) != 0)
-		return false;
-	parse_head(it, (uint32_t)size);
-	if (it->pkt.flags & SL_PKT_FRAGMENT)
-		read_fragment(it);
-	return true;
-}
 
 /* ---- which node ------------------------------------------------------------------------------ */
 
