@@ -39,6 +39,7 @@ BENCHES = {
     "update": ("path_bench", ("--changes",), "a published snapshot: control's time, until it is seen, its cost to a core"),
     "publish": ("publish_bench", (), "10,000 snapshots from control to a busy core in another thread, until a burst sees each"),
     "neigh": ("neigh_bench", (), "next hops of 10,000 nodes by our own ARP, and control's turns meanwhile"),
+    "health": ("health_bench", (), "checks of 10,000 and 20,000 nodes, and 1,000 that fail together: CPU, control's turns"),
     "change": ("change_bench", (), "an operator's change: the model's work, its record of history, its snapshot"),
     "churn": ("churn_bench", (), "entries while one node in 24 leaves every ten seconds, beside full tracking"),
     "sweep": ("sweep.py", (), "path, full tracking, dispatch, tunnels over flows, nodes and services; takes minutes"),
