@@ -285,9 +285,12 @@ static int start_loop(struct daemon *daemon, struct sl_err *err)
 
 static int start_health(struct daemon *daemon, struct sl_err *err)
 {
-	int status =
-		sl_health_create(sl_loop_base(daemon->loop), daemon->model, &daemon->health, err);
+	struct sl_way_link way;
+	int status;
 
+	wire_way(&daemon->wire, &way);
+	status = sl_health_create(sl_loop_base(daemon->loop), daemon->model, &way, &daemon->health,
+				  err);
 	if (status < 0)
 		return status;
 	sl_model_health_set(daemon->model, sl_health_show, daemon->health);

@@ -74,7 +74,8 @@ static struct sl_port_spec port_spec(const struct wire *wire, uint32_t port)
 		.rx_queues = (uint16_t)wire->eal.rx_count,
 		.tx_queues = (uint16_t)(wire->eal.rx_count + wire->eal.worker_count),
 		.rx_waits = wire->conf->dataplane.idle == (int)SL_IDLE_MODE_BACKOFF,
-		.spoken = sl_conf_resolver(conf) == SL_NEIGHBORS_OWN || sl_conf_announces(conf),
+		.spoken = sl_conf_resolver(conf) == SL_NEIGHBORS_OWN || sl_conf_announces(conf) ||
+			  sl_conf_is_heard(conf),
 		.program = wire->xdp && sl_conf_xdp_interface(conf) ? sl_xdp_program_path(wire->xdp)
 								    : NULL,
 	};
@@ -422,6 +423,16 @@ void wire_neighbors(struct wire *wire, struct sl_neighbors_spec *spec)
 	for (uint32_t p = 0; p < wire->conf->port_count; p++)
 		if (sl_conf_resolver(&wire->conf->ports[p]) == SL_NEIGHBORS_KERNEL)
 			spec->interface[p] = seen_by_kernel(wire, p);
+}
+
+void wire_way(struct wire *wire, struct sl_way_link *way)
+{
+	*way = (struct sl_way_link){.say = say, .flush = flush_said, .context = wire};
+	sl_interface_name("slh-", wire->conf->dataplane.instance, way->name);
+	way->number = sl_interface_hash(wire->conf->dataplane.instance);
+	for (uint32_t p = 0; p < wire->conf->port_count; p++)
+		if (sl_conf_is_heard(&wire->conf->ports[p]))
+			way->interface[p] = seen_by_kernel(wire, p);
 }
 
 static void add_core(struct sl_control_spec *spec, const char *kind, uint32_t number, int cpu,

@@ -17,6 +17,7 @@
 
 #include "conf/conf.h"
 #include "ctl/control.h"
+#include "health/way.h"
 #include "io/eal.h"
 #include "io/link.h"
 #include "io/port.h"
@@ -84,6 +85,9 @@ void wire_model_options(struct wire *wire, struct sl_model_options *options);
 
 /* The threads, for `status` and metrics. */
 void wire_control_cores(const struct wire *wire, struct sl_control_spec *spec);
+
+/* How probes go the packets' way. */
+void wire_way(struct wire *wire, struct sl_way_link *way);
 
 /* Who resolves next hops on which port. */
 void wire_neighbors(struct wire *wire, struct sl_neighbors_spec *spec);

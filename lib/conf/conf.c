@@ -62,6 +62,7 @@ static void check_root(struct sl_conf_reader *reader, const struct sl_conf_found
 	sl_conf_check_fallbacks(reader);
 	sl_conf_check_classes(reader);
 	sl_conf_check_services(reader);
+	sl_conf_check_probed(reader);
 }
 
 const struct sl_conf_table sl_conf_root_table = {

@@ -78,6 +78,9 @@ enum sl_conf_health_type {
 /* What becomes of the live flows of a node that is down. */
 enum sl_conf_on_down { SL_ON_DOWN_MOVE = 0, SL_ON_DOWN_KEEP = 1 };
 
+/* Which way a check goes to a node. */
+enum sl_conf_via { SL_VIA_KERNEL = 0, SL_VIA_PATH = 1 };
+
 struct sl_conf_dataplane {
 	char instance[SL_NAME_SIZE];
 	int control_cpu; /* -1: first allowed */
@@ -157,9 +160,10 @@ struct sl_conf_health {
 	uint16_t agent_port; /* an agent beside the check */
 	uint32_t agent_interval_ms;
 	enum sl_conf_on_down on_down;
+	enum sl_conf_via via;
 	/* of a node's: which of these it has in place of its pool's */
 	bool type_set, port_set, interval_set, timeout_set, fast_set, rise_set, fall_set,
-		tls_verify_set, on_down_set;
+		tls_verify_set, on_down_set, via_set;
 };
 
 /* Statuses that are good, as ranges. */
@@ -443,6 +447,14 @@ enum sl_conf_neighbors sl_conf_resolver(const struct sl_conf_port *port);
 /* Whether what the port answers for is announced: on links alone, so that a capture holds no more than
  * what was forwarded. */
 bool sl_conf_announces(const struct sl_conf_port *port);
+/* Whether the kernel hears what comes in by the port for the host: it has an interface there, or beside it. */
+bool sl_conf_is_heard(const struct sl_conf_port *port);
+/* The place of the service whose address probes of the pool ask for, by protocol (IPPROTO_): the first with
+ * one address; -1: there is none. */
+int sl_conf_probed_service(const struct sl_conf *conf, uint32_t pool, int16_t protocol);
+/* The service that takes answers to such probes, which come in by the port for the host; NULL: none does. */
+const struct sl_conf_service *sl_conf_answer_taker(const struct sl_conf *conf, uint32_t port,
+						   int16_t protocol);
 
 /* Our address that a neighbour of the port is asked from: of its network, else of its family. NULL:
  * there is none. */

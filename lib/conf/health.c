@@ -36,6 +36,9 @@ static const struct sl_conf_word types[] = {
 static const struct sl_conf_word on_downs[] = {
 	{"move", SL_ON_DOWN_MOVE}, {"keep", SL_ON_DOWN_KEEP}, {NULL, 0}};
 
+static const struct sl_conf_word vias[] = {
+	{"kernel", SL_VIA_KERNEL}, {"path", SL_VIA_PATH}, {NULL, 0}};
+
 static const struct sl_conf_key expect_keys[] = {
 	SL_KEY_RANGE("status", text, H(expect_status), 1, HTTP_TEXT_MAX, 0),
 	SL_KEY_RANGE("body", text, H(expect_body), 1, PATTERN_MAX, 0),
@@ -77,6 +80,7 @@ static const struct sl_conf_key health_keys[] = {
 	SL_KEY_RANGE("command", text, H(command), 1, PATH_LENGTH, 0),
 	SL_KEY("agent", mapping, .offset = 0, .table = &agent_table, .extra = H_AT(agent_set)),
 	SL_KEY("on_down", word, H(on_down), .words = on_downs),
+	SL_KEY("via", word, H(via), .words = vias),
 };
 
 /* A node's: each key that it has goes before its pool's. */
@@ -102,6 +106,7 @@ static const struct sl_conf_key own_keys[] = {
 	SL_KEY_RANGE("ca", text, H(ca), 1, PATH_LENGTH, 0),
 	SL_KEY_RANGE("command", text, H(command), 1, PATH_LENGTH, 0),
 	OWN("on_down", word, on_down, on_down_set, .words = on_downs),
+	OWN("via", word, via, via_set, .words = vias),
 };
 
 /* ---- checks -----------------------------------------------------------------------------------*/
@@ -125,7 +130,10 @@ static const struct {
 	{"command", KIND(EXTERNAL), U(command)},
 };
 #undef U
-#define NEED_PORT (KIND(TCP) | KIND(HTTP) | KIND(HTTPS) | KIND(UDP) | KIND(AGENT))
+#define SOCKET_KINDS (KIND(TCP) | KIND(HTTP) | KIND(HTTPS) | KIND(UDP)) /* can go via: path */
+#define NEED_PORT    (KIND(TCP) | KIND(HTTP) | KIND(HTTPS) | KIND(UDP) | KIND(AGENT))
+
+#define VIA_REFUSED "a health check of type %s cannot go `via: path`; tcp, http, https and udp can"
 
 static const char *type_name(enum sl_conf_health_type type)
 {
@@ -254,6 +262,9 @@ static void check_health(struct sl_conf_reader *reader, const struct sl_conf_fou
 	if (health->expect_status && !(HTTP_KINDS & 1u << health->type))
 		sl_conf_error(reader, expected(found, "status"),
 			      "`status` is for health checks of type http and https");
+	if (health->via == SL_VIA_PATH && !(SOCKET_KINDS & 1u << health->type))
+		sl_conf_error(reader, sl_conf_found_value(found, "via"), VIA_REFUSED,
+			      type_name(health->type));
 	check_values(reader, found, object);
 	if (lacks(health, text, sizeof(text))[0])
 		sl_conf_error(reader, sl_conf_found_value(found, health->ca ? "ca" : "command"),
@@ -293,6 +304,8 @@ void sl_conf_check_node_health(struct sl_conf_reader *reader, const struct sl_co
 		if (gives(own, i) && !(uses[i].types & kind))
 			REFUSE("a health check of type %s has no `%s`", node->name,
 			       type_name(health.type), uses[i].key);
+	if ((own->via_set || own->type_set) && health.via == SL_VIA_PATH && !(SOCKET_KINDS & kind))
+		REFUSE(VIA_REFUSED, node->name, type_name(health.type));
 	if (lacks(own, text, sizeof(text))[0])
 		REFUSE("%s", node->name, text);
 #undef REFUSE
@@ -382,6 +395,7 @@ void sl_conf_health_merge(const struct sl_conf_health *pool, const struct sl_con
 	TAKE(ca, node->ca);
 	TAKE(command, node->command);
 	TAKE(on_down, node->on_down_set);
+	TAKE(via, node->via_set);
 #undef TAKE
 }
 

@@ -192,6 +192,11 @@ void sl_conf_check_files(struct sl_conf_reader *reader);     /* sense.c; after l
 void sl_conf_check_fallbacks(struct sl_conf_reader *reader); /* pool.c */
 void sl_conf_check_services(struct sl_conf_reader *reader);  /* service.c */
 
+/* Checks that go the packets' way: probed.c. Of all pools; of one node by what its port can do. */
+void sl_conf_check_probed(struct sl_conf_reader *reader);
+void sl_conf_check_probed_node(struct sl_conf_reader *reader, const struct sl_conf_health *pool,
+			       const struct sl_conf_node *node);
+
 /* One remote node against ports and services: sense.c. */
 void sl_conf_check_node(struct sl_conf_reader *reader, const struct sl_conf_node *node);
 /* One service against ports. */

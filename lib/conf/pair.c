@@ -228,8 +228,10 @@ int sl_conf_node_parse(const struct sl_conf *conf, const struct sl_conf_health *
 		return -ENOMEM;
 	read_pairs(&reader, &sl_conf_node_table, name, pairs, count, &parsed);
 	sl_conf_check_node(&reader, &parsed);
-	if (beside && errors->count == 0 && !reader.no_memory)
+	if (beside && errors->count == 0 && !reader.no_memory) {
 		sl_conf_check_node_health(&reader, beside, &parsed);
+		sl_conf_check_probed_node(&reader, beside, &parsed);
+	}
 	err = sl_conf_finish(&reader);
 	if (err)
 		sl_conf_node_fini(&parsed);

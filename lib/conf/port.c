@@ -187,6 +187,13 @@ static bool has_interface(const struct sl_conf_port *port)
 	return is_device(port, names) || port->punt == SL_CONF_PUNT_KERNEL;
 }
 
+bool sl_conf_is_heard(const struct sl_conf_port *port)
+{
+	static const char *const taps[] = {"tap:", "net_tap", NULL};
+
+	return has_interface(port) || is_device(port, taps);
+}
+
 /* Nobody is behind captures and devices that only count; net_pcap on an interface names it. */
 static bool has_link(const struct sl_conf_port *port)
 {

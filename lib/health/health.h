@@ -15,14 +15,16 @@
 #ifndef SL_HEALTH_HEALTH_H
 #define SL_HEALTH_HEALTH_H
 
+#include "health/way.h"
 #include "model/model.h"
 
 struct event_base;
 struct sl_health;
 
-/* Checks what the model's image has, and follows its changes from then on. */
-int sl_health_create(struct event_base *base, struct sl_model *model, struct sl_health **health,
-		     struct sl_err *err);
+/* Checks what the model's image has, and follows its changes from then on. way: copied; NULL: no probe can
+ * go the packets' way. */
+int sl_health_create(struct event_base *base, struct sl_model *model, const struct sl_way_link *way,
+		     struct sl_health **health, struct sl_err *err);
 void sl_health_destroy(struct sl_health *health);
 
 /* Members of a cluster that believe of nodes what most of them say. */

@@ -31,7 +31,9 @@ static void end_transfer(struct sl_probe *probe, CURLcode code)
 	(void)curl_easy_getinfo(probe->transfer.easy, CURLINFO_SSL_VERIFYRESULT, &verified);
 	/* CURLE_WRITE_ERROR: a body was cut where it is long enough; headers without end are no answer. */
 	if (code != CURLE_OK && !(code == CURLE_WRITE_ERROR && status && probe->sent <= HEAD_MAX)) {
-		if (code == CURLE_COULDNT_CONNECT && errors)
+		if (probe->lost[0])
+			sl_probe_end(probe, SL_HEALTH_CANNOT, "%s", probe->lost);
+		else if (code == CURLE_COULDNT_CONNECT && errors)
 			sl_probe_end_errno(probe, (int)errors);
 		else if (code == CURLE_OUT_OF_MEMORY)
 			sl_probe_end(probe, SL_HEALTH_CANNOT, "no memory");
@@ -91,6 +93,14 @@ static size_t on_head(char *data, size_t size, size_t count, void *context)
 	return probe->sent > HEAD_MAX ? 0 : size * count;
 }
 
+static curl_socket_t on_open(void *context, curlsocktype purpose, struct curl_sockaddr *at)
+{
+	int fd = sl_probe_socket(context, at->socktype);
+
+	(void)purpose;
+	return fd < 0 ? CURL_SOCKET_BAD : fd;
+}
+
 static bool set_options(struct sl_probe *probe, CURL *easy)
 {
 	const struct sl_conf_health *conf = &probe->spec->conf;
@@ -129,6 +139,8 @@ static bool set_options(struct sl_probe *probe, CURL *easy)
 	rc |= curl_easy_setopt(easy, CURLOPT_HEADERDATA, probe);
 	rc |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, conf->tls_verify ? 1L : 0L);
 	rc |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, conf->tls_verify ? 2L : 0L);
+	rc |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
+	rc |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, probe);
 	if (conf->ca)
 		rc |= curl_easy_setopt(easy, CURLOPT_CAINFO, conf->ca);
 	probe->options = where;

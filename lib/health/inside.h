@@ -21,9 +21,11 @@ struct event;
 struct sl_checked {
 	uint32_t index; /* of the node */
 	struct sl_health_spec *spec;
-	struct sl_addr address;
+	struct sl_addr address;	 /* the node's */
+	struct sl_addr asked_at; /* where its check goes: the node's, or a service's; or NONE */
 	uint16_t port;
-	bool agent; /* one beside the check */
+	uint32_t way_port; /* the port that the node is behind */
+	bool agent;	   /* one beside the check */
 	char pool[SL_NAME_SIZE], node[SL_NAME_SIZE];
 	uint32_t serial;
 	uint64_t epoch;	    /* of the change that saw it last */
@@ -48,6 +50,8 @@ struct sl_checked {
 struct sl_health {
 	struct sl_model *model;
 	struct sl_prober *prober;
+	struct sl_way *way; /* NULL: there is none */
+	uint32_t way_count; /* entries whose checks go it */
 	struct sl_model_listener listener;
 	struct sl_checked **entries; /* SL_NODE_INDEX_MAX */
 	uint64_t epoch;

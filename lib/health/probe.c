@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "health/way.h"
 
 #define TEXT_FIRST 512u
 
@@ -32,6 +33,19 @@ const struct sl_probe_ops *sl_probe_ops_of(const struct sl_probe *probe)
 	default:
 		return &sl_probe_tcp;
 	}
+}
+
+void sl_probe_begin(struct sl_probe *probe)
+{
+	memset(&probe->agent, 0, sizeof(probe->agent));
+	probe->say[0] = probe->lost[0] = '\0';
+	probe->running = sl_probe_ops_of(probe);
+	if (probe->address.family != SL_FAMILY_NONE)
+		probe->running->start(probe);
+	else
+		sl_probe_end(probe, SL_HEALTH_CANNOT,
+			     "via: path: the pool has no service with one address, or one takes "
+			     "the answers");
 }
 
 void sl_probe_end(struct sl_probe *probe, enum sl_health_result result, const char *format, ...)
@@ -70,6 +84,7 @@ void sl_probe_end_errno(struct sl_probe *probe, int code)
 	case ENOMEM:
 	case EADDRNOTAVAIL: /* no source port is left */
 	case EAGAIN:
+	case EMSGSIZE: /* `send` is too long for one packet */
 	case EACCES:
 	case EPERM:
 		result = SL_HEALTH_CANNOT;
@@ -113,15 +128,39 @@ socklen_t sl_probe_sockaddr(const struct sl_addr *address, uint16_t port,
 	return sizeof(*in6);
 }
 
-bool sl_probe_open(struct sl_probe *probe, int type)
+int sl_probe_socket(struct sl_probe *probe, int type)
 {
 	int family = probe->address.family == SL_FAMILY_IPV4 ? AF_INET : AF_INET6;
+	int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), status;
+	struct sl_err err;
+
+	if (fd < 0)
+		status = sl_err_set(&err, -errno, "socket: %s", strerror(errno));
+	else
+		status = probe->by_way ? sl_way_guide(probe->bench->way, fd, probe->address.family,
+						      type == SOCK_STREAM, probe->way_node,
+						      probe->way_port, &err)
+				       : 0;
+	if (status == 0)
+		return fd;
+	if (fd >= 0)
+		(void)close(fd);
+	(void)snprintf(probe->lost, sizeof(probe->lost), "%.95s", err.text);
+	return status;
+}
+
+bool sl_probe_open(struct sl_probe *probe, int type)
+{
 	struct sockaddr_storage to;
 	socklen_t size = sl_probe_sockaddr(&probe->address, probe->port, &to);
 
-	probe->fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (probe->fd >= 0 &&
-	    (connect(probe->fd, (const struct sockaddr *)&to, size) == 0 || errno == EINPROGRESS))
+	probe->fd = sl_probe_socket(probe, type);
+	if (probe->fd < 0) {
+		probe->fd = -1;
+		sl_probe_end(probe, SL_HEALTH_CANNOT, "%s", probe->lost);
+		return false;
+	}
+	if (connect(probe->fd, (const struct sockaddr *)&to, size) == 0 || errno == EINPROGRESS)
 		return true;
 	sl_probe_end_errno(probe, errno);
 	return false;

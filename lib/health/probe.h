@@ -32,6 +32,7 @@ struct event;
 struct sl_probe;
 struct sl_icmp_probes;
 struct sl_external_left;
+struct sl_way;
 
 struct sl_probe_ops {
 	void (*start)(struct sl_probe *probe);
@@ -43,6 +44,7 @@ struct sl_probe_bench {
 	struct event_base *base;
 	struct sl_transfers *http; /* made when the first one needs it */
 	struct sl_icmp_probes *icmp;
+	struct sl_way *way;	       /* NULL: no probe goes it */
 	struct sl_external_left *left; /* programs that were killed and have not ended yet */
 };
 
@@ -51,13 +53,16 @@ struct sl_probe {
 	const struct sl_health_spec *spec;
 	bool is_agent; /* the agent beside a check */
 	char pool[SL_NAME_SIZE], node[SL_NAME_SIZE];
-	struct sl_addr address;
+	struct sl_addr address; /* family NONE: there is no service to ask for */
 	uint16_t port;
+	bool by_way; /* the packets' way, to this node behind this port of ours */
+	uint32_t way_node, way_port;
 	void (*ended)(struct sl_probe *probe);
 	/* out */
 	enum sl_health_result result;
 	char say[SL_PROBE_SAY_SIZE];
-	struct sl_agent_word agent; /* of agents, when the result is OK */
+	char lost[SL_PROBE_SAY_SIZE]; /* why there is no socket */
+	struct sl_agent_word agent;   /* of agents, when the result is OK */
 	/* of the kind that runs */
 	const struct sl_probe_ops *running; /* NULL: none */
 	int fd;				    /* -1: none */
@@ -75,6 +80,8 @@ extern const struct sl_probe_ops sl_probe_tcp, sl_probe_udp, sl_probe_icmp, sl_p
 
 const struct sl_probe_ops *sl_probe_ops_of(const struct sl_probe *probe);
 
+/* The check begins; it may be over at once. */
+void sl_probe_begin(struct sl_probe *probe);
 /* The check is over: tells the prober, which stops it. Nothing of the probe may be touched afterwards. */
 void sl_probe_end(struct sl_probe *probe, enum sl_health_result result, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -84,6 +91,8 @@ void sl_probe_end_errno(struct sl_probe *probe, int code);
 /* Closes the socket and frees event and text. */
 void sl_probe_clear(struct sl_probe *probe);
 
+/* A non-blocking socket on the probe's way; negative errno: probe->lost says why there is none. */
+int sl_probe_socket(struct sl_probe *probe, int type);
 /* A non-blocking socket to the node's address in probe->fd; false: the probe has ended. */
 bool sl_probe_open(struct sl_probe *probe, int type);
 socklen_t sl_probe_sockaddr(const struct sl_addr *address, uint16_t port,

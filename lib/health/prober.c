@@ -106,8 +106,7 @@ static void on_batch(int fd, short what, void *context)
 	struct sl_prober *prober = context;
 	uint64_t one = 1;
 
-	(void)fd;
-	(void)what;
+	(void)fd, (void)what;
 	(void)!write(prober->finding_bell, &one, sizeof(one));
 }
 
@@ -165,12 +164,19 @@ static uint32_t with_jitter(struct sl_prober *prober, uint32_t ms)
 	return ms - part + (part ? sl_prng_below(&prober->prng, 2 * part + 1) : 0);
 }
 
+static void free_event(struct event *event)
+{
+	if (event)
+		event_free(event);
+}
+
 static void free_place(struct place *place)
 {
+	if (!place)
+		return;
 	if (place->probe.running)
 		place->probe.running->stop(&place->probe);
-	if (place->timer)
-		event_free(place->timer);
+	free_event(place->timer);
 	sl_health_spec_put(place->spec);
 	free(place);
 }
@@ -216,22 +222,16 @@ static void on_ended(struct sl_probe *probe)
 
 static void begin(struct place *place)
 {
-	struct sl_probe *probe = &place->probe;
-
 	place->started_ns = sl_clock_ns();
-	memset(&probe->agent, 0, sizeof(probe->agent));
-	probe->say[0] = '\0';
-	probe->running = sl_probe_ops_of(probe);
-	wait_ms(place, probe->spec->conf.timeout_ms);
-	probe->running->start(probe);
+	wait_ms(place, place->spec->conf.timeout_ms);
+	sl_probe_begin(&place->probe);
 }
 
 static void on_timer(int fd, short what, void *context)
 {
 	struct place *place = context;
 
-	(void)fd;
-	(void)what;
+	(void)fd, (void)what;
 	if (place->probe.running)
 		sl_probe_end(&place->probe, SL_HEALTH_TIMEOUT, "no answer within %u ms",
 			     place->spec->conf.timeout_ms);
@@ -246,8 +246,7 @@ static void drop(struct sl_prober *prober, uint32_t id, bool is_agent)
 {
 	struct place **at = place_at(prober, id, is_agent);
 
-	if (*at)
-		free_place(*at);
+	free_place(*at);
 	*at = NULL;
 }
 
@@ -292,6 +291,9 @@ static void set(struct sl_prober *prober, const struct sl_target *target)
 					 .is_agent = target->is_agent,
 					 .address = target->address,
 					 .port = target->port,
+					 .by_way = target->by_way,
+					 .way_node = target->id,
+					 .way_port = target->way_port,
 					 .ended = on_ended,
 					 .fd = -1};
 	memcpy(place->probe.pool, target->pool, SL_NAME_SIZE);
@@ -428,6 +430,7 @@ int sl_prober_create(struct event_base *base, const struct sl_prober_calls *call
 	prober->places = calloc((size_t)SL_NODE_INDEX_MAX * 2, sizeof(struct place *));
 	if (prober->base && prober->places) {
 		prober->bench.base = prober->base;
+		prober->bench.way = calls->way;
 		prober->commanded =
 			bell_event(prober->base, prober->command_bell, on_commands, prober);
 		prober->batch = evtimer_new(prober->base, on_batch, prober);
@@ -467,25 +470,19 @@ void sl_prober_destroy(struct sl_prober *prober)
 		(void)pthread_join(prober->thread, NULL);
 	}
 	for (uint32_t i = 0; prober->places && i < SL_NODE_INDEX_MAX * 2; i++)
-		if (prober->places[i])
-			free_place(prober->places[i]);
+		free_place(prober->places[i]);
 	sl_transfers_destroy(prober->bench.http);
 	sl_icmp_probes_destroy(prober->bench.icmp);
 	sl_external_left_destroy(prober->bench.left);
 	drop_commands(&prober->unsent);
 	drop_commands(&prober->commands);
-	if (prober->told)
-		event_free(prober->told);
-	if (prober->commanded)
-		event_free(prober->commanded);
-	if (prober->batch)
-		event_free(prober->batch);
+	free_event(prober->told);
+	free_event(prober->commanded);
+	free_event(prober->batch);
 	if (prober->base)
 		event_base_free(prober->base);
-	if (prober->command_bell >= 0)
-		(void)close(prober->command_bell);
-	if (prober->finding_bell >= 0)
-		(void)close(prober->finding_bell);
+	(void)close(prober->command_bell); /* of -1: nothing */
+	(void)close(prober->finding_bell);
 	(void)pthread_mutex_destroy(&prober->lock);
 	curl_global_cleanup();
 	free(prober->places);

@@ -27,8 +27,10 @@ struct sl_target {
 	struct sl_health_spec *spec;
 	bool is_agent; /* the agent beside the check of that id */
 	char pool[SL_NAME_SIZE], node[SL_NAME_SIZE];
-	struct sl_addr address;
+	struct sl_addr address; /* NONE: there is no service to ask for */
 	uint16_t port;
+	bool by_way; /* the packets' way, the id being the node's index */
+	uint32_t way_port;
 };
 
 /* A check that has ended. */
@@ -52,6 +54,7 @@ struct sl_prober_calls {
 	void (*found)(void *context, const struct sl_finding *finding);
 	void (*told)(void *context);
 	void *context;
+	struct sl_way *way; /* for probes by it; NULL: there is none */
 };
 
 int sl_prober_create(struct event_base *base, const struct sl_prober_calls *calls,

@@ -112,7 +112,7 @@ static void open_nodes(uint32_t nodes, uint16_t port, const char *interval)
 	free(text);
 	base = event_base_new();
 	must(base, "no loop");
-	must(sl_health_create(base, f.model, &health, &err) == 0, err.text);
+	must(sl_health_create(base, f.model, NULL, &health, &err) == 0, err.text);
 }
 
 static void close_nodes(void)

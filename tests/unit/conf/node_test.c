@@ -381,10 +381,15 @@ static void a_node_that_is_added_is_judged_with_its_pools_check(void **state)
 	static const char *const pairs[][3] = {
 		{"address=10.0.0.1", "encap=ipip", "health.port=81"},
 		{"address=10.0.0.1", "encap=ipip", "health.path=/x"},
-		{"address=10.0.0.1", "encap=ipip", "health.type=external"}};
+		{"address=10.0.0.1", "encap=ipip", "health.type=external"},
+		{"address=10.0.0.1", "encap=ipip", "health.via=path"}};
 	static const char *const wanted[] = {
 		"", "1:1: node n: a health check of type tcp has no `path`\n",
-		"1:1: node n: `command` is missing: a health check of type external needs it\n"};
+		"1:1: node n: `command` is missing: a health check of type external needs it\n",
+		"1:1: node `n`: via: path needs an interface of the kernel's that hears answers at "
+		"port "
+		"`p0`: a device xdp:, packet: or tap:, or `punt: kernel`; via: kernel needs "
+		"none\n"};
 	struct sl_conf *conf = conf_parse(
 		"pools: [{name: web, health: {type: tcp, port: 80}}]\n" DATAPLANE PORTS SERVICES);
 

@@ -208,9 +208,61 @@ static void one_file_has_one_writer(void **state)
 	conf_expect_all(cases, sizeof(cases) / sizeof(cases[0]));
 }
 
+#define PROBED(device, port, check, service)                                                       \
+	"ports: [{name: p0, device: \"" device "\", addresses: [192.0.2.2/24], gateway: "          \
+	"{address: 192.0.2.1, mac: \"02:00:00:00:00:01\"}" port "}]\n"                             \
+	"pools: [{name: web, health: {" check                                                      \
+	", via: path}, nodes: [{name: n, address: 10.0.0.1, encap: ipip}]}]\n"                     \
+	"services: [" service "]\n"
+#define TCP80 "{name: s, address: 192.0.2.10, protocol: tcp, ports: [80], pool: web}"
+#define CHECK "type: tcp, port: 80"
+
+static void probes_go_the_packets_way_where_answers_are_heard(void **state)
+{
+	static const struct conf_case cases[] = {
+		{PROBED("packet:eth0", "", CHECK, TCP80), "", ""},
+		{PROBED("xdp:eth0", "", CHECK, TCP80), "", ""},
+		{PROBED("tap:t0", "", CHECK, TCP80), "", ""},
+		{PROBED("0000:03:00.0", ", punt: kernel", CHECK, TCP80), "", ""},
+		{PROBED("0000:03:00.0", "", CHECK, TCP80),
+		 "2:71: node `n`: via: path needs an interface of the kernel's that hears answers "
+		 "at port `p0`: a device xdp:, packet: or tap:, or `punt: kernel`; via: kernel "
+		 "needs none\n",
+		 ""},
+		{PROBED("packet:eth0", "", "type: icmp", TCP80),
+		 "2:47: a health check of type icmp cannot go `via: path`; tcp, http, https and "
+		 "udp can\n",
+		 ""},
+		{PROBED("packet:eth0", "", "type: udp, port: 53", TCP80),
+		 "2:71: node `n`: via: path asks at a service's address, and pool `web` has no udp "
+		 "service with one address; give it one, or use via: kernel\n",
+		 ""},
+		{PROBED("packet:eth0", "", CHECK,
+			"{name: s, address: 192.0.2.16/28, protocol: tcp, ports: [80], pool: web}"),
+		 "2:71: node `n`: via: path asks at a service's address, and pool `web` has no tcp "
+		 "service with one address; give it one, or use via: kernel\n",
+		 ""},
+		{PROBED("packet:eth0", "", CHECK, TCP80 ", {name: rest, address: any, pool: web}"),
+		 "2:71: node `n`: answers to probes via: path come in by port `p0`, where service "
+		 "`rest` takes them: give that its `ports`, below 32768, or use via: kernel\n",
+		 ""},
+		{PROBED("packet:eth0", "", CHECK,
+			TCP80 ", {name: dns, address: any, protocol: udp, ports: [53], pool: web}"),
+		 "", ""},
+		{"announce: {interface: vip0}\n" PROBED("packet:eth0", "", CHECK, TCP80),
+		 "3:71: node `n`: via: path cannot be beside `announce`, which gives services' "
+		 "addresses to this host: the kernel drops answers from them; use via: kernel\n",
+		 ""},
+	};
+
+	(void)state;
+	conf_expect_all(cases, sizeof(cases) / sizeof(cases[0]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(probes_go_the_packets_way_where_answers_are_heard),
 		cmocka_unit_test(services_have_addresses_that_packets_carry),
 		cmocka_unit_test(protocols_are_of_their_addresses_version),
 		cmocka_unit_test(nodes_are_other_hosts),

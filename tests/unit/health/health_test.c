@@ -134,7 +134,8 @@ static void open_world(struct world *world, const char *text)
 	world->listener = (struct sl_model_listener){.event = on_model, .context = world};
 	sl_model_listen(world->f.model, &world->listener);
 	assert_int_equal(
-		sl_health_create(world->base, world->f.model, &world->health, &world->f.err), 0);
+		sl_health_create(world->base, world->f.model, NULL, &world->health, &world->f.err),
+		0);
 }
 
 static void close_world(struct world *world)

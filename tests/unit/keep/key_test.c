@@ -102,6 +102,12 @@ static const kind services[] = {
 #define CLASSES	      CLASSES_OPEN "]\n"
 #define SERVICES_OPEN "services: [{name: s, address: any, pool: web}"
 #define SERVICES      SERVICES_OPEN "]\n"
+/* Where nodes can be checked via: path. */
+#define PORTS_HEARD                                                                                \
+	"ports: [{name: p0, device: \"packet:d\", addresses: [192.0.2.2/24, "                      \
+	"\"2001:db8::2/64\"], gateway: {mac: \"02:00:00:00:00:01\"}}, {name: p1, device: c, "      \
+	"addresses: [198.51.100.1/24], gateway: {mac: \"02:00:00:00:00:02\"}}]\n"
+#define SERVICES_PROBED "services: [{name: s, address: 192.0.2.9, protocol: tcp, pool: q}]\n"
 
 static const void *find_dataplane(const struct sl_conf *conf)
 {
@@ -163,8 +169,8 @@ static const struct place places[] = {
 	 find_port, 2},
 	{&sl_conf_pool_table, DATAPLANE PORTS POOLS_OPEN ", ", "]\n" SERVICES, KINDS(pools),
 	 find_pool, 0},
-	{&sl_conf_node_table, DATAPLANE PORTS POOLS_OPEN ", {name: q, slots: 256, nodes: [",
-	 "]}]\n" SERVICES, KINDS(nodes), find_node, 3},
+	{&sl_conf_node_table, DATAPLANE PORTS_HEARD POOLS_OPEN ", {name: q, slots: 256, nodes: [",
+	 "]}]\n" SERVICES_PROBED, KINDS(nodes), find_node, 3},
 	{&sl_conf_traffic_table, DATAPLANE PORTS POOLS CLASSES_OPEN ", ", "]\n" SERVICES,
 	 KINDS(classes), find_class, 0},
 	{&sl_conf_service_table, DATAPLANE PORTS POOLS CLASSES SERVICES_OPEN ", ", "]\n",
