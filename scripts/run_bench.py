@@ -28,6 +28,7 @@ BENCHES = {
     "path": ("path_bench", (), "the whole path beside the floor; --flows N --nodes N --services N"
                                " --encap ipip --tracking none --ipv6 --beginnings"),
     "stages": ("path_bench", ("--stages",), "the path's stages one by one, with a clock between them"),
+    "trace": ("path_bench", ("--traces", "--turns", "101"), "what a trace costs a core, sampled and at its bounds"),
     "dispatch": ("path_bench", ("--workers", "4", "--nodes", "16"),
                  "to local workers by their rings, in one thread; --workers N"),
     "duo": ("duo_bench", (), "dispatch over two cores beside event_dsw, event_sw, rte_distributor and a ring; --flows N"),

@@ -11,6 +11,8 @@
  *           parts flushed from all caches as if another CPU had written them, beside turns without.
  * beginnings: (--beginnings) the path with a TCP SYN of a new connection in every packet, and a flow
  *           table full of others (--entries N).
+ * traces:   (--traces) what a trace costs the core: stretches of turns with one, whose records are taken as
+ *           control takes them, beside stretches without.
  * stages:   (--stages) the parts of the journey one by one, with a clock between them, and the
  *           floor's two halves.
  *
@@ -26,6 +28,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <rte_cycles.h>
@@ -38,6 +41,7 @@
 #include "bench/figure.h"
 #include "bench/source.h"
 #include "path/stage.h"
+#include "path/trace.h"
 #include "pkt/hdr.h"
 #include "state/decide.h"
 #include "state/flow_table.h"
@@ -55,7 +59,7 @@
 
 struct options {
 	uint32_t flows, nodes, services, encap, tracking, turns, workers, entries;
-	bool v6, stages, changes, beginnings;
+	bool v6, stages, changes, traces, beginnings;
 };
 
 static const uint8_t ADDRESS6[4] = {0x20, 0x01, 0x0d, 0xb8}; /* 2001:db8::, the last octets count */
@@ -374,6 +378,79 @@ static void measure_changes(struct sl_path_core *core, const struct sl_port *por
 		print(rates[r].name, "% of throughput", share[r], options);
 }
 
+/* ---- traces ---------------------------------------------------------------------------------- */
+
+/* Processor time of a stretch: windows of the trace's bound, a millisecond each. The thread's own time
+ * counts: others on the machine take turns that are longer than what is looked for. */
+#define STRETCH_NS 20000000ull
+
+static uint64_t worked_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* Nanoseconds a packet. */
+static double stretch(struct sl_path_core *core, struct sl_path_trace *trace)
+{
+	uint64_t start = worked_ns(), packets = 0, last;
+	struct sl_trace_record record;
+
+	sl_path_core_trace(core, trace);
+	core->last_tsc = rte_rdtsc();
+	do {
+		for (uint32_t i = 0; i < TURN_PACKETS; i += BURST)
+			sl_path_round(core, true);
+		packets += TURN_PACKETS;
+		last = worked_ns();
+	} while (last - start < STRETCH_NS);
+	sl_path_core_trace(core, NULL);
+	while (trace != NULL && sl_trace_take(&trace->ring, &record))
+		;
+	return (double)(last - start) / (double)packets;
+}
+
+static bool is_udp_53(const void *program, const uint8_t *octets, uint32_t size, uint32_t readable)
+{
+	(void)program;
+	(void)size;
+	return readable > 37 && octets[23] == SL_PROTO_UDP && octets[36] == 0 && octets[37] == 53;
+}
+
+static void measure_traces(struct sl_path_core *core, const struct options *options)
+{
+	static const struct {
+		const char *name;
+		uint32_t sample, rate;
+	} kinds[] = {{"trace: one in 100, 1,000 a second at most", 100, 1000},
+		     {"trace: all, 1,000 a second at most", 1, 1000},
+		     {"trace: all, 20,000 a second at most", 1, 20000}};
+	static double off[TURNS_MAX], cost[SL_ARRAY_COUNT(kinds)][TURNS_MAX];
+	static struct sl_path_trace trace;
+	struct sl_trace_spec spec = {.service = SL_TRACE_ANY,
+				     .pool = SL_TRACE_ANY,
+				     .reason = SL_DROP_COUNT,
+				     .match = is_udp_53};
+
+	trace.spec = &spec;
+	for (uint32_t i = 0; i < options->turns; i++)
+		for (uint32_t k = 0; k < SL_ARRAY_COUNT(kinds); k++) {
+			spec.sample = kinds[k].sample;
+			spec.rate = kinds[k].rate;
+			off[i] = stretch(core, NULL);
+			cost[k][i] = 100 * (stretch(core, &trace) / off[i] - 1);
+		}
+	print("path without a trace", "ns/packet", off, options);
+	for (uint32_t k = 0; k < SL_ARRAY_COUNT(kinds); k++)
+		print(kinds[k].name, "% of throughput", cost[k], options);
+	if (trace.ring.counts.matched == 0) {
+		(void)fprintf(stderr, "path_bench: the trace saw nothing\n");
+		exit(1);
+	}
+}
+
 static uint32_t name_find(const char *name, const char *const *names, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
@@ -400,6 +477,7 @@ static struct options options_read(int argc, char **argv)
 		{"workers", required_argument, NULL, 'w'},
 		{"changes", no_argument, NULL, 'c'},
 		{"stages", no_argument, NULL, 'S'},
+		{"traces", no_argument, NULL, 'T'},
 		{NULL, 0, NULL, 0},
 	};
 	struct options options = {.flows = 100000,
@@ -432,6 +510,8 @@ static struct options options_read(int argc, char **argv)
 			options.changes = true;
 		else if (option == 'S')
 			options.stages = true;
+		else if (option == 'T')
+			options.traces = true;
 		else if (option == '6')
 			options.v6 = true;
 		else if (option == 'l')
@@ -451,7 +531,8 @@ static struct options options_read(int argc, char **argv)
 	if (options.flows == 0 || (options.v6 && options.beginnings) || options.nodes == 0 ||
 	    options.nodes >= SL_NODE_INDEX_MAX || options.services > SL_SERVICES_MAX ||
 	    options.entries == 0 || options.entries > SL_FLOW_ENTRIES_MAX || options.turns == 0 ||
-	    options.turns > TURNS_MAX || options.workers > SL_WORKERS_MAX)
+	    options.turns > TURNS_MAX || options.workers > SL_WORKERS_MAX ||
+	    (options.traces && (options.v6 || options.workers > 0)))
 		exit(1);
 	return options;
 }
@@ -511,6 +592,8 @@ int main(int argc, char **argv)
 		sl_pool_memory_gather(sl_publish_get(spec.publish)->pools[0].memory);
 	if (options.changes)
 		measure_changes(core, &port, &options);
+	else if (options.traces)
+		measure_traces(core, &options);
 	else if (options.stages)
 		measure_stages(core, &port, &options);
 	else
