@@ -5,6 +5,10 @@ another one.
 
     namespace ours                          namespace theirs
     sluiced -> bridge vip0 -> BIRD, s0 ---- veth ---- n0, BIRD -> the kernel's routes
+
+or, where the dispatcher's port is the only way between the two,
+
+    BIRD -> TAP sl-p0 <- punt: kernel -> sluiced <- packet:s0 ---- veth ---- n0, BIRD -> the kernel's routes
 """
 
 import json
@@ -172,6 +176,55 @@ def bird():
             scene.daemon.process.terminate()
             until(lambda: not routed(), "no route at the end")
             equal(scene.daemon.wait(), 0, scene.daemon.log())
+
+
+# What comes by the wire is the dispatcher's alone: the kernel has no address on s0, answers no ARP there, and takes
+# nothing from there whose way back is another one.
+DEAF = ("net.ipv4.conf.s0.arp_ignore=8", "net.ipv4.conf.s0.rp_filter=1")
+
+ASK = """
+import socket
+socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("198.51.100.10", 53))
+"""
+
+
+@case("a session of BIRD's goes by punt: kernel, the only way, and the routes it brings lead to the dispatcher")
+def by_punt():
+    with open(os.path.join(TOP, "app/sluiced/examples/bird.conf"), encoding="utf-8") as file:
+        ours = file.read()
+    with Scene() as scene:
+        spaces = scene.spaces
+        scene.conf["ports"] = [{"name": "p0", "device": "packet:s0", "punt": "kernel", "arp": "off"}]
+        scene.conf["services"] = [{"name": "web", "address": "198.51.100.10", "pool": "web"}]
+        scene.conf["pools"] = scene.conf["pools"][:1]
+        spaces.within(spaces.ours, "sysctl", "-qw", *DEAF)
+        spaces.their("addr", "add", "192.0.2.1/24", "dev", "n0")
+        session = scene.start()
+        spaces.our("addr", "add", "192.0.2.2/24", "dev", "sl-p0")
+        spaces.our("link", "set", "sl-p0", "up")
+
+        def routed():
+            return "via 192.0.2.2" in spaces.their("route", "show", "198.51.100.10")
+
+        def balance(outcome):
+            return session.result("stats")["balance"][outcome]
+
+        def asked():
+            spaces.within(spaces.theirs, sys.executable, "-c", ASK)
+            return balance("delivered")
+
+        with Bird(scene.folder, spaces.ours, "ours", ours), Bird(scene.folder, spaces.theirs, "theirs", ROUTER):
+            until(routed, "a route to 198.51.100.10")
+            equal(spaces.our("neigh", "show", "192.0.2.1", "dev", "s0"), "", "neighbours of the kernel's on the wire")
+            true(balance("punted") >= 5, f"{balance('punted')} packets punted")
+            until(asked, "a packet by the route, for a node")
+            session.result("node.set_weight", pool="web", node="a", weight=10)
+            for node in "abc":
+                session.result("node.disable", pool="web", node=node)
+            until(lambda: not routed(), "no route while nobody can serve")
+            session.result("node.enable", pool="web", node="b")
+            until(routed, "the route again")
+            equal(scene.daemon.stop(), 0, scene.daemon.log())
 
 
 run()
