@@ -6,7 +6,9 @@ import os
 
 import control
 import daemon
-from tap import equal, until
+from tap import equal, true, until
+
+NO_QUORUM = -32005
 
 
 class Member:
@@ -27,8 +29,29 @@ class Member:
         self.session = daemon.Session(self.conf["control"]["socket"])
         return self
 
+    def call(self, method, **params):
+        """The whole answer. A store that is kept from the CPU is no quorum: then it is asked again."""
+        def asked():
+            answer = self.session.call(method, **params)
+            return answer if answer.get("error", {}).get("code") != NO_QUORUM else None
+        return until(asked, f"{method} {params} at {self.name}, with a quorum")
+
     def result(self, method, **params):
-        return self.session.result(method, **params)
+        answer = self.call(method, **params)
+        true("result" in answer, f"{method} {params}: {answer}")
+        return answer["result"]
+
+    def refused(self, code, method, **params):
+        """The error of a call that must be refused so."""
+        answer = self.call(method, **params)
+        equal(answer.get("error", {}).get("code"), code, f"code of {method} {params}: {answer}")
+        return answer["error"]
+
+    def ctl(self, *words, status=0):
+        def asked():
+            done = control.Ctl(self.conf["control"]["socket"], *words)
+            return done if done.status == status and "no quorum" not in done.err else None
+        return until(asked, f"sluicectl {words}: status {status}")
 
     def status(self):
         return self.result("cluster")
