@@ -7,7 +7,8 @@
  * Shape:   a class's wait is how long it has had packets without a turn. Of those beyond their
  *          max_wait the one that is farthest beyond has the turn; else the best that has packets, of
  *          equals the one that waits longest. So with a class that floods the worker, others wait for
- *          its burst once in its max_wait, and no more.
+ *          its burst once in its max_wait, and no more. Were it by single packets, a flood's own would all
+ *          be overdue soon, and go before all better ones for as long as it lasts.
  * Threads: one owner.
  * Memory:  the caller's.
  * Errors:  none.

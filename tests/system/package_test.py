@@ -22,6 +22,7 @@ CONTENTS = {
     "sluice-node": """/lib/systemd/system/sluice-node@.service /usr/sbin/sluice-node
                       /usr/share/bash-completion/completions/sluice-node /usr/share/man/man8/sluice-node.8.gz""",
     "sluice-dev": """/usr/include/sluice/handler.h /usr/share/doc/sluice-dev/examples/count.c
+                     /usr/share/doc/sluice-dev/examples/ndpi/dpi.c /usr/share/doc/sluice-dev/examples/ndpi/Makefile
                      /usr/share/man/man3/sluice-handler.3.gz /usr/share/pkgconfig/sluice-handler.pc""",
 }
 BUILT = {}
