@@ -33,7 +33,7 @@ BUDGETS = {
     "path": 2500,
     "work": 3300,
     "xdp": 2500,
-    "decap": 1000,
+    "decap": 1500,
     "conf": 5400,
     "image": 1000,
     "model": 5000,

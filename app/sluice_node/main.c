@@ -23,6 +23,7 @@ enum {
 	OPTION_FROM,
 	OPTION_GUE_PORT,
 	OPTION_MODE,
+	OPTION_CHANCE,
 	OPTION_JSON,
 	OPTION_VERSION
 };
@@ -40,6 +41,8 @@ static const char usage[] =
 	"all\n"
 	"                         unless told\n"
 	"      --address LIST     outer destinations beside the addresses of IFACE\n"
+	"      --second-chance    TCP segments without a socket here go on to the node that GUE\n"
+	"                         names (second_chance of pools)\n"
 	"      --gue-port PORT    of GUE, 6080 unless told\n"
 	"      --mode MODE        auto (native, else generic), native or generic\n"
 	"      --json             status as an object\n"
@@ -54,6 +57,7 @@ static const struct option longs[] = {
 	{"from", required_argument, NULL, OPTION_FROM},
 	{"gue-port", required_argument, NULL, OPTION_GUE_PORT},
 	{"mode", required_argument, NULL, OPTION_MODE},
+	{"second-chance", no_argument, NULL, OPTION_CHANCE},
 	{"json", no_argument, NULL, OPTION_JSON},
 	{"version", no_argument, NULL, OPTION_VERSION},
 	{"help", no_argument, NULL, 'h'},
@@ -148,7 +152,7 @@ static int take_mode(struct options *options, const char *word)
 /* 0, negative, or 1: all is said. */
 static int take_option(int option, struct options *options)
 {
-	if (option >= OPTION_DECAP && option <= OPTION_MODE)
+	if (option >= OPTION_DECAP && option <= OPTION_CHANCE)
 		options->of_attach = longs[option - OPTION_DECAP].name;
 	switch (option) {
 	case OPTION_DECAP:
@@ -161,6 +165,9 @@ static int take_option(int option, struct options *options)
 		return take_port(options, optarg);
 	case OPTION_MODE:
 		return take_mode(options, optarg);
+	case OPTION_CHANCE:
+		options->spec.second_chance = true;
+		return 0;
 	case OPTION_JSON:
 		options->json = true;
 		return 0;

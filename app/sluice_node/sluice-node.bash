@@ -11,7 +11,7 @@ _sluice_node() {
 	--from | --address | --gue-port) return ;;
 	*)
 		case ${COMP_WORDS[1]} in
-		attach) words="--decap --from --address --gue-port --mode" ;;
+		attach) words="--decap --second-chance --from --address --gue-port --mode" ;;
 		status) words="--json" ;;
 		*) words="attach detach status --version --help" ;;
 		esac

@@ -45,9 +45,10 @@ void status_line(const struct sl_decap_state *state)
 {
 	char text[TUNNELS_SIZE];
 
-	printf("%s: %s, %s; %u addresses outside, %u inside%s\n", state->config.interface,
+	printf("%s: %s, %s; %u addresses outside, %u inside%s%s\n", state->config.interface,
 	       mode_of(state), tunnels_of(state, text), state->own_count, state->local_count,
-	       state->config.from ? ", from named prefixes" : "");
+	       state->config.from ? ", from named prefixes" : "",
+	       state->config.second_chance ? ", second chance" : "");
 }
 
 static int show_one(void *context, const struct sl_decap_state *state)
@@ -77,11 +78,11 @@ static int add_one(void *context, const struct sl_decap_state *state)
 {
 	const struct sl_decap_config *config = &state->config;
 	json_t *all = context, *decap = json_array();
-	json_t *one =
-		json_pack("{s:s, s:s, s:o, s:i, s:b, s:i, s:i}", "interface", config->interface,
-			  "mode", mode_of(state), "decap", decap, "gue_port",
-			  sl_be16(config->gue_port_be), "from", config->from, "outer_addresses",
-			  state->own_count, "inner_addresses", state->local_count);
+	json_t *one = json_pack("{s:s, s:s, s:o, s:i, s:b, s:b, s:i, s:i}", "interface",
+				config->interface, "mode", mode_of(state), "decap", decap,
+				"gue_port", sl_be16(config->gue_port_be), "from", config->from,
+				"second_chance", config->second_chance, "outer_addresses",
+				state->own_count, "inner_addresses", state->local_count);
 
 	for (uint32_t t = SL_ENCAP_IPIP; one && t <= SL_ENCAP_VXLAN; t++)
 		if (config->tunnels & 1u << t)

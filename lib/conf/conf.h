@@ -228,6 +228,7 @@ struct sl_conf_pool {
 	enum sl_conf_outer_df outer_df; /* never SL_OUTER_DF_POOL */
 	enum sl_conf_oversize oversize;
 	enum sl_conf_udp6 udp6_checksum;
+	bool second_chance; /* GUE names the other node of an open slot: pkt/gue.h */
 	struct sl_conf_health health;
 	uint32_t slow_start_ms; /* a node that comes up gets its weight in steps; 0: at once */
 	enum sl_conf_weight_from weight_from;
@@ -325,7 +326,7 @@ bool sl_conf_health_equal(const struct sl_conf_health *a, const struct sl_conf_h
  * add-node. The names of ports are looked up in conf; beside is its pool's health check, which the
  * node's own keys go before (NULL: it was judged before). The node's strings are freed with sl_conf_node_fini().
  * Places in errors: line 1, column the number of the pair. */
-int sl_conf_node_parse(const struct sl_conf *conf, const struct sl_conf_health *beside,
+int sl_conf_node_parse(const struct sl_conf *conf, const struct sl_conf_pool *beside,
 		       const char *name, const char *const *pairs, uint32_t count,
 		       struct sl_conf_node *node, struct sl_conf_errors *errors);
 void sl_conf_node_fini(struct sl_conf_node *node);

@@ -197,6 +197,9 @@ void sl_conf_check_probed(struct sl_conf_reader *reader);
 void sl_conf_check_probed_node(struct sl_conf_reader *reader, const struct sl_conf_health *pool,
 			       const struct sl_conf_node *node);
 
+/* What a node's keys make of its pool's: pool.c. */
+void sl_conf_check_node_beside(struct sl_conf_reader *reader, const struct sl_conf_pool *pool,
+			       const struct sl_conf_node *node);
 /* One remote node against ports and services: sense.c. */
 void sl_conf_check_node(struct sl_conf_reader *reader, const struct sl_conf_node *node);
 /* One service against ports. */

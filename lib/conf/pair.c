@@ -214,7 +214,7 @@ static char *write_pairs(const struct sl_conf *conf, const struct sl_conf_table 
 /* ---- nodes --------------------------------------------------------------------------------------
  */
 
-int sl_conf_node_parse(const struct sl_conf *conf, const struct sl_conf_health *beside,
+int sl_conf_node_parse(const struct sl_conf *conf, const struct sl_conf_pool *beside,
 		       const char *name, const char *const *pairs, uint32_t count,
 		       struct sl_conf_node *node, struct sl_conf_errors *errors)
 {
@@ -229,8 +229,8 @@ int sl_conf_node_parse(const struct sl_conf *conf, const struct sl_conf_health *
 	read_pairs(&reader, &sl_conf_node_table, name, pairs, count, &parsed);
 	sl_conf_check_node(&reader, &parsed);
 	if (beside && errors->count == 0 && !reader.no_memory) {
-		sl_conf_check_node_health(&reader, beside, &parsed);
-		sl_conf_check_probed_node(&reader, beside, &parsed);
+		sl_conf_check_node_beside(&reader, beside, &parsed);
+		sl_conf_check_probed_node(&reader, &beside->health, &parsed);
 	}
 	err = sl_conf_finish(&reader);
 	if (err)

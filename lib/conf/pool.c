@@ -93,6 +93,7 @@ static const struct sl_conf_key pool_keys[] = {
 		     .words = sl_conf_outer_dfs),
 	SL_KEY("oversize", word, P(oversize), .words = oversizes),
 	SL_KEY("udp6_checksum", word, P(udp6_checksum), .words = udp6_checksums),
+	SL_KEY("second_chance", bool, P(second_chance)),
 	SL_KEY("health", mapping, P(health), .table = &sl_conf_health_table),
 	SL_KEY_RANGE("slow_start", duration, P(slow_start_ms), 0, SLOW_START_MS_MAX, 0),
 	SL_KEY("weight_from", word, P(weight_from), .words = weights_from),
@@ -239,6 +240,19 @@ static void check_balance(struct sl_conf_reader *reader, const struct sl_conf_fo
 		sl_conf_error(reader, from, "`weight_from: latency` needs a `health` check");
 }
 
+void sl_conf_check_node_beside(struct sl_conf_reader *reader, const struct sl_conf_pool *pool,
+			       const struct sl_conf_node *one)
+{
+	/* without a kind it was refused */
+	if (pool->second_chance && one->kind &&
+	    (one->kind != SL_NODE_REMOTE || one->encap != SL_ENCAP_GUE))
+		sl_conf_error_at(reader, one->line, one->column,
+				 "node %s: `second_chance` of its pool is told in the header of "
+				 "GUE; `encap: gue` would be right",
+				 one->name);
+	sl_conf_check_node_health(reader, &pool->health, one);
+}
+
 static void check_pool(struct sl_conf_reader *reader, const struct sl_conf_found *found,
 		       void *object)
 {
@@ -259,7 +273,7 @@ static void check_pool(struct sl_conf_reader *reader, const struct sl_conf_found
 	check_max_load(reader, found, pool);
 	check_shares(reader, pool);
 	for (uint32_t n = 0; n < pool->node_count; n++)
-		sl_conf_check_node_health(reader, &pool->health, &pool->nodes[n]);
+		sl_conf_check_node_beside(reader, pool, &pool->nodes[n]);
 }
 
 const struct sl_conf_table sl_conf_pool_table = {

@@ -12,6 +12,8 @@
 
 #include <bpf/bpf.h>
 
+#include "decap/behind.h"
+
 #define KIND	   "node@" /* no instance has such a name */
 #define NAME_SIZE  64
 #define CONFIG_PIN "config"
@@ -134,8 +136,12 @@ static int put(const struct sl_decap_spec *spec, const char *folder, const struc
 {
 	char pin[IF_NAMESIZE + 8];
 	bool generic;
-	int program = sl_decap_set_load(set, err), link, status;
+	int program, link, status;
 
+	/* Before the driver's, which leaves packets to it. */
+	if (spec->second_chance && (status = sl_decap_behind_attach(spec->interface, set, err)) < 0)
+		return status;
+	program = sl_decap_set_load(set, err);
 	if (program < 0)
 		return program;
 	status = sl_xdp_link_attach(folder, spec->interface, spec->mode, program, &link, &generic,
@@ -148,6 +154,8 @@ static int put(const struct sl_decap_spec *spec, const char *folder, const struc
 	if (status == 0)
 		status = pin_all(folder, set);
 	close(link);
+	if (status == 0 && !spec->second_chance)
+		sl_decap_behind_detach(spec->interface);
 	return status < 0 ? sl_err_set(err, status, "no pin can be made in %s: %s", folder,
 				       strerror(-status))
 			  : 0;
@@ -176,8 +184,10 @@ int sl_decap_attach(const struct sl_decap_spec *spec, struct sl_decap_state *sta
 		status = put(spec, folder, &set, err);
 		sl_decap_set_close(&set);
 	}
-	if (status < 0 && !ours)
+	if (status < 0 && !ours) {
+		sl_decap_behind_detach(spec->interface);
 		(void)sl_xdp_pins_remove(name);
+	}
 	if (status < 0)
 		return status;
 	return read_state(folder, state) ? 0 : sl_err_set(err, -EIO, "%s lost its pins", folder);
@@ -193,6 +203,7 @@ int sl_decap_detach(const char *interface, struct sl_err *err)
 	if (access(folder, F_OK) != 0 && errno == ENOENT)
 		return 0;
 	(void)sl_xdp_link_detach(folder, interface);
+	sl_decap_behind_detach(interface);
 	removed = sl_xdp_pins_remove(name);
 	if (removed < 0 || access(folder, F_OK) == 0)
 		return sl_err_set(err, -EACCES, "%s cannot be taken away: run as root", folder);

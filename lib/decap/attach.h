@@ -21,15 +21,16 @@
 #include "decap/layout.h"
 #include "xdp/link.h"
 
-/* The compiled program. */
-extern const uint8_t sl_decap_program[];
-extern const uint32_t sl_decap_program_size;
+/* The compiled programs. */
+extern const uint8_t sl_decap_program[], sl_decap_pass[];
+extern const uint32_t sl_decap_program_size, sl_decap_pass_size;
 
 struct sl_decap_spec {
 	const char *interface;
 	uint32_t tunnels; /* bits: enum sl_encap_type */
 	enum sl_xdp_mode mode;
 	uint16_t gue_port;
+	bool second_chance;
 	const struct sl_addr *addresses; /* outer destinations beside the interface's own */
 	uint32_t address_count;
 	const struct sl_prefix *from; /* outer sources; none: all */
@@ -53,7 +54,9 @@ struct sl_decap_set {
 /* Maps as the spec says. counters: a map of before that goes on, or -1. */
 int sl_decap_set_create(const struct sl_decap_spec *spec, int counters, struct sl_decap_set *set,
 			struct sl_err *err);
-int sl_decap_set_load(const struct sl_decap_set *set, struct sl_err *err); /* a descriptor */
+/* Descriptors of the programs: the driver's, and what passes segments on. */
+int sl_decap_set_load(const struct sl_decap_set *set, struct sl_err *err);
+int sl_decap_set_load_pass(const struct sl_decap_set *set, struct sl_err *err);
 void sl_decap_set_close(struct sl_decap_set *set);
 /* All CPUs' counters of the map together. */
 int sl_decap_count_read(int map, struct sl_decap_count *sum);

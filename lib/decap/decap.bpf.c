@@ -5,9 +5,12 @@
 
 #include <stdbool.h>
 
+#include "decap/ecn.h"
+#include "decap/known.bpf.h"
 #include "decap/maps.bpf.h"
 #include "pkt/csum.h"
 #include "pkt/encap.h"
+#include "pkt/gue.h"
 
 #define TAGS_MAX	2
 #define ETH_SIZE_MAX	(SL_ETH_SIZE + TAGS_MAX * SL_VLAN_SIZE)
@@ -17,10 +20,6 @@
 #define VXLAN_HAS_VNI	0x08
 #define IP6_FRAGMENT_MF 0x0001
 #define IP6_OFFSET_MASK 0xfff8
-#define ECN_MASK	0x03
-#define ECN_ECT_1	1
-#define ECN_ECT_0	2
-#define ECN_CE		3
 
 /* What is in hand of a frame. */
 struct walk {
@@ -34,6 +33,8 @@ struct tunnel {
 	bool v6;       /* outside */
 	bool inner_v6; /* inside */
 	bool fragment, later;
+	bool field;  /* GUE names another node */
+	bool passes; /* and it may be passed on to that */
 };
 
 /* What becomes of a packet: a counter of why, and the program's verdict. */
@@ -218,8 +219,39 @@ static __always_inline bool leave_udp(struct walk *walk)
 	return true;
 }
 
+/* Whether a packet may be passed on by its field, whose octets are all there: a hop is left, and the node
+ * is another one, of those that may send us packets. */
+static __always_inline bool may_pass(const struct sl_decap_config *config, const uint8_t *field,
+				     bool v6)
+{
+	const uint8_t *node = field + SL_GUE_FIELD_NODE;
+
+	return field[SL_GUE_FIELD_HOPS] > 0 && !is_in(&own, node, v6) &&
+	       (!config->from || is_in(&from, node, v6));
+}
+
+/* The private field, if it is one. */
+static __always_inline void read_field(const struct sl_decap_config *config,
+				       const struct walk *walk, uint32_t size,
+				       struct tunnel *tunnel)
+{
+	if (!config->second_chance)
+		return;
+	if (!tunnel->v6 && has(walk, SL_GUE_FIELD4_SIZE) &&
+	    sl_gue_field_is(walk->at, size, SL_FAMILY_IPV4)) {
+		tunnel->field = true;
+		tunnel->passes = may_pass(config, walk->at, false);
+	}
+	if (tunnel->v6 && has(walk, SL_GUE_FIELD6_SIZE) &&
+	    sl_gue_field_is(walk->at, size, SL_FAMILY_IPV6)) {
+		tunnel->field = true;
+		tunnel->passes = may_pass(config, walk->at, true);
+	}
+}
+
 /* Private data is walked over; what a flag would name may not be left out. */
-static __always_inline struct verdict leave_gue(struct walk *walk, struct tunnel *tunnel)
+static __always_inline struct verdict leave_gue(const struct sl_decap_config *config,
+						struct walk *walk, struct tunnel *tunnel)
 {
 	uint32_t more;
 	uint8_t first, protocol;
@@ -236,6 +268,7 @@ static __always_inline struct verdict leave_gue(struct walk *walk, struct tunnel
 	more = (first & GUE_LENGTH) * 4u;
 	if (!has(walk, more))
 		return VERDICT(BAD_HEADER, XDP_DROP);
+	read_field(config, walk, more, tunnel);
 	step(walk, more);
 	return inner_type(protocol, SL_PROTO_IPIP, SL_PROTO_IPV6, tunnel);
 }
@@ -252,13 +285,14 @@ static __always_inline struct verdict leave_vxlan(struct walk *walk, struct tunn
 	return inner_type(type, SL_ETHERTYPE_IPV4, SL_ETHERTYPE_IPV6, tunnel);
 }
 
-static __always_inline struct verdict leave_tunnel(struct walk *walk, struct tunnel *tunnel)
+static __always_inline struct verdict leave_tunnel(const struct sl_decap_config *config,
+						   struct walk *walk, struct tunnel *tunnel)
 {
 	switch (tunnel->type) {
 	case SL_ENCAP_GRE:
 		return leave_gre(walk, tunnel);
 	case SL_ENCAP_GUE:
-		return leave_gue(walk, tunnel);
+		return leave_gue(config, walk, tunnel);
 	case SL_ENCAP_VXLAN:
 		return leave_vxlan(walk, tunnel);
 	default:
@@ -284,37 +318,6 @@ static __always_inline bool is_inner_right(const struct walk *walk, bool v6, uin
 	header = (walk->at[0] & 0xf) * 4u;
 	*size = sl_load_be16(walk->at + SL_IP4_TOTAL);
 	return header >= SL_IP4_SIZE && header <= *size && *size <= walk->left;
-}
-
-/* The inner mark after a tunnel whose outer one is given; above ECN_MASK: the packet cannot tell it. */
-static __always_inline uint8_t joined_ecn(uint8_t outer, uint8_t inner)
-{
-	if (outer == ECN_CE)
-		return inner == 0 ? ECN_MASK + 1 : ECN_CE;
-	return outer == ECN_ECT_1 && inner == ECN_ECT_0 ? ECN_ECT_1 : inner;
-}
-
-/* Copies the congestion mark inside. False: the packet has to be dropped. */
-static __always_inline bool copy_ecn(const struct walk *walk, const struct tunnel *tunnel)
-{
-	uint8_t inner, after;
-	uint16_t word;
-
-	inner = tunnel->inner_v6 ? walk->at[1] >> 4 & ECN_MASK : walk->at[SL_IP4_TOS] & ECN_MASK;
-	after = joined_ecn(tunnel->tos & ECN_MASK, inner);
-	if (after > ECN_MASK)
-		return false;
-	if (after == inner)
-		return true;
-	if (tunnel->inner_v6) {
-		walk->at[1] = (uint8_t)((walk->at[1] & ~(ECN_MASK << 4)) | after << 4);
-		return true;
-	}
-	word = sl_load16(walk->at);
-	walk->at[SL_IP4_TOS] = (uint8_t)((walk->at[SL_IP4_TOS] & ~ECN_MASK) | after);
-	sl_store16(walk->at + SL_IP4_SUM,
-		   sl_csum_update16(sl_load16(walk->at + SL_IP4_SUM), word, sl_load16(walk->at)));
-	return true;
 }
 
 /* ---- one frame ------------------------------------------------------------------------------- */
@@ -368,6 +371,32 @@ static __always_inline struct verdict enter(const struct sl_decap_config *config
 	return leave_outer(walk, tunnel->v6) ? none : VERDICT(BAD_HEADER, XDP_DROP);
 }
 
+/* A segment whose connection is not here, though another node may have it. */
+static __always_inline struct verdict judge_segment(struct xdp_md *ctx, const struct walk *walk,
+						    const struct tunnel *tunnel)
+{
+	struct segment segment;
+
+	if (!tunnel->field || !read_segment(walk->at, walk->end, tunnel->inner_v6, &segment) ||
+	    is_known(ctx, &segment))
+		return none;
+	return tunnel->passes ? VERDICT(PASSED_ON, XDP_PASS) : VERDICT(UNKNOWN, XDP_PASS);
+}
+
+/* Tells pass.bpf.c of the packet, which stays as it came. False: the driver has no room for that. */
+static __always_inline bool mark(struct xdp_md *ctx)
+{
+	uint32_t *said;
+
+	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(*said)) != 0)
+		return false;
+	said = (uint32_t *)(long)ctx->data_meta;
+	if ((uint8_t *)(said + 1) > (uint8_t *)(long)ctx->data)
+		return false;
+	*said = SL_DECAP_PASS_ON;
+	return true;
+}
+
 /* All that is read of a frame; *size: octets of its inner packet. */
 static __always_inline struct verdict look(const struct sl_decap_config *config, struct walk *walk,
 					   struct tunnel *tunnel, uint16_t eth_type, uint32_t *size)
@@ -384,7 +413,7 @@ static __always_inline struct verdict look(const struct sl_decap_config *config,
 	verdict = enter(config, walk, tunnel);
 	if (verdict.counter != SL_DECAP_COUNTER_COUNT)
 		return verdict;
-	verdict = leave_tunnel(walk, tunnel);
+	verdict = leave_tunnel(config, walk, tunnel);
 	if (verdict.counter != SL_DECAP_COUNTER_COUNT)
 		return verdict;
 	if (!is_inner_right(walk, tunnel->inner_v6, size))
@@ -392,8 +421,6 @@ static __always_inline struct verdict look(const struct sl_decap_config *config,
 	if (!is_in(&local, walk->at + (tunnel->inner_v6 ? SL_IP6_DST : SL_IP4_DST),
 		   tunnel->inner_v6))
 		return VERDICT(NOT_OURS, XDP_PASS);
-	if (!copy_ecn(walk, tunnel))
-		return VERDICT(ECN, XDP_DROP);
 	return none;
 }
 
@@ -423,6 +450,15 @@ int sluice_decap(struct xdp_md *ctx)
 	verdict = look(settings, &walk, &tunnel, type, &size);
 	if (tunnel.type == SL_ENCAP_NONE || verdict.counter != SL_DECAP_COUNTER_COUNT || !size)
 		return add(counts, verdict);
+	/* Behind tags the way back is another interface's. */
+	tunnel.passes &= eth_size == SL_ETH_SIZE;
+	verdict = judge_segment(ctx, &walk, &tunnel);
+	if (verdict.counter == SL_DECAP_PASSED_ON)
+		return add(counts, mark(ctx) ? verdict : VERDICT(NO_ROOM, XDP_DROP));
+	if (verdict.counter != SL_DECAP_COUNTER_COUNT)
+		counts->value[SL_DECAP_UNKNOWN]++;
+	if (!sl_ecn_copy(walk.at, tunnel.inner_v6, tunnel.tos))
+		return add(counts, VERDICT(ECN, XDP_DROP));
 	if (!strip(ctx, eth_size, walk.off - eth_size, tunnel.inner_v6))
 		return add(counts, VERDICT(NO_ROOM, XDP_DROP));
 	counts->value[SL_DECAP_BYTES] += size;

@@ -33,10 +33,14 @@ struct sl_decap_config {
 	uint32_t tunnels; /* bits: enum sl_encap_type */
 	uint32_t from;	  /* FROM is asked */
 	uint16_t gue_port_be;
-	uint16_t spare;
-	uint32_t index; /* of the interface */
+	uint16_t second_chance; /* segments without a socket are passed on: pass.bpf.c */
+	uint32_t index;		/* of the interface */
 	char interface[SL_DECAP_NAME_SIZE];
 };
+
+/* What the driver's program writes in front of a packet for pass.bpf.c: nothing that comes by the wire
+ * can have it. */
+#define SL_DECAP_PASS_ON 0x5350
 
 /* A key of LPM tries. */
 struct sl_decap_prefix {
@@ -57,7 +61,9 @@ struct sl_decap_prefix {
 	X(SOURCE, "dropped", "source")	       /* not one of FROM */                               \
 	X(NO_ROOM, "dropped", "no_room")       /* the driver cannot move the frame's start */      \
 	X(NOT_OURS, "left", "not_ours")	       /* outside or inside for another address */         \
-	X(OTHER, "left", "other")	       /* what sluice does not write */
+	X(OTHER, "left", "other")	       /* what sluice does not write */                    \
+	X(PASSED_ON, "segments", "passed_on")  /* no socket here: to the other node */             \
+	X(UNKNOWN, "segments", "unknown")      /* no socket, and nobody to pass it to */
 
 enum sl_decap_counter {
 #define X(id, group, name) SL_DECAP_##id,

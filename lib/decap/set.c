@@ -82,6 +82,7 @@ static int fill(const struct sl_decap_spec *spec, struct sl_decap_set *set, stru
 		.tunnels = spec->tunnels,
 		.from = spec->from_count > 0,
 		.gue_port_be = sl_be16(spec->gue_port),
+		.second_chance = spec->second_chance,
 		.index = if_nametoindex(spec->interface),
 	};
 	const uint32_t first = 0;
@@ -138,14 +139,24 @@ int sl_decap_set_create(const struct sl_decap_spec *spec, int counters, struct s
 	return 0;
 }
 
-int sl_decap_set_load(const struct sl_decap_set *set, struct sl_err *err)
+static int load(const struct sl_decap_set *set, const uint8_t *octets, uint32_t size,
+		struct sl_err *err)
 {
 	struct sl_xdp_map_use maps[SL_DECAP_MAP_COUNT];
 
 	for (uint32_t m = 0; m < SL_DECAP_MAP_COUNT; m++)
 		maps[m] = (struct sl_xdp_map_use){kinds[m].name, set->map[m]};
-	return sl_xdp_program_load(sl_decap_program, sl_decap_program_size, maps,
-				   SL_DECAP_MAP_COUNT, err);
+	return sl_xdp_program_load(octets, size, maps, SL_DECAP_MAP_COUNT, err);
+}
+
+int sl_decap_set_load(const struct sl_decap_set *set, struct sl_err *err)
+{
+	return load(set, sl_decap_program, sl_decap_program_size, err);
+}
+
+int sl_decap_set_load_pass(const struct sl_decap_set *set, struct sl_err *err)
+{
+	return load(set, sl_decap_pass, sl_decap_pass_size, err);
 }
 
 void sl_decap_set_close(struct sl_decap_set *set)

@@ -22,6 +22,7 @@ enum sl_verdict {
 	SL_VERDICT_PUNT = 2, /* no service takes it: the port's punt says */
 	SL_VERDICT_OWN = 3,  /* ours to answer or learn from */
 	SL_VERDICT_HELD = 4, /* kept back (an early fragment); in flight */
+	SL_VERDICT_SENT = 5, /* act: gone before the others of the burst */
 };
 
 /* Why that node: as `explain` tells. name, value */

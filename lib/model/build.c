@@ -8,6 +8,7 @@
 #include "model/balance.h"
 #include "model/inside.h"
 #include "model/schedule.h"
+#include "pkt/gue.h"
 #include "state/bound.h"
 #include "state/pool_memory.h"
 #include "state/service.h"
@@ -84,7 +85,8 @@ static void view_node(const struct sl_model *model, uint32_t place, uint32_t n, 
 		view->flags |= SL_NODE_SPLITS;
 	view->l3_size_max =
 		(uint16_t)(sl_hear_mtu(model, node->index, sl_model_mtu(model, conf->port)) -
-			   view->encap.overhead);
+			   view->encap.overhead -
+			   (pool->conf.second_chance ? SL_GUE_FIELD_MAX : 0));
 	sl_node_view_seal(view);
 }
 
@@ -220,6 +222,10 @@ static int build_pool(const struct sl_model *model, uint32_t place, struct sl_sn
 		view->flags |= SL_POOL_BOUNDED;
 	if (conf->symmetric)
 		view->flags |= SL_POOL_SYMMETRIC;
+	if (conf->second_chance) {
+		view->flags |= SL_POOL_CHANCE;
+		snapshot->chances |= slots->open_count > 0;
+	}
 	if (conf->hash == SL_CONF_HASH_INNER_5_TUPLE) {
 		view->flags |= SL_POOL_INNER;
 		snapshot->tunnels = true;
@@ -421,7 +427,7 @@ int sl_build_snapshot(struct sl_model *model, struct sl_snapshot **snapshot)
 	made->generation = image->generation;
 	made->number = model->number + 1;
 	made->hash_key = model->options.hash_key;
-	made->tunnels = made->clamps = made->addresses = false;
+	made->tunnels = made->clamps = made->addresses = made->chances = false;
 	build_ports(model, made);
 	clear_pools(model, made);
 	status = clear_nodes(model, made);

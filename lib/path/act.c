@@ -9,6 +9,7 @@
 #include "path/count.h"
 #include "path/stage.h"
 #include "pkt/encap.h"
+#include "pkt/gue.h"
 #include "pkt/hdr.h"
 #include "pkt/mss.h"
 #include "state/judge.h"
@@ -237,7 +238,7 @@ static void to_punt(struct sl_path_core *core, const struct sl_snapshot *snapsho
 static void to_nobody(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t port,
 		      uint32_t i)
 {
-	if (core->burst.verdict[i] == SL_VERDICT_HELD || core->burst.verdict[i] == SL_VERDICT_OWN)
+	if (core->burst.verdict[i] >= SL_VERDICT_OWN)
 		return;
 	if (core->burst.reason[i] == SL_DROP_NO_NODE)
 		count_service(core, i);
@@ -312,6 +313,91 @@ static void clamp_all(struct sl_path_core *core, const struct sl_snapshot *snaps
 	}
 }
 
+/* Who may have the packet's connection if its node has not: the other node of an open slot. NULL: nobody,
+ * or it does not matter. */
+static const struct sl_node_view *other_of(const struct sl_snapshot *snapshot,
+					   const struct sl_burst *burst, uint32_t i)
+{
+	const struct sl_pool_view *pool =
+		&snapshot->pools[snapshot->services[burst->service[i]].pool];
+	const struct sl_pkt *pkt = &burst->pkt[i];
+	const struct sl_open_slot *open;
+	uint32_t word, other;
+
+	if (!(pool->flags & SL_POOL_CHANCE) || pkt->key.protocol != SL_PROTO_TCP ||
+	    (pkt->tcp_flags & SL_TCP_SYN) || (pkt->flags & (SL_PKT_ICMP_ERROR | SL_PKT_FRAGMENT)))
+		return NULL;
+	word = pool->words[burst->hash[i] >> pool->shift];
+	if (!(word & SL_SLOT_OPEN))
+		return NULL;
+	open = &pool->open[word & ~SL_SLOT_OPEN];
+	other = burst->node[i] == open->node ? open->prior : open->node;
+	return other != burst->node[i] && sl_snapshot_has_node(snapshot, other)
+		       ? sl_snapshot_node(snapshot, other)
+		       : NULL;
+}
+
+/* Whether a field of that size can name the other node to this one. */
+static bool has_room(const struct sl_node_view *view, const struct sl_node_view *other,
+		     const struct rte_mbuf *packet, const struct sl_pkt *pkt, uint32_t size)
+{
+	return view->kind == SL_NODE_REMOTE && other->kind == SL_NODE_REMOTE &&
+	       view->encap.type == SL_ENCAP_GUE && other->encap.type == SL_ENCAP_GUE &&
+	       view->encap.family == other->encap.family && !(view->flags & SL_NODE_NO_NEIGHBOR) &&
+	       pkt->l3_size <= view->l3_size_max && packet->data_off >= size &&
+	       packet->data_off + pkt->l3_off >= view->encap.size + size;
+}
+
+/* Sends packet i in a tunnel whose header names the other node: the field becomes part of what is carried,
+ * and a view of its own counts it as header. */
+static void send_named(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_t port,
+		       uint32_t i, const struct sl_node_view *other)
+{
+	struct sl_node_view view = *sl_snapshot_node(snapshot, core->burst.node[i]);
+	uint32_t size = sl_gue_field_size(view.encap.family), words = size / 4;
+	struct rte_mbuf *packet = core->packets[i];
+	struct sl_pkt *pkt = &core->burst.pkt[i];
+
+	view.encap.octets[view.encap.size - SL_GUE_SIZE] |= (uint8_t)words;
+	view.encap.tail[0] |= words;
+	view.encap.tail[1] |= words;
+	view.l3_size_max = (uint16_t)(view.l3_size_max + size);
+	packet->data_off = (uint16_t)(packet->data_off - size);
+	packet->data_len = (uint16_t)(packet->data_len + size);
+	packet->pkt_len += size;
+	pkt->l3_size = (uint16_t)(pkt->l3_size + size);
+	sl_gue_field_write(rte_pktmbuf_mtod_offset(packet, uint8_t *, pkt->l3_off),
+			   view.encap.family,
+			   other->encap.octets + SL_ETH_SIZE +
+				   (view.encap.family == SL_FAMILY_IPV4 ? SL_IP4_DST : SL_IP6_DST));
+	if (to_remote(core, snapshot, port, &view, packet, i))
+		sl_path_count_node(core, core->burst.node[i], core->burst.frame_size[i]);
+	core->burst.verdict[i] = SL_VERDICT_SENT;
+	core->burst.given = false;
+}
+
+/* Segments in open slots whose servers are to know of the other one. */
+static __attribute__((noinline, cold)) void name_others(struct sl_path_core *core,
+							const struct sl_snapshot *snapshot,
+							uint32_t port, struct sl_tally *tally)
+{
+	const struct sl_burst *burst = &core->burst;
+
+	for (uint32_t i = 0; i < burst->count; i++) {
+		const struct sl_node_view *view, *other;
+
+		if (burst->verdict[i] != SL_VERDICT_NODE)
+			continue;
+		other = other_of(snapshot, burst, i);
+		view = sl_snapshot_node(snapshot, burst->node[i]);
+		if (!other || !has_room(view, other, core->packets[i], &burst->pkt[i],
+					sl_gue_field_size(view->encap.family)))
+			continue;
+		sl_tally_packet(core, burst->service[i], burst->frame_size[i], tally);
+		send_named(core, snapshot, port, i, other);
+	}
+}
+
 /* Counts packets of a run with their services. */
 static void tally_run(struct sl_path_core *core, uint32_t from, uint32_t count,
 		      struct sl_tally *tally)
@@ -344,6 +430,8 @@ void sl_path_act(struct sl_path_core *core, const struct sl_snapshot *snapshot, 
 	core->port = port;
 	if (sl_unlikely(snapshot->clamps))
 		clamp_all(core, snapshot);
+	if (sl_unlikely(snapshot->chances))
+		name_others(core, snapshot, port, &tally);
 	for (uint32_t i = 0; i < burst->count;) {
 		uint32_t count = act_run(core, snapshot, i);
 

@@ -128,7 +128,7 @@ static int add_node(struct sl_rpc_call *call, const struct sl_rpc_pairs *pairs)
 
 	if (p < 0)
 		return -1;
-	rc = sl_conf_node_parse(image->conf, &image->pools[p]->conf.health, name,
+	rc = sl_conf_node_parse(image->conf, &image->pools[p]->conf, name,
 				(const char *const *)pairs->list, pairs->count, &node, &errors);
 	if (rc == 0) {
 		change.add = &node;

@@ -137,6 +137,7 @@ enum sl_no_node { SL_NO_NODE_DROP = 0, SL_NO_NODE_ANY = 1, SL_NO_NODE_PUNT = 2 }
 #define SL_POOL_PICKS	  0x04 /* a scheduler that chooses for each new flow; pick is set */
 #define SL_POOL_BOUNDED	  0x08 /* new flows leave full nodes out (bound.h); pick is set */
 #define SL_POOL_ADDRESSES 0x10 /* keeps its flows' addresses (path/address.h) */
+#define SL_POOL_CHANCE	  0x20 /* tunnels name the other node of an open slot (pkt/gue.h) */
 
 struct sl_pool_view {
 	/* first cache line: every packet */
@@ -244,6 +245,7 @@ struct sl_snapshot {
 	bool tunnels;	/* some pool hashes inside tunnels: bursts bring their frames */
 	bool clamps;	/* some service limits the segment size */
 	bool addresses; /* some pool keeps its flows' addresses */
+	bool chances;	/* some pool of SL_POOL_CHANCE has open slots */
 	uint32_t pool_count;
 	uint32_t service_count;
 	uint32_t port_count;

@@ -9,7 +9,7 @@
  *          It answers as the packet path does (unit/xdp/dispatch_test.c), but: headers beyond the first
  *          SL_XDP_HEAD_SIZE octets are truncated; it tells senders nothing, makes no fragments, and keeps no early
  *          ones: they go by their addresses and protocol; the CRC of SCTP is not completed; pools that hash inside tunnels go by what is outside, schedulers that choose per flow by
- *          their slots; connections that begin while slots are open are remembered by it alone.
+ *          their slots; it names no other node in GUE (pkt/gue.h); connections that begin while slots are open are remembered by it alone.
  * Threads: control writes, the program reads; the program writes counters, its flows, and when it
  *          began to serve.
  * Memory:  of the kernel; it lasts as long as the program or a pin.

@@ -127,9 +127,9 @@ def talk(net, address, port, octets=OCTETS):
     equal(digest.hexdigest(), hashlib.sha256(data).hexdigest(), f"what comes back from {address} port {port}")
 
 
-def start(folder, net, pools, services):
+def start(folder, net, pools, services, **more):
     port = {"name": "p0", "device": "packet:d0", "addresses": ["192.0.2.2/24", "2001:db8::2/64"]}
-    one = daemon.Daemon(folder, daemon.configuration(folder, [port], pools, services), prefix=net.within(net.dispatcher))
+    one = daemon.Daemon(folder, daemon.configuration(folder, [port], pools, services, **more), prefix=net.within(net.dispatcher))
     one.ready()
     until(lambda: "running" in one.log(), "cores that poll")
     mac = live_net.ip("-n", net.dispatcher, "-br", "link", "show", "d0").split()[2]
@@ -245,6 +245,86 @@ def dot():
         equal(net.counters(name)["interface"], "s0.5", "attached")
         equal(net.node(name, "detach", "s0.5"), "s0.5: detached\n", "detach")
         equal(net.counters(name), {}, "status")
+
+
+class Talk:
+    """Connections of a client to a service, that go on being used."""
+
+    def __init__(self, net, address, count):
+        self.address, self.sockets = address, []
+        for _ in range(count):
+            with net.inside(net.client):
+                one = socket.socket(family_of(address))
+            one.settimeout(PATIENCE)
+            one.connect((address, 5000))
+            self.sockets.append(one)
+
+    def goes_on(self):
+        """How many of them are broken."""
+        broken = 0
+        for one in self.sockets:
+            word, got = os.urandom(600), b""
+            try:
+                one.sendall(word)
+                while len(got) < len(word) and (part := one.recv(4096)):
+                    got += part
+            except OSError:
+                pass
+            broken += got != word
+        return broken
+
+    def close(self):
+        for one in self.sockets:
+            one.close()
+
+
+def chance(words):
+    """Connections that began at the new node of moved slots, and before, at the node before; then the dispatcher is killed,
+    and the next one knows neither. How many of both kinds are broken."""
+    with daemon.Folder() as folder, Net(servers=2) as net:
+        for name in net.servers:
+            net.node(name, "attach", "s0", *words)
+        echoes = [Echo(net, name, VIP, [5000]) for name in net.servers]
+        pools = [{"name": f"web{n}", "slots": 256, "second_chance": True,
+                  "nodes": [server(1, n, "gue"), server(2, n, "gue", weight=0)]} for n in (0, 1)]
+        services = [{"name": f"web{n}", "address": VIP[n], "protocol": "tcp", "ports": [5000], "pool": f"web{n}"}
+                    for n in (0, 1)]
+        more = {"control": {"state": folder.file("state")}, "dataplane": {"instance": f"node{os.getpid()}"}}
+        before, after = [], []
+        with start(folder, net, pools, services, **more) as one:
+            before = [Talk(net, address, 5) for address in VIP]
+            with daemon.Session(one.socket) as session:
+                for n in (0, 1):
+                    session.result("node.set_weight", pool=f"web{n}", node="s2", weight=1)
+                    session.result("node.set_weight", pool=f"web{n}", node="s1", weight=0)
+            after = [Talk(net, address, 5) for address in VIP]
+            equal([talk.goes_on() for talk in before + after], [0] * 4, "broken while the dispatcher knows them")
+            one.process.kill()
+            one.process.wait()
+        with start(folder, net, pools, services, **more) as one:
+            with daemon.Session(one.socket) as session:
+                stats = session.result("stats")
+                equal([stats["pools"][f"web{n}"]["open_slots"] for n in (0, 1)], [256, 256], "open slots")
+            broken = [talk.goes_on() for talk in before], [talk.goes_on() for talk in after]
+            equal(one.stop(), 0, one.log())
+        counters = [net.counters(name) for name in net.servers]
+        for end in (*before, *after, *echoes):
+            end.close()
+        return broken, counters
+
+
+@case("connections that no dispatcher remembers survive: the server without them passes them on")
+def second_chance():
+    broken, counters = chance(("--second-chance",))
+    equal(broken, ([0, 0], [0, 0]), f"broken connections; {counters}")
+    true(counters[0]["second_chance"] and counters[0]["segments"]["passed_on"] >= 10, f"passed on: {counters[0]}")
+    equal(counters[1]["segments"]["passed_on"], 0, "by the node that has them")
+
+
+@case("which is the second chance's doing: without it those are broken, and no others")
+def no_chance():
+    broken, counters = chance(())
+    equal(broken, ([0, 0], [5, 5]), f"broken connections; {counters}")
 
 
 @case("words that are wrong are told, and what would be right")

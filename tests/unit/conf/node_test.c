@@ -399,8 +399,8 @@ static void a_node_that_is_added_is_judged_with_its_pools_check(void **state)
 		struct sl_conf_errors errors;
 		struct sl_conf_node node;
 
-		if (sl_conf_node_parse(conf, &conf->pools[0].health, "n", pairs[i], 3, &node,
-				       &errors) == 0)
+		if (sl_conf_node_parse(conf, &conf->pools[0], "n", pairs[i], 3, &node, &errors) ==
+		    0)
 			sl_conf_node_fini(&node);
 		conf_print(errors.list, errors.count, text);
 		assert_string_equal(text, wanted[i]);

@@ -204,6 +204,13 @@ static void a_check_is_judged_as_the_node_has_it(void **state)
 		 "or "
 		 "leave it out\n",
 		 ""},
+		{"pools: [{name: web, second_chance: true, nodes: [{name: r1, address: 10.0.0.11, "
+		 "encap: ipip, port: p0, weight: 1}, {name: r2, address: 10.0.0.12, encap: gue, "
+		 "port: "
+		 "p0, weight: 1}]}]\n" DATAPLANE PORTS SERVICES,
+		 "1:50: node r1: `second_chance` of its pool is told in the header of GUE; `encap: "
+		 "gue` would be right\n",
+		 ""},
 		{"pools: [{name: web, fallback: web, fallback_below: 1.5}]\n" DATAPLANE PORTS
 			 SERVICES,
 		 "1:31: pool web: its fallbacks go round, or on for more than 4 pools\n"

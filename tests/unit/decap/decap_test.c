@@ -11,20 +11,25 @@
 
 #include <cmocka.h>
 
+#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <linux/bpf.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include "base/bytes.h"
 #include "base/prng.h"
 #include "decap/address.h"
 #include "decap/attach.h"
 #include "pkt/encap.h"
+#include "pkt/gue.h"
 #include "pkt/parse.h"
 #include "support/packet.h"
 
 #define ROOM	  128
 #define FRAME_MAX 2048
 #define MUTATED	  20000
+#define MARK_SIZE 4
 #define ALL	  (1u << SL_ENCAP_IPIP | 1u << SL_ENCAP_GRE | 1u << SL_ENCAP_GUE | 1u << SL_ENCAP_VXLAN)
 
 /* Outside: what dispatchers send from and to; inside: a client and the service. */
@@ -35,6 +40,7 @@ static const char *const service[] = {"198.51.100.10", "2001:db8:3::10"};
 
 static struct sl_decap_set set;
 static int program;
+static bool chance; /* of the next program */
 
 struct frame {
 	uint8_t octets[FRAME_MAX];
@@ -71,6 +77,7 @@ static int open_program(uint32_t tunnels, const char *from, struct sl_err *err)
 	struct sl_decap_spec spec = {.interface = "lo",
 				     .tunnels = tunnels,
 				     .gue_port = SL_GUE_PORT,
+				     .second_chance = chance,
 				     .addresses = own,
 				     .address_count = 2,
 				     .from = &prefix,
@@ -234,6 +241,12 @@ static void assert_left(const struct frame *frame, enum sl_decap_counter counter
 	assert_int_equal(sl_decap_count_read(set.map[SL_DECAP_MAP_COUNTS], &before), 0);
 	run(frame, &answer);
 	assert_int_equal(answer.verdict, XDP_PASS);
+	/* What is passed on has a mark in front. */
+	if (counter == SL_DECAP_PASSED_ON) {
+		assert_int_equal(sl_load32(answer.frame.octets), SL_DECAP_PASS_ON);
+		answer.frame.size -= MARK_SIZE;
+		memmove(answer.frame.octets, answer.frame.octets + MARK_SIZE, answer.frame.size);
+	}
 	assert_int_equal(answer.frame.size, frame->size);
 	assert_memory_equal(answer.frame.octets, frame->octets, frame->size);
 	assert_int_equal(sl_decap_count_read(set.map[SL_DECAP_MAP_COUNTS], &after), 0);
@@ -323,6 +336,131 @@ static void congestion_is_told_inside(void **state)
 				assert_opened(&frame, &wanted, 0, SL_DECAP_GUE);
 		}
 	close_program();
+}
+
+/* ---- the second chance ----------------------------------------------------------------------- */
+
+/* A frame whose header names a node, in a tunnel over either family. */
+static void name_node(struct frame *frame, bool v6, const char *node, uint8_t hops)
+{
+	uint32_t base = SL_ETH_SIZE + (v6 ? SL_IP6_SIZE : SL_IP4_SIZE);
+	uint32_t size = sl_gue_field_size(v6 ? SL_FAMILY_IPV6 : SL_FAMILY_IPV4);
+	uint8_t field[SL_GUE_FIELD_MAX], *ip = frame->octets + SL_ETH_SIZE;
+	struct sl_addr addr;
+
+	assert_int_equal(sl_addr_parse(node, &addr), 0);
+	sl_gue_field_write(field, addr.family, addr.octets);
+	field[SL_GUE_FIELD_HOPS] = hops;
+	insert(frame, base + SL_UDP_SIZE + SL_GUE_SIZE, field, size);
+	frame->octets[base + SL_UDP_SIZE] = (uint8_t)(size / 4);
+	if (v6) {
+		sl_store_be16(ip + SL_IP6_PAYLOAD,
+			      (uint16_t)(sl_load_be16(ip + SL_IP6_PAYLOAD) + size));
+		sl_store_be16(frame->octets + base + SL_UDP_LENGTH,
+			      sl_load_be16(ip + SL_IP6_PAYLOAD));
+	} else {
+		lengthen(frame, size);
+	}
+}
+
+static const char *const other_node[] = {"192.0.2.12", "2001:db8:1::12"};
+
+static void a_segment_without_a_socket_is_left_for_the_other_node(void **state)
+{
+	struct packet inner;
+	struct frame frame;
+
+	chance = true;
+	open_or_fail(ALL, NULL);
+	for (uint32_t families = 0; families < 4; families++) {
+		bool v6 = families & 2;
+		uint64_t before = counted(SL_DECAP_UNKNOWN);
+
+		make_inner(&inner, families & 1, 0);
+		wrap(&inner, SL_ENCAP_GUE, v6, false, &frame);
+		name_node(&frame, v6, other_node[v6], 1);
+		assert_left(&frame, SL_DECAP_PASSED_ON);
+		/* No hop, or ourselves. */
+		wrap(&inner, SL_ENCAP_GUE, v6, false, &frame);
+		name_node(&frame, v6, other_node[v6], 0);
+		assert_opened(&frame, &inner, 0, SL_DECAP_GUE);
+		wrap(&inner, SL_ENCAP_GUE, v6, false, &frame);
+		name_node(&frame, v6, outer_dst[v6], 1);
+		assert_opened(&frame, &inner, 0, SL_DECAP_GUE);
+		assert_int_equal(counted(SL_DECAP_UNKNOWN), before + 2);
+		/* For somebody else inside: nobody's relay. */
+		wrap(&inner, SL_ENCAP_GUE, v6, false, &frame);
+		name_node(&frame, v6, other_node[v6], 1);
+		frame.octets[frame.size - 33 - 20 - 1] ^= 1;
+		assert_left(&frame, SL_DECAP_NOT_OURS);
+	}
+	close_program();
+	/* Only where it is asked for, and to those who may send here. */
+	open_or_fail(ALL, "192.0.2.0/29");
+	make_inner(&inner, false, 0);
+	wrap(&inner, SL_ENCAP_GUE, false, false, &frame);
+	name_node(&frame, false, other_node[0], 1);
+	assert_opened(&frame, &inner, 0, SL_DECAP_GUE);
+	close_program();
+	chance = false;
+	open_or_fail(ALL, NULL);
+	assert_opened(&frame, &inner, 0, SL_DECAP_GUE);
+	assert_int_equal(counted(SL_DECAP_UNKNOWN), 0);
+	close_program();
+}
+
+static void beginnings_and_other_protocols_stay_here(void **state)
+{
+	struct packet inner;
+	struct frame frame;
+
+	chance = true;
+	open_or_fail(ALL, NULL);
+	for (uint32_t v6 = 0; v6 < 2; v6++) {
+		packet_make_tcp(&inner, client[v6], 1024, service[v6], 80, SL_TCP_SYN, 0);
+		wrap(&inner, SL_ENCAP_GUE, false, false, &frame);
+		name_node(&frame, false, other_node[0], 1);
+		assert_opened(&frame, &inner, 0, SL_DECAP_GUE);
+		packet_make_udp(&inner, client[v6], 1024, service[v6], 80, 9);
+		wrap(&inner, SL_ENCAP_GUE, false, false, &frame);
+		name_node(&frame, false, other_node[0], 1);
+		assert_opened(&frame, &inner, 0, SL_DECAP_GUE);
+	}
+	close_program();
+	chance = false;
+}
+
+/* Of a connection over the loopback, the client's port; of a listener alone, another one. */
+static void a_segment_of_a_connection_that_is_here_is_delivered(void **state)
+{
+	struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000001)};
+	socklen_t size = sizeof(here);
+	int listener = socket(AF_INET, SOCK_STREAM, 0), one = socket(AF_INET, SOCK_STREAM, 0);
+	struct packet inner;
+	struct frame frame;
+	struct sockaddr_in there;
+
+	assert_int_equal(bind(listener, (struct sockaddr *)&here, size), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&here, &size), 0);
+	assert_int_equal(connect(one, (struct sockaddr *)&here, size), 0);
+	assert_int_equal(getsockname(one, (struct sockaddr *)&there, &size), 0);
+	chance = true;
+	open_or_fail(ALL, NULL);
+	add_local("127.0.0.1");
+	packet_make_tcp(&inner, "127.0.0.1", ntohs(there.sin_port), "127.0.0.1",
+			ntohs(here.sin_port), SL_TCP_ACK, 5);
+	wrap(&inner, SL_ENCAP_GUE, false, false, &frame);
+	name_node(&frame, false, other_node[0], 1);
+	assert_opened(&frame, &inner, 0, SL_DECAP_GUE);
+	packet_make_tcp(&inner, "127.0.0.2", 9, "127.0.0.1", ntohs(here.sin_port), SL_TCP_ACK, 5);
+	wrap(&inner, SL_ENCAP_GUE, false, false, &frame);
+	name_node(&frame, false, other_node[0], 1);
+	assert_left(&frame, SL_DECAP_PASSED_ON);
+	close_program();
+	chance = false;
+	close(one);
+	close(listener);
 }
 
 /* ---- what is not ----------------------------------------------------------------------------- */
@@ -589,6 +727,9 @@ int main(void)
 		cmocka_unit_test(every_tunnel_of_a_dispatcher_is_opened),
 		cmocka_unit_test(keys_and_private_data_are_walked_over),
 		cmocka_unit_test(congestion_is_told_inside),
+		cmocka_unit_test(a_segment_without_a_socket_is_left_for_the_other_node),
+		cmocka_unit_test(beginnings_and_other_protocols_stay_here),
+		cmocka_unit_test(a_segment_of_a_connection_that_is_here_is_delivered),
 		cmocka_unit_test(what_is_for_others_is_left),
 		cmocka_unit_test(what_is_no_tunnel_is_left_uncounted),
 		cmocka_unit_test(tunnels_that_are_not_asked_for_are_left),
