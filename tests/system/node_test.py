@@ -62,6 +62,12 @@ class Net(live_net.Net):
         found = json.loads(self.node(name, "status", "--json"))["interfaces"]
         return found[0] if found else {}
 
+    @staticmethod
+    def has_filter(name):
+        shown = subprocess.run(["tc", "-n", name, "filter", "show", "dev", "s0", "ingress"], capture_output=True,
+                               text=True, check=False)
+        return "sluice_pass" in shown.stdout
+
     def has_program(self, name):
         return "xdp" in live_net.ip("-n", name, "link", "show", "s0")
 
@@ -209,10 +215,11 @@ def commands():
             equal(after["decap"], ["ipip", "gue"], "tunnels")
             true(after["decapsulated"]["gue"] > before["decapsulated"]["gue"] > 0, f"{before}, then {after}")
             equal(one.stop(), 0, one.log())
-        pins = [entry for entry in os.listdir("/sys/fs/bpf/sluice") if entry.endswith("@s0")]
+        pins = f"/sys/fs/bpf/sluice/node@{os.stat(f'/run/netns/{name}').st_ino}@s0"
+        true(os.path.isdir(pins), f"pins in {pins}")
         equal(net.node(name, "detach", "s0"), "s0: detached\n", "detach")
         true(not net.has_program(name), "the program is gone")
-        true(len(pins) > len([entry for entry in os.listdir("/sys/fs/bpf/sluice") if entry.endswith("@s0")]), "and its pins")
+        true(not os.path.exists(pins), "and its pins")
         equal(net.counters(name), {}, "status")
 
 
@@ -308,6 +315,9 @@ def chance(words):
             broken = [talk.goes_on() for talk in before], [talk.goes_on() for talk in after]
             equal(one.stop(), 0, one.log())
         counters = [net.counters(name) for name in net.servers]
+        equal(net.has_filter(net.servers[0]), bool(words), "the filter")
+        net.node(net.servers[0], "detach", "s0")
+        true(not net.has_filter(net.servers[0]), "the filter is gone")
         for end in (*before, *after, *echoes):
             end.close()
         return broken, counters

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "base/prng.h"
+#include "pkt/gue.h"
 #include "sched/pick.h"
 #include "state/flow_table.h"
 #include "state/pool_memory.h"
@@ -570,9 +571,47 @@ static void test_what_did_not_change_is_shared(void **state)
 	fixture_close(&f);
 }
 
+#define GUE(name, last, weight)                                                                    \
+	"{name: " name ", address: 10.0.0." last ", encap: gue, port: p0, weight: " weight "}"
+#define CHANCE(word, weight)                                                                       \
+	HEAD TO("web") "pools:\n" POOL("web", "second_chance: " word ",",                          \
+				       GUE("a", "1", weight) "," GUE("b", "2", "1"))
+
+static uint32_t largest(const struct fixture *f)
+{
+	return sl_snapshot_node(sl_model_snapshot(f->model), fixture_index(f, "web", "a"))
+		->l3_size_max;
+}
+
+static void test_tunnels_name_the_other_node_while_slots_are_open(void **state)
+{
+	struct fixture f;
+	uint32_t before;
+
+	(void)state;
+	fixture_open(&f, CHANCE("false", "1"), NULL);
+	before = largest(&f);
+	assert_int_equal(fixture_apply(&f, CHANCE("false", "3")), 0);
+	assert_int_equal(view(&f, 0)->slots->open_count, 64);
+	assert_false(view(&f, 0)->flags & SL_POOL_CHANCE);
+	assert_false(sl_model_snapshot(f.model)->chances);
+	assert_int_equal(fixture_apply(&f, CHANCE("true", "3")), 0);
+	assert_int_equal(view(&f, 0)->slots->open_count, 64);
+	assert_true(view(&f, 0)->flags & SL_POOL_CHANCE);
+	assert_true(sl_model_snapshot(f.model)->chances);
+	assert_int_equal(largest(&f), before - SL_GUE_FIELD_MAX);
+	pass(&f, IDLE_MS + 2000);
+	assert_int_equal(view(&f, 0)->slots->open_count, 0);
+	assert_false(sl_model_snapshot(f.model)->chances);
+	assert_int_equal(fixture_weight(&f, "web", "a", 1), 0);
+	assert_true(sl_model_snapshot(f.model)->chances);
+	fixture_close(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_tunnels_name_the_other_node_while_slots_are_open),
 		cmocka_unit_test(test_moved_slots_open_and_settle_after_the_idle_timeout),
 		cmocka_unit_test(test_slots_do_not_settle_before_every_core_has_come_so_far),
 		cmocka_unit_test(test_back_and_forth_closes_the_slots),
