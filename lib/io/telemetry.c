@@ -9,6 +9,11 @@
 #include <string.h>
 
 #include <rte_telemetry.h>
+#include <rte_version.h>
+
+#if RTE_VERSION < RTE_VERSION_NUM(23, 3, 0, 0) /* its name until then */
+#define rte_tel_data_add_dict_uint rte_tel_data_add_dict_u64
+#endif
 
 struct sl_telemetry {
 	struct rte_tel_data *data;
@@ -78,7 +83,7 @@ void sl_telemetry_number(struct sl_telemetry *out, const char *name, uint64_t va
 	char fit[RTE_TEL_MAX_STRING_LEN];
 
 	set_name(fit, name);
-	(void)rte_tel_data_add_dict_u64(out->data, fit, value);
+	(void)rte_tel_data_add_dict_uint(out->data, fit, value);
 }
 
 void sl_telemetry_text(struct sl_telemetry *out, const char *name, const char *text)

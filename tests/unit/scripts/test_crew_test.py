@@ -175,6 +175,11 @@ def choice():
     equal({program.group for program in run_tests.ordinary(True, True, [])}, set(run_tests.QUICK), "quick")
     names = [program.name for program in run_tests.ordinary(False, True, ["life_test"])]
     equal(names, ["life_test"], "one")
+    by_default = {program.group for program in run_tests.ordinary(False, False, [])}
+    true("nic" not in by_default and "system" in by_default, by_default)
+    equal([program.name for program in run_tests.ordinary(False, False, ["nic"])], ["nic"], "when named")
+    other, = run_tests.elsewhere("13", [])
+    equal((other.name, other.prefix[1:]), ("build-debian13/build", ("13",)), "another release")
     build, = run_tests.sanitized("thread", False, ["life_test"])
     equal([one.name for one in build.programs], ["life_test tsan"], "sanitized")
     equal(build.programs[0].command[:2], ["setarch", "-R"], "its command")

@@ -10,7 +10,8 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../support"))
 from tap import PATIENCE, TOP, case, equal, run, true  # noqa: E402
 
-SCRIPTS = ("bench", "build", "check", "deps", "package", "run", "setup", "test", "traffic")
+SCRIPTS = ("bench", "build", "check", "debian", "deps", "package", "run", "setup", "test", "traffic",
+           "unpack")
 
 
 def said(name, *words):
