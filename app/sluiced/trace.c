@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "lcore/stats.h"
 #include "path/trace.h"
 
 #define NS_A_MS 1000000ull
@@ -152,10 +153,11 @@ static void count_all(void *context, struct sl_trace_counts *counts)
 	for (uint32_t i = 0; trace->now && i < trace->now->core_count; i++) {
 		const struct sl_trace_counts *one = &trace->now->cores[i]->ring.counts;
 
-		counts->seen += __atomic_load_n(&one->seen, __ATOMIC_RELAXED);
-		counts->matched += __atomic_load_n(&one->matched, __ATOMIC_RELAXED);
-		counts->left_out += __atomic_load_n(&one->left_out, __ATOMIC_RELAXED);
-		counts->lost += __atomic_load_n(&one->lost, __ATOMIC_RELAXED);
+		/* what is a part of something before that */
+		counts->lost += sl_stats_read(&one->lost);
+		counts->matched += sl_stats_read(&one->matched);
+		counts->seen += sl_stats_read(&one->seen);
+		counts->left_out += sl_stats_read(&one->left_out);
 	}
 }
 

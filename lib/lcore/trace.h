@@ -58,7 +58,7 @@ struct sl_trace_spec {
 	const void *program;
 };
 
-/* What became of packets while it was on; written: the core. */
+/* What became of packets while it was on; written: the core, by sl_stats_add(). */
 struct sl_trace_counts {
 	uint64_t seen;	   /* looked at */
 	uint64_t matched;  /* of these asked for, before sampling */

@@ -7,6 +7,7 @@
 #include <rte_cycles.h>
 #include <rte_mbuf.h>
 
+#include "lcore/stats.h"
 #include "path/stage.h"
 #include "state/decide.h"
 
@@ -42,7 +43,7 @@ static struct sl_trace_record *next_record(struct sl_path_trace *trace, uint64_t
 	}
 	record = trace->tokens >= TOKEN ? sl_trace_next(&trace->ring) : NULL;
 	if (record == NULL)
-		trace->ring.counts.lost++;
+		sl_stats_add(&trace->ring.counts.lost, 1);
 	else
 		trace->tokens -= TOKEN;
 	return record;
@@ -78,13 +79,16 @@ static void tell(struct sl_path_core *core, struct sl_path_trace *trace, struct 
 	const uint8_t *octets = rte_pktmbuf_mtod(packet, const uint8_t *);
 	uint32_t size = packet->pkt_len, readable = packet->data_len;
 	struct sl_trace_record *record;
+	uint64_t before;
 
-	trace->ring.counts.seen++;
+	sl_stats_add(&trace->ring.counts.seen, 1);
 	if (!is_wanted(spec, told))
 		return;
 	if (spec->match != NULL && !spec->match(spec->program, octets, size, readable))
 		return;
-	if (trace->ring.counts.matched++ % spec->sample != 0)
+	before = trace->ring.counts.matched;
+	sl_stats_add(&trace->ring.counts.matched, 1);
+	if (before % spec->sample != 0)
 		return;
 	record = next_record(trace, core->now_ms);
 	if (record == NULL)
@@ -145,7 +149,7 @@ void sl_path_decide_traced(struct sl_path_core *core, const struct sl_snapshot *
 	if (trace == NULL || !has_time(core, trace)) {
 		sl_decide(snapshot, &core->core, &core->burst, core->now_ms);
 		if (trace != NULL)
-			trace->ring.counts.left_out += core->burst.count;
+			sl_stats_add(&trace->ring.counts.left_out, core->burst.count);
 		return;
 	}
 	trace->port = port;
@@ -178,7 +182,7 @@ void sl_path_trace_drop(struct sl_path_core *core, const struct sl_snapshot *sna
 	if (i == core->burst.count)
 		return;
 	if (!has_time(core, trace)) {
-		trace->ring.counts.left_out++;
+		sl_stats_add(&trace->ring.counts.left_out, 1);
 		return;
 	}
 	fill(core, snapshot, trace->port, i, &told);
