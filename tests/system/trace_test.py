@@ -48,7 +48,7 @@ def lines():
         rows = done.stdout.splitlines()
         equal(len(rows), 20, "packets")
         for row in rows:
-            true(re.fullmatch(r"\d\d:\d\d:\d\d\.\d{6} p0 .* \d+: (node [abc], pool web, service \w+, slot \d+, why slot|dropped: \w+)", row), row)
+            true(re.fullmatch(r"\d\d:\d\d:\d\d\.\d{6} p0 .* \d+: (node [abc], pool web, service \w+, slot \d+, why (slot|tracked)|dropped: \w+)", row), row)
         said = re.search(r"20 packets shown; (\d+) looked at, (\d+) of them asked for, (\d+) of these over the limit; (\d+) not looked", done.stderr)
         true(said and int(said[1]) >= int(said[2]) >= 20, done.stderr)
         packets = [json.loads(line) for line in one.trace("--json", "--count", "5", "--node", "a").stdout.splitlines()]
