@@ -38,7 +38,7 @@ BUDGETS = {
     "image": 1000,
     "model": 5000,
     "keep": 4950,
-    "show": 1800,
+    "show": 1950,
     "health": 3400,
     "neigh": 2000,
     "rpc": 4400,

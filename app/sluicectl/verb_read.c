@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limit.h"
 #include "show.h"
 #include "table.h"
 #include "verbs.h"
@@ -58,8 +59,13 @@ static void show_ports(json_t *ports)
 static void show_cores(const json_t *cores)
 {
 	static const struct column columns[] = {
-		{"CORE", "name", COLUMN_TEXT},	  {"CPU", "cpu", COLUMN_INTEGER},
-		{"BUSY", "busy", COLUMN_PERCENT}, {"STATE", "state", COLUMN_TEXT},
+		{"CORE", "name", COLUMN_TEXT},
+		{"CPU", "cpu", COLUMN_INTEGER},
+		{"BUSY", "busy", COLUMN_PERCENT},
+		{"STATE", "state", COLUMN_TEXT},
+		{"QUEUED", "queue.used", COLUMN_INTEGER},
+		{"ROOM", "queue.capacity", COLUMN_INTEGER | COLUMN_SPARE},
+		{"DROPPED", "queue.dropped", COLUMN_INTEGER},
 		{"", "busy", COLUMN_BAR},
 	};
 	struct table *table = table_create(columns, COUNT(columns), 0);
@@ -69,11 +75,54 @@ static void show_cores(const json_t *cores)
 	json_array_foreach(cores, i, core)
 	{
 		bool stuck = json_is_true(json_object_get(core, "stuck"));
+		bool slow = json_is_true(json_object_get(core, "slow"));
 
-		(void)json_object_set_new(core, "state", json_string(stuck ? "STUCK" : "runs"));
+		(void)json_object_set_new(core, "state",
+					  json_string(stuck ? "STUCK" : (slow ? "SLOW" : "runs")));
 		table_row(table, "", core, NULL);
 	}
 	table_print(table, "no cores");
+}
+
+static void show_level(struct table *table, const char *name, const json_t *level)
+{
+	double used = get_number(level, "used"), capacity = get_number(level, "capacity");
+	json_t *row = json_pack("{s:O, s:O, s:f}", "used", json_object_get(level, "used"),
+				"capacity", json_object_get(level, "capacity"), "share",
+				capacity > 0 ? used / capacity : 0);
+
+	if (row && capacity > 0)
+		table_row(table, name, row, NULL);
+	json_decref(row);
+}
+
+/* Of flow tables the fullest: there may be a thousand. */
+static void show_levels(const json_t *status)
+{
+	static const struct column columns[] = {
+		{"MEMORY", NULL, COLUMN_NAME},	    {"USED", "used", COLUMN_INTEGER},
+		{"OF", "capacity", COLUMN_INTEGER}, {"SHARE", "share", COLUMN_PERCENT},
+		{"", "share", COLUMN_BAR},
+	};
+	struct table *table = table_create(columns, COUNT(columns), 0);
+	json_t *tables = json_object_get(status, "flow_tables"), *level, *fullest = NULL;
+	const char *pool, *fullest_pool = "";
+	char name[SL_NAME_SIZE + 16];
+
+	show_level(table, "buffers", json_object_get(status, "buffers"));
+	show_level(table, "transmit rings", json_object_get(status, "transmit_rings"));
+	json_object_foreach(tables, pool, level)
+	{
+		if (fullest && get_number(level, "used") * get_number(fullest, "capacity") <=
+				       get_number(fullest, "used") * get_number(level, "capacity"))
+			continue;
+		fullest = level;
+		fullest_pool = pool;
+	}
+	(void)snprintf(name, sizeof(name), "flows of %s", fullest_pool);
+	if (fullest)
+		show_level(table, name, fullest);
+	table_print(table, "no buffers");
 }
 
 int verb_status(struct command *command)
@@ -93,6 +142,8 @@ int verb_status(struct command *command)
 	show_ports(json_object_get(result, "ports"));
 	putchar('\n');
 	show_cores(json_object_get(result, "cores"));
+	putchar('\n');
+	show_levels(result);
 	json_decref(result);
 	return EXIT_DONE;
 }

@@ -35,6 +35,7 @@
 #include "signals.h"
 #include "trace.h"
 #include "understudy.h"
+#include "watch.h"
 #include "wire.h"
 #include "xdp/kernel.h"
 
@@ -138,14 +139,11 @@ static void reload(void *context)
 static void each_second(void *context)
 {
 	struct daemon *daemon = context;
-	uint64_t used, all;
 
 	(void)sl_notify_alive(&daemon->manager);
 	signals_say();
 	wire_tick(&daemon->wire, sl_clock_ms());
 	links_look(&daemon->wire, daemon->model, daemon->neighbors);
-	wire_count_buffers(&daemon->wire, &used, &all);
-	sl_control_buffers_set(daemon->control, used, all);
 	sl_control_second(daemon->control);
 	results_tick(&daemon->results);
 	sl_vips_second(daemon->vips);
@@ -275,6 +273,8 @@ static int start_loop(struct daemon *daemon, struct sl_err *err)
 		.context = daemon,
 		.reload = reload,
 		.second = each_second,
+		.look = watch_workers,
+		.look_context = &daemon->wire,
 		.turn_ended = turn_ended,
 		.idle = daemon->options.idle_set ? is_idle : NULL,
 	};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include "wire.h"
+#include "watch.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -446,21 +447,14 @@ static void add_core(struct sl_control_spec *spec, const char *kind, uint32_t nu
 	core->all_cycles = all_cycles;
 }
 
-void wire_count_buffers(const struct wire *wire, uint64_t *used, uint64_t *all)
-{
-	*all = wire->buffers->size;
-	*used = rte_mempool_in_use_count(wire->buffers);
-}
-
 void wire_control_cores(const struct wire *wire, struct sl_control_spec *spec)
 {
 	spec->rx_cores = wire->eal.rx_count;
+	watch_fill(wire, &spec->fill);
 	for (uint32_t c = 0; c < wire->eal.rx_count; c++)
 		add_core(spec, "rx", c, sl_eal_cpu(wire->eal.rx_lcore + c),
 			 &wire->core_stats[c]->busy_cycles, &wire->core_stats[c]->all_cycles);
-	for (uint32_t w = 0; w < wire->eal.worker_count; w++) {
+	for (uint32_t w = 0; w < wire->eal.worker_count; w++)
 		add_core(spec, "worker", w, sl_eal_cpu(wire->eal.worker_lcore + w),
 			 &wire->worker_stats[w]->busy_cycles, &wire->worker_stats[w]->all_cycles);
-		spec->cores[spec->core_count - 1].stuck = &wire->watch[w].stuck;
-	}
 }

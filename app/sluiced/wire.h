@@ -32,10 +32,12 @@
 #include "work/handler.h"
 #include "work/worker.h"
 
-/* Whether a worker's rounds go on. */
+/* Whether a worker's rounds go on, and its queue has room. */
 struct wire_watch {
 	uint64_t cycles, since_ms;
+	uint64_t dropped, dropped_ms;
 	bool stuck; /* a handler has not come back for a second */
+	bool slow;  /* packets for it were dropped lately */
 };
 
 struct sl_xdp;
@@ -77,9 +79,6 @@ struct wire {
  * outlives it. */
 int wire_open(struct wire *wire, const struct sl_conf *conf, struct sl_err *err);
 
-/* Packet buffers in use, and all there are. */
-void wire_count_buffers(const struct wire *wire, uint64_t *used, uint64_t *all);
-
 /* What the model is told of it; context of the hooks is wire. */
 void wire_model_options(struct wire *wire, struct sl_model_options *options);
 
@@ -99,6 +98,10 @@ int wire_launch(struct wire *wire, struct sl_err *err);
  * use what they have: nothing may be closed. */
 bool wire_drain(struct wire *wire);
 
+/* Takes a sentence for operators. */
+void wire_warn(const struct wire *wire, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
 /* Tells, once, what is wrong with a handler. */
 void wire_look_at_handler(struct wire *wire, struct sl_handler *handler);
 
@@ -113,7 +116,7 @@ struct wire_idle {
 };
 bool wire_is_idle(const struct wire *wire, struct wire_idle *idle, uint64_t now_ms, uint64_t ms);
 
-/* Once a second: watches what is queued go by, workers, and what handlers have to say. */
+/* Once a second: watches what is queued go by, and what handlers have to say. */
 void wire_tick(struct wire *wire, uint64_t now_ms);
 
 /* In place of wire_close(), when threads have not ended. */

@@ -27,8 +27,6 @@
 #define LEAST_MS      200   /* until those that nobody waits for have ended */
 #define DRAIN_NAP_NS  100000
 #define CONTROL_NICE  -15
-#define STUCK_MS      950  /* between two looks, a second apart */
-#define LOOK_MS_MAX   1500 /* a longer time between two looks: this process stood still itself */
 #define SENTENCE_SIZE 384
 
 /* ---- running ------------------------------------------------------------------------------------
@@ -86,10 +84,7 @@ bool wire_is_idle(const struct wire *wire, struct wire_idle *idle, uint64_t now_
 /* ---- what is told -------------------------------------------------------------------------------
  */
 
-static void warn(const struct wire *wire, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static void warn(const struct wire *wire, const char *format, ...)
+void wire_warn(const struct wire *wire, const char *format, ...)
 {
 	char sentence[SENTENCE_SIZE];
 	va_list list;
@@ -103,46 +98,6 @@ static void warn(const struct wire *wire, const char *format, ...)
 		sl_log(SL_LOG_WARNING, "%s", sentence);
 }
 
-static void warn_stuck(const struct wire *wire, uint32_t worker)
-{
-	int cpu = sl_eal_cpu(wire->eal.worker_lcore + worker);
-	const char *node, *handler;
-
-	if (handlers_serving(wire, worker, &node, &handler))
-		warn(wire,
-		     "worker%" PRIu32 " on CPU %d: handler %s of node %s has not come back for a "
-		     "second; the worker's packets wait",
-		     worker, cpu, handler, node);
-	else
-		warn(wire, "worker%" PRIu32 " on CPU %d has stood for a second; its packets wait",
-		     worker, cpu);
-}
-
-/* A worker counts cycles with every round, also of those in which it has nothing to do. */
-static void watch_workers(struct wire *wire, uint64_t now_ms)
-{
-	bool stood = now_ms - wire->watched_ms > LOOK_MS_MAX;
-
-	wire->watched_ms = now_ms;
-	for (uint32_t w = 0; w < wire->launched_workers; w++) {
-		struct wire_watch *watch = &wire->watch[w];
-		uint64_t cycles =
-			__atomic_load_n(&wire->worker_stats[w]->all_cycles, __ATOMIC_RELAXED);
-
-		if (cycles != watch->cycles || stood) {
-			if (watch->stuck && cycles != watch->cycles) {
-				warn(wire, "worker%" PRIu32 ": its handler has come back", w);
-				watch->stuck = false;
-			}
-			watch->cycles = cycles;
-			watch->since_ms = now_ms;
-		} else if (!watch->stuck && now_ms - watch->since_ms >= STUCK_MS) {
-			watch->stuck = true;
-			warn_stuck(wire, w);
-		}
-	}
-}
-
 void wire_look_at_handler(struct wire *wire, struct sl_handler *handler)
 {
 	struct sl_handler_look look = {0};
@@ -152,14 +107,14 @@ void wire_look_at_handler(struct wire *wire, struct sl_handler *handler)
 	handler->ops->look(handler->state, &look);
 	if (look.passes && !look.text[0] && handler->told) {
 		handler->told = false;
-		warn(wire, "node %s: what was wrong with it is over", handler->node);
+		wire_warn(wire, "node %s: what was wrong with it is over", handler->node);
 	}
 	if (!look.text[0] || handler->told)
 		return;
 	handler->told = true;
 	wire->failed |= !look.passes;
-	warn(wire, "node %s: %s%s", handler->node, look.text,
-	     look.passes ? "" : "; packets after that are lost");
+	wire_warn(wire, "node %s: %s%s", handler->node, look.text,
+		  look.passes ? "" : "; packets after that are lost");
 }
 
 static void look_at_handlers(struct wire *wire)
@@ -185,7 +140,6 @@ static void watch_rings(struct wire *wire, uint64_t now_ms)
 
 void wire_tick(struct wire *wire, uint64_t now_ms)
 {
-	watch_workers(wire, now_ms);
 	look_at_handlers(wire);
 	watch_rings(wire, now_ms);
 }

@@ -210,7 +210,6 @@ void sl_control_second(struct sl_control *control)
 						 ? (double)(now_busy - busy->busy_before) /
 							   (double)(now_all - busy->all_before)
 						 : 0;
-		control->cores[i].stuck = core->stuck && *core->stuck;
 		busy->busy_before = now_busy;
 		busy->all_before = now_all;
 	}
@@ -225,12 +224,6 @@ void sl_control_reloaded(struct sl_control *control, bool good)
 	daemon->reload_failed = !good;
 	if (good)
 		daemon->reloaded_ms = sl_clock_wall_ms();
-}
-
-void sl_control_buffers_set(struct sl_control *control, uint64_t used, uint64_t all)
-{
-	control->scope.daemon.buffers = all;
-	control->scope.daemon.buffers_used = used;
 }
 
 uint64_t sl_control_file_set(struct sl_control *control, uint64_t digest)
@@ -391,6 +384,7 @@ static void show_daemon(struct sl_control *control)
 	scope->daemon = (struct sl_show_daemon){.version = control->spec.version,
 						.cores = control->cores,
 						.core_count = control->spec.core_count,
+						.fill = control->spec.fill,
 						.rx_cores = control->spec.rx_cores};
 }
 

@@ -33,7 +33,6 @@ struct sl_control_core {
 	char name[SL_CORE_NAME_SIZE]; /* "rx0", "worker3" */
 	int cpu;
 	const uint64_t *busy_cycles, *all_cycles; /* written by the thread */
-	const bool *stuck;			  /* a handler does not come back; NULL: never */
 };
 
 struct sl_control_spec {
@@ -48,6 +47,7 @@ struct sl_control_spec {
 	uint32_t rx_cores;		 /* of these */
 	struct sl_result_source results; /* of workers' handlers */
 	struct sl_trace_source trace;	 /* of receive cores */
+	struct sl_fill_source fill;	 /* of queues and buffers */
 };
 
 /* Listens on the socket of the model's configuration, and joins its cluster. Takes history and keep over
@@ -76,8 +76,6 @@ bool sl_control_is_in_order(const struct sl_control *control);
 
 /* What a signal's reading of the configuration file came to, for metrics. */
 void sl_control_reloaded(struct sl_control *control, bool good);
-/* Packet buffers in use and all there are, for metrics. */
-void sl_control_buffers_set(struct sl_control *control, uint64_t used, uint64_t all);
 
 /* Reads the configuration file's word as the reason of the next change (SIGHUP): changes that are
  * made from now on rest on it. Returns the digest before, for taking it back. */

@@ -18,6 +18,7 @@
 
 #define IDLE_INTERVAL_US 10000
 #define HEAR_INTERVAL_US 100000
+#define LOOK_INTERVAL_US 250000
 
 struct question {
 	void (*function)(void *context);
@@ -29,7 +30,8 @@ struct sl_loop {
 	struct event_base *base;
 	struct sl_model *model;
 	struct sl_loop_hooks hooks;
-	struct event *terminate, *interrupt, *reload, *second, *deadline, *idle, *asked, *hear;
+	struct event *terminate, *interrupt, *reload, *second, *look, *deadline, *idle, *asked,
+		*hear;
 	uint64_t deadline_ms; /* the model's that its event waits for; 0: none */
 	/* what another thread asks for; under the lock */
 	pthread_mutex_t lock;
@@ -69,6 +71,15 @@ static void on_second(evutil_socket_t fd, short what, void *context)
 	sl_model_tick(loop->model);
 	if (loop->hooks.second)
 		loop->hooks.second(loop->hooks.context);
+}
+
+static void on_look(evutil_socket_t fd, short what, void *context)
+{
+	struct sl_loop *loop = context;
+
+	(void)fd;
+	(void)what;
+	loop->hooks.look(loop->hooks.look_context);
 }
 
 static void on_hear(evutil_socket_t fd, short what, void *context)
@@ -241,12 +252,16 @@ int sl_loop_create(struct sl_model *model, const struct sl_loop_hooks *hooks, st
 		made->hear =
 			add_timer(made, on_hear, (struct timeval){.tv_usec = HEAR_INTERVAL_US});
 		made->deadline = event_new(made->base, -1, 0, on_deadline, made);
+		if (hooks->look)
+			made->look = add_timer(made, on_look,
+					       (struct timeval){.tv_usec = LOOK_INTERVAL_US});
 		if (hooks->idle)
 			made->idle = add_timer(made, on_idle,
 					       (struct timeval){.tv_usec = IDLE_INTERVAL_US});
 	}
 	if (!made->base || !made->terminate || !made->interrupt || !made->reload || !made->second ||
-	    !made->hear || !made->deadline || (hooks->idle && !made->idle)) {
+	    !made->hear || !made->deadline || (hooks->idle && !made->idle) ||
+	    (hooks->look && !made->look)) {
 		sl_loop_destroy(made);
 		return -ENOMEM;
 	}
@@ -258,8 +273,9 @@ void sl_loop_destroy(struct sl_loop *loop)
 {
 	if (!loop)
 		return;
-	struct event *events[] = {loop->terminate, loop->interrupt, loop->reload, loop->second,
-				  loop->deadline,  loop->idle,	    loop->asked,  loop->hear};
+	struct event *events[] = {loop->terminate, loop->interrupt, loop->reload,
+				  loop->second,	   loop->deadline,  loop->idle,
+				  loop->asked,	   loop->hear,	    loop->look};
 
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
 		if (events[i])

@@ -23,8 +23,10 @@ struct sl_loop;
 
 struct sl_loop_hooks {
 	void *context;
-	void (*reload)(void *context);	   /* SIGHUP */
-	void (*second)(void *context);	   /* once a second, after the model's tick */
+	void (*reload)(void *context); /* SIGHUP */
+	void (*second)(void *context); /* once a second, after the model's tick */
+	void *look_context;
+	void (*look)(void *look_context);  /* four times a second; NULL: nobody */
 	bool (*idle)(void *context);	   /* every 10 ms: true ends the loop; NULL: never */
 	void (*turn_ended)(void *context); /* after each turn's publication; NULL: nobody */
 };

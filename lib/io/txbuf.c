@@ -111,6 +111,19 @@ void sl_tx_plan_destroy(struct sl_tx_plan *plan)
 	sl_mem_free(plan, sizeof(*plan));
 }
 
+void sl_tx_plan_fill(const struct sl_tx_plan *plan, uint64_t *used, uint64_t *capacity)
+{
+	*used = 0;
+	*capacity = 0;
+	for (uint32_t i = 0; i < plan->port_count; i++)
+		for (uint32_t sender = 0; sender < SL_TX_SENDERS_MAX; sender++) {
+			const struct rte_ring *ring = plan->port[i].ring[sender];
+
+			*used += ring == NULL ? 0 : rte_ring_count(ring);
+			*capacity += ring == NULL ? 0 : rte_ring_get_capacity(ring);
+		}
+}
+
 /* ---- buffers --------------------------------------------------------------------------------- */
 
 static void yield(void *context)

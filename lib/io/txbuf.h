@@ -68,6 +68,9 @@ int sl_tx_plan_create(const struct sl_port *ports, uint32_t port_count, uint32_t
 /* Frees what is still in its rings. Takes NULL. */
 void sl_tx_plan_destroy(struct sl_tx_plan *plan);
 
+/* Packets in its rings, and entries of these; any thread. */
+void sl_tx_plan_fill(const struct sl_tx_plan *plan, uint64_t *used, uint64_t *capacity);
+
 static inline uint32_t sl_tx_control(const struct sl_tx_plan *plan)
 {
 	return plan->rx_count + plan->worker_count;

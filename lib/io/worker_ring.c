@@ -156,6 +156,7 @@ uint32_t sl_worker_ring_pop(struct sl_worker_ring *ring, struct rte_mbuf **packe
 	uint32_t there = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE) - taken;
 	uint32_t at = taken & ring->mask, part;
 
+	ring->found = there;
 	if (there == 0)
 		return 0;
 	count = SL_MIN(count, there);
@@ -164,6 +165,16 @@ uint32_t sl_worker_ring_pop(struct sl_worker_ring *ring, struct rte_mbuf **packe
 	memcpy(packets + part, ring->entry, (count - part) * sizeof(*packets));
 	__atomic_store_n(&ring->taken, taken + count, __ATOMIC_RELEASE);
 	return count;
+}
+
+uint64_t sl_worker_rings_queued(const struct sl_worker_rings *rings, uint32_t worker)
+{
+	uint64_t queued = 0;
+
+	for (uint32_t core = 0; core < rings->core_count; core++)
+		for (uint32_t lane = worker; lane < rings->lane_count; lane += rings->worker_count)
+			queued += sl_worker_ring_count(sl_worker_rings_get(rings, core, lane));
+	return queued;
 }
 
 uint32_t sl_worker_ring_mark(const struct sl_worker_ring *ring)

@@ -41,6 +41,7 @@ struct sl_worker_ring {
 	/* written: the worker; read: the receive core, once a turn of the ring */
 	uint32_t taken __attribute__((aligned(SL_CACHE_LINE)));
 	uint32_t mask;
+	uint32_t found; /* packets that were there at the last pop */
 	struct rte_mbuf **entry;
 } __attribute__((aligned(SL_CACHE_LINE)));
 
@@ -108,6 +109,9 @@ static inline uint32_t sl_worker_ring_count(const struct sl_worker_ring *ring)
 
 	return __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE) - taken;
 }
+
+/* Packets in all rings to a worker, of rings->size each; any thread. */
+uint64_t sl_worker_rings_queued(const struct sl_worker_rings *rings, uint32_t worker);
 
 /* Where the ring's end is now, and whether the worker has taken all that was in it then; for
  * control. Marks are valid as long as the ring does not turn round 2^31 entries. */

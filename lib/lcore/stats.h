@@ -20,6 +20,7 @@
 
 #include "base/bytes.h"
 #include "base/limit.h"
+#include "lcore/fill.h"
 #include "lcore/heard.h"
 #include "lcore/told.h"
 
@@ -108,6 +109,7 @@ struct sl_core_stats {
 	uint64_t clock_ms; /* 0: it has not begun */
 	uint64_t dropped[SL_DROP_COUNT];
 	uint64_t class_dropped[SL_CLASSES_MAX];		    /* of those with QUEUE_FULL */
+	uint64_t worker_dropped[SL_WORKERS_MAX];	    /* likewise */
 	uint64_t port_dropped[SL_PORTS_MAX][SL_DROP_COUNT]; /* by the port they came in by */
 	struct sl_port_stats ports[SL_PORTS_MAX];
 	struct sl_node_stats *nodes;	   /* SL_NODE_INDEX_MAX */
@@ -123,6 +125,7 @@ struct sl_worker_stats {
 	uint64_t delivered; /* taken from rings */
 	uint64_t busy_cycles, all_cycles;
 	uint64_t last_packet_tsc;
+	struct sl_depths depths;
 	struct sl_port_stats ports[SL_PORTS_MAX]; /* what its handlers send */
 } __attribute__((aligned(SL_CACHE_LINE)));
 

@@ -254,6 +254,7 @@ struct sl_pool_report {
 	uint32_t index;
 	uint32_t slots, open_slots;
 	uint64_t tracked_flows, begun_flows, refused_flows;
+	uint64_t flow_capacity;	    /* of the flow tables of all cores */
 	struct sl_load load;	    /* since the nodes' counters began */
 	struct sl_load load_window; /* of the last SL_LOAD_WINDOW_S seconds */
 	uint32_t node_count;

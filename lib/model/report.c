@@ -195,6 +195,7 @@ static int report_pool(struct sl_model *model, uint32_t place, struct sl_pool_re
 		row->tracked_flows = flows.tracked;
 		row->begun_flows = flows.begun;
 		row->refused_flows = flows.refused;
+		row->flow_capacity = (uint64_t)row->conf->flow_entries * model->options.core_count;
 	}
 	for (uint32_t n = 0; n < pool->node_count; n++) {
 		struct sl_node_report *node = &row->nodes[row->node_count];

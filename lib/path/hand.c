@@ -37,6 +37,7 @@ hand_full(struct sl_path_core *core, const struct sl_snapshot *snapshot, uint32_
 		sl_path_trace_drop(core, snapshot, packet, SL_DROP_QUEUE_FULL);
 	sl_stats_add(&core->stats->nodes[core->burst.node[i]].queue_dropped, 1);
 	sl_stats_add(&core->stats->class_dropped[lane / core->spec.rings->worker_count], 1);
+	sl_stats_add(&core->stats->worker_dropped[lane % core->spec.rings->worker_count], 1);
 	sl_stats_drop(core->stats, core->port, core->burst.service[i], SL_DROP_QUEUE_FULL);
 	rte_pktmbuf_free(packet);
 }

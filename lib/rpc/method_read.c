@@ -58,33 +58,50 @@ static int answer(struct sl_rpc_call *call, json_t *result, uint64_t next)
 	return 0;
 }
 
-static json_t *cores_json(const struct sl_show_daemon *daemon)
+/* Workers come behind the receive cores. */
+static json_t *cores_json(const struct sl_show_daemon *daemon, const struct sl_fill *fill)
 {
 	json_t *cores = json_array();
 
-	for (uint32_t i = 0; i < daemon->core_count; i++)
-		(void)json_array_append_new(
-			cores, json_pack("{s:s, s:i, s:f, s:b}", "name", daemon->cores[i].name,
+	for (uint32_t i = 0; i < daemon->core_count; i++) {
+		uint32_t w = i - daemon->rx_cores;
+		const struct sl_fill_worker *worker =
+			i >= daemon->rx_cores && w < fill->worker_count ? &fill->workers[w] : NULL;
+		json_t *core = json_pack("{s:s, s:i, s:f, s:b}", "name", daemon->cores[i].name,
 					 "cpu", daemon->cores[i].cpu, "busy", daemon->cores[i].busy,
-					 "stuck", daemon->cores[i].stuck));
+					 "stuck", worker && worker->stuck);
+
+		if (core && worker) {
+			(void)json_object_set_new(core, "slow", json_boolean(worker->slow));
+			(void)json_object_set_new(core, "queue", sl_report_queue(worker));
+		}
+		(void)json_array_append_new(cores, core);
+	}
 	return cores;
 }
 
 static int method_status(struct sl_rpc_call *call)
 {
 	const struct sl_rpc_scope *scope = call->context;
+	const struct sl_fill_source *source = &scope->daemon.fill;
+	struct sl_fill fill = {0};
 	uint64_t next;
 	struct sl_model_report *report = sl_rpc_report(call, &next);
 	json_t *result;
 
 	if (!report)
 		return -1;
-	result = json_pack("{s:s, s:i, s:f, s:I, s:I, s:I, s:o, s:o}", "version",
+	if (source->read)
+		source->read(source->context, &fill);
+	result = json_pack("{s:s, s:i, s:f, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "version",
 			   scope->daemon.version, "pid", (int)getpid(), "uptime_seconds",
 			   report->uptime_s, "generation", (json_int_t)report->generation,
 			   "snapshot", (json_int_t)report->snapshot, "flows_taken_up",
 			   (json_int_t)scope->daemon.flows_taken_up, "ports",
-			   sl_report_ports(report), "cores", cores_json(&scope->daemon));
+			   sl_report_ports(report), "cores", cores_json(&scope->daemon, &fill),
+			   "buffers", sl_report_level(&fill.buffers), "transmit_rings",
+			   sl_report_level(&fill.transmit), "flow_tables",
+			   sl_report_flow_tables(report));
 	sl_model_report_destroy(report);
 	return answer(call, result, 0);
 }

@@ -96,6 +96,8 @@ static const struct sl_figure pool[] = {
 	 "Flows in flow tables, live or closing."},
 	{"begun_flows", AT(begun_flows, U64), "pool_begun_flows",
 	 "Connections that are being opened."},
+	{"flow_capacity", AT(flow_capacity, U64), "pool_flow_capacity",
+	 "Flows that a pool's tables have room for, over all cores."},
 	{"refused_flows", AT(refused_flows, U64), "pool_refused_flows_total",
 	 "Flows that found no room in a table."},
 	{"load.mean", AT(load.mean, REAL), "pool_load_mean_packets",

@@ -311,6 +311,40 @@ struct json_t *sl_report_ports(const struct sl_model_report *report)
 	return ports;
 }
 
+/* ---- fill levels --------------------------------------------------------------------------------
+ */
+
+struct json_t *sl_report_level(const struct sl_fill_level *level)
+{
+	return json_pack("{s:o, s:o}", "used", number(level->used), "capacity",
+			 number(level->capacity));
+}
+
+struct json_t *sl_report_queue(const struct sl_fill_worker *worker)
+{
+	json_t *queue = sl_report_level(&worker->queue), *depths = json_array();
+
+	for (uint32_t n = 0; n < SL_DEPTHS && UINT64_C(1) << n <= worker->queue.capacity; n++)
+		json_array_append_new(depths, number(worker->depths.times[n]));
+	json_object_set_new(queue, "dropped", number(worker->dropped));
+	json_object_set_new(queue, "depths", depths);
+	return queue;
+}
+
+struct json_t *sl_report_flow_tables(const struct sl_model_report *report)
+{
+	json_t *tables = json_object();
+
+	for (uint32_t p = 0; tables && p < report->pool_count; p++) {
+		const struct sl_pool_report *pool = &report->pools[p];
+		struct sl_fill_level level = {pool->tracked_flows + pool->begun_flows,
+					      pool->flow_capacity};
+
+		json_object_set_new(tables, pool->name, sl_report_level(&level));
+	}
+	return tables;
+}
+
 /* ---- the whole ----------------------------------------------------------------------------------
  */
 

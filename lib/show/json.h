@@ -9,6 +9,7 @@
 #ifndef SL_SHOW_JSON_H
 #define SL_SHOW_JSON_H
 
+#include "lcore/fill.h"
 #include "model/model.h"
 
 /* Of json_dumps(): as many digits as every double keeps, so that 0.1 is 0.1. */
@@ -25,6 +26,12 @@ struct json_t *sl_report_pools(const struct sl_model_report *report);
 struct json_t *sl_report_nodes(const struct sl_model_report *report, const char *pool);
 struct json_t *sl_report_services(const struct sl_model_report *report);
 struct json_t *sl_report_ports(const struct sl_model_report *report);
+
+/* Of a worker: its queue with the depths at which it was found, up to what it can hold. */
+struct json_t *sl_report_queue(const struct sl_fill_worker *worker);
+struct json_t *sl_report_level(const struct sl_fill_level *level);
+/* The level of each pool's flow tables. */
+struct json_t *sl_report_flow_tables(const struct sl_model_report *report);
 
 /* The answer of a change: generation, moved_slots, least_slots, warnings, and `left` or `changes`
  * where the verb has them. */

@@ -247,21 +247,99 @@ static void write_keeping(FILE *out, const struct sl_show_daemon *daemon)
 	sample(out, "state_write_failures_total", "", daemon->state_failures);
 	write_gauge(out, "flows_taken_up", "Flows that the start took up from the process before.",
 		    (double)daemon->flows_taken_up);
-	write_gauge(out, "packet_buffers", "Packet buffers there are.", (double)daemon->buffers);
-	write_gauge(out, "packet_buffers_used", "Packet buffers in use, by devices' queues, too.",
-		    (double)daemon->buffers_used);
 }
 
-static void write_capacity(FILE *out, const struct sl_show_daemon *daemon,
-			   const struct sl_model_report *report)
+static void write_level(FILE *out, const char *name, const char *what,
+			const struct sl_fill_level *level)
 {
-	head(out, "pool_flow_capacity",
-	     "Flows that a pool's tables have room for, over all cores.");
-	for (uint32_t p = 0; p < report->pool_count; p++) {
-		LABELS("{pool=\"%s\"}", report->pools[p].name);
-		sample(out, "pool_flow_capacity", labels,
-		       (uint64_t)report->pools[p].conf->flow_entries * daemon->rx_cores);
+	char metric[64], help[96];
+
+	(void)snprintf(help, sizeof(help), "%s there are.", what);
+	write_gauge(out, name, help, (double)level->capacity);
+	(void)snprintf(metric, sizeof(metric), "%s_used", name);
+	(void)snprintf(help, sizeof(help), "%s in use.", what);
+	write_gauge(out, metric, help, (double)level->used);
+}
+
+/* ---- workers ------------------------------------------------------------------------------------
+ */
+
+enum { WORKER_QUEUED = 0, WORKER_CAPACITY, WORKER_DROPPED, WORKER_STUCK, WORKER_SLOW, WORKER_END };
+
+static uint64_t worker_value(const struct sl_fill_worker *worker, int what)
+{
+	switch (what) {
+	case WORKER_QUEUED:
+		return worker->queue.used;
+	case WORKER_CAPACITY:
+		return worker->queue.capacity;
+	case WORKER_DROPPED:
+		return worker->dropped;
+	case WORKER_STUCK:
+		return worker->stuck;
+	default:
+		return worker->slow;
 	}
+}
+
+/* Up to what the worker's ring can hold. */
+static void write_depths(FILE *out, uint32_t number, const struct sl_depths *depths, uint64_t most)
+{
+	uint64_t times = 0;
+
+	for (uint32_t n = 0; n < SL_DEPTHS; n++) {
+		LABELS("{worker=\"%" PRIu32 "\",le=\"%" PRIu64 "\"}", number, UINT64_C(1) << n);
+
+		times += depths->times[n];
+		if (UINT64_C(1) << n <= most)
+			sample(out, "worker_queue_depth_packets_bucket", labels, times);
+	}
+	LABELS("{worker=\"%" PRIu32 "\",le=\"+Inf\"}", number);
+	sample(out, "worker_queue_depth_packets_bucket", labels, times);
+	(void)snprintf(labels, sizeof(labels), "{worker=\"%" PRIu32 "\"}", number);
+	sample(out, "worker_queue_depth_packets_sum", labels, depths->packets);
+	sample(out, "worker_queue_depth_packets_count", labels, times);
+}
+
+static void write_workers(FILE *out, const struct sl_fill *fill)
+{
+	static const char *const families[WORKER_END][2] = {
+		[WORKER_QUEUED] = {"worker_queue_packets", "Packets that wait for a worker."},
+		[WORKER_CAPACITY] = {"worker_queue_capacity_packets",
+				     "Packets that a worker's queue has room for."},
+		[WORKER_DROPPED] = {"worker_queue_dropped_packets_total",
+				    "Packets that a worker's queue had no room for."},
+		[WORKER_STUCK] = {"worker_stuck", "Whether a worker's handler does not come back."},
+		[WORKER_SLOW] = {"worker_slow",
+				 "Whether packets for a worker were dropped in the last seconds."},
+	};
+
+	for (int f = 0; f < WORKER_END; f++) {
+		head(out, families[f][0], families[f][1]);
+		for (uint32_t w = 0; w < fill->worker_count; w++) {
+			LABELS("{worker=\"%" PRIu32 "\"}", w);
+			sample(out, families[f][0], labels, worker_value(&fill->workers[w], f));
+		}
+	}
+	(void)fputs("# HELP sluice_worker_queue_depth_packets Packets in a queue when a worker "
+		    "took a burst from it.\n# TYPE sluice_worker_queue_depth_packets histogram\n",
+		    out);
+	for (uint32_t w = 0; w < fill->worker_count; w++)
+		write_depths(out, w, &fill->workers[w].depths, fill->workers[w].queue.capacity);
+}
+
+static void write_fill(FILE *out, const struct sl_fill_source *source)
+{
+	struct sl_fill fill;
+
+	if (!source->read)
+		return;
+	source->read(source->context, &fill);
+	write_level(out, "packet_buffers", "Packet buffers, those of devices' queues among them,",
+		    &fill.buffers);
+	write_level(out, "transmit_ring_entries",
+		    "Entries of the rings to cores that own transmit queues", &fill.transmit);
+	write_workers(out, &fill);
 }
 
 /* One sample of each node's family, of nodes that are no others' namesakes by leaving. */
@@ -349,7 +427,7 @@ void sl_prometheus_write(FILE *out, const struct sl_show_daemon *daemon,
 	write_cores(out, daemon);
 	write_states(out, report);
 	write_health(out, report);
-	write_capacity(out, daemon, report);
 	write_keeping(out, daemon);
+	write_fill(out, &daemon->fill);
 	write_process(out);
 }

@@ -13,6 +13,7 @@
 
 #include <stdio.h>
 
+#include "lcore/fill.h"
 #include "model/model.h"
 
 #define SL_CORE_NAME_SIZE 16
@@ -21,20 +22,19 @@
 struct sl_show_core {
 	char name[SL_CORE_NAME_SIZE]; /* "rx0", "worker3" */
 	int cpu;
-	bool stuck;  /* a handler does not come back */
 	double busy; /* share of its cycles in the last second that did work */
 };
 
 /* What is shown of the daemon beside the model's report. Times are wall clock, 0: never. */
 struct sl_show_daemon {
-	uint64_t changed_ms;		/* the last change that was made */
-	uint64_t reloaded_ms;		/* the last time that the file was applied by a signal */
-	bool reload_failed;		/* the last time it was not */
-	bool state_unsaved;		/* the state file does not have the present state */
-	uint64_t state_failures;	/* writes of it that failed */
-	uint64_t flows_taken_up;	/* of the process before, at the start */
-	uint64_t buffers, buffers_used; /* for packets */
-	uint32_t rx_cores;		/* each has a flow table of a pool */
+	uint64_t changed_ms;	 /* the last change that was made */
+	uint64_t reloaded_ms;	 /* the last time that the file was applied by a signal */
+	bool reload_failed;	 /* the last time it was not */
+	bool state_unsaved;	 /* the state file does not have the present state */
+	uint64_t state_failures; /* writes of it that failed */
+	uint64_t flows_taken_up; /* of the process before, at the start */
+	struct sl_fill_source fill;
+	uint32_t rx_cores; /* the first of cores; workers follow */
 	const char *version;
 	const struct sl_show_core *cores;
 	uint32_t core_count;

@@ -242,6 +242,7 @@ static uint32_t serve_class(struct sl_worker *worker, uint32_t class)
 		if (count == 0)
 			continue;
 		sl_stats_add(&worker->spec.stats->delivered, count);
+		sl_depths_add(&worker->spec.stats->depths, worker->rings[class][i]->found);
 		snapshot = sl_publish_get(worker->spec.publish);
 		total += count;
 		while (count > 0)

@@ -452,7 +452,7 @@ function links() {
 		[(row) => shown(rate(["stats", "ports", row.name, "rx_packets"])), "num"], [(row) => shown(rate(["stats", "ports", row.name, "tx_packets"])), "num"],
 		[(row) => row.mtu, "num"], [(row) => whole(row.rx_missed), "num"], [(row) => whole(row.tx_failed), "num"]], "There are no ports.");
 	rows($("core-rows"), cores, (core) => core.name, bar_row, (row, core) => {
-		put(row.children[0], `${core.name}, CPU ${core.cpu}${core.stuck ? ", stuck" : ""}`);
+		put(row.children[0], `${core.name}, CPU ${core.cpu}${core.stuck ? ", stuck" : core.slow ? ", slow" : ""}`);
 		row.children[1].firstChild.style.width = `${100 * core.busy}%`;
 		put(row.children[2], `${(100 * core.busy).toFixed(0)} %`);
 	}, "There are no cores.");

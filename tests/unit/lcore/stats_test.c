@@ -50,6 +50,22 @@ static void every_reason_has_a_name_of_its_own(void **state)
 	assert_string_equal(sl_drop_name(SL_DROP_COUNT), "unknown");
 }
 
+/* A power of two is the last of its bucket. */
+static void depths_are_counted_by_powers_of_two(void **state)
+{
+	static const uint32_t found[] = {1, 2, 3, 4, 5, 8, 9, 1u << 24};
+	static const uint64_t wanted[SL_DEPTHS] = {1, 1, 2, 2, 1, [24] = 1};
+	struct sl_depths depths = {0};
+	uint64_t packets = 0;
+
+	for (uint32_t i = 0; i < sizeof(found) / sizeof(found[0]); i++) {
+		sl_depths_add(&depths, found[i]);
+		packets += found[i];
+	}
+	assert_memory_equal(depths.times, wanted, sizeof(wanted));
+	assert_int_equal(depths.packets, packets);
+}
+
 static void an_addition_is_read(void **state)
 {
 	uint64_t counter = 5;
@@ -65,6 +81,7 @@ int main(void)
 		cmocka_unit_test(what_was_received_is_somewhere_or_in_flight),
 		cmocka_unit_test(every_reason_has_a_name_of_its_own),
 		cmocka_unit_test(an_addition_is_read),
+		cmocka_unit_test(depths_are_counted_by_powers_of_two),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
