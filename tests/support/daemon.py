@@ -142,7 +142,10 @@ class Daemon:
 
     def ready(self):
         """Waits until the control socket takes connections."""
-        until(self._is_ready, f"control socket {self.socket}")
+        try:
+            until(self._is_ready, f"control socket {self.socket}")
+        except Failed as problem:
+            raise problem if self.process.poll() is not None else Failed(f"{problem}\n{self.log()}") from None
 
     def _is_ready(self):
         if self.process.poll() is not None:
