@@ -104,7 +104,8 @@ static void sort(struct sl_conf_error *list, uint32_t count)
 	}
 }
 
-void sl_conf_errors_sort(struct sl_conf_errors *errors)
+/* In the order of the file. */
+static void sort_all(struct sl_conf_errors *errors)
 {
 	sort(errors->list, errors->count);
 	sort(errors->warnings, errors->warning_count);
@@ -112,7 +113,7 @@ void sl_conf_errors_sort(struct sl_conf_errors *errors)
 
 int sl_conf_finish(const struct sl_conf_reader *reader)
 {
-	sl_conf_errors_sort(reader->errors);
+	sort_all(reader->errors);
 	if (reader->no_memory)
 		return -ENOMEM;
 	return reader->errors->count ? -EINVAL : 0;

@@ -128,9 +128,6 @@ void sl_conf_error_at(struct sl_conf_reader *reader, uint32_t line, uint32_t col
 void sl_conf_warn_at(struct sl_conf_reader *reader, uint32_t line, uint32_t column,
 		     const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* In the order of the file. */
-void sl_conf_errors_sort(struct sl_conf_errors *errors);
-
 /* Sorts them. Returns what the reading came to: 0, -EINVAL with errors, or -ENOMEM. */
 int sl_conf_finish(const struct sl_conf_reader *reader);
 

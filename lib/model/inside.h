@@ -227,9 +227,6 @@ int sl_refuse_check(struct sl_edit *edit, const struct sl_conf *wanted, bool kee
  * restart stays as it runs; the hash key goes with its text. NULL: no memory. */
 struct sl_conf *sl_refuse_sections(const struct sl_edit *edit, const struct sl_conf *wanted,
 				   bool keeps);
-/* The hash key that a configuration asks for; NULL: whichever there is. */
-const struct sl_hash_key *sl_refuse_wanted_key(const struct sl_edit *edit,
-					       const struct sl_conf *wanted);
 
 /* build.c: the snapshot of the present image. 0 or -ENOMEM; then nothing changed. */
 int sl_build_snapshot(struct sl_model *model, struct sl_snapshot **snapshot);

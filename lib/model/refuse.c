@@ -7,8 +7,9 @@
 
 #include "model/inside.h"
 
-const struct sl_hash_key *sl_refuse_wanted_key(const struct sl_edit *edit,
-					       const struct sl_conf *wanted)
+/* The hash key that a configuration asks for; NULL: whichever there is. */
+static const struct sl_hash_key *wanted_key(const struct sl_edit *edit,
+					    const struct sl_conf *wanted)
 {
 	if (edit->change->hash_key)
 		return edit->change->hash_key;
@@ -19,7 +20,7 @@ const struct sl_hash_key *sl_refuse_wanted_key(const struct sl_edit *edit,
 
 static bool has_other_key(const struct sl_edit *edit, const struct sl_conf *wanted)
 {
-	const struct sl_hash_key *key = sl_refuse_wanted_key(edit, wanted);
+	const struct sl_hash_key *key = wanted_key(edit, wanted);
 
 	return key && memcmp(key, &edit->hash_key, sizeof(edit->hash_key)) != 0;
 }
@@ -84,7 +85,7 @@ int sl_refuse_check(struct sl_edit *edit, const struct sl_conf *wanted, bool kee
 	status = sl_change_refused(edit->result, -EPERM, edit->err);
 	if (status == 0 && has_other_key(edit, wanted)) {
 		sl_change_say(edit->result, "dataplane: hash_key changes, all flows may move");
-		memcpy(&edit->hash_key, sl_refuse_wanted_key(edit, wanted), sizeof(edit->hash_key));
+		memcpy(&edit->hash_key, wanted_key(edit, wanted), sizeof(edit->hash_key));
 	}
 	return status;
 }
@@ -105,7 +106,7 @@ struct sl_conf *sl_refuse_sections(const struct sl_edit *edit, const struct sl_c
 		sections.announce = own->announce;
 		sections.control =
 			edit->change->sections ? edit->change->sections->control : own->control;
-		if (sl_refuse_wanted_key(edit, wanted)) {
+		if (wanted_key(edit, wanted)) {
 			sections.dataplane.hash_key_set = wanted->dataplane.hash_key_set;
 			memcpy(sections.dataplane.hash_key, wanted->dataplane.hash_key,
 			       sizeof(sections.dataplane.hash_key));

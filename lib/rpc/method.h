@@ -108,10 +108,6 @@ const char *sl_rpc_decimal(double number, char text[SL_RPC_DECIMAL_SIZE]);
 
 /* The pool's place in the present image, or -1 after it was refused with a guess. */
 int sl_rpc_find_pool(struct sl_rpc_call *call, const char *name);
-/* The snapshot of counters, with the nodes that parameters `from` and `count` ask for, and where the
- * next part begins; NULL after it was refused. */
-struct sl_model_report *sl_rpc_report(struct sl_rpc_call *call, uint64_t *next);
-
 /* The caller's parts, begun anew where `from` is 0; NULL after it was refused: too many clients send
  * parts, or none came before. */
 struct sl_stage *sl_stage_find(struct sl_rpc_call *call);

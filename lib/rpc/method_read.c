@@ -17,7 +17,9 @@
 
 #define PART_OCTETS 524288u /* of history in one answer; a line has less than half a MiB */
 
-struct sl_model_report *sl_rpc_report(struct sl_rpc_call *call, uint64_t *next)
+/* The snapshot of counters, with the nodes that parameters `from` and `count` ask for, and where the
+ * next part begins; NULL after it was refused. */
+static struct sl_model_report *report_of(struct sl_rpc_call *call, uint64_t *next)
 {
 	struct sl_rpc_scope *scope = call->context;
 	struct sl_model_report *report;
@@ -86,7 +88,7 @@ static int method_status(struct sl_rpc_call *call)
 	const struct sl_fill_source *source = &scope->daemon.fill;
 	struct sl_fill fill = {0};
 	uint64_t next;
-	struct sl_model_report *report = sl_rpc_report(call, &next);
+	struct sl_model_report *report = report_of(call, &next);
 	json_t *result;
 
 	if (!report)
@@ -120,7 +122,7 @@ static json_t *services_json(const struct sl_model_report *report)
 static int answer_report(struct sl_rpc_call *call, json_t *(*show)(const struct sl_model_report *))
 {
 	uint64_t next;
-	struct sl_model_report *report = sl_rpc_report(call, &next);
+	struct sl_model_report *report = report_of(call, &next);
 	json_t *result;
 
 	if (!report)
@@ -139,7 +141,7 @@ static int method_pools(struct sl_rpc_call *call)
 static int method_services(struct sl_rpc_call *call)
 {
 	uint64_t from = sl_rpc_integer(call, "from", 0), next, left;
-	struct sl_model_report *report = sl_rpc_report(call, &next), part;
+	struct sl_model_report *report = report_of(call, &next), part;
 	json_t *result;
 
 	if (!report)
@@ -169,7 +171,7 @@ static int method_nodes(struct sl_rpc_call *call)
 
 	if (pool && sl_rpc_find_pool(call, pool) < 0)
 		return -1;
-	report = sl_rpc_report(call, &next);
+	report = report_of(call, &next);
 	if (!report)
 		return -1;
 	pools = sl_report_nodes(report, pool);
