@@ -129,6 +129,17 @@ int sl_carried_read_service(struct sl_unpack *unpack, struct sl_carried *carried
 int sl_carried_read_formers(struct sl_unpack *unpack, struct sl_carried *carried);
 int sl_carried_restore_services(struct sl_model *model, struct sl_carried *carried);
 
+/* carry_point.c: which pools the present services were at. Told of each past image in turn, then taken up
+ * into the model before a snapshot is built of it: how many are open. create: NULL, tell: -ENOMEM without
+ * memory. */
+struct sl_told_services;
+struct sl_told_services *sl_told_services_create(const struct sl_model *model);
+void sl_told_services_destroy(struct sl_told_services *told); /* takes NULL */
+int sl_told_services_tell(struct sl_told_services *told, const struct sl_image *past,
+			  uint64_t wall_ms);
+uint32_t sl_told_services_take_up(struct sl_model *model, struct sl_told_services *told,
+				  uint64_t wall_ms);
+
 /* carry_back.c: makes what is leaving part of the model's image again. 0 or negative errno. */
 int sl_carry_back(struct sl_model *model, struct sl_carried *carried);
 

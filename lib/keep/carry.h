@@ -29,10 +29,10 @@ uint64_t sl_carry_written_ms(const struct sl_pack *pack);
  * octets make no sense, -ENOMEM. */
 int64_t sl_carry_read(struct sl_model *model, const struct sl_pack *pack);
 
-/* After an end that wrote no such octets: opens slots again that moved within the idle timeout, as the
- * records tell it, and brings nodes back that were removed since and keep their flows. What was open of
+/* After an end that wrote no such octets: opens slots again that moved within the idle timeout, and services
+ * that were pointed at another pool, as the records tell it, and brings nodes back that were removed since and keep their flows. What was open of
  * what health had found, and which flows had begun at the new node, nobody knows. After the first
- * snapshot was published; publishes another one. Returns how many slots are open, -EINVAL, -ENOMEM. */
+ * snapshot was published; publishes another one. Returns how many slots and services are open, -EINVAL, -ENOMEM. */
 int64_t sl_carry_reopen(struct sl_model *model, const struct sl_history *history);
 
 #endif

@@ -42,6 +42,7 @@ struct tale {
 	uint32_t place;		 /* of the record that is told next */
 	struct told_pool *pools; /* pool_count, as listed in the model's image */
 	uint32_t pool_count;
+	struct sl_told_services *services;
 	uint32_t index_next;	 /* of the past: goes back when it is numbered anew */
 	struct told_node *nodes; /* SL_NODE_INDEX_MAX, by index */
 	uint32_t visit;		 /* of a pool at a record */
@@ -193,6 +194,8 @@ static void on_record(void *context, const struct sl_past *past, const struct sl
 	if (past->index_next < tale->index_next || strcmp(line->verb, "start") == 0)
 		forget(tale);
 	tale->index_next = past->index_next;
+	if (published && sl_told_services_tell(tale->services, past->image, line->wall_ms))
+		tale->failed = true;
 	for (uint32_t p = 0; p < tale->pool_count && published && !tale->failed; p++) {
 		struct told_pool *told = &tale->pools[p];
 		int place = told->moves ? sl_image_find_pool(past->image, told->name) : -1;
@@ -406,6 +409,8 @@ static int64_t take_up(struct sl_model *model, struct tale *tale, const struct s
 		open += pool->open_count;
 	}
 	sl_carried_fini(&carried);
+	if (rc == 0)
+		open += sl_told_services_take_up(model, tale->services, tale->wall_ms);
 	if (rc == 0 && open > 0) {
 		model->dirty = true;
 		rc = sl_model_flush(model, NULL);
@@ -431,13 +436,13 @@ int64_t sl_carry_reopen(struct sl_model *model, const struct sl_history *history
 	tale.pool_count = image->listed_count;
 	tale.pools = calloc(tale.pool_count + 1, sizeof(*tale.pools));
 	tale.nodes = calloc(SL_NODE_INDEX_MAX, sizeof(*tale.nodes));
-	if (!tale.pools || !tale.nodes) {
+	tale.services = sl_told_services_create(model);
+	if (!tale.pools || !tale.nodes || !tale.services) {
 		open = -ENOMEM;
 		tale.pool_count = 0;
 	}
-	for (uint32_t p = 0; p < tale.pool_count; p++) {
+	for (uint32_t p = 0; p < tale.pool_count; p++)
 		memcpy(tale.pools[p].name, image->pools[p]->name, sizeof(tale.pools[p].name));
-	}
 	first = open == 0 ? first_record(&tale, history) : 0;
 	tale.place = first;
 	for (uint32_t p = 0; p < tale.pool_count; p++)
@@ -450,6 +455,7 @@ int64_t sl_carry_reopen(struct sl_model *model, const struct sl_history *history
 	}
 	if (tale.pools && tale.nodes)
 		forget(&tale);
+	sl_told_services_destroy(tale.services);
 	free(tale.pools);
 	free(tale.nodes);
 	return open;
