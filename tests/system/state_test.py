@@ -264,6 +264,26 @@ def leavers_stay(how):
         equal({node for node, _ in answers(session)}, {"c"}, "who is left")
 
 
+@case("a service that was pointed at another pool keeps its flows over kill -9")
+def service_after_kill():
+    with daemon.Folder() as folder, Kept(folder) as kept:
+        kept.conf["pools"].append({"name": "spare", "slots": 256, "nodes": [control.node("z")]})
+        session = kept.start()
+        first = answers(session)
+        session.result("service.set", service="all", pool="spare")
+        before = answers(session)
+        equal([node for node, _ in before], [node for node, _ in first], "flows stay")
+        true(any(why == "prior" for _, why in before), f"{before[:5]}")
+        for _ in range(2):
+            kept.kill()
+            session = kept.start()
+            equal(answers(session), before, "where flows go")
+        session.result("service.set", service="all", pool="web")
+        kept.kill()
+        session = kept.start()
+        equal([node for node, _ in answers(session)], [node for node, _ in first], "flows are where they were")
+
+
 @case("slots that moved longer ago than the idle timeout are settled after kill -9")
 def settled_after_kill():
     idle = {"tcp": "1s", "udp": "1s", "other": "1s"}
