@@ -287,7 +287,8 @@ static void take_up(struct sl_control *control, const struct sl_restore *restore
 		       (long long)taken);
 	else if (taken > 0)
 		sl_log(SL_LOG_INFO,
-		       "control.state %s: no orderly end: %lld slots and services that moved lately are open "
+		       "control.state %s: no orderly end: %lld slots and services that moved "
+		       "lately are open "
 		       "again",
 		       path, (long long)taken);
 }
