@@ -37,7 +37,7 @@ BUDGETS = {
     "conf": 5400,
     "image": 1000,
     "model": 5000,
-    "keep": 4950,
+    "keep": 5100,
     "show": 1950,
     "health": 3400,
     "neigh": 2000,
