@@ -16,7 +16,7 @@ import sys
 # lib/README.md, "The house". A wing includes itself and what is on lower floors. Of app's rooms sluicectl is one of its
 # own: it goes to other machines, and knows no more than packets' words.
 FLOORS = {"base": 0, "sluice": 0, "yaml": 1, "pkt": 1, "sched": 1, "lcore": 2, "state": 3, "io": 3, "path": 4, "work": 4, "xdp": 4,
-          "conf": 4, "decap": 5, "image": 5, "model": 6, "keep": 7, "show": 7, "health": 7, "neigh": 7, "rpc": 8, "cluster": 8,
+          "conf": 4, "decap": 5, "image": 5, "model": 6, "keep": 7, "show": 7, "health": 7, "neigh": 7, "carry": 8, "rpc": 8, "cluster": 8,
           "ctl": 9, "sluicectl": 3, "app": 10}
 
 # Lines of code (no blank lines, no comments) that a wing may have: one person can know it in a day. Whoever
@@ -37,7 +37,8 @@ BUDGETS = {
     "conf": 5400,
     "image": 1000,
     "model": 5000,
-    "keep": 5100,
+    "keep": 2800,
+    "carry": 2600,
     "show": 1950,
     "health": 3400,
     "neigh": 2000,
@@ -49,7 +50,7 @@ BUDGETS = {
 }
 
 # Headers that are the inside of a room: who else may include them.
-INSIDES = {"model/inside.h": ("lib/keep/carr", "lib/keep/estate"), "ctl/inside.h": ("tests/",)}
+INSIDES = {"model/inside.h": ("lib/carry/",), "ctl/inside.h": ("tests/",)}
 
 # Third-party headers: pattern, wings that may include them, whether their public headers may too.
 THIRD_PARTY = (

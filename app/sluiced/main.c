@@ -23,7 +23,7 @@
 #include "file.h"
 #include "handlers.h"
 #include "health/health.h"
-#include "keep/estate.h"
+#include "carry/estate.h"
 #include "lines.h"
 #include "links.h"
 #include "neigh/neigh.h"

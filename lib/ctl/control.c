@@ -13,8 +13,8 @@
 #include "base/log.h"
 #include "ctl/cluster.h"
 #include "ctl/inside.h"
-#include "keep/carry.h"
-#include "keep/estate.h"
+#include "carry/carry.h"
+#include "carry/estate.h"
 #include "show/json.h"
 
 #define RETRY_MS 1000 /* before a state file that could not be written is tried again */

@@ -11,8 +11,8 @@
 
 #include "base/bytes.h"
 #include "base/file.h"
-#include "keep/carry.h"
 #include "keep/frame.h"
+#include "keep/rest.h"
 
 #define WORD_SIZE (sizeof("sluice state ") - 1) /* of the head line, up to the version */
 #define WRONG_MAX 3				/* octets of a head line that is still one */
@@ -120,7 +120,7 @@ static uint64_t read_version(int fd, bool *damaged)
 static int read_back(struct reading *reading)
 {
 	uint64_t last = last_generation(reading->history);
-	uint64_t written_ms = sl_carry_written_ms(reading->rest), octets = 0;
+	uint64_t written_ms = sl_rest_written_ms(reading->rest), octets = 0;
 	int rc =
 		sl_history_read_back(reading->history, written_ms, &reading->loaded->past, &octets);
 

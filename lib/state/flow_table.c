@@ -16,7 +16,7 @@
  * with the owner stopped for good between two of its stores: it finds the entry before, none (word
  * 0), or the new one. An entry that was on its way to its second bucket is there twice, with one
  * word. Counts are not read from what is left: they are made again from entries. Words name nodes by
- * index, which mean what the last snapshot's list says (keep/estate.h): it is written before packets
+ * index, which mean what the last snapshot's list says (carry/estate.h): it is written before packets
  * see the snapshot, and an index is given to another node only when no table names it.
  */
 

@@ -23,8 +23,8 @@
 
 #include "base/prng.h"
 #include "flow_world.h"
-#include "keep/carry.h"
-#include "keep/estate.h"
+#include "carry/carry.h"
+#include "carry/estate.h"
 #include "keep/record.h"
 #include "model/model.h"
 

@@ -4,6 +4,7 @@
  * octet, and when an allocation fails. */
 
 #include "keep/file.h"
+#include "keep/rest.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +21,6 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "keep/carry.h"
 #include "unit/model/fixture.h"
 
 #define DAY_MS (24 * 3600 * 1000ull)
@@ -306,7 +306,7 @@ static void a_clock_that_was_set_gives_no_drain_more_time(void **state)
 	written = wall_ms = start + 59 * 60 * 1000;
 	sl_pack_number(&rest, 2);
 	sl_pack_number(&rest, written);
-	assert_int_equal(sl_carry_written_ms(&rest), written);
+	assert_int_equal(sl_rest_written_ms(&rest), written);
 	assert_int_equal(sl_keep_rewrite(world.keep, world.history, &rest, &err), 0);
 	sl_pack_fini(&rest);
 	world_close(&world);

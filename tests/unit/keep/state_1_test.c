@@ -20,7 +20,7 @@
 
 #include <cmocka.h>
 
-#include "keep/carry.h"
+#include "carry/carry.h"
 #include "keep/file.h"
 #include "state/flow_table.h"
 #include "state/pool_memory.h"

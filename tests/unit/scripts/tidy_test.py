@@ -141,7 +141,7 @@ def budget():
 def inside():
     text = SOURCE + '#include "model/inside.h"\n'
     room = header("MODEL_INSIDE")
-    equal(findings(lib__keep__carry_dot_c=text, lib__model__edit_dot_c=text, lib__model__inside_dot_h=room), [])
+    equal(findings(lib__carry__carry_dot_c=text, lib__model__edit_dot_c=text, lib__model__inside_dot_h=room), [])
     one("is the inside of model", lib__keep__start_dot_c=text, lib__model__inside_dot_h=room)
 
 

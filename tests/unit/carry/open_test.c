@@ -5,7 +5,7 @@
  *
  * Usage: carry_open_test [SEED [STEPS]] */
 
-#include "keep/carry.h"
+#include "carry/carry.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -18,8 +18,8 @@
  *          said once: what is there is never older than what packets go by.
  */
 
-#ifndef SL_KEEP_ESTATE_H
-#define SL_KEEP_ESTATE_H
+#ifndef SL_CARRY_ESTATE_H
+#define SL_CARRY_ESTATE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* What was carried over a restart, while it is taken up; for carry*.c only.
+/* What was carried over a restart, while it is taken up; for this room only.
  *
  * Shape:   pools with their nodes, slots and times as they were, in the order of the octets. Then
  *          what is not in the present image comes back as leaving, and everything gets the index
@@ -9,20 +9,14 @@
  * Memory:  sl_carried_fini() frees all of it.
  */
 
-#ifndef SL_KEEP_CARRIED_H
-#define SL_KEEP_CARRIED_H
+#ifndef SL_CARRY_CARRIED_H
+#define SL_CARRY_CARRIED_H
 
 #include "keep/pack.h"
+#include "keep/rest.h"
 #include "model/inside.h"
 #include "state/flow_table.h"
 #include "state/snapshot.h"
-
-/* The first number of the octets: which form they have. Those before, which are read, too, have no
- * former services, the first no udp6_checksum of pools. */
-#define SL_CARRY_FORM	       5
-#define SL_CARRY_FORM_SERVICES 4
-#define SL_CARRY_FORM_UDP6     3
-#define SL_CARRY_FORM_FIRST    2
 
 struct sl_carried_node {
 	char name[SL_NAME_SIZE];
@@ -73,7 +67,7 @@ struct sl_carried_former {
 };
 
 struct sl_carried {
-	uint64_t form; /* SL_CARRY_FORM, or one before */
+	uint64_t form; /* SL_REST_FORM, or one before */
 	uint64_t now_ms, gap_ms;
 	uint32_t node_count; /* of all pools; their numbers go on from pool to pool, from 1 */
 	uint32_t *numbers; /* by the index then, which is what octets say; NULL: they say numbers */
@@ -104,32 +98,32 @@ void sl_carried_write_past(struct sl_pack *pack, uint64_t now_ms, uint64_t at_ms
 /* How long it has to go, how long it is over. */
 void sl_carried_write_until(struct sl_pack *pack, uint64_t now_ms, uint64_t until_ms);
 
-/* carry_read.c: makes these slots (a reference is taken over, also on failure) what the pool was a moment
+/* read.c: makes these slots (a reference is taken over, also on failure) what the pool was a moment
  * ago, so that the next snapshot is built from there. 0 or -ENOMEM. */
 int sl_carried_put_slots(struct sl_model *model, const struct sl_carried *carried,
 			 const struct sl_carried_pool *pool, struct sl_slot_table *slots);
-/* carry_read.c: one more pool, or services and what they took. 0, -EINVAL, -ENOMEM. */
+/* read.c: one more pool, or services and what they took. 0, -EINVAL, -ENOMEM. */
 int sl_carried_read_pool(struct sl_unpack *unpack, const struct sl_conf *conf,
 			 struct sl_carried *carried);
 int sl_carried_read_services(struct sl_unpack *unpack, struct sl_carried *carried);
-/* carry_read.c: makes the model what it was a moment ago and publishes what follows of it. */
+/* read.c: makes the model what it was a moment ago and publishes what follows of it. */
 int sl_carried_restore(struct sl_model *model, struct sl_carried *carried);
-/* carry_read.c: enters a flow; false: there is a later one, or no room. */
+/* read.c: enters a flow; false: there is a later one, or no room. */
 bool sl_carried_take_flow(struct sl_flow_table *table, const struct sl_flow_clock *clock,
 			  uint64_t tag, uint64_t word);
-/* carry_read.c: times in this run. */
+/* read.c: times in this run. */
 uint64_t sl_carried_before(const struct sl_carried *carried, uint64_t ms);
 uint64_t sl_carried_read_past(struct sl_unpack *unpack, const struct sl_carried *carried);
 uint64_t sl_carried_read_until(struct sl_unpack *unpack, const struct sl_carried *carried);
 
-/* carry_service.c: services, then what they took. Reading: 0 or -EINVAL, -ENOMEM. Restoring comes when
+/* service.c: services, then what they took. Reading: 0 or -EINVAL, -ENOMEM. Restoring comes when
  * pools are what they were, before the snapshot that is built of it: 0 or -ENOMEM. */
 void sl_carried_write_services(struct sl_pack *pack, const struct sl_model *model, uint64_t now_ms);
 int sl_carried_read_service(struct sl_unpack *unpack, struct sl_carried *carried);
 int sl_carried_read_formers(struct sl_unpack *unpack, struct sl_carried *carried);
 int sl_carried_restore_services(struct sl_model *model, struct sl_carried *carried);
 
-/* carry_point.c: which pools the present services were at. Told of each past image in turn, then taken up
+/* point.c: which pools the present services were at. Told of each past image in turn, then taken up
  * into the model before a snapshot is built of it: how many are open. create: NULL, tell: -ENOMEM without
  * memory. */
 struct sl_told_services;
@@ -140,7 +134,7 @@ int sl_told_services_tell(struct sl_told_services *told, const struct sl_image *
 uint32_t sl_told_services_take_up(struct sl_model *model, struct sl_told_services *told,
 				  uint64_t wall_ms);
 
-/* carry_back.c: makes what is leaving part of the model's image again. 0 or negative errno. */
+/* back.c: makes what is leaving part of the model's image again. 0 or negative errno. */
 int sl_carry_back(struct sl_model *model, struct sl_carried *carried);
 
 #endif

@@ -13,17 +13,14 @@
  * Errors:  what does not fit (a worker that is no more, no room for a flow) is left out.
  */
 
-#ifndef SL_KEEP_CARRY_H
-#define SL_KEEP_CARRY_H
+#ifndef SL_CARRY_CARRY_H
+#define SL_CARRY_CARRY_H
 
 #include "keep/history.h"
 #include "keep/pack.h"
 #include "model/model.h"
 
 void sl_carry_write(const struct sl_model *model, struct sl_pack *pack);
-
-/* When the octets were written, by the wall clock; 0: they make no sense. */
-uint64_t sl_carry_written_ms(const struct sl_pack *pack);
 
 /* After the first snapshot was published; publishes another one. Returns how many flows were taken up, -EINVAL when the
  * octets make no sense, -ENOMEM. */

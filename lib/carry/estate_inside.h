@@ -5,14 +5,14 @@
  * Threads: control.
  */
 
-#ifndef SL_KEEP_ESTATE_INSIDE_H
-#define SL_KEEP_ESTATE_INSIDE_H
+#ifndef SL_CARRY_ESTATE_INSIDE_H
+#define SL_CARRY_ESTATE_INSIDE_H
 
 #include <limits.h>
 
+#include "carry/estate.h"
+#include "carry/estate_file.h"
 #include "image/pool.h"
-#include "keep/estate.h"
-#include "keep/estate_file.h"
 #include "state/pool_memory.h"
 
 /* What a pool's file was written from: references. */

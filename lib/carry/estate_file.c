@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-#include "keep/estate_file.h"
+#include "carry/estate_file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -12,7 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/file.h"
-#include "keep/estate.h"
+#include "carry/estate.h"
 #include "keep/frame.h"
 
 #define MAGIC	  0x6574617473656c73ull

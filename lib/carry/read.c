@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-#include "keep/carry.h"
+#include "carry/carry.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "keep/carried.h"
+#include "carry/carried.h"
 #include "keep/record_op.h"
 #include "state/flow_table.h"
 #include "state/pool_memory.h"
@@ -104,7 +104,7 @@ static int read_pool_conf(struct sl_unpack *unpack, const struct sl_carried *car
 	conf->flow_entries = (uint32_t)sl_unpack_number(unpack);
 	conf->outer_df = (enum sl_conf_outer_df)sl_unpack_number(unpack);
 	conf->oversize = (enum sl_conf_oversize)sl_unpack_number(unpack);
-	if (carried->form >= SL_CARRY_FORM_UDP6)
+	if (carried->form >= SL_REST_FORM_UDP6)
 		conf->udp6_checksum = (enum sl_conf_udp6)sl_unpack_number(unpack);
 	return !unpack->failed && is_slot_count(conf->slots) ? 0 : -EINVAL;
 }
@@ -218,7 +218,7 @@ int sl_carried_read_services(struct sl_unpack *unpack, struct sl_carried *carrie
 		carried->services = services;
 		rc = sl_carried_read_service(unpack, carried);
 	}
-	if (rc == 0 && carried->form >= SL_CARRY_FORM_SERVICES)
+	if (rc == 0 && carried->form >= SL_REST_FORM_SERVICES)
 		rc = sl_carried_read_formers(unpack, carried);
 	return rc ? rc : unpack->failed ? -EINVAL : 0;
 }
@@ -404,20 +404,6 @@ static int64_t read_flows(struct sl_unpack *unpack, const struct sl_model *model
 	return unpack->failed ? -EINVAL : taken;
 }
 
-static bool is_known(uint64_t form)
-{
-	return form >= SL_CARRY_FORM_FIRST && form <= SL_CARRY_FORM;
-}
-
-uint64_t sl_carry_written_ms(const struct sl_pack *pack)
-{
-	struct sl_unpack unpack = {.at = pack->data, .end = pack->data + pack->size};
-	bool known = is_known(sl_unpack_number(&unpack));
-	uint64_t written_ms = sl_unpack_number(&unpack);
-
-	return known && !unpack.failed ? written_ms : 0;
-}
-
 int64_t sl_carry_read(struct sl_model *model, const struct sl_pack *pack)
 {
 	struct sl_unpack unpack = {.at = pack->data, .end = pack->data + pack->size};
@@ -430,7 +416,7 @@ int64_t sl_carry_read(struct sl_model *model, const struct sl_pack *pack)
 	const uint8_t *key = sl_unpack_block(&unpack, &key_size);
 	int64_t taken = 0, more;
 
-	if (!is_known(form) || !key || key_size != sizeof(model->snapshot->flow_key))
+	if (!sl_rest_is_known(form) || !key || key_size != sizeof(model->snapshot->flow_key))
 		return -EINVAL;
 	more = read_heads(&unpack, model->image->conf, &carried);
 	if (more == 0) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-#include "keep/estate.h"
+#include "carry/estate.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,8 +14,8 @@
 
 #include "base/lasting.h"
 #include "base/log.h"
-#include "keep/carried.h"
-#include "keep/estate_inside.h"
+#include "carry/carried.h"
+#include "carry/estate_inside.h"
 
 #define INDEX_NEW SL_ESTATE_INDEX ".new"
 

@@ -9,8 +9,8 @@
  *          write it, or it is another user's.
  */
 
-#ifndef SL_KEEP_ESTATE_FILE_H
-#define SL_KEEP_ESTATE_FILE_H
+#ifndef SL_CARRY_ESTATE_FILE_H
+#define SL_CARRY_ESTATE_FILE_H
 
 #include <stddef.h>
 #include <stdint.h>

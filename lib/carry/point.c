@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/lookup.h"
-#include "keep/carried.h"
+#include "carry/carried.h"
 #include "state/service.h"
 #include "state/slots.h"
 

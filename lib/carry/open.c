@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-#include "keep/carry.h"
+#include "carry/carry.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "keep/carried.h"
+#include "carry/carried.h"
 #include "keep/record_op.h"
 #include "model/schedule.h"
 #include "sched/sched.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "keep/carried.h"
+#include "carry/carried.h"
 #include "state/former.h"
 #include "state/service.h"
 
@@ -196,7 +196,7 @@ int sl_carried_read_service(struct sl_unpack *unpack, struct sl_carried *carried
 	int rc;
 
 	memcpy(service->name, name, strnlen(name, SL_NAME_LENGTH_MAX));
-	if (carried->form < SL_CARRY_FORM_SERVICES) {
+	if (carried->form < SL_REST_FORM_SERVICES) {
 		rc = read_old(unpack, carried, service);
 	} else {
 		rc = read_view(unpack, carried, &service->view);
@@ -272,7 +272,7 @@ static int read_spec(struct sl_unpack *unpack, const struct sl_carried *carried,
 		range->first = (uint16_t)sl_unpack_number(unpack);
 		range->last = (uint16_t)sl_unpack_number(unpack);
 	}
-	return carried->form > SL_CARRY_FORM_SERVICES ? read_sources(unpack, former, spec) : 0;
+	return carried->form > SL_REST_FORM_SERVICES ? read_sources(unpack, former, spec) : 0;
 }
 
 static int read_former(struct sl_unpack *unpack, const struct sl_carried *carried,

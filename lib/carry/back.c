@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-#include "keep/carried.h"
+#include "carry/carried.h"
 
 #include <errno.h>
 #include <stdio.h>

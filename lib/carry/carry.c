@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-#include "keep/carry.h"
+#include "carry/carry.h"
 
-#include "keep/carried.h"
+#include "carry/carried.h"
 #include "keep/record_op.h"
 #include "state/flow_table.h"
 #include "state/pool_memory.h"
@@ -209,7 +209,7 @@ void sl_carry_write(const struct sl_model *model, struct sl_pack *pack)
 	uint64_t now_ms = model->options.now_ms();
 
 	sl_carried_number(model, SL_CARRIED_ORDER);
-	sl_pack_number(pack, SL_CARRY_FORM);
+	sl_pack_number(pack, SL_REST_FORM);
 	sl_pack_number(pack, model->options.wall_ms());
 	sl_pack_block(pack, &snapshot->flow_key, sizeof(snapshot->flow_key));
 	for (uint32_t p = 0; p < image->pool_count; p++)

@@ -6,8 +6,8 @@
 
 #include "base/clock.h"
 #include "base/lasting.h"
-#include "keep/carried.h"
-#include "keep/estate_inside.h"
+#include "carry/carried.h"
+#include "carry/estate_inside.h"
 
 /* An entry's tick comes again after so long: whoever was dead for half of it does not know how old
  * entries are. */
@@ -244,7 +244,7 @@ int sl_estate_take(struct sl_estate *estate, struct sl_model *model, uint64_t ge
 
 	*found = (struct sl_estate_found){0};
 	taking.carried = (struct sl_carried){
-		.form = SL_CARRY_FORM,
+		.form = SL_REST_FORM,
 		.now_ms = model->options.now_ms(),
 		.numbers = calloc(SL_NODE_INDEX_MAX, sizeof(*taking.carried.numbers))};
 	rc = taking.carried.numbers ? read_all(&taking, generation, err)
