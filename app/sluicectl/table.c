@@ -50,8 +50,7 @@ static enum column_format format_of(const struct column *column)
 	return (enum column_format)(column->format & ~(uint32_t)COLUMN_SPARE);
 }
 
-/* ---- cells --------------------------------------------------------------------------------------
- */
+/* ---- cells ----------------------------------------------------------------------------------- */
 
 /* Characters of UTF-8 text. */
 static size_t text_width(const char *text)
@@ -188,8 +187,7 @@ void table_row(struct table *table, const char *name, const json_t *object, cons
 	}
 }
 
-/* ---- fitting ------------------------------------------------------------------------------------
- */
+/* ---- fitting --------------------------------------------------------------------------------- */
 
 static size_t terminal_width(void)
 {
@@ -267,8 +265,7 @@ static void fit(struct table *table, size_t most)
 	}
 }
 
-/* ---- printing -----------------------------------------------------------------------------------
- */
+/* ---- printing -------------------------------------------------------------------------------- */
 
 static bool stands_right(enum column_format format)
 {

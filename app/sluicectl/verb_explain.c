@@ -33,8 +33,7 @@ static json_t *hex_frame(const u_char *octets, uint32_t size)
 	return value;
 }
 
-/* ---- captures -----------------------------------------------------------------------------------
- */
+/* ---- captures -------------------------------------------------------------------------------- */
 
 /* A frame as libpcap gives it: until the next one is read. */
 struct frame {
@@ -154,8 +153,7 @@ static json_t *frame_params(const char *path, long long wanted)
 	return params;
 }
 
-/* ---- words --------------------------------------------------------------------------------------
- */
+/* ---- words ----------------------------------------------------------------------------------- */
 
 /* The first option that describes a packet in words, or NULL. */
 static const char *word_given(const struct command *command)

@@ -47,8 +47,7 @@ struct top {
 	bool typing;
 };
 
-/* ---- rows ---------------------------------------------------------------------------------------
- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 static double a_second(const struct top *top, const json_t *now, const json_t *before,
 		       const char *member)
@@ -204,8 +203,7 @@ static void show_json_rows(struct top *top)
 	json_decref(object);
 }
 
-/* ---- asking -------------------------------------------------------------------------------------
- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 /* The next figures; false: the daemon went, which was told. */
 static bool ask(struct top *top)
@@ -236,8 +234,7 @@ static void pause_ms(uint64_t ms)
 	(void)nanosleep(&pause, NULL);
 }
 
-/* ---- a terminal ---------------------------------------------------------------------------------
- */
+/* ---- a terminal ------------------------------------------------------------------------------ */
 
 static struct termios cooked;
 
@@ -415,8 +412,7 @@ static int run_plain(struct top *top)
 	return EXIT_DONE;
 }
 
-/* ---- the verb -----------------------------------------------------------------------------------
- */
+/* ---- the verb -------------------------------------------------------------------------------- */
 
 /* A pool that there is not is refused with what the daemon says of it. */
 static int check_pool(const struct top *top)

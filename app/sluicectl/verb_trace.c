@@ -40,8 +40,7 @@ static void on_signal(int number)
 	__atomic_store_n(&asked_to_end, 1, __ATOMIC_RELAXED);
 }
 
-/* ---- asking -------------------------------------------------------------------------------------
- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 /* The words after the options are one filter. False: it is too long, told. */
 static bool join_words(const struct command *command, char text[FILTER_SIZE])
@@ -150,8 +149,7 @@ static json_t *params_of(struct trace *trace)
 	return params;
 }
 
-/* ---- showing ------------------------------------------------------------------------------------
- */
+/* ---- showing --------------------------------------------------------------------------------- */
 
 static uint32_t read_octets(const json_t *packet, uint8_t octets[OCTETS_MAX])
 {
@@ -312,8 +310,7 @@ static bool show_all(struct trace *trace, const json_t *params)
 	       !(trace->wanted && trace->shown >= trace->wanted);
 }
 
-/* ---- the verb -----------------------------------------------------------------------------------
- */
+/* ---- the verb -------------------------------------------------------------------------------- */
 
 static int follow(struct trace *trace)
 {

@@ -70,8 +70,7 @@ int verb_rollback(struct command *command);
 /* verb_table.c */
 int verb_table(struct command *command);
 
-/* ---- shared by them -----------------------------------------------------------------------------
- */
+/* ---- shared by them -------------------------------------------------------------------------- */
 
 /* "POOL/NODE" into params "pool" and "node". Returns false when it is no such thing, told. */
 bool split_pool_node(const char *word, json_t *params);

@@ -21,8 +21,7 @@ static struct {
 	struct sl_loop *loop;
 } source;
 
-/* ---- pieces -------------------------------------------------------------------------------------
- */
+/* ---- pieces ---------------------------------------------------------------------------------- */
 
 static void add_figures(struct sl_telemetry *out, const struct sl_figures *figures, const void *row)
 {
@@ -64,8 +63,7 @@ static const struct sl_pool_report *find_pool(const struct sl_model_report *repo
 	return NULL;
 }
 
-/* ---- commands -----------------------------------------------------------------------------------
- */
+/* ---- commands -------------------------------------------------------------------------------- */
 
 static int fill_status(const struct sl_model_report *report, const char *params,
 		       struct sl_telemetry *out)
@@ -223,8 +221,7 @@ static int fill_cores(const struct sl_model_report *report, const char *params,
 	return 0;
 }
 
-/* ---- asking -------------------------------------------------------------------------------------
- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 struct command {
 	const char *name, *help;

@@ -27,8 +27,7 @@ static struct sl_handler_option *read_args(const char *pool, const struct sl_con
 	return options;
 }
 
-/* ---- configurations -----------------------------------------------------------------------------
- */
+/* ---- configurations -------------------------------------------------------------------------- */
 
 static int check(const struct sl_conf_node *node, struct sl_err *err)
 {
@@ -83,8 +82,7 @@ int handlers_probe(const struct sl_conf *conf, const char *path)
 	return rc;
 }
 
-/* ---- the model ----------------------------------------------------------------------------------
- */
+/* ---- the model ------------------------------------------------------------------------------- */
 
 static int create(void *context, uint32_t node_index, const char *pool,
 		  const struct sl_conf_node *node, void **handler, struct sl_err *err)

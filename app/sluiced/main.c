@@ -17,13 +17,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/notify.h"
+#include "carry/estate.h"
 #include "counters.h"
 #include "ctl/control.h"
 #include "ctl/loop.h"
 #include "file.h"
 #include "handlers.h"
 #include "health/health.h"
-#include "carry/estate.h"
 #include "lines.h"
 #include "links.h"
 #include "neigh/neigh.h"
@@ -74,8 +74,7 @@ static int exit_status(int status)
 	return status == -EINVAL ? EXIT_CONFIGURATION : EXIT_MACHINE;
 }
 
-/* ---- the loop's hooks ---------------------------------------------------------------------------
- */
+/* ---- the loop's hooks ------------------------------------------------------------------------ */
 
 static void tell_ready(const struct daemon *daemon)
 {
@@ -190,8 +189,7 @@ static void on_wire_warning(void *context, const char *sentence)
 	sl_model_warn(daemon->model, sentence);
 }
 
-/* ---- start and end ------------------------------------------------------------------------------
- */
+/* ---- start and end --------------------------------------------------------------------------- */
 
 /* Packets go on without it. */
 static void open_estate(struct daemon *daemon)

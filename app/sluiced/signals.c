@@ -31,8 +31,7 @@ static struct {
 	const char *path, *report;
 } guard;
 
-/* ---- handlers: only what may be called in them -------------------------------------------------
- */
+/* ---- handlers: only what may be called in them ----------------------------------------------- */
 
 static void write_all(int fd, const char *text)
 {
@@ -92,8 +91,7 @@ static void on_stranger(int number)
 	__atomic_fetch_or(&noted, 1ull << number, __ATOMIC_RELAXED);
 }
 
-/* ---- dispositions -------------------------------------------------------------------------------
- */
+/* ---- dispositions ---------------------------------------------------------------------------- */
 
 static void take(int number, void (*function)(int number))
 {

@@ -29,8 +29,7 @@
 #define KERNEL_DEVICE_SIZE 80
 #define POOL_NAME_FORMAT   "sluice_buffers"
 
-/* ---- opening ------------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static int open_eal(struct wire *wire, struct sl_err *err)
 {
@@ -339,8 +338,7 @@ int wire_open(struct wire *wire, const struct sl_conf *conf, struct sl_err *err)
 	return 0;
 }
 
-/* ---- what the model asks ------------------------------------------------------------------------
- */
+/* ---- what the model asks --------------------------------------------------------------------- */
 
 static void port_device(void *context, uint32_t port, struct sl_model_port_device *device)
 {

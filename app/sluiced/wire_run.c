@@ -29,8 +29,7 @@
 #define CONTROL_NICE  -15
 #define SENTENCE_SIZE 384
 
-/* ---- running ------------------------------------------------------------------------------------
- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 /* Control has little to do, but a polling core that shares its CPU would make it wait for its turn
  * each time (a thousand changes in a pipeline, beside a core that never sleeps: 312 a second with 0, 1,270
@@ -81,8 +80,7 @@ bool wire_is_idle(const struct wire *wire, struct wire_idle *idle, uint64_t now_
 	return polled && now_ms - idle->since_ms >= ms;
 }
 
-/* ---- what is told -------------------------------------------------------------------------------
- */
+/* ---- what is told ---------------------------------------------------------------------------- */
 
 void wire_warn(const struct wire *wire, const char *format, ...)
 {
@@ -144,8 +142,7 @@ void wire_tick(struct wire *wire, uint64_t now_ms)
 	watch_rings(wire, now_ms);
 }
 
-/* ---- the end ------------------------------------------------------------------------------------
- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static bool all_quiet(const struct wire *wire)
 {

@@ -151,8 +151,7 @@ void sl_lasting_gather(void *memory, size_t size)
 		(void)madvise(memory, whole, COLLAPSE);
 }
 
-/* ---- what others left ---------------------------------------------------------------------------
- */
+/* ---- what others left ------------------------------------------------------------------------ */
 
 /* Of our user, for nobody else, and as large as one of ours can be. */
 static bool may_be_ours(const struct shmid_ds *segment)

@@ -55,8 +55,7 @@ uint32_t sl_carried_index(const struct sl_carried *carried, uint32_t number)
 	return carried->pools[first].nodes[number - carried->pools[first].node_first - 1].index;
 }
 
-/* ---- who is there, who comes back ---------------------------------------------------------------
- */
+/* ---- who is there, who comes back ------------------------------------------------------------ */
 
 /* The place in this run's image of a pool that goes on, or -1. */
 static int place_of(const struct sl_image *image, const struct sl_carried_pool *pool)
@@ -101,8 +100,7 @@ static bool any_comes_back(const struct sl_carried *carried)
 	return false;
 }
 
-/* ---- the change ---------------------------------------------------------------------------------
- */
+/* ---- the change ------------------------------------------------------------------------------ */
 
 static int no_memory(struct sl_edit *edit)
 {

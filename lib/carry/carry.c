@@ -53,8 +53,7 @@ void sl_carried_write_until(struct sl_pack *pack, uint64_t now_ms, uint64_t unti
 	sl_pack_number(pack, ago(now_ms, until_ms));
 }
 
-/* ---- pools and nodes ----------------------------------------------------------------------------
- */
+/* ---- pools and nodes ------------------------------------------------------------------------- */
 
 static void write_nodes(struct sl_pack *pack, const struct sl_model *model, uint32_t place)
 {
@@ -90,8 +89,7 @@ static void write_pool_conf(struct sl_pack *pack, const struct sl_conf_pool *con
 	sl_pack_number(pack, conf->udp6_checksum);
 }
 
-/* ---- slots --------------------------------------------------------------------------------------
- */
+/* ---- slots ----------------------------------------------------------------------------------- */
 
 /* When a core could not enter a flow last. */
 static uint64_t refused_ms(const struct sl_pool_view *view, uint32_t slot)
@@ -161,8 +159,7 @@ void sl_carried_write_pool(struct sl_pack *pack, const struct sl_model *model, u
 	write_slots(pack, view, now_ms);
 }
 
-/* ---- flows --------------------------------------------------------------------------------------
- */
+/* ---- flows ----------------------------------------------------------------------------------- */
 
 static void write_flows(struct sl_pack *pack, const struct sl_flow_table *table,
 			const struct sl_flow_clock *clock)

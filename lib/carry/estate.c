@@ -19,8 +19,7 @@
 
 #define INDEX_NEW SL_ESTATE_INDEX ".new"
 
-/* ---- a pool's file ------------------------------------------------------------------------------
- */
+/* ---- a pool's file --------------------------------------------------------------------------- */
 
 /* What a pool's file says follows from these: the same again, the same file. */
 static bool is_written(const struct sl_estate_pool *written, const struct sl_model *model,
@@ -108,8 +107,7 @@ static int write_pool(struct sl_estate *estate, uint32_t place)
 	return 0;
 }
 
-/* ---- the whole ----------------------------------------------------------------------------------
- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static int write_index(struct sl_estate *estate, uint32_t count)
 {
@@ -222,8 +220,7 @@ void sl_estate_begin(struct sl_estate *estate, struct sl_model *model)
 	sl_model_ahead_set(model, write_ahead, estate);
 }
 
-/* ---- creation -----------------------------------------------------------------------------------
- */
+/* ---- creation -------------------------------------------------------------------------------- */
 
 /* The folder, of this user alone, and the lock on it. */
 static int open_folder(const char *path, struct sl_err *err)

@@ -33,8 +33,7 @@ struct taking {
 	uint64_t generation, written_ms;
 };
 
-/* ---- reading ------------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static int read_tables(struct taking *taking, struct sl_unpack *unpack)
 {
@@ -166,8 +165,7 @@ static int read_all(struct taking *taking, uint64_t generation, struct sl_err *e
 	return rc && rc != -ENOENT && err && !err->text[0] ? sl_err_set(err, rc, "damaged") : rc;
 }
 
-/* ---- flows --------------------------------------------------------------------------------------
- */
+/* ---- flows ----------------------------------------------------------------------------------- */
 
 /* The entry in this run's indices; 0: it is too old, its node is no more, or it makes no sense. */
 static uint64_t word_of(const struct taking *taking, const struct sl_flow_clock *then,

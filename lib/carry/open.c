@@ -50,8 +50,7 @@ struct tale {
 	bool failed;		 /* no memory */
 };
 
-/* ---- what the records tell ----------------------------------------------------------------------
- */
+/* ---- what the records tell ------------------------------------------------------------------- */
 
 static void forget_pool(struct told_pool *pool)
 {
@@ -236,8 +235,7 @@ static uint32_t first_record(struct tale *tale, const struct sl_history *history
 	return place;
 }
 
-/* ---- taking it up -------------------------------------------------------------------------------
- */
+/* ---- taking it up ---------------------------------------------------------------------------- */
 
 static bool add_node(struct sl_carried_pool *pool, const struct sl_past *past,
 		     const struct sl_conf *conf, const struct sl_conf_node *node, uint64_t since_ms)

@@ -11,8 +11,7 @@
 #include "state/flow_table.h"
 #include "state/pool_memory.h"
 
-/* ---- times --------------------------------------------------------------------------------------
- */
+/* ---- times ----------------------------------------------------------------------------------- */
 
 /* So long before now, and the time in between. */
 uint64_t sl_carried_before(const struct sl_carried *carried, uint64_t ms)
@@ -37,8 +36,7 @@ uint64_t sl_carried_read_until(struct sl_unpack *unpack, const struct sl_carried
 				      : sl_carried_before(carried, over) + left;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* Whether it can be a node's. */
 static bool is_number(const struct sl_carried *carried, uint64_t number)
@@ -233,8 +231,7 @@ static int read_heads(struct sl_unpack *unpack, const struct sl_conf *conf,
 	return rc ? rc : sl_carried_read_services(unpack, carried);
 }
 
-/* ---- taking up ----------------------------------------------------------------------------------
- */
+/* ---- taking up ------------------------------------------------------------------------------- */
 
 /* The slots as they were, in the indices of this run. */
 static int restore_slots(const struct sl_carried *carried, const struct sl_carried_pool *pool,
@@ -330,8 +327,7 @@ int sl_carried_restore(struct sl_model *model, struct sl_carried *carried)
 	return rc ? rc : sl_model_flush(model, NULL);
 }
 
-/* ---- flows --------------------------------------------------------------------------------------
- */
+/* ---- flows ----------------------------------------------------------------------------------- */
 
 /* The entry that the octets say, or 0: it is too old, or its node is no more. */
 static uint64_t read_word(struct sl_unpack *unpack, const struct sl_carried *carried,

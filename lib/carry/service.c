@@ -8,8 +8,7 @@
 #include "state/former.h"
 #include "state/service.h"
 
-/* ---- writing ------------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 /* 1 + the place among the pools that are carried; 0: none. */
 static uint32_t number_of_pool(const struct sl_model *model, uint32_t index)
@@ -123,8 +122,7 @@ void sl_carried_write_services(struct sl_pack *pack, const struct sl_model *mode
 		write_former(pack, model, model->formers[i], now_ms);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static int read_pool_number(struct sl_unpack *unpack, const struct sl_carried *carried,
 			    uint32_t *pool)
@@ -321,8 +319,7 @@ int sl_carried_read_formers(struct sl_unpack *unpack, struct sl_carried *carried
 	return rc;
 }
 
-/* ---- restoring ----------------------------------------------------------------------------------
- */
+/* ---- restoring ------------------------------------------------------------------------------- */
 
 /* Numbers of pools become indices. False: some pool that it was at is no more. */
 static bool find_pools(const struct sl_carried *carried, struct sl_service_view *view)

@@ -12,8 +12,7 @@
 #include "base/clock.h"
 #include "cluster/inside.h"
 
-/* ---- what it has --------------------------------------------------------------------------------
- */
+/* ---- what it has ----------------------------------------------------------------------------- */
 
 void sl_checkpoint_state(struct sl_cluster *cluster, struct sl_pack *pack)
 {
@@ -65,8 +64,7 @@ int sl_checkpoint_apply(struct sl_cluster *cluster, const uint8_t *data, size_t 
 	return rc;
 }
 
-/* ---- writing one --------------------------------------------------------------------------------
- */
+/* ---- writing one ----------------------------------------------------------------------------- */
 
 static void on_done(void *context, const struct sl_store_answer *answer)
 {

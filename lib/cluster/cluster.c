@@ -32,8 +32,7 @@ uint64_t sl_cluster_now(void)
 	return sl_clock_ms();
 }
 
-/* ---- saying -------------------------------------------------------------------------------------
- */
+/* ---- saying ---------------------------------------------------------------------------------- */
 
 void sl_cluster_say(struct sl_cluster *cluster, bool bad, const char *format, ...)
 {
@@ -71,8 +70,7 @@ void sl_cluster_stop(struct sl_cluster *cluster, const char *format, ...)
 		       cluster->why);
 }
 
-/* ---- what is to be done -------------------------------------------------------------------------
- */
+/* ---- what is to be done ---------------------------------------------------------------------- */
 
 void sl_cluster_read(struct sl_cluster *cluster, const struct sl_store_range *range,
 		     sl_store_done *done)
@@ -159,8 +157,7 @@ static void on_tick(int fd, short what, void *context)
 	sl_cluster_work(cluster);
 }
 
-/* ---- what the store tells -----------------------------------------------------------------------
- */
+/* ---- what the store tells -------------------------------------------------------------------- */
 
 static void on_up(void *context, bool fresh, const char *address)
 {
@@ -220,8 +217,7 @@ static void on_changed(void *context, const struct sl_store_pair *pairs, uint32_
 	sl_cluster_work(cluster);
 }
 
-/* ---- start and end ------------------------------------------------------------------------------
- */
+/* ---- start and end --------------------------------------------------------------------------- */
 
 static int begin(struct sl_cluster *cluster, struct sl_err *err)
 {

@@ -60,8 +60,7 @@ struct sl_store {
 
 static void next_step(struct sl_store *store);
 
-/* ---- the session's end --------------------------------------------------------------------------
- */
+/* ---- the session's end ----------------------------------------------------------------------- */
 
 static void set_timer(const struct sl_store *store, uint32_t ms)
 {
@@ -109,8 +108,7 @@ static void close_session(struct sl_store *store, const char *why)
 	refuse_all(&asked);
 }
 
-/* ---- asking -------------------------------------------------------------------------------------
- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 static struct sl_ask_spec spec_of(const struct sl_store *store, const char *path, char *body)
 {
@@ -209,8 +207,7 @@ static void on_later(int fd, short what, void *context)
 		close_session(store, "no memory");
 }
 
-/* ---- the watch ----------------------------------------------------------------------------------
- */
+/* ---- the watch ------------------------------------------------------------------------------- */
 
 static void on_watch_ended(void *context, struct sl_ask *ask, long status, const char *text,
 			   size_t length, const char *why)
@@ -267,8 +264,7 @@ static void begin_watch(struct sl_store *store)
 		set_timer(store, SL_ASK_MS);
 }
 
-/* ---- the session's steps ------------------------------------------------------------------------
- */
+/* ---- the session's steps --------------------------------------------------------------------- */
 
 static void on_token(struct sl_store *store, struct sl_etcd_said *said)
 {
@@ -358,8 +354,7 @@ static void on_timer(int fd, short what, void *context)
 		close_session(store, "it does not begin the watch");
 }
 
-/* ---- the engine ---------------------------------------------------------------------------------
- */
+/* ---- the engine ------------------------------------------------------------------------------ */
 
 static int check_file(const char *key, const char *path, struct sl_err *err)
 {

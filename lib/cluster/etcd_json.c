@@ -11,8 +11,7 @@
 
 #define NUMBER_SIZE 24
 
-/* ---- base64 -------------------------------------------------------------------------------------
- */
+/* ---- base64 ---------------------------------------------------------------------------------- */
 
 static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -64,8 +63,7 @@ static int64_t decode(const char *text, size_t length, uint8_t *octets)
 	return out - octets;
 }
 
-/* ---- asking -------------------------------------------------------------------------------------
- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 static char *dump(json_t *object)
 {
@@ -174,8 +172,7 @@ char *sl_etcd_ask_token(const char *user, const char *password)
 	return dump(json_pack("{s:s, s:s}", "name", user, "password", password));
 }
 
-/* ---- reading ------------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static uint64_t number_in(const json_t *object, const char *name)
 {

@@ -13,8 +13,7 @@
 #include "cluster/inside.h"
 #include "keep/start.h"
 
-/* ---- the first member ---------------------------------------------------------------------------
- */
+/* ---- the first member ------------------------------------------------------------------------ */
 
 static void on_founded(void *context, const struct sl_store_answer *answer)
 {
@@ -70,8 +69,7 @@ static void found(struct sl_cluster *cluster)
 			       on_first_value);
 }
 
-/* ---- from a checkpoint --------------------------------------------------------------------------
- */
+/* ---- from a checkpoint ----------------------------------------------------------------------- */
 
 static void on_whole(struct sl_cluster *cluster, int rc, const uint8_t *data, size_t size)
 {
@@ -117,8 +115,7 @@ static void on_checkpoint(void *context, const struct sl_store_answer *answer)
 	sl_cluster_work(cluster);
 }
 
-/* ---- the head -----------------------------------------------------------------------------------
- */
+/* ---- the head -------------------------------------------------------------------------------- */
 
 static void on_head(void *context, const struct sl_store_answer *answer)
 {
@@ -163,8 +160,7 @@ void sl_join_next(struct sl_cluster *cluster)
 	sl_cluster_read(cluster, &head, on_head);
 }
 
-/* ---- what it had before -------------------------------------------------------------------------
- */
+/* ---- what it had before ---------------------------------------------------------------------- */
 
 /* Whether two images have the same pools, services and slots. */
 static bool same(const struct sl_image *a, const struct sl_image *b)

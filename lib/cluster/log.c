@@ -11,8 +11,7 @@
 #include "base/clock.h"
 #include "cluster/inside.h"
 
-/* ---- records that wait --------------------------------------------------------------------------
- */
+/* ---- records that wait ----------------------------------------------------------------------- */
 
 static void drop_first(struct sl_cluster *cluster)
 {
@@ -63,8 +62,7 @@ void sl_log_take(struct sl_cluster *cluster, const struct sl_store_pair *pairs, 
 	}
 }
 
-/* ---- carrying out -------------------------------------------------------------------------------
- */
+/* ---- carrying out ---------------------------------------------------------------------------- */
 
 /* True if it was made. */
 static bool carry_out(struct sl_cluster *cluster, struct sl_record *record, uint64_t generation)
@@ -135,8 +133,7 @@ void sl_log_apply(struct sl_cluster *cluster)
 		sl_parts_read(cluster, first->value, first->size, on_whole);
 }
 
-/* ---- reading what is missing --------------------------------------------------------------------
- */
+/* ---- reading what is missing ----------------------------------------------------------------- */
 
 static void on_read(void *context, const struct sl_store_answer *answer)
 {

@@ -21,8 +21,7 @@
 #define EACH_MS	   5u
 #define HEX_SIZE   40
 
-/* ---- our own ------------------------------------------------------------------------------------
- */
+/* ---- our own --------------------------------------------------------------------------------- */
 
 static const char *own_state(const struct sl_cluster *cluster)
 {
@@ -158,8 +157,7 @@ void sl_member_publish(struct sl_cluster *cluster)
 	free(text);
 }
 
-/* ---- all of them --------------------------------------------------------------------------------
- */
+/* ---- all of them ----------------------------------------------------------------------------- */
 
 static int find(const struct sl_cluster *cluster, const char *name)
 {
@@ -296,8 +294,7 @@ void sl_member_list(struct sl_cluster *cluster)
 	sl_cluster_read(cluster, &all, on_listed);
 }
 
-/* ---- forgetting one -----------------------------------------------------------------------------
- */
+/* ---- forgetting one -------------------------------------------------------------------------- */
 
 void sl_member_forget(struct sl_cluster *cluster)
 {

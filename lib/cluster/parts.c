@@ -30,8 +30,7 @@ static void finish(struct sl_cluster *cluster, int rc, const uint8_t *data, size
 	sl_cluster_work(cluster);
 }
 
-/* ---- writing ------------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static void write_next(struct sl_cluster *cluster);
 
@@ -91,8 +90,7 @@ void sl_parts_write(struct sl_cluster *cluster, uint64_t generation, const struc
 	sl_pack_fini(&whole);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static void read_next(struct sl_cluster *cluster);
 

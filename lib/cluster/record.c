@@ -27,8 +27,7 @@ static uint64_t checksum(const uint8_t *data, size_t size)
 	return sum;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 struct sl_image *sl_record_bare(const struct sl_image *image)
 {
@@ -140,8 +139,7 @@ void sl_record_close(struct sl_pack *out, const struct sl_pack *inside)
 	out->failed = out->failed || inside->failed;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 int sl_record_open(const uint8_t *data, size_t size, struct sl_unpack *inside)
 {
@@ -375,8 +373,7 @@ void sl_record_fini(struct sl_record *record)
 	*record = (struct sl_record){0};
 }
 
-/* ---- a digest -----------------------------------------------------------------------------------
- */
+/* ---- a digest -------------------------------------------------------------------------------- */
 
 static uint64_t digest_table(uint64_t digest, const struct sl_image_pool *pool)
 {

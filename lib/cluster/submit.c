@@ -31,8 +31,7 @@ static int refuse_quorum(const struct sl_cluster *cluster, struct sl_err *err)
 			  cluster->why[0] ? cluster->why : "the store does not answer");
 }
 
-/* ---- waiting ------------------------------------------------------------------------------------
- */
+/* ---- waiting --------------------------------------------------------------------------------- */
 
 static void pending_free(struct sl_pending *pending)
 {
@@ -92,8 +91,7 @@ void sl_submit_fini(struct sl_cluster *cluster)
 	}
 }
 
-/* ---- writing ------------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 /* Whether it is possible now, when others came first; else it was refused. */
 static bool still_possible(struct sl_cluster *cluster, struct sl_pending *pending)
@@ -244,8 +242,7 @@ void sl_submit_next(struct sl_cluster *cluster)
 			       on_value);
 }
 
-/* ---- asking -------------------------------------------------------------------------------------
- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 /* Changes of nodes that are there, which neither bring nor remove any. */
 static bool folds(enum sl_change_kind kind)

@@ -15,8 +15,7 @@
 #define PUBLISH_MS 100 /* between two, of up to as many members as make it longer */
 #define EACH_MS	   5u
 
-/* ---- ours ---------------------------------------------------------------------------------------
- */
+/* ---- ours ------------------------------------------------------------------------------------ */
 
 /* Where whole lines end that the store takes. */
 static size_t fitting(const char *text, size_t size)
@@ -76,8 +75,7 @@ void sl_voice_publish(struct sl_cluster *cluster)
 	sl_cluster_commit(cluster, &commit, on_published);
 }
 
-/* ---- all of them --------------------------------------------------------------------------------
- */
+/* ---- all of them ----------------------------------------------------------------------------- */
 
 static void tell(struct sl_cluster *cluster, const char *member, const char *text)
 {

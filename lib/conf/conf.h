@@ -380,8 +380,7 @@ struct sl_conf *sl_conf_shared(const struct sl_conf *conf);
  * no such port, or no memory. */
 struct sl_conf *sl_conf_graft(const struct sl_conf *sections, const struct sl_conf *pools);
 
-/* ---- comparing ----------------------------------------------------------------------------------
- */
+/* ---- comparing ------------------------------------------------------------------------------- */
 
 /* What differs between two configurations. Names are compared where indices may shift. */
 #define SL_CONF_DATAPLANE 0x01 /* all of it but hash_key, and `classes`; needs a restart */
@@ -426,8 +425,7 @@ bool sl_conf_pool_equal(const struct sl_conf_pool *a, const struct sl_conf_pool 
 bool sl_conf_service_equal(const struct sl_conf *conf_a, const struct sl_conf_service *a,
 			   const struct sl_conf *conf_b, const struct sl_conf_service *b);
 
-/* ---- what follows from it -----------------------------------------------------------------------
- */
+/* ---- what follows from it -------------------------------------------------------------------- */
 
 /* What is known of the next hop to a remote node. */
 enum sl_conf_hop {

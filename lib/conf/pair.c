@@ -211,8 +211,7 @@ static char *write_pairs(const struct sl_conf *conf, const struct sl_conf_table 
 	return text;
 }
 
-/* ---- nodes --------------------------------------------------------------------------------------
- */
+/* ---- nodes ----------------------------------------------------------------------------------- */
 
 int sl_conf_node_parse(const struct sl_conf *conf, const struct sl_conf_pool *beside,
 		       const char *name, const char *const *pairs, uint32_t count,
@@ -257,8 +256,7 @@ const char *sl_conf_node_key(uint32_t number)
 							 : NULL;
 }
 
-/* ---- services -----------------------------------------------------------------------------------
- */
+/* ---- services -------------------------------------------------------------------------------- */
 
 /* Judges the service beside all others: in the place of the one of its name, or behind the last. */
 static void judge_service(struct sl_conf_reader *reader, const struct sl_conf_service *service)

@@ -12,8 +12,7 @@
 #include "conf/key.h"
 #include "pkt/hdr.h"
 
-/* ---- addresses that are no host's ---------------------------------------------------------------
- */
+/* ---- addresses that are no host's ------------------------------------------------------------ */
 
 /* RFC 6890, RFC 4291; the first that has an address says what it is. */
 static const struct sl_conf_special specials[] = {
@@ -83,8 +82,7 @@ static const char *edge_of(const struct sl_prefix *network, const struct sl_addr
 	return has_host_bits(addr, network->length, 0xff) ? "the broadcast address" : NULL;
 }
 
-/* ---- ports --------------------------------------------------------------------------------------
- */
+/* ---- ports ----------------------------------------------------------------------------------- */
 
 /* The port that has the address; NULL: none. */
 static const struct sl_conf_port *owner_of(const struct sl_conf *conf, const struct sl_addr *addr)
@@ -138,8 +136,7 @@ static void check_port(struct sl_conf_reader *reader, const struct sl_conf_port 
 				 sl_addr_format(&port->gateway, text), port->name, edge);
 }
 
-/* ---- nodes and services -------------------------------------------------------------------------
- */
+/* ---- nodes and services ---------------------------------------------------------------------- */
 
 static bool is_whole(const struct sl_conf_service *service)
 {
@@ -275,8 +272,7 @@ void sl_conf_check_service(struct sl_conf_reader *reader, const struct sl_conf_s
 	check_cover(reader, service);
 }
 
-/* ---- what tunnels leave -------------------------------------------------------------------------
- */
+/* ---- what tunnels leave ---------------------------------------------------------------------- */
 
 static uint32_t overhead(const struct sl_conf_node *node)
 {
@@ -328,8 +324,7 @@ static void check_rooms(struct sl_conf_reader *reader)
 	}
 }
 
-/* ---- files --------------------------------------------------------------------------------------
- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 /* Whether a device string has a capture of this path, to read or to write. */
 static bool has_capture(const char *device, const char *path)

@@ -30,8 +30,7 @@ struct sl_waiting {
 	const struct sl_rpc_method *method;
 };
 
-/* ---- answers that come later --------------------------------------------------------------------
- */
+/* ---- answers that come later ----------------------------------------------------------------- */
 
 static int submit(void *context, const struct sl_change *change, uint64_t *ticket,
 		  struct sl_change_result *result, struct sl_err *err)
@@ -127,8 +126,7 @@ static void on_decided(void *context, uint64_t ticket, const struct sl_change *c
 	waiting_free(waiting);
 }
 
-/* ---- what is kept -------------------------------------------------------------------------------
- */
+/* ---- what is kept ---------------------------------------------------------------------------- */
 
 /* History begins anew; the one before stays until it is known whether the cluster has it, too. */
 static void on_joins(void *context)
@@ -181,8 +179,7 @@ static void on_joined(void *context, bool known)
 	control->unsaved = true;
 }
 
-/* ---- health -------------------------------------------------------------------------------------
- */
+/* ---- health ---------------------------------------------------------------------------------- */
 
 static void on_found_by(void *context, const char *member, const char *text)
 {
@@ -218,8 +215,7 @@ void sl_control_cluster_turn(struct sl_control *control)
 		sl_health_together(control->health, sl_cluster_judges(control->cluster));
 }
 
-/* ---- methods ------------------------------------------------------------------------------------
- */
+/* ---- methods --------------------------------------------------------------------------------- */
 
 /* How many nodes the member says are down; null: it says nothing. */
 static json_t *down_at(const struct sl_control *control, const char *member)
@@ -317,8 +313,7 @@ static const struct sl_rpc_method methods[] = {
 	{"cluster.checkpoint", method_checkpoint, true, {{0}}},
 };
 
-/* ---- start and end ------------------------------------------------------------------------------
- */
+/* ---- start and end --------------------------------------------------------------------------- */
 
 int sl_control_cluster_open(struct sl_control *control, struct sl_err *err)
 {

@@ -11,16 +11,15 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "ctl/cluster.h"
-#include "ctl/inside.h"
 #include "carry/carry.h"
 #include "carry/estate.h"
+#include "ctl/cluster.h"
+#include "ctl/inside.h"
 #include "show/json.h"
 
 #define RETRY_MS 1000 /* before a state file that could not be written is tried again */
 
-/* ---- clients ------------------------------------------------------------------------------------
- */
+/* ---- clients --------------------------------------------------------------------------------- */
 
 /* No line is longer than those that are taken: what would be is refused with the remedy. */
 static void send_message(struct sl_client *client, const json_t *message,
@@ -97,8 +96,7 @@ static void on_closed(struct sl_client *client, void *context)
 	sl_rpc_scope_forget(&control->scope, sl_client_peer(client));
 }
 
-/* ---- the end of a turn --------------------------------------------------------------------------
- */
+/* ---- the end of a turn ----------------------------------------------------------------------- */
 
 /* Answers of changes that are not in the file say so. */
 static void warn_held(struct sl_control *control, const char *sentence)
@@ -234,8 +232,7 @@ uint64_t sl_control_file_set(struct sl_control *control, uint64_t digest)
 	return before;
 }
 
-/* ---- start and end ------------------------------------------------------------------------------
- */
+/* ---- start and end --------------------------------------------------------------------------- */
 
 /* What a daemon left that was killed; false: nothing, or nothing to go by. */
 static bool take_estate(struct sl_control *control, bool file_wins)

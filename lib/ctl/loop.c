@@ -111,8 +111,7 @@ static void on_idle(evutil_socket_t fd, short what, void *context)
 		sl_loop_stop(loop);
 }
 
-/* ---- questions of other threads -----------------------------------------------------------------
- */
+/* ---- questions of other threads -------------------------------------------------------------- */
 
 static void on_asked(evutil_socket_t fd, short what, void *context)
 {
@@ -195,8 +194,7 @@ static int open_questions(struct sl_loop *loop)
 	return loop->asked && event_add(loop->asked, NULL) == 0 ? 0 : -ENOMEM;
 }
 
-/* ---- life ---------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static struct event *add_timer(struct sl_loop *loop, event_callback_fn function,
 			       struct timeval interval)

@@ -22,8 +22,7 @@
 
 static const uint8_t families[] = {AF_INET, AF_INET6};
 
-/* ---- routes and rules ---------------------------------------------------------------------------
- */
+/* ---- routes and rules ------------------------------------------------------------------------ */
 
 /* Sends the question and waits for its acknowledgement. */
 static int ask(struct sl_diversion *diversion, struct nlmsghdr *question)
@@ -95,8 +94,7 @@ int sl_diversion_keep(struct sl_diversion *diversion)
 	return status;
 }
 
-/* ---- the interface ------------------------------------------------------------------------------
- */
+/* ---- the interface --------------------------------------------------------------------------- */
 
 /* A setting of the interface's IPv6, which a host may be without. */
 static void set_ip6(const struct sl_diversion *diversion, const char *key, const char *value)
@@ -150,8 +148,7 @@ int sl_diversion_limit(struct sl_diversion *diversion, uint32_t mtu)
 	return status;
 }
 
-/* ---- life ---------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static int open_route(struct sl_diversion *diversion)
 {

@@ -120,8 +120,7 @@ static void start(struct sl_probe *probe)
 		(void)sl_probe_wait(probe, EV_READ, on_end);
 }
 
-/* ---- programs that were killed ------------------------------------------------------------------
- */
+/* ---- programs that were killed --------------------------------------------------------------- */
 
 struct sl_external_left {
 	struct event *timer; /* while there are any */

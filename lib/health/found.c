@@ -13,8 +13,7 @@
 #include "base/log.h"
 #include "health/weigh.h"
 
-/* ---- findings -----------------------------------------------------------------------------------
- */
+/* ---- findings -------------------------------------------------------------------------------- */
 
 /* The share of its weight that a node has now. */
 static uint32_t scale_of(const struct sl_checked *entry)
@@ -147,8 +146,7 @@ void sl_found_take(void *context, const struct sl_finding *finding)
 	settle(health, entry, finding);
 }
 
-/* ---- weights with time --------------------------------------------------------------------------
- */
+/* ---- weights with time ----------------------------------------------------------------------- */
 
 /* The quickest node of an entry's pool that is up. */
 static uint32_t quickest(const struct sl_health *health, const struct sl_image_pool *pool)

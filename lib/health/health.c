@@ -14,8 +14,7 @@
 #include "base/log.h"
 #include "health/weigh.h"
 
-/* ---- targets ------------------------------------------------------------------------------------
- */
+/* ---- targets --------------------------------------------------------------------------------- */
 
 static void complain(struct sl_health *health)
 {
@@ -218,8 +217,7 @@ static void on_event(void *context, const struct sl_model_event *event)
 		follow(context, event->before, event->after);
 }
 
-/* ---- showing ------------------------------------------------------------------------------------
- */
+/* ---- showing --------------------------------------------------------------------------------- */
 
 static void show_members(const struct sl_health *health, struct sl_checked *entry,
 			 struct sl_model_health *out)
@@ -255,8 +253,7 @@ bool sl_health_show(void *context, uint32_t index, struct sl_model_health *out)
 	return true;
 }
 
-/* ---- life ---------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 void sl_health_turn_ended(struct sl_health *health)
 {

@@ -18,8 +18,7 @@
 #define URL_SIZE 2400
 #define HEAD_MAX 32768u /* octets of headers */
 
-/* ---- how it ended -------------------------------------------------------------------------------
- */
+/* ---- how it ended ---------------------------------------------------------------------------- */
 
 static void end_transfer(struct sl_probe *probe, CURLcode code)
 {
@@ -69,8 +68,7 @@ static void on_ended(void *probe, int code)
 	end_transfer(probe, (CURLcode)code);
 }
 
-/* ---- a check ------------------------------------------------------------------------------------
- */
+/* ---- a check --------------------------------------------------------------------------------- */
 
 /* Takes what is looked at, and ends the transfer there. */
 static size_t on_body(char *data, size_t size, size_t count, void *context)

@@ -47,8 +47,7 @@ static const struct {
 	     {"maint ", SL_SAYS_MAINT},
 	     {"unknown ", SL_SAYS_UNKNOWN}};
 
-/* ---- one member ---------------------------------------------------------------------------------
- */
+/* ---- one member ------------------------------------------------------------------------------ */
 
 static int by_node(const void *a, const void *b)
 {
@@ -109,8 +108,7 @@ static int read_member(struct member *member, const char *name, const char *text
 	return 0;
 }
 
-/* ---- all of them --------------------------------------------------------------------------------
- */
+/* ---- all of them ----------------------------------------------------------------------------- */
 
 static void add(struct tally *tally, uint32_t says)
 {
@@ -229,8 +227,7 @@ void sl_majority_destroy(struct sl_majority *majority)
 	free(majority);
 }
 
-/* ---- asking -------------------------------------------------------------------------------------
- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 static int tally_by_node(const void *name, const void *tally)
 {

@@ -73,8 +73,7 @@ static struct place **place_at(struct sl_prober *prober, uint32_t id, bool is_ag
 	return &prober->places[(is_agent ? SL_NODE_INDEX_MAX : 0) + id];
 }
 
-/* ---- findings -----------------------------------------------------------------------------------
- */
+/* ---- findings -------------------------------------------------------------------------------- */
 
 /* Rings for the first of a batch; control is told after BATCH_US, of all that came meanwhile. */
 static void add_finding(struct sl_prober *prober, const struct sl_finding *finding)
@@ -147,8 +146,7 @@ static void on_told(int fd, short what, void *context)
 		(void)!write(fd, &one, sizeof(one));
 }
 
-/* ---- checks -------------------------------------------------------------------------------------
- */
+/* ---- checks ---------------------------------------------------------------------------------- */
 
 static void wait_ms(struct place *place, uint32_t ms)
 {
@@ -239,8 +237,7 @@ static void on_timer(int fd, short what, void *context)
 		begin(place);
 }
 
-/* ---- commands -----------------------------------------------------------------------------------
- */
+/* ---- commands -------------------------------------------------------------------------------- */
 
 static void drop(struct sl_prober *prober, uint32_t id, bool is_agent)
 {
@@ -371,8 +368,7 @@ void sl_prober_ring(struct sl_prober *prober)
 	(void)!write(prober->command_bell, &one, sizeof(one));
 }
 
-/* ---- life ---------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static void *run(void *context)
 {

@@ -56,8 +56,7 @@ void sl_together_why(const struct sl_health *health, const struct sl_checked *en
 		       votes.members, names[0] ? ": " : "", names);
 }
 
-/* ---- saying -------------------------------------------------------------------------------------
- */
+/* ---- saying ---------------------------------------------------------------------------------- */
 
 static void say_of(FILE *out, const struct sl_checked *entry)
 {
@@ -113,8 +112,7 @@ void sl_together_turn(struct sl_health *health)
 	sl_found_tell(health);
 }
 
-/* ---- the others ---------------------------------------------------------------------------------
- */
+/* ---- the others ------------------------------------------------------------------------------ */
 
 int sl_health_join(struct sl_health *health, const struct sl_health_peers *peers)
 {

@@ -53,8 +53,7 @@ struct sl_way {
 	uint8_t buffer[SL_WAY_FRONT + PACKET_SIZE];
 };
 
-/* ---- sockets, in the prober's thread ------------------------------------------------------------
- */
+/* ---- sockets, in the prober's thread --------------------------------------------------------- */
 
 /* The interface that has the addresses: of a bridge's member, the bridge. */
 static void holder_of(uint32_t interface, char *name)
@@ -185,8 +184,7 @@ int sl_way_guide(struct sl_way *way, int fd, uint8_t family, bool stream, uint32
 	return 0;
 }
 
-/* ---- packets ------------------------------------------------------------------------------------
- */
+/* ---- packets --------------------------------------------------------------------------------- */
 
 enum sl_way_end sl_way_dress(const struct sl_snapshot *snapshot, uint32_t node, uint8_t *packet,
 			     uint16_t id, uint8_t **frame, uint32_t *size, uint32_t *port)
@@ -269,8 +267,7 @@ static void on_packets(int fd, short what, void *context)
 	way->link.flush(way->link.context);
 }
 
-/* ---- life ---------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static int open_packets(struct sl_way *way, struct sl_err *err)
 {

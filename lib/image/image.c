@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- sections -----------------------------------------------------------------------------------
- */
+/* ---- sections -------------------------------------------------------------------------------- */
 
 struct sections {
 	uint32_t references;
@@ -44,8 +43,7 @@ static void sections_put(const struct sl_conf *conf)
 	free(sections_of(conf));
 }
 
-/* ---- images -------------------------------------------------------------------------------------
- */
+/* ---- images ---------------------------------------------------------------------------------- */
 
 /* Takes a reference to conf over. */
 static struct sl_image *image_create(const struct sl_conf *conf, uint32_t pools, uint32_t more)
@@ -264,8 +262,7 @@ void sl_image_names_free(struct sl_conf *conf)
 	free(conf);
 }
 
-/* ---- finding ------------------------------------------------------------------------------------
- */
+/* ---- finding --------------------------------------------------------------------------------- */
 
 int sl_image_find_service(const struct sl_image *image, const char *name)
 {

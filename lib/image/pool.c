@@ -9,8 +9,7 @@
 
 #include "base/prng.h"
 
-/* ---- nodes' configurations ----------------------------------------------------------------------
- */
+/* ---- nodes' configurations ------------------------------------------------------------------- */
 
 struct node_conf {
 	uint32_t references;
@@ -56,8 +55,7 @@ void sl_node_conf_put(const struct sl_conf_node *conf)
 	free(node_conf_of(conf));
 }
 
-/* ---- pools and their nodes ----------------------------------------------------------------------
- */
+/* ---- pools and their nodes ------------------------------------------------------------------- */
 
 struct sl_image_pool *sl_image_pool_create(const struct sl_conf_pool *conf, uint32_t node_room)
 {
@@ -201,8 +199,7 @@ struct sl_image_pool *sl_image_pool_copy(const struct sl_image_pool *pool)
 	return copy;
 }
 
-/* ---- finding and state --------------------------------------------------------------------------
- */
+/* ---- finding and state ----------------------------------------------------------------------- */
 
 uint64_t sl_image_seed(const char *name)
 {

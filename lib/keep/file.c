@@ -33,8 +33,7 @@ struct sl_keep {
 	struct sl_pack rest;
 };
 
-/* ---- names --------------------------------------------------------------------------------------
- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static bool same_file(const struct stat *a, const struct stat *b)
 {
@@ -90,8 +89,7 @@ static char *file_of(const char *path)
 	return file ? file : strdup(path);
 }
 
-/* ---- opening ------------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static int fail(struct sl_err *err, int rc, const char *path, const char *remedy)
 {
@@ -208,8 +206,7 @@ const char *sl_keep_path(const struct sl_keep *keep)
 	return keep->path;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static uint64_t last_generation(const struct sl_history *history)
 {
@@ -269,8 +266,7 @@ int sl_keep_begin(const char *path, const struct sl_history *history, struct sl_
 	return 0;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static void note_written(struct sl_keep *keep)
 {

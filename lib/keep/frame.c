@@ -33,8 +33,7 @@ uint32_t sl_frame_crc(const uint8_t *octets, size_t size)
 	return crc_more(0xffffffffu, octets, size) ^ 0xffffffffu;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 void sl_frame_writer_init(struct sl_frame_writer *writer, int fd, off_t at)
 {
@@ -103,8 +102,7 @@ off_t sl_frame_place(const struct sl_frame_writer *writer)
 	return writer->at + (off_t)writer->used;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 void sl_frame_reader_init(struct sl_frame_reader *reader, int fd, off_t at, off_t size)
 {

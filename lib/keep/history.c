@@ -75,8 +75,7 @@ static struct sl_past_clock clock_now(void)
 	return (struct sl_past_clock){.now_ms = sl_clock_ms(), .wall_ms = sl_clock_wall_ms()};
 }
 
-/* ---- writing ------------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static void write_line(struct sl_pack *pack, uint32_t kind, const struct sl_history_line *line,
 		       const struct sl_change_result *result)
@@ -157,8 +156,7 @@ int sl_history_add(struct sl_history *history, const struct sl_history_line *lin
 	return append_pack(history, &pack, line->generation);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* Reads a line up to its pools; returns the kind of its record. */
 static uint64_t read_line(struct sl_unpack *unpack, struct sl_history_line *line)
@@ -361,8 +359,7 @@ int sl_history_read_back(struct sl_history *history, uint64_t written_ms, struct
 	return -ENOENT;
 }
 
-/* ---- folding ------------------------------------------------------------------------------------
- */
+/* ---- folding --------------------------------------------------------------------------------- */
 
 /* The base becomes the state after the record at a place, whose line it takes. */
 static int fold_to(struct sl_history *history, uint32_t place)

@@ -21,8 +21,7 @@ static void places_end(const struct sl_image_pool *pool)
 		place_of[pool->nodes[n].index] = 0;
 }
 
-/* ---- nodes --------------------------------------------------------------------------------------
- */
+/* ---- nodes ----------------------------------------------------------------------------------- */
 
 void sl_past_write_node(struct sl_pack *pack, const struct sl_conf *conf,
 			const struct sl_conf_node *node)
@@ -84,8 +83,7 @@ static void write_text(struct sl_pack *pack, const struct sl_image *image,
 	sl_image_conf_free(conf);
 }
 
-/* ---- tables -------------------------------------------------------------------------------------
- */
+/* ---- tables ---------------------------------------------------------------------------------- */
 
 /* All nodes of the pool, leaving ones marked, and the words by their places. */
 static void write_table(struct sl_pack *pack, enum sl_past_op op, const struct sl_image_pool *pool,
@@ -181,8 +179,7 @@ static void write_pool_step(struct sl_pack *pack, const struct sl_image_pool *ol
 	free(former.own);
 }
 
-/* ---- states and steps ---------------------------------------------------------------------------
- */
+/* ---- states and steps ------------------------------------------------------------------------ */
 
 void sl_past_write_state(struct sl_pack *pack, const struct sl_image *image,
 			 const struct sl_hash_key *key, const struct sl_past_clock *clock)

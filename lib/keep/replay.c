@@ -16,8 +16,7 @@ struct reader {
 	struct sl_past *past;
 };
 
-/* ---- finding ------------------------------------------------------------------------------------
- */
+/* ---- finding --------------------------------------------------------------------------------- */
 
 static int read_pool(struct reader *reader)
 {
@@ -36,8 +35,7 @@ static int read_place(struct reader *reader, int *pool, int *node)
 	return *node < 0 ? -EINVAL : 0;
 }
 
-/* ---- operations ---------------------------------------------------------------------------------
- */
+/* ---- operations ------------------------------------------------------------------------------ */
 
 static int read_weight(struct reader *reader)
 {

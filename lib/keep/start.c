@@ -17,8 +17,7 @@
 #define SAID_SIZE	512
 #define VALUE_MAX	100 /* octets of a value that is said */
 
-/* ---- where the file and what was kept differ ----------------------------------------------------
- */
+/* ---- where the file and what was kept differ ------------------------------------------------- */
 
 static const char *node_name(const void *list, uint32_t place)
 {
@@ -165,8 +164,7 @@ void sl_restore_say(const struct sl_conf *kept, const struct sl_conf *file, cons
 		       found.count - DIFFERENCES_MAX);
 }
 
-/* ---- opening ------------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static int begin_fresh(const struct sl_conf *file, struct sl_restore *restore, struct sl_err *err)
 {

@@ -13,8 +13,7 @@
 #include "state/pool_memory.h"
 #include "state/service.h"
 
-/* ---- nodes --------------------------------------------------------------------------------------
- */
+/* ---- nodes ----------------------------------------------------------------------------------- */
 
 /* False: the next hop's MAC address is not known. */
 static bool encap_of(const struct sl_model *model, const struct sl_conf_pool *pool,
@@ -140,8 +139,7 @@ static int clear_nodes(const struct sl_model *model, struct sl_snapshot *snapsho
 	return 0;
 }
 
-/* ---- pools --------------------------------------------------------------------------------------
- */
+/* ---- pools ----------------------------------------------------------------------------------- */
 
 static struct sl_key_mask mask_of(enum sl_conf_hash hash)
 {
@@ -240,8 +238,7 @@ static int build_pool(const struct sl_model *model, uint32_t place, struct sl_sn
 	return 0;
 }
 
-/* ---- services, ports ----------------------------------------------------------------------------
- */
+/* ---- services, ports ------------------------------------------------------------------------- */
 
 static int build_services(const struct sl_model *model, struct sl_snapshot *snapshot)
 {
@@ -349,8 +346,7 @@ static int build_others(const struct sl_model *model, struct sl_snapshot *snapsh
 	return status;
 }
 
-/* ---- the snapshot -------------------------------------------------------------------------------
- */
+/* ---- the snapshot ---------------------------------------------------------------------------- */
 
 static void count_indices(const struct sl_image *image, uint32_t *pools, uint32_t *services)
 {

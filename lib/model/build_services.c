@@ -16,8 +16,7 @@ static uint64_t open_for(uint64_t idle_ms)
 	return idle_ms + SL_SETTLE_MARGIN_MS;
 }
 
-/* ---- services that are pointed at another pool --------------------------------------------------
- */
+/* ---- services that are pointed at another pool ----------------------------------------------- */
 
 /* The longest idle timeout of two pools, as it was when the last snapshot was built, or as it is. */
 static int64_t service_longer_ms(const struct sl_model *model, const struct sl_service_view *view)
@@ -59,8 +58,7 @@ static int point(const struct sl_model *model, const struct sl_body_service *ser
 				     open_for(SL_MAX(idle_ms, model->pools[view->pool].idle_ms)));
 }
 
-/* ---- services whose packets become another's ----------------------------------------------------
- */
+/* ---- services whose packets become another's ------------------------------------------------- */
 
 /* The longest idle timeout of all pools, and as it was when the last snapshot was built. */
 static void find_idle(const struct sl_model *model, const struct sl_image *image,
@@ -156,8 +154,7 @@ bool sl_build_formers_go_by(const struct sl_model *model, uint32_t pool)
 	return false;
 }
 
-/* ---- all ----------------------------------------------------------------------------------------
- */
+/* ---- all ------------------------------------------------------------------------------------- */
 
 int sl_build_service_table(struct sl_edit *edit)
 {

@@ -65,8 +65,7 @@ void sl_edit_node_leave(const struct sl_edit *edit, struct sl_image_pool *pool, 
 	sl_edit_node_left(edit, sl_image_node_leave(pool, place), cut);
 }
 
-/* ---- kinds that name one node -------------------------------------------------------------------
- */
+/* ---- kinds that name one node ---------------------------------------------------------------- */
 
 static int set_weight(struct sl_edit *edit, uint32_t p, uint32_t n)
 {
@@ -235,8 +234,7 @@ static int for_health(struct sl_edit *edit)
 	return status;
 }
 
-/* ---- kinds that name a pool ---------------------------------------------------------------------
- */
+/* ---- kinds that name a pool ------------------------------------------------------------------ */
 
 static int add_node(struct sl_edit *edit, uint32_t p)
 {

@@ -8,8 +8,7 @@
 #include "model/inside.h"
 #include "state/pool_memory.h"
 
-/* ---- giving out indices -------------------------------------------------------------------------
- */
+/* ---- giving out indices ---------------------------------------------------------------------- */
 
 int sl_life_node_take(struct sl_edit *edit, uint32_t *index)
 {
@@ -103,8 +102,7 @@ void sl_life_undo(struct sl_edit *edit)
 			model->services[i].use = SL_USE_FREE;
 }
 
-/* ---- what a new image needs ---------------------------------------------------------------------
- */
+/* ---- what a new image needs ------------------------------------------------------------------ */
 
 static int pool_begin(struct sl_edit *edit, uint32_t place)
 {
@@ -176,8 +174,7 @@ int sl_life_begin(struct sl_edit *edit)
 	return status;
 }
 
-/* ---- what the image before had ------------------------------------------------------------------
- */
+/* ---- what the image before had --------------------------------------------------------------- */
 
 static void mark_nodes(struct sl_model *model, const struct sl_image *image, uint8_t mark)
 {
@@ -397,8 +394,7 @@ void sl_life_published(struct sl_model *model)
 	}
 }
 
-/* ---- reuse --------------------------------------------------------------------------------------
- */
+/* ---- reuse ----------------------------------------------------------------------------------- */
 
 /* An epoch ends when every table was swept twice since it began: once it may have been under way. */
 static void sweep_watch(struct sl_model *model)

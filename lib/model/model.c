@@ -16,8 +16,7 @@
 
 #define STARVED_WARNINGS_MAX 16 /* of one change; then their number */
 
-/* ---- listeners ----------------------------------------------------------------------------------
- */
+/* ---- listeners ------------------------------------------------------------------------------- */
 
 void sl_model_listen(struct sl_model *model, struct sl_model_listener *listener)
 {
@@ -29,8 +28,7 @@ void sl_model_listen(struct sl_model *model, struct sl_model_listener *listener)
 	*end = listener;
 }
 
-/* ---- finishing a change -------------------------------------------------------------------------
- */
+/* ---- finishing a change ---------------------------------------------------------------------- */
 
 static int warn_starved(struct sl_edit *edit, const struct sl_image_pool *pool)
 {
@@ -264,8 +262,7 @@ int sl_model_change(struct sl_model *model, const struct sl_change *change, bool
 	return carry_out(&edit, dry_run, sl_edit_make);
 }
 
-/* ---- life of the model --------------------------------------------------------------------------
- */
+/* ---- life of the model ----------------------------------------------------------------------- */
 
 static int make_first(struct sl_edit *edit)
 {

@@ -29,8 +29,7 @@
 
 struct sl_model;
 
-/* ---- what the application connects --------------------------------------------------------------
- */
+/* ---- what the application connects ----------------------------------------------------------- */
 
 struct sl_model_port {
 	struct sl_mac mac;
@@ -117,8 +116,7 @@ int sl_model_create(const struct sl_model_options *options, const struct sl_conf
 		    struct sl_model **model, struct sl_err *err);
 void sl_model_destroy(struct sl_model *model);
 
-/* ---- changing -----------------------------------------------------------------------------------
- */
+/* ---- changing -------------------------------------------------------------------------------- */
 
 /* Makes the change, all of it or nothing; with dry_run says what it would do. result is initialised
  * by the callee and freed with sl_change_result_fini() in every case. */
@@ -149,8 +147,7 @@ void sl_model_hear(struct sl_model *model);
  * wanted. */
 uint64_t sl_model_deadline_ms(const struct sl_model *model);
 
-/* ---- listening ----------------------------------------------------------------------------------
- */
+/* ---- listening ------------------------------------------------------------------------------- */
 
 enum sl_model_event_kind {
 	SL_EVENT_CHANGE = 0,  /* an operator's change was made: change, result, before, after */
@@ -212,8 +209,7 @@ void sl_model_ahead_set(struct sl_model *model, sl_model_ahead *ahead, void *con
 void sl_model_note(struct sl_model *model, const char *topic, const char *pool, const char *node,
 		   const char *text);
 
-/* ---- reading ------------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* The present image (borrowed; sl_image_get() keeps it). Its conf is what `config` shows. */
 struct sl_image *sl_model_image(const struct sl_model *model);

@@ -8,8 +8,7 @@
 #include "model/schedule.h"
 #include "state/pool_memory.h"
 
-/* ---- nodes --------------------------------------------------------------------------------------
- */
+/* ---- nodes ----------------------------------------------------------------------------------- */
 
 /* Whether new flows go to a node; some go to ones that are down where nobody else is left. */
 static bool is_served(const struct sl_image_node *node, bool regardless)
@@ -80,8 +79,7 @@ static void measure_shares(const struct sl_model *model, struct sl_pool_report *
 		row->nodes[n].measured_share = total > 0 ? row->nodes[n].measured_share / total : 0;
 }
 
-/* ---- load ---------------------------------------------------------------------------------------
- */
+/* ---- load ------------------------------------------------------------------------------------ */
 
 static void add_load(struct sl_load *load, uint32_t *count, uint64_t packets, uint64_t weight)
 {
@@ -137,8 +135,7 @@ void sl_report_sample(struct sl_model *model)
 		model->window_filled++;
 }
 
-/* ---- pools --------------------------------------------------------------------------------------
- */
+/* ---- pools ----------------------------------------------------------------------------------- */
 
 /* Unsettled slots, of those that the configuration has: the snapshot's may be finer while they settle. */
 static uint32_t unsettled_of(const struct sl_slot_table *slots, uint32_t count)
@@ -231,8 +228,7 @@ static int report_pools(struct sl_model *model, struct sl_model_report *report)
 	return 0;
 }
 
-/* ---- services, ports ----------------------------------------------------------------------------
- */
+/* ---- services, ports ------------------------------------------------------------------------- */
 
 static int report_services(struct sl_model *model, struct sl_model_report *report)
 {
@@ -318,8 +314,7 @@ static int report_ports(struct sl_model *model, struct sl_model_report *report)
 	return 0;
 }
 
-/* ---- the whole ----------------------------------------------------------------------------------
- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 /* From the first packet that any core received to the last that a core or a worker had. */
 static double traffic_seconds(const struct sl_model_options *options)

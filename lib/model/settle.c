@@ -23,8 +23,7 @@ static uint64_t cores_now(const struct sl_model *model)
 	return sl_stats_clock(options->cores, options->core_count, options->now_ms());
 }
 
-/* ---- slots and services -------------------------------------------------------------------------
- */
+/* ---- slots and services ---------------------------------------------------------------------- */
 
 /* Whether the service is unsettled and goes by the pool beside its own. */
 static bool goes_by(const struct sl_service_view *view, uint32_t pool)
@@ -185,8 +184,7 @@ static void settle_services(struct sl_model *model)
 	}
 }
 
-/* ---- nodes --------------------------------------------------------------------------------------
- */
+/* ---- nodes ----------------------------------------------------------------------------------- */
 
 static void look_at_slots(struct sl_model *model, uint32_t pool, bool clear)
 {
@@ -391,8 +389,7 @@ bool sl_settle_tick(struct sl_model *model)
 	return found;
 }
 
-/* ---- what is left -------------------------------------------------------------------------------
- */
+/* ---- what is left ---------------------------------------------------------------------------- */
 
 static void left_in(const struct sl_edit *edit, uint32_t place, struct sl_change_left *left)
 {

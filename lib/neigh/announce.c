@@ -35,8 +35,7 @@ static const struct sl_conf *conf_of(const struct sl_announcer *announcer)
 	return sl_model_image(announcer->model)->conf;
 }
 
-/* ---- what is due --------------------------------------------------------------------------------
- */
+/* ---- what is due ----------------------------------------------------------------------------- */
 
 static void add(struct sl_announcer *announcer, uint32_t port, const struct sl_addr *addr,
 		uint64_t now_ms)
@@ -84,8 +83,7 @@ void sl_announcer_port(struct sl_announcer *announcer, uint32_t port, uint64_t n
 		add(announcer, port, &announcer->addrs[i], now_ms);
 }
 
-/* ---- services -----------------------------------------------------------------------------------
- */
+/* ---- services -------------------------------------------------------------------------------- */
 
 static int compare(const void *a, const void *b)
 {
@@ -136,8 +134,7 @@ void sl_announcer_follow(struct sl_announcer *announcer, uint64_t now_ms)
 	free(after);
 }
 
-/* ---- saying it ----------------------------------------------------------------------------------
- */
+/* ---- saying it ------------------------------------------------------------------------------- */
 
 /* False: there is no room now. */
 static bool say(const struct sl_announcer *announcer, const struct item *item)
@@ -179,8 +176,7 @@ bool sl_announcer_step(struct sl_announcer *announcer, uint64_t now_ms)
 	return said == STEP_MAX;
 }
 
-/* ---- life ---------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 struct sl_announcer *sl_announcer_create(const struct sl_model *model,
 					 const struct sl_neigh_link *link)

@@ -27,8 +27,7 @@
 #define KEPT_MS	      10000 /* between two words about claims that were not taken */
 #define SENTENCE_SIZE 224
 
-/* ---- what is told -------------------------------------------------------------------------------
- */
+/* ---- what is told ---------------------------------------------------------------------------- */
 
 static const char *port_name(const struct sl_neighbors *neighbors, uint32_t port)
 {
@@ -106,8 +105,7 @@ static bool tell_model(struct sl_neighbors *neighbors)
 	return true;
 }
 
-/* ---- which are needed ---------------------------------------------------------------------------
- */
+/* ---- which are needed ------------------------------------------------------------------------ */
 
 static const struct sl_conf_port *conf_port(const struct sl_neighbors *neighbors, uint32_t port)
 {
@@ -175,8 +173,7 @@ static void follow(struct sl_neighbors *neighbors)
 	}
 }
 
-/* ---- asking -------------------------------------------------------------------------------------
- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 /* True: more are due. */
 static bool step(struct sl_neighbors *neighbors)
@@ -202,8 +199,7 @@ static bool step(struct sl_neighbors *neighbors)
 	return true;
 }
 
-/* ---- events -------------------------------------------------------------------------------------
- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 /* Until the timer, or less where it waits for less already: what comes often must not put it off. */
 static void rest(struct sl_neighbors *neighbors, uint32_t ms)
@@ -288,8 +284,7 @@ void sl_neighbors_link_up(struct sl_neighbors *neighbors, uint32_t port)
 	rest(neighbors, STEP_MS);
 }
 
-/* ---- what the model asks ------------------------------------------------------------------------
- */
+/* ---- what the model asks --------------------------------------------------------------------- */
 
 static bool next_hop(void *context, uint32_t port, enum sl_conf_hop how, const struct sl_addr *hop,
 		     struct sl_mac *mac)
@@ -300,8 +295,7 @@ static bool next_hop(void *context, uint32_t port, enum sl_conf_hop how, const s
 	return sl_neigh_mac(sl_neigh_find(neighbors->table, &key), mac);
 }
 
-/* ---- showing ------------------------------------------------------------------------------------
- */
+/* ---- showing --------------------------------------------------------------------------------- */
 
 uint32_t sl_neighbors_count(const struct sl_neighbors *neighbors)
 {
@@ -331,8 +325,7 @@ bool sl_neighbors_row(const struct sl_neighbors *neighbors, uint32_t number,
 	return true;
 }
 
-/* ---- life ---------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static int watch_netlink(struct sl_neighbors *neighbors, struct event_base *base,
 			 struct sl_err *err)

@@ -28,8 +28,7 @@ struct sl_netlink {
 	char buffer[BUFFER_SIZE];
 };
 
-/* ---- reading messages ---------------------------------------------------------------------------
- */
+/* ---- reading messages ------------------------------------------------------------------------ */
 
 struct attributes {
 	uint16_t max;
@@ -118,8 +117,7 @@ void sl_netlink_read(struct sl_netlink *netlink)
 	}
 }
 
-/* ---- asking -------------------------------------------------------------------------------------
- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 /* Sends the question and reads its answer into the buffer: *answer is the message, or NULL for one that
  * only says that it was done. 0 or negative errno. */
@@ -241,8 +239,7 @@ int sl_netlink_route(struct sl_netlink *netlink, uint32_t interface, const struc
 	return rc;
 }
 
-/* ---- life ---------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static int open_events(struct sl_netlink *netlink)
 {

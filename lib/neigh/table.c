@@ -46,8 +46,7 @@ const char *sl_neigh_state_name(enum sl_neigh_state state)
 	return names[state];
 }
 
-/* ---- queues -------------------------------------------------------------------------------------
- */
+/* ---- queues ---------------------------------------------------------------------------------- */
 
 static void dequeue(struct sl_neigh_table *table, struct sl_neigh_entry *entry)
 {
@@ -79,8 +78,7 @@ static void enqueue_later(struct sl_neigh_table *table, struct sl_neigh_entry *e
 		enqueue(table, entry, QUEUE_RETRY, now_ms + SL_NEIGH_RETRY_MS);
 }
 
-/* ---- entries ------------------------------------------------------------------------------------
- */
+/* ---- entries --------------------------------------------------------------------------------- */
 
 static uint32_t bucket_of(const struct sl_neigh_key *key)
 {
@@ -168,8 +166,7 @@ void sl_neigh_put(struct sl_neigh_table *table, struct sl_neigh_entry *entry)
 	free(entry);
 }
 
-/* ---- what is asked and told ---------------------------------------------------------------------
- */
+/* ---- what is asked and told ------------------------------------------------------------------ */
 
 static void tell(const struct sl_neigh_table *table, const struct sl_neigh_entry *entry,
 		 enum sl_neigh_news news, const struct sl_mac *mac)
@@ -400,8 +397,7 @@ const struct sl_neigh_entry *sl_neigh_at(const struct sl_neigh_table *table, uin
 	return table->entries[number];
 }
 
-/* ---- life ---------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 struct sl_neigh_table *sl_neigh_table_create(const struct sl_neigh_spec *spec)
 {

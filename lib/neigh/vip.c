@@ -50,8 +50,7 @@ struct sl_vips {
 	char buffer[BUFFER_SIZE];
 };
 
-/* ---- the kernel ---------------------------------------------------------------------------------
- */
+/* ---- the kernel ------------------------------------------------------------------------------ */
 
 static uint8_t kernel_family(const struct sl_addr *addr)
 {
@@ -167,8 +166,7 @@ static bool is_foreign(struct sl_vips *vips, const struct sl_addr *addr)
 	return search.permanent;
 }
 
-/* ---- what is wanted -----------------------------------------------------------------------------
- */
+/* ---- what is wanted -------------------------------------------------------------------------- */
 
 static bool can_serve(const struct sl_image *image, uint32_t place)
 {
@@ -221,8 +219,7 @@ static void mark_wanted(struct sl_vips *vips, const struct sl_image *image)
 	}
 }
 
-/* ---- bringing it about --------------------------------------------------------------------------
- */
+/* ---- bringing it about ----------------------------------------------------------------------- */
 
 static void say(struct sl_vips *vips, const struct vip *vip, const char *what)
 {
@@ -319,8 +316,7 @@ uint32_t sl_vips_withdraw(struct sl_vips *vips)
 	return count;
 }
 
-/* ---- start and end ------------------------------------------------------------------------------
- */
+/* ---- start and end --------------------------------------------------------------------------- */
 
 static int open_socket(struct sl_vips *vips)
 {

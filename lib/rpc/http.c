@@ -55,8 +55,7 @@ struct sl_http {
 	uint32_t quiet_s; /* seconds; for comments to streams */
 };
 
-/* ---- answers ------------------------------------------------------------------------------------
- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 static void answer_error(struct connection *connection, const char *status, const char *sentence,
 			 bool head)
@@ -125,8 +124,7 @@ static void answer(struct connection *connection, char *text)
 			     request.head);
 }
 
-/* ---- connections --------------------------------------------------------------------------------
- */
+/* ---- connections ----------------------------------------------------------------------------- */
 
 static void connection_free(struct connection *connection)
 {
@@ -342,8 +340,7 @@ void sl_http_second(struct sl_http *http)
 		sl_http_push(http, ":");
 }
 
-/* ---- places -------------------------------------------------------------------------------------
- */
+/* ---- places ---------------------------------------------------------------------------------- */
 
 static socklen_t socket_address(const struct sl_addr *addr, uint16_t port,
 				struct sockaddr_storage *out)

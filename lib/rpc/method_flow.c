@@ -22,8 +22,7 @@
 #define FLOWS_LIMIT_MAX 8000 /* what fits a line; with addresses half as many */
 #define TICK_SECONDS	((double)(1 << SL_TICK_SHIFT) / 1e3)
 
-/* ---- explain ------------------------------------------------------------------------------------
- */
+/* ---- explain --------------------------------------------------------------------------------- */
 
 static int read_addr(struct sl_rpc_call *call, const char *name, struct sl_addr *addr)
 {
@@ -218,8 +217,7 @@ static int method_explain(struct sl_rpc_call *call)
 	return rc;
 }
 
-/* ---- flows --------------------------------------------------------------------------------------
- */
+/* ---- flows ----------------------------------------------------------------------------------- */
 
 /* A walk over all flow tables. */
 struct walk {

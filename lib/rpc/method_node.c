@@ -15,8 +15,7 @@
 #include "rpc/method.h"
 #include "show/json.h"
 
-/* ---- shared -------------------------------------------------------------------------------------
- */
+/* ---- shared ---------------------------------------------------------------------------------- */
 
 /* After -ENOENT: the pool, node or service that was meant, perhaps. */
 static void guess_name(struct sl_rpc_call *call, const struct sl_change *change)
@@ -112,8 +111,7 @@ int sl_rpc_fail_conf(struct sl_rpc_call *call, const struct sl_conf_errors *erro
 			   errors->count, first->line, first->column, first->message);
 }
 
-/* ---- add ----------------------------------------------------------------------------------------
- */
+/* ---- add ------------------------------------------------------------------------------------- */
 
 static int add_node(struct sl_rpc_call *call, const struct sl_rpc_pairs *pairs)
 {
@@ -154,8 +152,7 @@ static int method_add(struct sl_rpc_call *call)
 	return rc;
 }
 
-/* ---- the others ---------------------------------------------------------------------------------
- */
+/* ---- the others ------------------------------------------------------------------------------ */
 
 static int change_node(struct sl_rpc_call *call, struct sl_change *change)
 {

@@ -84,8 +84,7 @@ static int method_get(struct sl_rpc_call *call)
 	return 0;
 }
 
-/* ---- table.set ----------------------------------------------------------------------------------
- */
+/* ---- table.set ------------------------------------------------------------------------------- */
 
 static int fail_word(struct sl_rpc_call *call, size_t slot, size_t names)
 {

@@ -17,8 +17,7 @@
 #define RATE_MAX     20000u
 #define SAMPLE_MAX   1000000000u
 
-/* ---- asking -------------------------------------------------------------------------------------
- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 static int add_nodes(struct sl_rpc_call *call, const struct sl_image_pool *pool, const char *name,
 		     struct sl_trace_spec *spec)
@@ -146,8 +145,7 @@ static int method_trace(struct sl_rpc_call *call)
 	return call->result ? 0 : sl_rpc_fail(call, SL_RPC_INTERNAL, "no memory for an answer");
 }
 
-/* ---- telling ------------------------------------------------------------------------------------
- */
+/* ---- telling --------------------------------------------------------------------------------- */
 
 static void set_names(json_t *object, const struct sl_rpc_scope *scope,
 		      const struct sl_trace_record *record)

@@ -36,8 +36,7 @@ static const char *give(struct evbuffer *out, char *text, size_t size, const cha
 	return NULL;
 }
 
-/* ---- methods ------------------------------------------------------------------------------------
- */
+/* ---- methods --------------------------------------------------------------------------------- */
 
 static const char *give_json(struct evbuffer *out, json_t *object, const char *status)
 {
@@ -155,8 +154,7 @@ static const char *write_rates(const struct sl_page_source *source, char *query,
 	return status;
 }
 
-/* ---- health -------------------------------------------------------------------------------------
- */
+/* ---- health ---------------------------------------------------------------------------------- */
 
 static bool serves(const struct sl_image_pool *pool)
 {
@@ -183,8 +181,7 @@ static const char *write_health(const struct sl_page_source *source, char *query
 	return any ? OK : "503 Service Unavailable";
 }
 
-/* ---- files --------------------------------------------------------------------------------------
- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static const char *write_file(struct evbuffer *out, const struct sl_page_file *file)
 {

@@ -26,8 +26,7 @@ void sl_rpc_add(struct sl_rpc *rpc, const struct sl_rpc_method *methods, uint32_
 		(struct sl_rpc_table){.methods = methods, .count = count, .context = context};
 }
 
-/* ---- answers ------------------------------------------------------------------------------------
- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 /* A sentence may quote what somebody sent, cut in the middle of a character. */
 static json_t *sentence_json(const char *sentence)
@@ -101,8 +100,7 @@ json_t *sl_rpc_late(json_t *id, json_t *result, const struct sl_err *err)
 	return json_pack("{s:s, s:O, s:o}", "jsonrpc", "2.0", "id", id, "result", result);
 }
 
-/* ---- parameters ---------------------------------------------------------------------------------
- */
+/* ---- parameters ------------------------------------------------------------------------------ */
 
 static const char *const type_names[] = {
 	[SL_RPC_STRING] = "a string",
@@ -324,8 +322,7 @@ int sl_rpc_duration(struct sl_rpc_call *call, const char *name, uint64_t *ms)
 	return 0;
 }
 
-/* ---- dispatch -----------------------------------------------------------------------------------
- */
+/* ---- dispatch -------------------------------------------------------------------------------- */
 
 static const struct sl_rpc_method *method_find(const struct sl_rpc *rpc, const char *name,
 					       void **context)

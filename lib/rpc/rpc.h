@@ -118,8 +118,7 @@ struct json_t *sl_rpc_error(int code, const char *sentence);
 struct json_t *sl_rpc_too_long(const struct json_t *answer, const struct sl_rpc_method *method,
 			       size_t size);
 
-/* ---- for handlers -------------------------------------------------------------------------------
- */
+/* ---- for handlers ---------------------------------------------------------------------------- */
 
 /* Refuses with a code and a sentence. Returns -1. */
 int sl_rpc_fail(struct sl_rpc_call *call, int code, const char *format, ...)

@@ -23,8 +23,7 @@ size_t sl_surplus_memsize(uint32_t slot_count, uint32_t index_end)
 	return sl_room(index_end * sizeof(int32_t)) + sl_room(bits_size(slot_count));
 }
 
-/* ---- weighing -----------------------------------------------------------------------------------
- */
+/* ---- weighing -------------------------------------------------------------------------------- */
 
 static void count(struct sl_surplus *surplus)
 {
@@ -68,8 +67,7 @@ void sl_surplus_init(struct sl_surplus *surplus, void *memory, const struct sl_r
 	}
 }
 
-/* ---- listing ------------------------------------------------------------------------------------
- */
+/* ---- listing --------------------------------------------------------------------------------- */
 
 static inline bool is_above(const struct sl_surplus *surplus, uint32_t slot)
 {
@@ -176,8 +174,7 @@ static void list(struct sl_surplus *surplus, const struct sl_surplus_walk *walk)
 	}
 }
 
-/* ---- walking ------------------------------------------------------------------------------------
- */
+/* ---- walking --------------------------------------------------------------------------------- */
 
 static bool look(const struct sl_surplus *surplus, struct sl_surplus_walk *walk, uint32_t end,
 		 uint32_t *slot)

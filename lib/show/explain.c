@@ -25,8 +25,7 @@
 #define TTL_BUILT   64
 #define TCP_OFFSET5 0x50 /* a TCP header of five words */
 
-/* ---- building -----------------------------------------------------------------------------------
- */
+/* ---- building -------------------------------------------------------------------------------- */
 
 static uint32_t transport_size(uint8_t protocol)
 {
@@ -92,8 +91,7 @@ uint32_t sl_explain_build(const struct sl_explain_tuple *tuple, uint8_t frame[SL
 	return SL_ETH_SIZE + ip_size + payload;
 }
 
-/* ---- answering ----------------------------------------------------------------------------------
- */
+/* ---- answering ------------------------------------------------------------------------------- */
 
 /* What the answer is about. */
 struct question {

@@ -57,8 +57,7 @@ static json_t *figures(json_t *object, const struct sl_figures *of, const void *
 	return object;
 }
 
-/* ---- nodes --------------------------------------------------------------------------------------
- */
+/* ---- nodes ----------------------------------------------------------------------------------- */
 
 /* Names with commas between them. */
 static json_t *names(const char *text)
@@ -178,8 +177,7 @@ struct json_t *sl_report_nodes(const struct sl_model_report *report, const char 
 	return pools;
 }
 
-/* ---- pools, services, ports ---------------------------------------------------------------------
- */
+/* ---- pools, services, ports ------------------------------------------------------------------ */
 
 static json_t *pool_object(const struct sl_pool_report *pool, bool full)
 {
@@ -311,8 +309,7 @@ struct json_t *sl_report_ports(const struct sl_model_report *report)
 	return ports;
 }
 
-/* ---- fill levels --------------------------------------------------------------------------------
- */
+/* ---- fill levels ----------------------------------------------------------------------------- */
 
 struct json_t *sl_report_level(const struct sl_fill_level *level)
 {
@@ -345,8 +342,7 @@ struct json_t *sl_report_flow_tables(const struct sl_model_report *report)
 	return tables;
 }
 
-/* ---- the whole ----------------------------------------------------------------------------------
- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static json_t *dropped(const struct sl_balance *balance)
 {
@@ -384,8 +380,7 @@ struct json_t *sl_report_stats(const struct sl_model_report *report)
 			 figures(json_object(), &sl_figures_understudy, &report->understudy));
 }
 
-/* ---- changes ------------------------------------------------------------------------------------
- */
+/* ---- changes --------------------------------------------------------------------------------- */
 
 static json_t *texts(char *const *list, uint32_t count)
 {

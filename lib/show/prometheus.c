@@ -9,8 +9,7 @@
 #include "base/process.h"
 #include "show/figure.h"
 
-/* ---- text ---------------------------------------------------------------------------------------
- */
+/* ---- text ------------------------------------------------------------------------------------ */
 
 /* A family of samples: its head once, then the samples. Counters are those whose name says so. */
 static void head(FILE *out, const char *name, const char *help)
@@ -47,8 +46,7 @@ static void sample_figure(FILE *out, const struct sl_figure *figure, const char 
 	char labels[LABELS_SIZE];                                                                  \
 	(void)snprintf(labels, sizeof(labels), format, __VA_ARGS__)
 
-/* ---- families -----------------------------------------------------------------------------------
- */
+/* ---- families -------------------------------------------------------------------------------- */
 
 static void write_daemon(FILE *out, const struct sl_show_daemon *daemon,
 			 const struct sl_model_report *report)
@@ -261,8 +259,7 @@ static void write_level(FILE *out, const char *name, const char *what,
 	write_gauge(out, metric, help, (double)level->used);
 }
 
-/* ---- workers ------------------------------------------------------------------------------------
- */
+/* ---- workers --------------------------------------------------------------------------------- */
 
 enum { WORKER_QUEUED = 0, WORKER_CAPACITY, WORKER_DROPPED, WORKER_STUCK, WORKER_SLOW, WORKER_END };
 

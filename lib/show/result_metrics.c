@@ -7,8 +7,7 @@
 
 #include "base/bytes.h"
 
-/* ---- sums ---------------------------------------------------------------------------------------
- */
+/* ---- sums ------------------------------------------------------------------------------------ */
 
 struct family {
 	const char *name, *type, *help;
@@ -45,8 +44,7 @@ static void write_totals(FILE *out, const struct sl_results_pool *pool, const st
 			      value_at(&pool->parts[i].set.total, family->offset));
 }
 
-/* ---- keys ---------------------------------------------------------------------------------------
- */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
 static const struct family keys[] = {
 	{"results_key_packets", "gauge", "Packets by key, of the heaviest keys of a pool.",

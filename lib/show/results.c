@@ -16,8 +16,7 @@
 
 #define KEY_TEXT_SIZE 192
 
-/* ---- keys as text -------------------------------------------------------------------------------
- */
+/* ---- keys as text ---------------------------------------------------------------------------- */
 
 static const char *const kind_names[] = {
 #define X(id, name, value) [value] = (name),
@@ -159,8 +158,7 @@ const char *sl_results_kind_name(enum sl_result_key kind)
 	return kind_names[kind];
 }
 
-/* ---- merging ------------------------------------------------------------------------------------
- */
+/* ---- merging --------------------------------------------------------------------------------- */
 
 struct merged {
 	struct sl_result_row row;
@@ -288,8 +286,7 @@ int sl_results_top(const struct sl_image *image, const struct sl_results_part *p
 	return 0;
 }
 
-/* ---- answering ----------------------------------------------------------------------------------
- */
+/* ---- answering ------------------------------------------------------------------------------- */
 
 static json_t *row_json(const struct merged *entry, const char *key, uint64_t all)
 {

@@ -13,8 +13,7 @@
 
 #define HOST_BITS_OF_A_NETWORK 2 /* with fewer, no address is the network's or a broadcast */
 
-/* ---- whose an address is ------------------------------------------------------------------------
- */
+/* ---- whose an address is --------------------------------------------------------------------- */
 
 static bool has_port(const struct sl_port_view *port, const struct sl_addr *addr)
 {
@@ -124,8 +123,7 @@ struct sl_addr sl_claim_speaker(const struct sl_snapshot *snapshot, uint32_t por
 	return *target;
 }
 
-/* ---- packets ------------------------------------------------------------------------------------
- */
+/* ---- packets --------------------------------------------------------------------------------- */
 
 static bool read_neighbor(const struct sl_pkt *pkt, const uint8_t *l3, uint32_t readable,
 			  struct sl_neigh *neigh)
@@ -245,8 +243,7 @@ bool sl_claim_tells(const struct sl_snapshot *snapshot, uint32_t port, const str
 	return true;
 }
 
-/* ---- errors about what we sent ------------------------------------------------------------------
- */
+/* ---- errors about what we sent --------------------------------------------------------------- */
 
 /* What a tunnel packet of ours may have as protocol and, over UDP, as source port. The key is the quoted
  * packet's, turned round. */

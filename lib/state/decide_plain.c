@@ -37,8 +37,7 @@ struct way {
 	uint32_t run_count;
 };
 
-/* ---- runs --------------------------------------------------------------------------------------
- */
+/* ---- runs ------------------------------------------------------------------------------------ */
 
 static inline bool find_service(const struct sl_service_table *table, const struct sl_burst *burst,
 				uint32_t first, uint32_t *service)
@@ -136,8 +135,7 @@ static inline uint32_t find_end(const struct sl_burst *burst, uint32_t first, bo
 	return end;
 }
 
-/* ---- hashes ------------------------------------------------------------------------------------
- */
+/* ---- hashes ---------------------------------------------------------------------------------- */
 
 /* The word of the packet's slot goes where its node will be. */
 static inline void put(struct sl_burst *burst, uint32_t i, const uint32_t *words, uint32_t shift,
@@ -212,8 +210,7 @@ static inline bool find(const struct sl_plain *plain, struct sl_burst *burst, st
 	return true;
 }
 
-/* ---- nodes -------------------------------------------------------------------------------------
- */
+/* ---- nodes ----------------------------------------------------------------------------------- */
 
 /* Words of slots first to end - 1 become nodes. False: some have nobody to serve. Adds the bits of
  * those that are open. */

@@ -32,8 +32,7 @@
 #define ROOM_MORE                                                                                  \
 	4 /* one in so many more entries than flows, so that both buckets are rarely full */
 
-/* ---- age ----------------------------------------------------------------------------------------
- */
+/* ---- age ------------------------------------------------------------------------------------- */
 
 /* In whole ticks, rounded up: never a moment too short. */
 static uint32_t ticks_of(uint64_t ms)
@@ -82,8 +81,7 @@ void sl_flow_clock_init(struct sl_flow_clock *clock, const struct sl_pool_view *
 	}
 }
 
-/* ---- creation -----------------------------------------------------------------------------------
- */
+/* ---- creation -------------------------------------------------------------------------------- */
 
 size_t sl_flow_memory_size(uint32_t bits)
 {
@@ -151,8 +149,7 @@ void sl_flow_table_gather(struct sl_flow_table *table)
 	sl_lasting_gather(table->buckets, size);
 }
 
-/* ---- the owner ----------------------------------------------------------------------------------
- */
+/* ---- the owner ------------------------------------------------------------------------------- */
 
 static inline void add64(uint64_t *counter, uint64_t count)
 {
@@ -217,8 +214,7 @@ void sl_flow_table_write(struct sl_flow_table *table, struct sl_flow_entry *entr
 	write_entry(table, entry, tag, word);
 }
 
-/* ---- room ---------------------------------------------------------------------------------------
- */
+/* ---- room ------------------------------------------------------------------------------------ */
 
 /* A bucket's ways, one a lane of 32 bits. */
 struct ways {
@@ -373,8 +369,7 @@ bool sl_flow_table_sweep(struct sl_flow_table *table, const struct sl_snapshot *
 	return true;
 }
 
-/* ---- readers ------------------------------------------------------------------------------------
- */
+/* ---- readers --------------------------------------------------------------------------------- */
 
 static uint64_t read_in(const struct sl_flow_bucket *bucket, uint64_t tag)
 {

@@ -115,8 +115,7 @@ static inline uint32_t sl_flow_last(uint64_t word)
 	return (uint32_t)(word >> SL_FLOW_LAST_SHIFT);
 }
 
-/* ---- age ----------------------------------------------------------------------------------------
- */
+/* ---- age ------------------------------------------------------------------------------------- */
 
 /* A pool's times at one moment. */
 struct sl_flow_clock {
@@ -147,8 +146,7 @@ static inline bool sl_flow_counts(const struct sl_flow_clock *clock, uint64_t wo
 	return sl_flow_age(clock, word) <= clock->life[sl_flow_sort(word)];
 }
 
-/* ---- the table ----------------------------------------------------------------------------------
- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 struct sl_flow_entry {
 	uint64_t tag;  /* 0: no entry */

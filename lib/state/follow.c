@@ -13,8 +13,7 @@
 
 #define TCP_HEADER_SIZE_MAX 60
 
-/* ---- entries ------------------------------------------------------------------------------------
- */
+/* ---- entries --------------------------------------------------------------------------------- */
 
 /* Whether the entry says where the flow is, for a flow that stands there. On a settled slot one that
  * names another node is left over from before; on an unsettled one what was used before is left over
@@ -149,8 +148,7 @@ static bool fits(const struct sl_follow_pkt *pkt, uint64_t word)
 	return ahead <= SL_FOLLOW_SEQ_REACH;
 }
 
-/* ---- other cores --------------------------------------------------------------------------------
- */
+/* ---- other cores ----------------------------------------------------------------------------- */
 
 /* Whether one entry of the packet's flow says more than another: one that fits the packet, then the
  * one used later. */
@@ -220,8 +218,7 @@ static uint64_t look_around(const struct sl_follow *follow, struct sl_follow_pkt
 	return word;
 }
 
-/* ---- one packet ---------------------------------------------------------------------------------
- */
+/* ---- one packet ------------------------------------------------------------------------------ */
 
 /* Writes the flow's entry; false: there is no room for it. */
 static bool enter(struct sl_follow *follow, const struct sl_follow_pkt *pkt,
@@ -416,8 +413,7 @@ follow_pkt(struct sl_follow *follow, struct sl_follow_pkt *pkt, const bool write
 		follow_miss(follow, pkt, &place, &known, writes);
 }
 
-/* ---- bursts -------------------------------------------------------------------------------------
- */
+/* ---- bursts ---------------------------------------------------------------------------------- */
 
 static inline void prefetch_second(const struct sl_follow *follow, const struct sl_follow_pkt *pkt)
 {

@@ -12,8 +12,7 @@
 #include "state/slots.h"
 #include "state/source.h"
 
-/* ---- one former ---------------------------------------------------------------------------------
- */
+/* ---- one former ------------------------------------------------------------------------------ */
 
 static size_t size_of(uint32_t count)
 {
@@ -98,8 +97,7 @@ bool sl_former_goes_by(const struct sl_former *former, uint32_t pool)
 	return false;
 }
 
-/* ---- services -----------------------------------------------------------------------------------
- */
+/* ---- services -------------------------------------------------------------------------------- */
 
 static bool share_ports(const struct sl_service_spec *a, const struct sl_service_spec *b)
 {
@@ -153,8 +151,7 @@ static const struct sl_service_spec *find(const struct sl_service_table *table, 
 	return NULL;
 }
 
-/* ---- a move -------------------------------------------------------------------------------------
- */
+/* ---- a move ---------------------------------------------------------------------------------- */
 
 /* What becomes of each service; by place in its table. */
 struct plan {
@@ -283,8 +280,7 @@ static void find_moves(struct plan *plan)
 	}
 }
 
-/* ---- formers ------------------------------------------------------------------------------------
- */
+/* ---- formers --------------------------------------------------------------------------------- */
 
 static struct sl_former *freeze(const struct plan *plan)
 {

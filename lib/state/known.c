@@ -29,8 +29,7 @@ void sl_known_init(struct sl_known *known, const struct sl_pool_view *pool, uint
 			SL_MIN(age_max, sl_flow_life(pool, class, now_ms)) + 1;
 }
 
-/* ---- one packet ---------------------------------------------------------------------------------
- */
+/* ---- one packet ------------------------------------------------------------------------------ */
 
 /* TCP flags of packets that the straight way is not for. */
 #define NOT_FLAGS (SL_TCP_SYN | SL_TCP_FIN | SL_TCP_RST)
@@ -84,8 +83,7 @@ uint32_t sl_known_look(const struct sl_known *known, const struct sl_snapshot *s
 	return is_straight(pkt) ? node_in(known, snapshot, bucket, tag, pkt->seq) : SL_NODE_NOBODY;
 }
 
-/* ---- packets of a burst -------------------------------------------------------------------------
- */
+/* ---- packets of a burst ---------------------------------------------------------------------- */
 
 void sl_known_begin(const struct sl_known *known, const struct sl_snapshot *snapshot,
 		    const struct sl_pool_view *pool, struct sl_burst *burst, uint32_t first,

@@ -6,8 +6,7 @@
 #include "state/pool_memory.h"
 #include "state/slots.h"
 
-/* ---- slots and services -------------------------------------------------------------------------
- */
+/* ---- slots and services ---------------------------------------------------------------------- */
 
 static bool is_closing(const struct sl_follow *follow, uint64_t open_until_ms)
 {
@@ -84,8 +83,7 @@ void sl_place_find(const struct sl_follow *follow, const struct sl_follow_pkt *p
 	place->open = follow->now_ms < prior->until_ms;
 }
 
-/* ---- stamps -------------------------------------------------------------------------------------
- */
+/* ---- stamps ---------------------------------------------------------------------------------- */
 
 /* Whether the prior is held open for one idle timeout more. */
 static bool is_held(const struct sl_follow *follow, const struct sl_pool_view *pool,

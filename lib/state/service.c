@@ -7,8 +7,7 @@
 #include "base/bytes.h"
 #include "state/service_table.h"
 
-/* ---- the common packet: one probe ---------------------------------------------------------------
- */
+/* ---- the common packet: one probe ------------------------------------------------------------ */
 
 /* Whether the exact tables speak for the packet. */
 static inline bool is_plain(const struct sl_service_table *table, const struct sl_pkt *pkt)
@@ -39,8 +38,7 @@ static inline bool find_exact(const struct sl_service_table *table, const struct
 	return sl_service_probe6(table, key->word[3], key->word[4], misc, value);
 }
 
-/* ---- the second way -----------------------------------------------------------------------------
- */
+/* ---- the second way -------------------------------------------------------------------------- */
 
 static uint32_t locate(const struct sl_service_table *table, uint8_t family, const uint8_t *octets)
 {
@@ -169,8 +167,7 @@ static void find_sources(const struct sl_service_table *table, const struct sl_p
 	}
 }
 
-/* ---- for everybody ------------------------------------------------------------------------------
- */
+/* ---- for everybody --------------------------------------------------------------------------- */
 
 void sl_service_lookup(const struct sl_service_table *table, const struct sl_pkt *pkts,
 		       uint32_t count, uint32_t *services)

@@ -21,8 +21,7 @@ struct build {
 	struct sl_service_table *table;
 };
 
-/* ---- places -------------------------------------------------------------------------------------
- */
+/* ---- places ---------------------------------------------------------------------------------- */
 
 static void build_places(struct build *build)
 {
@@ -54,8 +53,7 @@ static void build_places(struct build *build)
 		table->place[build->spans[i].value].parent = build->spans[i].parent;
 }
 
-/* ---- exact keys ---------------------------------------------------------------------------------
- */
+/* ---- exact keys ------------------------------------------------------------------------------ */
 
 static void put4(struct sl_service_table *table, uint64_t key, uint32_t value)
 {
@@ -183,8 +181,7 @@ static int build_exact(struct build *build)
 	return 0;
 }
 
-/* ---- for everybody ------------------------------------------------------------------------------
- */
+/* ---- for everybody --------------------------------------------------------------------------- */
 
 /* Sizes of the table's rules and sources. */
 static int check_specs(struct sl_service_table *table, const struct sl_service_spec *specs,

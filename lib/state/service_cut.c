@@ -37,8 +37,7 @@ struct work {
 	uint32_t *first, *second; /* of the caller: services that are equal */
 };
 
-/* ---- rules in order -----------------------------------------------------------------------------
- */
+/* ---- rules in order -------------------------------------------------------------------------- */
 
 static void add_rule(struct work *work, uint32_t i, uint32_t class, uint16_t first, uint16_t last)
 {
@@ -91,8 +90,7 @@ static bool is_one_run(const struct rule *a, const struct rule *b)
 	return a->place == b->place && a->key == b->key && a->class == b->class;
 }
 
-/* ---- who takes a stretch of ports ---------------------------------------------------------------
- */
+/* ---- who takes a stretch of ports ------------------------------------------------------------ */
 
 static int compare_numbers(const void *left, const void *right)
 {
@@ -156,8 +154,7 @@ static int find_value(struct work *work, uint32_t *value)
 	return add_set(work, count, value);
 }
 
-/* ---- groups -------------------------------------------------------------------------------------
- */
+/* ---- groups ---------------------------------------------------------------------------------- */
 
 static struct sl_service_group *group_of(struct sl_service_table *table, const struct rule *rule)
 {
@@ -245,8 +242,7 @@ static int put_run(struct work *work, const struct rule *run, uint32_t count)
 	return 0;
 }
 
-/* ---- for everybody ------------------------------------------------------------------------------
- */
+/* ---- for everybody --------------------------------------------------------------------------- */
 
 static int alloc_work(struct work *work)
 {

@@ -7,8 +7,7 @@
 
 #include "base/mem.h"
 
-/* ---- what a slot was, what it becomes -----------------------------------------------------------
- */
+/* ---- what a slot was, what it becomes -------------------------------------------------------- */
 
 /* One slot, settled or not. */
 struct state {
@@ -152,8 +151,7 @@ static void next_state(const struct sl_slots_move *move, const struct scale *sca
 		state->open.open_until_ms = SL_MIN(state->open.open_until_ms, move->now_ms);
 }
 
-/* ---- tables -------------------------------------------------------------------------------------
- */
+/* ---- tables ---------------------------------------------------------------------------------- */
 
 static void write_slot(struct sl_slot_table *table, const struct state *state, uint32_t *open)
 {
@@ -327,8 +325,7 @@ uint32_t sl_slots_node(const struct sl_slot_table *table, uint32_t slot)
 	return read_slot(table, slot).open.node;
 }
 
-/* ---- services -----------------------------------------------------------------------------------
- */
+/* ---- services -------------------------------------------------------------------------------- */
 
 /* One more pool whose tables know flows of the service. */
 static int add_via(struct sl_service_view *view, uint32_t pool)

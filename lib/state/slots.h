@@ -92,8 +92,7 @@ int sl_slots_fit(const struct sl_slot_table *before, uint32_t count, struct sl_s
 /* The node that a slot's packets of new flows go to (without SL_SLOT_LENT). */
 uint32_t sl_slots_node(const struct sl_slot_table *table, uint32_t slot);
 
-/* ---- services pointed at another pool -----------------------------------------------------------
- */
+/* ---- services pointed at another pool -------------------------------------------------------- */
 
 /* Points the service at pool: it opens as a whole for open_ms (the longest idle timeout of both
  * pools), its prior the old pool's answer. -EBUSY: it was at too many pools (SL_SERVICE_VIA_MAX)

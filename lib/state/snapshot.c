@@ -13,8 +13,7 @@
 #include "state/pool_memory.h"
 #include "state/service.h"
 
-/* ---- slot tables --------------------------------------------------------------------------------
- */
+/* ---- slot tables ----------------------------------------------------------------------------- */
 
 static size_t open_offset(uint32_t count)
 {
@@ -54,8 +53,7 @@ void sl_slot_table_put(struct sl_slot_table *table)
 		sl_mem_free(table, slots_size(table->count, table->open_room));
 }
 
-/* ---- choices for new flows ----------------------------------------------------------------------
- */
+/* ---- choices for new flows ------------------------------------------------------------------- */
 
 struct sl_pool_pick {
 	uint32_t references; /* control only */
@@ -88,8 +86,7 @@ void sl_pool_pick_put(struct sl_pool_pick *pick)
 	sl_mem_free(pick, sizeof(*pick));
 }
 
-/* ---- pools --------------------------------------------------------------------------------------
- */
+/* ---- pools ----------------------------------------------------------------------------------- */
 
 static void find_stamps(struct sl_pool_view *pool)
 {
@@ -131,8 +128,7 @@ void sl_pool_view_clear(struct sl_pool_view *pool)
 	memset(pool, 0, sizeof(*pool));
 }
 
-/* ---- node chunks --------------------------------------------------------------------------------
- */
+/* ---- node chunks ----------------------------------------------------------------------------- */
 
 static void chunk_put(struct sl_node_chunk *chunk)
 {
@@ -158,8 +154,7 @@ struct sl_node_view *sl_snapshot_node_edit(struct sl_snapshot *snapshot, uint32_
 	return &(*place)->node[index % SL_NODE_CHUNK_COUNT];
 }
 
-/* ---- snapshots ----------------------------------------------------------------------------------
- */
+/* ---- snapshots ------------------------------------------------------------------------------- */
 
 void sl_snapshot_set_services(struct sl_snapshot *snapshot, struct sl_service_table *table)
 {

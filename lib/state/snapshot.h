@@ -30,8 +30,7 @@ struct sl_pool_pick;
 struct sl_service_table;
 struct sl_stamp;
 
-/* ---- nodes --------------------------------------------------------------------------------------
- */
+/* ---- nodes ----------------------------------------------------------------------------------- */
 
 #define SL_NODE_NOBODY	    0	/* node index that never is a node: nobody to serve */
 #define SL_NODE_CHUNK_COUNT 256 /* nodes of a chunk */
@@ -99,8 +98,7 @@ struct sl_node_chunk {
 	uint32_t references; /* control only */
 };
 
-/* ---- pools --------------------------------------------------------------------------------------
- */
+/* ---- pools ----------------------------------------------------------------------------------- */
 
 /* A slot word is a node index with SL_SLOT_LENT, or SL_SLOT_OPEN with an index into the pool's open
  * slots. */
@@ -167,8 +165,7 @@ struct sl_pool_view {
 
 _Static_assert(sizeof(struct sl_pool_view) == 2 * SL_CACHE_LINE, "two cache lines a pool");
 
-/* ---- services and ports -----------------------------------------------------------------------
- */
+/* ---- services and ports ---------------------------------------------------------------------- */
 
 #define SL_SERVICE_NONE UINT32_MAX
 
@@ -226,8 +223,7 @@ struct sl_port_view {
 	uint8_t lengths[SL_PORT_ADDRESSES_MAX]; /* bits of their networks */
 };
 
-/* ---- the snapshot -------------------------------------------------------------------------------
- */
+/* ---- the snapshot ---------------------------------------------------------------------------- */
 
 struct sl_snapshot {
 	uint64_t generation; /* operators' changes */

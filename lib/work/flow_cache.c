@@ -32,8 +32,7 @@ struct sl_flow_cache {
 	struct entry *entries;
 };
 
-/* ---- memory -------------------------------------------------------------------------------------
- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 static size_t buckets_size(const struct sl_flow_cache *cache)
 {
@@ -80,8 +79,7 @@ void sl_flow_cache_destroy(struct sl_flow_cache *cache)
 	sl_mem_free(cache, sizeof(*cache));
 }
 
-/* ---- the wheel ----------------------------------------------------------------------------------
- */
+/* ---- the wheel ------------------------------------------------------------------------------- */
 
 /* Into the first slot all of which is later than the time at which the flow is idle. The clock may go
  * back: never behind the slot that is next. */
@@ -106,8 +104,7 @@ static uint32_t take(struct sl_flow_cache *cache, uint64_t turn)
 	return number;
 }
 
-/* ---- flows --------------------------------------------------------------------------------------
- */
+/* ---- flows ----------------------------------------------------------------------------------- */
 
 static uint32_t *bucket_of(struct sl_flow_cache *cache, const struct sl_key *key)
 {
@@ -243,8 +240,7 @@ void sl_flow_cache_end(struct sl_flow_cache *cache)
 			end_flow(cache, number, SL_IPFIX_FORCED);
 }
 
-/* ---- looking ------------------------------------------------------------------------------------
- */
+/* ---- looking --------------------------------------------------------------------------------- */
 
 uint32_t sl_flow_cache_count(const struct sl_flow_cache *cache)
 {

@@ -59,8 +59,7 @@ struct flows {
 	char collector[SL_ADDR_TEXT_SIZE + 8]; /* as configured */
 };
 
-/* ---- options ------------------------------------------------------------------------------------
- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 static int read_duration(const struct sl_handler_args *args, const char *name, uint64_t absent,
 			 uint64_t *ms, struct sl_err *err)
@@ -133,8 +132,7 @@ static int flows_check(const struct sl_handler_args *args, struct sl_err *err)
 	return read_options(args, &options, err);
 }
 
-/* ---- messages -----------------------------------------------------------------------------------
- */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 static void put_message(struct flows *flows)
 {
@@ -200,8 +198,7 @@ static void on_ended(void *context, const struct sl_ipfix_record *record)
 	__atomic_store_n(&flows->no_room, flows->no_room + record->packets, __ATOMIC_RELAXED);
 }
 
-/* ---- start and end ------------------------------------------------------------------------------
- */
+/* ---- start and end --------------------------------------------------------------------------- */
 
 /* Of exporters on one machine each has its own. */
 static uint32_t domain_of(const struct sl_handler_args *args)
@@ -272,8 +269,7 @@ static void flows_close(void *state)
 	flows_free(flows);
 }
 
-/* ---- packets ------------------------------------------------------------------------------------
- */
+/* ---- packets --------------------------------------------------------------------------------- */
 
 static void set_time(struct flows *flows, uint64_t wall_ms)
 {
@@ -342,8 +338,7 @@ static void flows_tick(void *state, uint64_t wall_ms)
 	renew_templates(flows);
 }
 
-/* ---- results: the flows that live ---------------------------------------------------------------
- */
+/* ---- results: the flows that live ------------------------------------------------------------ */
 
 static uint32_t flows_results(void *state, uint64_t *cursor, struct sl_result_row *rows,
 			      uint32_t room)

@@ -45,8 +45,7 @@ struct sl_outbox {
 	struct datagram ring[RING];
 };
 
-/* ---- the thread ---------------------------------------------------------------------------------
- */
+/* ---- the thread ------------------------------------------------------------------------------ */
 
 static void count(uint64_t *counter, uint64_t more)
 {
@@ -102,8 +101,7 @@ static void *run(void *argument)
 	}
 }
 
-/* ---- start and end ------------------------------------------------------------------------------
- */
+/* ---- start and end --------------------------------------------------------------------------- */
 
 static int connect_to(const struct sl_addr *addr, uint16_t port, struct sl_err *err)
 {
@@ -191,8 +189,7 @@ void sl_outbox_destroy(struct sl_outbox *outbox)
 	sl_mem_free(outbox, sizeof(*outbox));
 }
 
-/* ---- the worker ---------------------------------------------------------------------------------
- */
+/* ---- the worker ------------------------------------------------------------------------------ */
 
 uint32_t sl_outbox_room(const struct sl_outbox *outbox)
 {

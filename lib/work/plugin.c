@@ -30,8 +30,7 @@ struct plugin {
 	size_t options_size, texts_size;
 };
 
-/* ---- what the host does -------------------------------------------------------------------------
- */
+/* ---- what the host does ---------------------------------------------------------------------- */
 
 static void host_log(int level, const char *line)
 {
@@ -56,8 +55,7 @@ static const struct sluice_host host = {.version = SLUICE_HANDLER_VERSION,
 					.release = host_release,
 					.send = host_send};
 
-/* ---- loading ------------------------------------------------------------------------------------
- */
+/* ---- loading --------------------------------------------------------------------------------- */
 
 static int load(struct plugin *plugin, const char *file, struct sl_err *err)
 {
@@ -178,8 +176,7 @@ static void plugin_close(void *state)
 	plugin_free(plugin);
 }
 
-/* ---- packets ------------------------------------------------------------------------------------
- */
+/* ---- packets --------------------------------------------------------------------------------- */
 
 static void describe(struct rte_mbuf *from, const struct sl_pkt *pkt, uint32_t service,
 		     uint32_t slot, struct sluice_packet *to)
@@ -231,8 +228,7 @@ static void plugin_burst(void *state, const struct sl_handler_burst *burst)
 	}
 }
 
-/* ---- what control asks --------------------------------------------------------------------------
- */
+/* ---- what control asks ----------------------------------------------------------------------- */
 
 static void plugin_tick(void *state, uint64_t wall_ms)
 {

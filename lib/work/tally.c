@@ -51,8 +51,7 @@ struct tally {
 	size_t size;
 };
 
-/* ---- options ------------------------------------------------------------------------------------
- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 static int read_key(const char *text, enum sl_result_key *kind)
 {
@@ -157,8 +156,7 @@ static void tally_close(void *state)
 	sl_mem_free(tally, sizeof(*tally));
 }
 
-/* ---- counting -----------------------------------------------------------------------------------
- */
+/* ---- counting -------------------------------------------------------------------------------- */
 
 /* What of a packet is the key; the rest is zero. */
 static void make_key(const struct tally *tally, const struct sl_pkt *pkt, uint32_t service,
@@ -327,8 +325,7 @@ static void tally_burst(void *state, const struct sl_handler_burst *burst)
 	rte_pktmbuf_free_bulk(burst->packets, burst->count);
 }
 
-/* ---- results ------------------------------------------------------------------------------------
- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 static void write_row(const struct entry *entry, struct sl_result_row *row)
 {

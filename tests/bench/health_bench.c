@@ -55,8 +55,7 @@ static void say(const char *name, const char *unit, double value, uint32_t nodes
 	fflush(stdout);
 }
 
-/* ---- who is checked ------------------------------------------------------------------------------
- */
+/* ---- who is checked -------------------------------------------------------------------------- */
 
 /* A process that takes every connection. */
 static pid_t open_server(uint16_t *port)
@@ -122,8 +121,7 @@ static void close_nodes(void)
 	fixture_close(&f);
 }
 
-/* ---- measuring ----------------------------------------------------------------------------------
- */
+/* ---- measuring ------------------------------------------------------------------------------- */
 
 static void turn(void)
 {

@@ -38,8 +38,7 @@ static struct sl_prng prng = {.state = 42};
 static uint32_t turns = 4001;
 static uint64_t clock_ms = 1000000;
 
-/* ---- worlds -------------------------------------------------------------------------------------
- */
+/* ---- worlds ---------------------------------------------------------------------------------- */
 
 static void must(bool fine)
 {
@@ -104,8 +103,7 @@ static struct sl_snapshot *snapshot_of(uint32_t service_count, enum sl_tracking 
 	return made;
 }
 
-/* ---- packets ------------------------------------------------------------------------------------
- */
+/* ---- packets --------------------------------------------------------------------------------- */
 
 /* What the packets of a turn are. */
 struct kind {
@@ -139,8 +137,7 @@ static void fill(const struct kind *kind)
 	}
 }
 
-/* ---- figures ------------------------------------------------------------------------------------
- */
+/* ---- figures --------------------------------------------------------------------------------- */
 
 static int compare(const void *left, const void *right)
 {

@@ -106,8 +106,7 @@ static void write_text(const struct twin *from, char *text)
 	assert_true(length < TEXT);
 }
 
-/* ---- changes ------------------------------------------------------------------------------------
- */
+/* ---- changes --------------------------------------------------------------------------------- */
 
 static bool maybe(uint32_t percent)
 {
@@ -303,8 +302,7 @@ static void roll_back(void)
 	}
 }
 
-/* ---- time and live flows ------------------------------------------------------------------------
- */
+/* ---- time and live flows --------------------------------------------------------------------- */
 
 static uint32_t address_at(uint32_t index)
 {
@@ -380,8 +378,7 @@ static void pass_time(void)
 	assert_int_equal(sl_model_flush(f.model, NULL), 0);
 }
 
-/* ---- what must hold -----------------------------------------------------------------------------
- */
+/* ---- what must hold -------------------------------------------------------------------------- */
 
 static void check_pool(uint32_t p, const struct sl_image_pool *pool)
 {

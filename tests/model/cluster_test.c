@@ -44,8 +44,7 @@ static void must(bool fine, const char *what)
 	abort();
 }
 
-/* ---- what holds ---------------------------------------------------------------------------------
- */
+/* ---- what holds ------------------------------------------------------------------------------ */
 
 static void on_event(void *context, const struct sl_model_event *event)
 {
@@ -66,8 +65,7 @@ static void on_event(void *context, const struct sl_model_event *event)
 	}
 }
 
-/* ---- changes ------------------------------------------------------------------------------------
- */
+/* ---- changes --------------------------------------------------------------------------------- */
 
 static const char *const schedulers[] = {"minimal", "ring", "maglev", "rendezvous", "wrr"};
 
@@ -189,8 +187,7 @@ static void change(uint32_t member)
 	}
 }
 
-/* ---- what each member has of its own ------------------------------------------------------------
- */
+/* ---- what each member has of its own --------------------------------------------------------- */
 
 static void live(uint32_t member)
 {

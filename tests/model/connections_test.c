@@ -102,8 +102,7 @@ static void report(const char *what, const struct flow *flow, uint32_t node)
 		       flow ? flow->node : 0, node);
 }
 
-/* ---- packets ------------------------------------------------------------------------------------
- */
+/* ---- packets --------------------------------------------------------------------------------- */
 
 static uint32_t core_of(uint32_t tuple)
 {
@@ -186,8 +185,7 @@ static bool send_first(struct flow *flow)
 	return keeps[flow->node];
 }
 
-/* ---- lives --------------------------------------------------------------------------------------
- */
+/* ---- lives ----------------------------------------------------------------------------------- */
 
 static void schedule(uint32_t index, uint32_t after_ms)
 {
@@ -346,8 +344,7 @@ static void bury(uint32_t node)
 	}
 }
 
-/* ---- changes ------------------------------------------------------------------------------------
- */
+/* ---- changes --------------------------------------------------------------------------------- */
 
 static uint32_t taker(uint32_t pool)
 {
@@ -492,8 +489,7 @@ static void change(void)
 	}
 }
 
-/* ---- hazards ------------------------------------------------------------------------------------
- */
+/* ---- hazards --------------------------------------------------------------------------------- */
 
 static void spoof(void)
 {
@@ -560,8 +556,7 @@ static void spread_anew(void)
 	*group = *group ? 0 : 1 + below(5);
 }
 
-/* ---- time ---------------------------------------------------------------------------------------
- */
+/* ---- time ------------------------------------------------------------------------------------ */
 
 static void advance(void)
 {
@@ -661,8 +656,7 @@ static void set_up(uint64_t seed, uint32_t flow_entries)
 		be_born(i);
 }
 
-/* ---- what holds in the end ----------------------------------------------------------------------
- */
+/* ---- what holds in the end ------------------------------------------------------------------- */
 
 /* The counts by node are those of the entries. */
 static void check_counts(void)
@@ -766,8 +760,7 @@ static void run(uint64_t seed, uint32_t flow_entries, enum tracking_is tracking)
 	       (unsigned long long)seed, births, packets, names[tracking], broken - before);
 }
 
-/* ---- tables that are too small for a while ------------------------------------------------------
- */
+/* ---- tables that are too small for a while --------------------------------------------------- */
 
 #define SMALL_FLOWS 60
 
@@ -809,8 +802,7 @@ static void run_small(uint64_t seed)
 	printf("seed %llu: small tables, %u broken\n", (unsigned long long)seed, broken - before);
 }
 
-/* ---- nodes that die while every flow is known ---------------------------------------------------
- */
+/* ---- nodes that die while every flow is known ------------------------------------------------ */
 
 /* Clients that do not know yet that their node died send on at once, while the flow's entry is as fresh
  * as can be; the others stay. */
@@ -851,8 +843,7 @@ static void run_deaths(uint64_t seed)
 	printf("seed %llu: deaths, %u broken\n", (unsigned long long)seed, broken - before);
 }
 
-/* ---- nodes that die and come back while flows are being learned ---------------------------------
- */
+/* ---- nodes that die and come back while flows are being learned ------------------------------ */
 
 #define DEATH_STEPS 20 /* longer than new flows are entered after a slot closed */
 

@@ -51,8 +51,7 @@ static struct sl_flow_counts counts(void)
 	return counted;
 }
 
-/* ---- bursts -------------------------------------------------------------------------------------
- */
+/* ---- bursts ---------------------------------------------------------------------------------- */
 
 static void add(uint32_t flow, struct sl_pkt pkt)
 {
@@ -128,8 +127,7 @@ static void add_stranger(enum flood kind)
 	add(STRANGER, pkt);
 }
 
-/* ---- floods -------------------------------------------------------------------------------------
- */
+/* ---- floods ---------------------------------------------------------------------------------- */
 
 /* Packets of strangers with a spoofed one of an established flow, and two packets of its own, in every
  * burst. Returns how many of those went elsewhere. */
@@ -295,8 +293,7 @@ static void strangers_in_open_slots(uint32_t count, enum flood kind)
 	world_fini(&world);
 }
 
-/* ---- stray packets ------------------------------------------------------------------------------
- */
+/* ---- stray packets --------------------------------------------------------------------------- */
 
 #define STRAY_IDLE_MS 20000
 

@@ -22,9 +22,9 @@
 #include <unistd.h>
 
 #include "base/prng.h"
-#include "flow_world.h"
 #include "carry/carry.h"
 #include "carry/estate.h"
+#include "flow_world.h"
 #include "keep/record.h"
 #include "model/model.h"
 
@@ -143,8 +143,7 @@ static uint64_t now(void)
 	return now_ms;
 }
 
-/* ---- the configuration --------------------------------------------------------------------------
- */
+/* ---- the configuration ----------------------------------------------------------------------- */
 
 static struct sl_conf *configure(void)
 {
@@ -244,8 +243,7 @@ static void close_all(void)
 		sl_core_stats_destroy(stats[c]);
 }
 
-/* ---- flows --------------------------------------------------------------------------------------
- */
+/* ---- flows ----------------------------------------------------------------------------------- */
 
 static uint32_t address_of(const struct sl_snapshot *snapshot, uint32_t node)
 {
@@ -310,8 +308,7 @@ static void bury(uint32_t address)
 			be_born(&flows[i]);
 }
 
-/* ---- changes ------------------------------------------------------------------------------------
- */
+/* ---- changes --------------------------------------------------------------------------------- */
 
 static bool takes(const struct node *node)
 {
@@ -508,8 +505,7 @@ static void reload(void)
 	service_pool = service_before;
 }
 
-/* ---- the end, in good order or by force, and the start after it ------------------------------------------------
- */
+/* ---- the end, in good order or by force, and the start after it ------------------------------ */
 
 static void open_estate(void)
 {
@@ -573,8 +569,7 @@ static void restart(void)
 	say("restarted", 0, 0);
 }
 
-/* ---- time ---------------------------------------------------------------------------------------
- */
+/* ---- time ------------------------------------------------------------------------------------ */
 
 static void pass_step(void)
 {

@@ -51,8 +51,7 @@ static struct {
 	size_t cut;
 } sim;
 
-/* ---- what is kept -------------------------------------------------------------------------------
- */
+/* ---- what is kept ---------------------------------------------------------------------------- */
 
 static uint32_t place_of(const char *key)
 {
@@ -156,8 +155,7 @@ static void expire(const struct sl_store *store)
 			take_out(i);
 }
 
-/* ---- what is asked ------------------------------------------------------------------------------
- */
+/* ---- what is asked --------------------------------------------------------------------------- */
 
 static void fill(struct letter *letter, const struct sl_store_range *range)
 {
@@ -251,8 +249,7 @@ static void sim_commit(struct sl_store *store, const struct sl_store_commit *com
 		fill(letter, commit->read);
 }
 
-/* ---- steps --------------------------------------------------------------------------------------
- */
+/* ---- steps ----------------------------------------------------------------------------------- */
 
 static void letter_free(struct letter *letter)
 {
@@ -338,8 +335,7 @@ void sim_down(struct sl_store *store, const char *why)
 	}
 }
 
-/* ---- the engine ---------------------------------------------------------------------------------
- */
+/* ---- the engine ------------------------------------------------------------------------------ */
 
 static int sim_create(struct event_base *base, const struct sl_conf_store *conf, const char *prefix,
 		      const struct sl_store_calls *calls, struct sl_store **out, struct sl_err *err)
@@ -384,8 +380,7 @@ const struct sl_store_ops sim_store = {
 	.commit = sim_commit,
 };
 
-/* ---- for tests ----------------------------------------------------------------------------------
- */
+/* ---- for tests ------------------------------------------------------------------------------- */
 
 void sim_begin(uint64_t seed)
 {

@@ -154,8 +154,7 @@ static void step(struct watch *watch)
 	}
 }
 
-/* ---- comparing ----------------------------------------------------------------------------------
- */
+/* ---- comparing ------------------------------------------------------------------------------- */
 
 static const struct sl_image_pool *web_of(const struct fixture *f)
 {

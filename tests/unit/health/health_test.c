@@ -286,8 +286,7 @@ static void that_nobody_is_up_is_said_with_who_serves(void **state)
 	}
 }
 
-/* ---- with other members -------------------------------------------------------------------------
- */
+/* ---- with other members ---------------------------------------------------------------------- */
 
 static int on_say(void *context, const char *text)
 {

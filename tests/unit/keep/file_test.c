@@ -75,8 +75,7 @@ uint64_t __wrap_sl_clock_wall_ms(void)
 	return wall_ms;
 }
 
-/* ---- a daemon without packets -------------------------------------------------------------------
- */
+/* ---- a daemon without packets ---------------------------------------------------------------- */
 
 static char folder[] = "/tmp/sluice-keep.XXXXXX";
 static char path[PATH_MAX];
@@ -181,8 +180,7 @@ static void write_file(const uint8_t *octets, size_t size)
 	assert_int_equal(fclose(file), 0);
 }
 
-/* ---- tests --------------------------------------------------------------------------------------
- */
+/* ---- tests ----------------------------------------------------------------------------------- */
 
 static void what_was_synced_is_found(void **state)
 {

@@ -25,8 +25,7 @@
 #include "unit/keep/samples.h"
 #include "unit/model/fixture.h"
 
-/* ---- entries that a key is tried in -------------------------------------------------------------
- */
+/* ---- entries that a key is tried in ---------------------------------------------------------- */
 
 struct pair {
 	const char *key, *value;
@@ -201,8 +200,7 @@ static char *whole_text(const struct place *place, const struct pair *pairs,
 	return text;
 }
 
-/* ---- what holds ---------------------------------------------------------------------------------
- */
+/* ---- what holds ------------------------------------------------------------------------------ */
 
 /* NULL: it is refused; says why when it may not be. */
 static struct sl_conf *parse(const char *text, const char *why)
@@ -343,8 +341,7 @@ static bool try_value(const struct place *place, const struct pair *pairs,
 	return taken;
 }
 
-/* ---- the walk -----------------------------------------------------------------------------------
- */
+/* ---- the walk -------------------------------------------------------------------------------- */
 
 static void try_table(const struct place *place);
 

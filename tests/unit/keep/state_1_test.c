@@ -82,8 +82,7 @@ static void lines_equal(struct lines *lines)
 	free(told);
 }
 
-/* ---- what there is, in lines --------------------------------------------------------------------
- */
+/* ---- what there is, in lines ----------------------------------------------------------------- */
 
 static const struct sl_image_node *node_of(const struct sl_image *image, uint32_t index)
 {
@@ -158,8 +157,7 @@ static void add_cores(struct lines *lines, const struct fixture *f)
 	}
 }
 
-/* ---- the test -----------------------------------------------------------------------------------
- */
+/* ---- the test -------------------------------------------------------------------------------- */
 
 static void copy_state(const char *to)
 {

@@ -279,8 +279,7 @@ static void the_table_is_bounded(void **state)
 	sl_neigh_table_destroy(table);
 }
 
-/* ---- those that we ask for ourselves ------------------------------------------------------------
- */
+/* ---- those that we ask for ourselves --------------------------------------------------------- */
 
 static struct sl_neigh_entry *get_own(struct sl_neigh_table *table, const char *addr)
 {

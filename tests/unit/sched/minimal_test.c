@@ -249,8 +249,7 @@ static void the_table_before_may_be_changed_in_place(void **state)
 	world_fini(&world);
 }
 
-/* ---- a slow twin --------------------------------------------------------------------------------
- */
+/* ---- a slow twin ----------------------------------------------------------------------------- */
 
 #define TWIN_NODES 40
 

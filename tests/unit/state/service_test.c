@@ -322,8 +322,7 @@ static void an_address_is_owned_when_a_service_names_it(void **state)
 	}
 }
 
-/* ---- sources ------------------------------------------------------------------------------------
- */
+/* ---- sources --------------------------------------------------------------------------------- */
 
 #define FROM(spec_, list)                                                                          \
 	do {                                                                                       \
@@ -515,8 +514,7 @@ static void more_stretches_of_sources_than_may_be_are_refused(void **state)
 	sl_service_table_put(build(specs, 20));
 }
 
-/* ---- against a naive twin -----------------------------------------------------------------------
- */
+/* ---- against a naive twin -------------------------------------------------------------------- */
 
 /* Of few bits, so that many lie in one another; its address has no bits beyond its length. */
 static struct sl_prefix random_source(struct sl_prng *prng, uint8_t family)

@@ -69,8 +69,7 @@ static uint32_t count_kind(enum sl_flow_kind kind)
 	return count;
 }
 
-/* ---- ends ---------------------------------------------------------------------------------------
- */
+/* ---- ends ------------------------------------------------------------------------------------ */
 
 static void an_end_far_from_its_connection_is_not_believed(void **state)
 {
@@ -152,8 +151,7 @@ static void on_a_draining_node_ports_begin_anew_after_fin_and_rst(void **state)
 	}
 }
 
-/* ---- strangers ----------------------------------------------------------------------------------
- */
+/* ---- strangers ------------------------------------------------------------------------------- */
 
 static struct sl_pkt stranger(uint32_t flow)
 {
@@ -205,8 +203,7 @@ static void a_stranger_counts_for_the_idle_timeout(void **state)
 	assert_int_equal(give(world_udp(1)), 1);
 }
 
-/* ---- beginnings ---------------------------------------------------------------------------------
- */
+/* ---- beginnings ------------------------------------------------------------------------------ */
 
 static void a_connection_whose_syn_came_again_may_take_longer_to_open(void **state)
 {
