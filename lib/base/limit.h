@@ -27,12 +27,13 @@
 #define SL_SLOTS_TOTAL_MAX    67108864u /* in all pools together: SL_POOLS_MAX of the default */
 #define SL_SLOTS_REHEARSED_MAX                                                                     \
 	4194304u /* likewise, of a configuration that is tried by who may not change things */
-#define SL_BURST_MAX	64
-#define SL_WEIGHT_UNIT	1000000ull /* weights are kept in millionths */
-#define SL_WEIGHT_MAX	(1000000ull * SL_WEIGHT_UNIT)
-#define SL_MAX_LOAD_MAX 10u /* times the fair share, of pools' max_load */
-#define SL_MTU_MIN	576
-#define SL_MTU_MAX	9700
-#define SL_MTU_DEFAULT	1500 /* of links that tell none */
+#define SL_BURST_MAX	   64
+#define SL_WEIGHT_UNIT	   1000000ull /* weights are kept in millionths */
+#define SL_WEIGHT_MAX	   (1000000ull * SL_WEIGHT_UNIT)
+#define SL_MAX_LOAD_MAX	   10u	/* times the fair share, of pools' max_load */
+#define SL_FLOW_WEIGHT_MAX 100u /* what a flow of a service counts for */
+#define SL_MTU_MIN	   576
+#define SL_MTU_MAX	   9700
+#define SL_MTU_DEFAULT	   1500 /* of links that tell none */
 
 #endif

@@ -28,6 +28,7 @@ struct sl_carried_node {
 	uint32_t index; /* in this run; 0: it is no more */
 };
 
+#define SL_CARRIED_EXTRA 2  /* bits of a flow's class; what it counts for beyond 1 is above them */
 #define SL_CARRIED_LIVES 16 /* of kinds below SL_FLOW_ODD */
 
 struct sl_carried_pool {
@@ -110,7 +111,7 @@ int sl_carried_read_services(struct sl_unpack *unpack, struct sl_carried *carrie
 int sl_carried_restore(struct sl_model *model, struct sl_carried *carried);
 /* read.c: enters a flow; false: there is a later one, or no room. */
 bool sl_carried_take_flow(struct sl_flow_table *table, const struct sl_flow_clock *clock,
-			  uint64_t tag, uint64_t word);
+			  uint64_t tag, uint64_t word, uint32_t extra);
 /* read.c: times in this run. */
 uint64_t sl_carried_before(const struct sl_carried *carried, uint64_t ms);
 uint64_t sl_carried_read_past(struct sl_unpack *unpack, const struct sl_carried *carried);

@@ -177,7 +177,8 @@ static void write_flows(struct sl_pack *pack, const struct sl_flow_table *table,
 			continue;
 		sl_pack_number(pack, node);
 		sl_pack_number(pack, entry.tag);
-		sl_pack_number(pack, sl_flow_class(entry.word));
+		sl_pack_number(pack, sl_flow_class(entry.word) | sl_flow_table_extra(table, i)
+									 << SL_CARRIED_EXTRA);
 		sl_pack_number(pack, sl_flow_kind(entry.word));
 		sl_pack_number(pack, sl_flow_seq(entry.word));
 		sl_pack_number(pack, sl_flow_age(clock, entry.word));

@@ -202,6 +202,7 @@ static void take_table(struct taking *taking, const struct table *table)
 	const struct sl_carried_pool *pool = &taking->carried.pools[table->pool];
 	const struct sl_pool_view *view = &taking->model->snapshot->pools[pool->index];
 	const struct sl_flow_bucket *buckets;
+	const uint8_t *extra;
 	uint64_t died_s = 0, now_s = sl_clock_wall_ms() / 1000;
 	struct sl_flow_clock then, now;
 	struct sl_flow_entry entry;
@@ -216,6 +217,7 @@ static void take_table(struct taking *taking, const struct table *table)
 			sl_lasting_close(buckets);
 		return;
 	}
+	extra = (const uint8_t *)buckets + sl_flow_extra_at(table->bits);
 	clock_of(&taking->carried, pool, &then);
 	sl_flow_clock_init(&now, view, taking->carried.now_ms);
 	for (uint32_t i = 0; i < (uint32_t)SL_FLOW_WAYS << table->bits; i++) {
@@ -228,7 +230,8 @@ static void take_table(struct taking *taking, const struct table *table)
 		word = word_of(taking, &then, &now, entry.word);
 		if (!word)
 			continue;
-		taking->found->flows += sl_carried_take_flow(to, &now, entry.tag, word);
+		taking->found->flows += sl_carried_take_flow(
+			to, &now, entry.tag, word, SL_MIN(extra[i], SL_FLOW_WEIGHT_MAX - 1u));
 		sl_flow_table_gather(to);
 	}
 	sl_lasting_close(buckets);

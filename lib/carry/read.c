@@ -332,18 +332,21 @@ int sl_carried_restore(struct sl_model *model, struct sl_carried *carried)
 /* The entry that the octets say, or 0: it is too old, or its node is no more. */
 static uint64_t read_word(struct sl_unpack *unpack, const struct sl_carried *carried,
 			  const struct sl_carried_pool *pool, const struct sl_flow_clock *clock,
-			  uint64_t number)
+			  uint64_t number, uint32_t *extra)
 {
-	uint64_t class = sl_unpack_number(unpack), kind = sl_unpack_number(unpack);
+	uint64_t head = sl_unpack_number(unpack), kind = sl_unpack_number(unpack);
+	uint64_t class = head % (1u << SL_CARRIED_EXTRA);
 	uint64_t seq = sl_unpack_number(unpack), age = sl_unpack_number(unpack);
 	uint32_t node;
 	uint64_t word;
 
 	if (number > carried->node_count || class > SL_FLOW_UDP || kind > SL_FLOW_STRANGER ||
-	    kind % SL_FLOW_ODD == SL_FLOW_FREE || seq > UINT16_MAX) {
+	    kind % SL_FLOW_ODD == SL_FLOW_FREE || seq > UINT16_MAX ||
+	    head >> SL_CARRIED_EXTRA >= SL_FLOW_WEIGHT_MAX) {
 		unpack->failed = true;
 		return 0;
 	}
+	*extra = (uint32_t)(head >> SL_CARRIED_EXTRA);
 	age += carried->gap_ms >> SL_TICK_SHIFT;
 	node = sl_carried_index(carried, (uint32_t)number);
 	if (!clock || node == SL_NODE_NOBODY || age > SL_FLOW_TICK_MASK / 2)
@@ -359,14 +362,14 @@ static uint64_t read_word(struct sl_unpack *unpack, const struct sl_carried *car
 
 /* Flows of several tables may come to one: what was used last counts. */
 bool sl_carried_take_flow(struct sl_flow_table *table, const struct sl_flow_clock *clock,
-			  uint64_t tag, uint64_t word)
+			  uint64_t tag, uint64_t word, uint32_t extra)
 {
 	struct sl_flow_entry *entry = sl_flow_table_find(table, tag);
 
 	if (entry && sl_flow_age(clock, entry->word) <= sl_flow_age(clock, word))
 		return false;
 	if (!entry)
-		return sl_flow_table_enter(table, clock, tag, word);
+		return sl_flow_table_enter_heavy(table, clock, tag, word, extra);
 	sl_flow_table_write(table, entry, tag, word);
 	return true;
 }
@@ -388,13 +391,14 @@ static int64_t read_flows(struct sl_unpack *unpack, const struct sl_model *model
 
 		while ((number = sl_unpack_number(unpack)) > 0 && !unpack->failed) {
 			uint64_t tag = sl_unpack_number(unpack);
-			uint64_t word =
-				read_word(unpack, carried, pool, view ? &clock : NULL, number);
+			uint32_t extra = 0;
+			uint64_t word = read_word(unpack, carried, pool, view ? &clock : NULL,
+						  number, &extra);
 
 			if (word && !unpack->failed)
 				taken += sl_carried_take_flow(
 					view->flow_tables[core % view->memory->core_count], &clock,
-					tag, word);
+					tag, word, extra);
 		}
 	}
 	return unpack->failed ? -EINVAL : taken;

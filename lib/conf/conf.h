@@ -258,6 +258,7 @@ struct sl_conf_service {
 	uint16_t vlan;			   /* 0: any */
 	enum sl_conf_echo echo;
 	uint16_t mss_clamp;	  /* 0: none */
+	uint8_t flow_weight;	  /* what a flow of its counts for in loads */
 	char class[SL_NAME_SIZE]; /* "": as sl_conf_class() says */
 	uint32_t pool;		  /* index */
 	uint32_t line, column;

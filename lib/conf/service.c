@@ -46,6 +46,7 @@ static const struct sl_conf_key service_keys[] = {
 	SL_KEY_RANGE("vlan", number, S(vlan), 1, VLAN_MAX, 0),
 	SL_KEY("echo", word, S(echo), .words = echos),
 	SL_KEY("class", name, S(class)),
+	SL_KEY_RANGE("flow_weight", number, S(flow_weight), 1, SL_FLOW_WEIGHT_MAX, 1),
 	SL_KEY_RANGE("mss_clamp", number, S(mss_clamp), MSS_MIN, UINT16_MAX, 0),
 };
 

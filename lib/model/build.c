@@ -263,6 +263,7 @@ static int build_services(const struct sl_model *model, struct sl_snapshot *snap
 		view->flags &= SL_SERVICE_GAINED;
 		view->flags |= conf->any || conf->prefix.length == 0 ? 0 : SL_SERVICE_NAMES_ADDRESS;
 		view->class = (uint8_t)sl_conf_class(image->conf, conf);
+		view->flow_extra = (uint8_t)(conf->flow_weight - 1);
 		view->mss_clamp = conf->mss_clamp;
 		snapshot->clamps |= conf->mss_clamp != 0;
 		view->echo = echo_of[conf->echo];

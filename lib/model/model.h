@@ -253,6 +253,7 @@ struct sl_pool_report {
 	uint64_t flow_capacity;	    /* of the flow tables of all cores */
 	struct sl_load load;	    /* since the nodes' counters began */
 	struct sl_load load_window; /* of the last SL_LOAD_WINDOW_S seconds */
+	struct sl_load load_flows;  /* of live flows, as their services weigh them */
 	uint32_t node_count;
 	struct sl_node_report *nodes;
 	bool paged; /* not all of its nodes are there */

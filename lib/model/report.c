@@ -99,7 +99,8 @@ static void end_load(struct sl_load *load, uint32_t count)
 
 static void measure_load(const struct sl_model *model, struct sl_pool_report *row)
 {
-	uint32_t all = 0, recent = 0, oldest = 0;
+	const struct sl_pool_memory *memory = model->pools[row->index].memory;
+	uint32_t all = 0, recent = 0, live = 0, oldest = 0;
 
 	if (model->window_filled == SL_LOAD_WINDOW_S)
 		oldest = model->window_place;
@@ -114,6 +115,12 @@ static void measure_load(const struct sl_model *model, struct sl_pool_report *ro
 				 node->packets - model->nodes[node->index].window[oldest],
 				 node->weight);
 	}
+	for (uint32_t n = 0; memory && memory->flow_entries && n < row->node_count; n++)
+		if (row->nodes[n].weight > 0)
+			add_load(&row->load_flows, &live,
+				 sl_pool_memory_node_load(memory, row->nodes[n].index),
+				 row->nodes[n].weight);
+	end_load(&row->load_flows, live);
 	end_load(&row->load, all);
 	end_load(&row->load_window, recent);
 }

@@ -46,6 +46,7 @@ _Static_assert(sizeof(struct sl_pick_state) == SL_CACHE_LINE, "a state is one ca
 struct sl_pick_live {
 	const uint32_t *const *per_core;
 	uint32_t cores;
+	uint32_t extra; /* what the new flow counts for beyond 1 */
 };
 
 /* A view of those nodes that have weight and are not absent (absent may be NULL). scheduler:

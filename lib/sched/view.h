@@ -64,10 +64,10 @@ static inline uint32_t sl_view_draw(const struct sl_pick_view *pick, struct sl_p
 	return sl_alias_draw(pick->lots, pick->count, column, sl_view_random(state));
 }
 
-/* A node's flows with one more. */
+/* A node's flows with the new one. */
 static inline uint64_t sl_view_load(const struct sl_pick_live *live, uint32_t index)
 {
-	uint64_t load = 1;
+	uint64_t load = 1 + (uint64_t)live->extra;
 
 	for (uint32_t core = 0; core < live->cores; core++)
 		load += __atomic_load_n(&live->per_core[core][index], __ATOMIC_RELAXED);

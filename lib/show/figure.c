@@ -106,6 +106,12 @@ static const struct sl_figure pool[] = {
 	 "Packets per unit of weight, most of any node."},
 	{"load.factor", AT(load.factor, REAL), "pool_load_factor_ratio",
 	 "Most over mean load of the nodes."},
+	{"flow_load.mean", AT(load_flows.mean, REAL), "pool_flow_load_mean",
+	 "Live flows per unit of weight, as their services weigh them: mean of nodes."},
+	{"flow_load.max", AT(load_flows.max, REAL), "pool_flow_load_max",
+	 "Live flows per unit of weight, most of any node."},
+	{"flow_load.factor", AT(load_flows.factor, REAL), "pool_flow_load_factor_ratio",
+	 "Most over mean live flows of the nodes."},
 };
 #undef AT
 FIGURES(pool, pool);

@@ -30,11 +30,12 @@ static uint32_t load_of(const struct sl_pool_memory *memory, uint32_t node)
 	return load;
 }
 
+/* For one that counts for 1 and extra, where all that are there count for flows. */
 static bool has_room(const struct sl_snapshot *snapshot, const struct sl_pool_view *pool,
-		     uint32_t node, uint32_t flows)
+		     uint32_t node, uint32_t flows, uint32_t extra)
 {
-	return load_of(pool->memory, node) <
-	       sl_bound_room(sl_snapshot_node(snapshot, node)->bound, flows);
+	return load_of(pool->memory, node) + extra <
+	       sl_bound_room(sl_snapshot_node(snapshot, node)->bound, flows + extra);
 }
 
 static uint32_t node_of(const struct sl_pool_view *pool, uint32_t slot)
@@ -46,7 +47,7 @@ static uint32_t node_of(const struct sl_pool_view *pool, uint32_t slot)
 
 /* One after the other, from one that the slot names. */
 static uint32_t find_in_turn(const struct sl_snapshot *snapshot, const struct sl_pool_view *pool,
-			     uint32_t slot, uint32_t flows)
+			     uint32_t slot, uint32_t flows, uint32_t extra)
 {
 	uint32_t count = sl_pick_count(pool->pick);
 	uint32_t at = (uint32_t)((sl_prng_mix(slot) >> 32) * count >> 32);
@@ -54,7 +55,7 @@ static uint32_t find_in_turn(const struct sl_snapshot *snapshot, const struct sl
 	for (uint32_t turn = 0; turn < SL_MIN(count, SL_BOUND_TURNS); turn++) {
 		uint32_t node = sl_pick_node(pool->pick, at);
 
-		if (has_room(snapshot, pool, node, flows))
+		if (has_room(snapshot, pool, node, flows, extra))
 			return node;
 		at = at + 1 == count ? 0 : at + 1;
 	}
@@ -62,24 +63,22 @@ static uint32_t find_in_turn(const struct sl_snapshot *snapshot, const struct sl
 }
 
 uint32_t sl_bound_choose(const struct sl_snapshot *snapshot, const struct sl_pool_view *pool,
-			 struct sl_pick_state *state, uint32_t slot, uint32_t node)
+			 struct sl_pick_state *state, const struct sl_pick_live *live,
+			 uint32_t slot, uint32_t node)
 {
-	const struct sl_pick_live live = {.per_core =
-						  (const uint32_t *const *)pool->memory->node_load,
-					  .cores = pool->memory->core_count};
-	uint32_t flows = load_of(pool->memory, SL_NODE_NOBODY), other;
+	uint32_t flows = load_of(pool->memory, SL_NODE_NOBODY), extra = live->extra, other;
 
-	if (node == SL_NODE_NOBODY || has_room(snapshot, pool, node, flows))
+	if (node == SL_NODE_NOBODY || has_room(snapshot, pool, node, flows, extra))
 		return node;
 	for (uint32_t choice = 0; choice < SL_BOUND_CHOICES; choice++) {
 		uint64_t hash = sl_prng_mix((uint64_t)choice << 32 | slot);
 
 		other = node_of(pool, (uint32_t)(hash >> pool->shift));
-		if (other != SL_NODE_NOBODY && has_room(snapshot, pool, other, flows))
+		if (other != SL_NODE_NOBODY && has_room(snapshot, pool, other, flows, extra))
 			return other;
 	}
-	other = find_in_turn(snapshot, pool, slot, flows);
+	other = find_in_turn(snapshot, pool, slot, flows, extra);
 	if (other == SL_NODE_NOBODY)
-		other = sl_pick_next(pool->pick, state, &live);
+		other = sl_pick_next(pool->pick, state, live);
 	return other == SL_SCHED_NOBODY ? node : other;
 }

@@ -36,8 +36,10 @@ static inline uint64_t sl_bound_room(uint32_t bound, uint32_t flows)
 	return (((uint64_t)flows + 1) * bound + (1u << SL_BOUND_BITS) - 1) >> SL_BOUND_BITS;
 }
 
-/* Where a new flow of the slot goes whose node is `node`; that of nobody is nobody's. */
+/* Where a new flow of the slot goes whose node is `node`; that of nobody is nobody's. live: of the pool's
+ * memory. */
 uint32_t sl_bound_choose(const struct sl_snapshot *snapshot, const struct sl_pool_view *pool,
-			 struct sl_pick_state *state, uint32_t slot, uint32_t node);
+			 struct sl_pick_state *state, const struct sl_pick_live *live,
+			 uint32_t slot, uint32_t node);
 
 #endif

@@ -85,7 +85,7 @@ void sl_flow_clock_init(struct sl_flow_clock *clock, const struct sl_pool_view *
 
 size_t sl_flow_memory_size(uint32_t bits)
 {
-	return sl_flow_buckets_size(bits) + 2 * sizeof(uint32_t) * SL_NODE_INDEX_MAX;
+	return sl_flow_extra_at(bits) + ((size_t)SL_FLOW_WAYS << bits);
 }
 
 int sl_flow_table_create(uint32_t flow_entries, struct sl_flow_table **table)
@@ -112,6 +112,7 @@ int sl_flow_table_create(uint32_t flow_entries, struct sl_flow_table **table)
 	made->node_flows =
 		(uint32_t *)(void *)((uint8_t *)made->buckets + sl_flow_buckets_size(bits));
 	made->node_load = made->node_flows + SL_NODE_INDEX_MAX;
+	made->extra = (uint8_t *)made->buckets + sl_flow_extra_at(bits);
 	made->bits = bits;
 	made->references = 1;
 	*table = made;
@@ -161,8 +162,20 @@ static inline void add32(uint32_t *counter, int32_t count)
 	__atomic_store_n(counter, *counter + (uint32_t)count, __ATOMIC_RELAXED);
 }
 
-/* Counts an entry in (+1) or out (-1). */
-static void count_word(struct sl_flow_table *table, uint64_t word, int32_t by)
+static inline uint8_t *extra_at(const struct sl_flow_table *table,
+				const struct sl_flow_entry *entry)
+{
+	return &table->extra[entry - (const struct sl_flow_entry *)table->buckets];
+}
+
+/* What an entry's flow counts for. */
+static inline int32_t units_of(const struct sl_flow_table *table, const struct sl_flow_entry *entry)
+{
+	return sl_unlikely(table->weighs) ? 1 + *extra_at(table, entry) : 1;
+}
+
+/* Counts an entry in (by 1) or out (by -1), of so many units. */
+static void count_word(struct sl_flow_table *table, uint64_t word, int32_t by, int32_t units)
 {
 	enum sl_flow_kind kind = sl_flow_kind(word);
 	uint32_t node = sl_flow_node(word);
@@ -177,28 +190,50 @@ static void count_word(struct sl_flow_table *table, uint64_t word, int32_t by)
 	}
 	if (kind == SL_FLOW_CLOSING)
 		return;
-	add32(&table->node_load[node], by);
-	add32(&table->node_load[SL_NODE_NOBODY], by);
+	add32(&table->node_load[node], by * units);
+	add32(&table->node_load[SL_NODE_NOBODY], by * units);
 }
 
 /* Counts what an entry was out and what it is in. */
-static inline void recount(struct sl_flow_table *table, uint64_t was, uint64_t is)
+static inline void recount(struct sl_flow_table *table, uint64_t was, uint64_t is, int32_t units)
 {
 	if (sl_flow_is_begun(was) && sl_flow_is_begun(is)) {
-		add32(&table->node_load[sl_flow_node(was)], -1);
-		add32(&table->node_load[sl_flow_node(is)], 1);
+		add32(&table->node_load[sl_flow_node(was)], -units);
+		add32(&table->node_load[sl_flow_node(is)], units);
 		return;
 	}
-	count_word(table, was, -1);
-	count_word(table, is, 1);
+	count_word(table, was, -1, units);
+	count_word(table, is, 1, units);
+}
+
+static void weigh(struct sl_flow_table *table, struct sl_flow_entry *entry, uint32_t extra)
+{
+	int32_t more = (int32_t)extra - *extra_at(table, entry);
+
+	table->weighs |= extra > 0;
+	__atomic_store_n(extra_at(table, entry), (uint8_t)extra, __ATOMIC_RELAXED);
+	if (sl_flow_kind(entry->word) == SL_FLOW_CLOSING)
+		return;
+	add32(&table->node_load[sl_flow_node(entry->word)], more);
+	add32(&table->node_load[SL_NODE_NOBODY], more);
+}
+
+void sl_flow_table_weigh(struct sl_flow_table *table, uint64_t tag, uint32_t extra)
+{
+	struct sl_flow_entry *entry = sl_flow_table_find(table, tag);
+
+	if (entry)
+		weigh(table, entry, extra);
 }
 
 static inline void write_entry(struct sl_flow_table *table, struct sl_flow_entry *entry,
 			       uint64_t tag, uint64_t word)
 {
+	if (sl_unlikely(table->weighs) && entry->word && (entry->tag != tag || !word))
+		weigh(table, entry, 0); /* the next flow there has its own */
 	if (sl_flow_node(entry->word) != sl_flow_node(word) ||
 	    sl_flow_kind(entry->word) != sl_flow_kind(word))
-		recount(table, entry->word, word);
+		recount(table, entry->word, word, units_of(table, entry));
 	if (!word)
 		tag = 0;
 	if (entry->tag != tag) {
@@ -311,13 +346,17 @@ static struct sl_flow_entry *make_room(struct sl_flow_table *table, struct sl_fl
 	for (uint32_t i = 0; i < SL_FLOW_WAYS; i++) {
 		struct sl_flow_entry *entry = &bucket->entry[i], *room;
 		struct sl_flow_bucket *second = sl_flow_table_second(table, entry->tag);
+		uint32_t extra;
 
 		if (sl_flow_table_first(table, entry->tag) != bucket)
 			continue;
 		room = room_in(table, clock, second, second);
 		if (!room)
 			continue;
+		extra = *extra_at(table, entry);
 		write_entry(table, room, entry->tag, entry->word);
+		if (sl_unlikely(extra))
+			weigh(table, room, extra);
 		write_entry(table, entry, entry->tag, 0);
 		return entry;
 	}

@@ -182,6 +182,8 @@ struct sl_flow_table {
 	uint32_t *node_flows; /* entries live or closing */
 	uint32_t *
 		node_load; /* entries begun or live, what schedulers go by; of SL_NODE_NOBODY: all */
+	uint8_t *extra;	   /* by entry: what its flow counts for in node_load beyond 1 */
+	bool weighs;	   /* some entry has had such */
 	/* written: owner; read: all */
 	uint64_t tracked __attribute__((aligned(SL_CACHE_LINE))); /* entries live or closing */
 	uint64_t begun;						  /* entries begun */
@@ -205,6 +207,12 @@ static inline size_t sl_flow_buckets_size(uint32_t bits)
 }
 
 size_t sl_flow_memory_size(uint32_t bits);
+
+/* Where in that memory an octet for each entry begins: what its flow counts for beyond 1. */
+static inline size_t sl_flow_extra_at(uint32_t bits)
+{
+	return sl_flow_buckets_size(bits) + 2 * sizeof(uint32_t) * SL_NODE_INDEX_MAX;
+}
 
 static inline uint32_t sl_flow_table_capacity(const struct sl_flow_table *table)
 {
@@ -268,6 +276,27 @@ static inline struct sl_flow_entry *sl_flow_table_find(const struct sl_flow_tabl
  * no room, and the refusal is counted. */
 bool sl_flow_table_enter(struct sl_flow_table *table, const struct sl_flow_clock *clock,
 			 uint64_t tag, uint64_t word);
+
+/* Owner: what the tag's flow counts for in node_load, beyond 1. It is not kept when it has no entry. */
+void sl_flow_table_weigh(struct sl_flow_table *table, uint64_t tag, uint32_t extra);
+
+/* Owner: enters a tag whose flow counts for more than 1. */
+static inline bool sl_flow_table_enter_heavy(struct sl_flow_table *table,
+					     const struct sl_flow_clock *clock, uint64_t tag,
+					     uint64_t word, uint32_t extra)
+{
+	if (!sl_flow_table_enter(table, clock, tag, word))
+		return false;
+	if (sl_unlikely(extra))
+		sl_flow_table_weigh(table, tag, extra);
+	return true;
+}
+
+/* Any thread: what entry number index counts for beyond 1. */
+static inline uint32_t sl_flow_table_extra(const struct sl_flow_table *table, uint32_t index)
+{
+	return __atomic_load_n(&table->extra[index], __ATOMIC_RELAXED);
+}
 
 /* Owner: makes the entry this; keeps the counts. word 0 frees it. */
 void sl_flow_table_write(struct sl_flow_table *table, struct sl_flow_entry *entry, uint64_t tag,

@@ -230,7 +230,9 @@ static bool enter(struct sl_follow *follow, const struct sl_follow_pkt *pkt,
 	if (sl_flow_node(word) == SL_NODE_NOBODY)
 		return false;
 	if (!entry)
-		return sl_flow_table_enter(table, &follow->clock, known->tag, word);
+		return sl_flow_table_enter_heavy(
+			table, &follow->clock, known->tag, word,
+			follow->snapshot->services[pkt->service].flow_extra);
 	sl_flow_table_write(table, entry, known->tag, word);
 	return true;
 }
@@ -260,9 +262,10 @@ static uint32_t new_node(struct sl_follow *follow, struct sl_follow_pkt *pkt,
 			 const struct sl_place *place, const bool writes)
 {
 	const struct sl_pool_view *pool = pkt->pool;
-	const struct sl_pick_live live = {.per_core =
-						  (const uint32_t *const *)pool->memory->node_load,
-					  .cores = pool->memory->core_count};
+	const struct sl_pick_live live = {
+		.per_core = (const uint32_t *const *)pool->memory->node_load,
+		.cores = pool->memory->core_count,
+		.extra = follow->snapshot->services[pkt->service].flow_extra};
 	struct sl_pick_state *state = &pool->memory->pick_states[follow->core->index];
 	struct sl_pick_state copy;
 	uint32_t node;
@@ -276,7 +279,7 @@ static uint32_t new_node(struct sl_follow *follow, struct sl_follow_pkt *pkt,
 		state = &copy;
 	}
 	if (pool->flags & SL_POOL_BOUNDED) {
-		node = sl_bound_choose(follow->snapshot, pool, state,
+		node = sl_bound_choose(follow->snapshot, pool, state, &live,
 				       (uint32_t)(pkt->hash >> pool->shift), place->node);
 		pkt->why = node == place->node ? pkt->why : SL_WHY_FULL;
 		return node;
@@ -354,12 +357,6 @@ static void set_clock(struct sl_follow *follow, const struct sl_pool_view *pool)
 		sl_known_init(&follow->known, pool, follow->core->index, follow->now_ms);
 }
 
-/* A new connection of ports that were used before. */
-static bool begins_anew(const struct sl_pkt *pkt, uint64_t word)
-{
-	return sl_flow_kind(word) == SL_FLOW_CLOSING && is_tcp(pkt) && sl_follow_begins(pkt);
-}
-
 /* What the tables know under a tag. */
 static inline __attribute__((always_inline)) void recall(const struct sl_follow *follow,
 							 struct sl_follow_pkt *pkt,
@@ -407,7 +404,7 @@ follow_pkt(struct sl_follow *follow, struct sl_follow_pkt *pkt, const bool write
 	recall(follow, pkt, &place, pkt->tag, &known, writes);
 	if (is_tcp(pkt->pkt) && !sl_follow_begins(pkt->pkt))
 		recall_beside(follow, pkt, &place, &known, writes);
-	if (known.word && !begins_anew(pkt->pkt, known.word))
+	if (known.word && !sl_follow_begins_anew(pkt->pkt, known.word))
 		follow_hit(follow, pkt, &place, &known, writes);
 	else
 		follow_miss(follow, pkt, &place, &known, writes);

@@ -82,6 +82,13 @@ static inline bool sl_follow_begins(const struct sl_pkt *pkt)
 	return (syn || (pkt->flags & SL_PKT_QUIC_INITIAL)) && !(pkt->flags & SL_PKT_ICMP_ERROR);
 }
 
+/* A new connection of ports whose entry says that they were used before. */
+static inline bool sl_follow_begins_anew(const struct sl_pkt *pkt, uint64_t word)
+{
+	return sl_flow_kind(word) == SL_FLOW_CLOSING && pkt->key.protocol == SL_PROTO_TCP &&
+	       sl_follow_begins(pkt);
+}
+
 static inline enum sl_flow_class sl_follow_class(const struct sl_pkt *pkt)
 {
 	if (pkt->key.protocol == SL_PROTO_TCP)

@@ -141,7 +141,8 @@ static void copy_entries(struct sl_flow_table *to, const struct sl_flow_table *f
 			continue;
 		there = sl_flow_table_find(to, entry.tag);
 		if (!there)
-			(void)sl_flow_table_enter(to, &clock, entry.tag, entry.word);
+			(void)sl_flow_table_enter_heavy(to, &clock, entry.tag, entry.word,
+							sl_flow_table_extra(from, i));
 		else if (is_later(entry.word, there->word))
 			sl_flow_table_write(to, there, entry.tag, entry.word);
 	}
@@ -273,4 +274,13 @@ void sl_pool_memory_gather(const struct sl_pool_memory *memory)
 {
 	for (uint32_t i = 0; memory && i < memory->table_count; i++)
 		sl_flow_table_gather(memory->flow_tables[i]);
+}
+
+uint64_t sl_pool_memory_node_load(const struct sl_pool_memory *memory, uint32_t node)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < SL_MIN(memory->table_count, memory->core_count); i++)
+		sum += __atomic_load_n(&memory->node_load[i][node], __ATOMIC_RELAXED);
+	return sum;
 }

@@ -84,6 +84,8 @@ void sl_pool_memory_count(const struct sl_pool_memory *memory, struct sl_flow_co
 /* Once in a while: sl_flow_table_gather() of all tables. Takes NULL. */
 void sl_pool_memory_gather(const struct sl_pool_memory *memory);
 uint64_t sl_pool_memory_node_flows(const struct sl_pool_memory *memory, uint32_t node);
+/* What the node's flows count for together, those being opened among them. */
+uint64_t sl_pool_memory_node_load(const struct sl_pool_memory *memory, uint32_t node);
 /* Whether any entry names the node, those of connections being opened and tables from before included. */
 bool sl_pool_memory_names(const struct sl_pool_memory *memory, uint32_t node);
 

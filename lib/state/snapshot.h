@@ -194,8 +194,8 @@ struct sl_service_view {
 	uint8_t echo;	    /* enum sl_service_echo */
 	uint8_t via_count;  /* pools it was at since it was settled: their tables know its flows */
 	uint8_t class;	    /* in a worker's rings */
-	uint8_t spare;
-	uint32_t serial; /* tells it from others that have had its index */
+	uint8_t flow_extra; /* what a flow of its counts for in loads beyond 1 */
+	uint32_t serial;    /* tells it from others that have had its index */
 	uint32_t via[SL_SERVICE_VIA_MAX];
 };
 

@@ -332,7 +332,7 @@ static void measure_movement(struct pool *pool, struct figures *figures)
 static void measure_choices(struct pool *pool, struct figures *figures)
 {
 	const uint32_t *const counters[] = {pool->held};
-	struct sl_pick_live live = {counters, 1};
+	struct sl_pick_live live = {.per_core = counters, .cores = 1};
 	uint32_t chunks = SL_MAX(pool->count * FLOWS_A_NODE, 65536) / CHUNK_FLOWS;
 	double *runs = must(calloc(chunks, sizeof(*runs)));
 	struct sl_pick_state state;

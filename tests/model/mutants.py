@@ -39,8 +39,7 @@ MUTANTS = {
         "follow.c", "if (sl_flow_age(&follow->clock, word) <= (elapsed_ms >> SL_TICK_SHIFT) + 1)",
         "if (elapsed_ms <= UINT64_MAX)"),
     "closed_ports_do_not_begin_anew": (
-        "follow.c", "return sl_flow_kind(word) == SL_FLOW_CLOSING && is_tcp(pkt)",
-        "return !word && is_tcp(pkt)"),
+        "follow.c", "!sl_follow_begins_anew(pkt->pkt, known.word)", "true"),
     "a_live_flow_is_not_entered_beside_a_beginning": (
         "follow.c", "\t\trecall_beside(follow, pkt, &place, &known, writes);", "\t\t(void)recall_beside;"),
     "spoofed_ends_are_believed": (

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Workers under watch: one that hangs or is too slow is named in log, events, status and metrics and drops only
-what is its own; queues, buffers and flow tables show how full they are."""
+what is its own; queues, buffers and flow tables show how full they are; flows count for what they weigh."""
 
 import json
 import os
@@ -18,10 +18,10 @@ FLOWS = 64
 FRAMES = 3200
 
 
-def frame(flow):
-    """UDP to one port, a flow by its source."""
+def frame(flow, port=53):
+    """UDP, a flow by its source."""
     return bytes.fromhex("0270636170000200000000010800") + bytes(
-        [0x45, 0, 0, 36, 0, 0, 0, 0, 64, 17, 0, 0, 198, 51, 100, flow, 192, 0, 2, 10]) + bytes([4, flow, 0, 53, 0, 16, 0, 0]) + bytes(8)
+        [0x45, 0, 0, 36, 0, 0, 0, 0, 64, 17, 0, 0, 198, 51, 100, flow, 192, 0, 2, 10]) + bytes([4, flow, port >> 8, port & 255, 0, 16, 0, 0]) + bytes(8)
 
 
 def with_checksum(octets):
@@ -105,6 +105,37 @@ def too_slow():
                 true(lines['sluice_worker_queue_depth_packets_bucket{worker="0",le="1"}'] < count, "depths differ")
                 true(lines["sluice_packet_buffers_used"] > 0 and lines["sluice_transmit_ring_entries"] >= 0, "buffers")
             one.stop()
+
+
+def weighed(folder):
+    """Two nodes by least load; one flow of a service that counts three, then three of one that counts one."""
+    frames = [with_checksum(frame(flow, port)) for flow, port in ((1, 5060), (2, 53), (3, 53), (4, 53))]
+    daemon.write_pcap(folder.file("in.pcap"), frames)
+    nodes = [{"name": name, "worker": 0, "handler": "sink", "weight": 1} for name in ("w0", "w1")]
+    services = [{"name": "sip", "address": "any", "protocol": "udp", "ports": [5060], "pool": "inspect", "flow_weight": 3},
+                {"name": "dns", "address": "any", "protocol": "udp", "ports": [53], "pool": "inspect"}]
+    return daemon.configuration(folder, [{"name": "p0", "device": "net_pcap0,rx_pcap=in.pcap,tx_pcap=/dev/null"}],
+                                [{"name": "inspect", "slots": 256, "scheduler": "wleast", "nodes": nodes}], services,
+                                control={"state": folder.file("state")})
+
+
+@case("a flow counts for what its service says: three times one stand beside one of three, over a restart and kill -9, too")
+def weights():
+    with daemon.Folder() as folder:
+        conf = weighed(folder)
+        for name in ("first", "second", "killed", "last"):
+            with daemon.Daemon(folder, conf, name=name) as one:
+                one.ready()
+                with daemon.Session(one.socket) as session:
+                    until(lambda: session.result("stats")["balance"]["delivered"] == 4, "all delivered")
+                    pool = session.result("stats")["pools"]["inspect"]
+                    equal(sorted(node["flows"] for node in pool["nodes"].values()), [1, 3], "flows")
+                    equal(pool["flow_load"], {"mean": 3, "max": 3, "factor": 1}, "loads")
+                if name == "killed":
+                    one.process.kill()
+                    one.process.wait()
+                else:
+                    equal(one.stop(), 0, "exit status")
 
 
 def metrics(place):

@@ -257,6 +257,7 @@ static void random_service(struct sl_prng *prng, const struct sl_conf *conf,
 	}
 	service->vlan = (uint16_t)below(prng, 4095);
 	service->echo = below(prng, 3);
+	service->flow_weight = (uint8_t)(1 + below(prng, SL_FLOW_WEIGHT_MAX));
 	if (service->protocol == 6 || service->protocol == -1)
 		service->mss_clamp = below(prng, 2) ? (uint16_t)(64 + below(prng, 65472)) : 0;
 	service->pool = below(prng, conf->pool_count);

@@ -37,7 +37,7 @@ static void crew_init(struct crew *crew, struct world *world, enum sl_scheduler 
 		assert_non_null(crew->live[core]);
 		crew->read[core] = crew->live[core];
 	}
-	crew->all = (struct sl_pick_live){crew->read, cores};
+	crew->all = (struct sl_pick_live){.per_core = crew->read, .cores = cores};
 }
 
 static void crew_fini(struct crew *crew)
@@ -153,7 +153,7 @@ static void an_empty_view_chooses_nobody(void **state)
 	sl_pick_state_init(&core, 1);
 	for (size_t i = 0; i < 4; i++) {
 		assert_int_equal(sl_pick_build(four[i], NULL, 0, NULL, &view), 0);
-		assert_int_equal(sl_pick_next(view, &core, &(struct sl_pick_live){NULL, 0}),
+		assert_int_equal(sl_pick_next(view, &core, &(struct sl_pick_live){NULL, 0, 0}),
 				 SL_SCHED_NOBODY);
 		sl_pick_destroy(view);
 	}
@@ -378,6 +378,38 @@ static void wleast_turns_to_a_node_that_was_emptied(void **state)
 	world_fini(&world);
 }
 
+/* One flow on a node of weight 1, four on one of weight 3: one of four is less there. */
+static void a_heavy_flow_goes_where_it_weighs_least(void **state)
+{
+	static const enum sl_scheduler by_load[] = {SL_SCHED_WLEAST, SL_SCHED_P2C};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct world world;
+		struct crew crew;
+
+		world_init(&world, 2, 256);
+		world.nodes[0].weight = 1;
+		world.nodes[1].weight = 3;
+		crew_init(&crew, &world, by_load[i], 1);
+		crew.live[0][world.nodes[1].index] = 3;
+		for (uint32_t extra = 0; extra < 4; extra += 3) {
+			uint32_t heavier = 0;
+
+			crew.all.extra = extra;
+			for (uint32_t flow = 0; flow < 100; flow++)
+				heavier += sl_pick_next(crew.view, &crew.states[0], &crew.all) ==
+					   world.nodes[1].index;
+			/* p2c may draw one of them alone */
+			assert_in_range(heavier, extra ? 60 : 0, extra ? 100 : 60);
+			if (i == 0)
+				assert_int_equal(heavier, extra ? 100 : 0);
+		}
+		crew_fini(&crew);
+		world_fini(&world);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -394,6 +426,7 @@ int main(void)
 		cmocka_unit_test(wleast_of_few_nodes_is_the_least_loaded),
 		cmocka_unit_test(loads_stay_even_whatever_the_number_of_cores),
 		cmocka_unit_test(wleast_turns_to_a_node_that_was_emptied),
+		cmocka_unit_test(a_heavy_flow_goes_where_it_weighs_least),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

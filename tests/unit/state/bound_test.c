@@ -125,6 +125,28 @@ static void with_some_nodes_the_bound_is_exact_however_near_to_one(void **state)
 	world_fini(&world);
 }
 
+/* A flow of five is as much as the five that go elsewhere after it; a light one is the first of both again. */
+static void a_heavy_flow_is_as_much_as_several(void **state)
+{
+	static const uint32_t weights[2] = {1, 1};
+	struct world world;
+	uint32_t heavy;
+
+	world_init(&world, 1, SLOTS, ENTRIES, 2);
+	bound(&world, weights, 2, SL_WEIGHT_UNIT);
+	world.snapshot->services[0].flow_extra = 4;
+	heavy = world_send(&world, 0, world_udp(0), NULL);
+	world.snapshot->services[0].flow_extra = 0;
+	for (uint32_t flow = 1; flow <= 5; flow++)
+		assert_int_not_equal(world_send(&world, 0, world_udp(flow), NULL), heavy);
+	assert_int_equal(load_of(&world, heavy), 5);
+	assert_int_equal(load_of(&world, 3 - heavy), 5);
+	for (uint32_t flow = 6; flow < 8; flow++)
+		(void)world_send(&world, 0, world_udp(flow), NULL);
+	assert_int_equal(load_of(&world, heavy), 6);
+	world_fini(&world);
+}
+
 static void flows_stay_where_they_began(void **state)
 {
 	static const uint32_t weights[NODES] = {1, 1, 1, 1, 1, 1, 1, 1};
@@ -202,6 +224,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_node_has_more_flows_than_its_bound),
 		cmocka_unit_test(with_some_nodes_the_bound_is_exact_however_near_to_one),
+		cmocka_unit_test(a_heavy_flow_is_as_much_as_several),
 		cmocka_unit_test(flows_stay_where_they_began),
 		cmocka_unit_test(looking_says_the_same_and_writes_nothing),
 		cmocka_unit_test(a_node_without_weight_is_left_out),

@@ -235,6 +235,58 @@ static void expired_entries_make_room_and_are_swept(void **state)
 	sl_flow_table_put(table);
 }
 
+/* What schedulers go by is the sum of what is in the table. */
+static void assert_loads(const struct sl_flow_table *table)
+{
+	uint32_t loads[8] = {0}, all = 0;
+	struct sl_flow_entry entry;
+
+	for (uint32_t i = 0; i < sl_flow_table_capacity(table); i++) {
+		if (!sl_flow_table_at(table, i, &entry)) {
+			assert_int_equal(sl_flow_table_extra(table, i), 0);
+			continue;
+		}
+		if (sl_flow_kind(entry.word) == SL_FLOW_CLOSING)
+			continue;
+		loads[sl_flow_node(entry.word)] += 1 + sl_flow_table_extra(table, i);
+		all += 1 + sl_flow_table_extra(table, i);
+	}
+	for (uint32_t node = 1; node <= 5; node++)
+		assert_int_equal(table->node_load[node], loads[node]);
+	assert_int_equal(table->node_load[SL_NODE_NOBODY], all);
+}
+
+/* Flows come, make room, move, go to other nodes, close and expire. */
+static void flows_count_for_what_they_weigh_wherever_they_are(void **state)
+{
+	static const enum sl_flow_kind kinds[] = {SL_FLOW_BEGUN, SL_FLOW_LIVE, SL_FLOW_CLOSING};
+	struct sl_prng prng = {.state = 11};
+	struct sl_flow_table *table;
+	uint64_t now_ms = NOW_MS;
+
+	assert_int_equal(sl_flow_table_create(64, &table), 0);
+	for (uint32_t i = 0; i < 20000; i++) {
+		struct sl_flow_clock clock = clock_at(now_ms += 20 + i % 64);
+		uint64_t tag = 1 + sl_prng_next(&prng) % 600, dice = sl_prng_next(&prng);
+		uint32_t node = 1 + (uint32_t)(dice % 5);
+		struct sl_flow_entry *entry;
+
+		tag *= 0x9e3779b97f4a7c15ull;
+		entry = sl_flow_table_find(table, tag);
+		if (!entry)
+			(void)sl_flow_table_enter_heavy(
+				table, &clock, tag, word_of(&clock, node, kinds[dice >> 8 & 1]),
+				(uint32_t)(dice >> 16) % SL_FLOW_WEIGHT_MAX);
+		else
+			sl_flow_table_write(table, entry, tag,
+					    dice >> 32 & 7 ? word_of(&clock, node, kinds[dice % 3])
+							   : 0);
+		assert_loads(table);
+	}
+	assert_true(table->evicted > 100 && table->refused > 0);
+	sl_flow_table_put(table);
+}
+
 static void one_entry_past_the_most_is_refused(void **state)
 {
 	struct sl_flow_table *table = NULL;
@@ -257,6 +309,7 @@ int main(void)
 			live_flows_find_room_among_beginnings_though_both_buckets_are_full_of_live_ones),
 		cmocka_unit_test(room_is_where_a_naive_look_finds_it),
 		cmocka_unit_test(expired_entries_make_room_and_are_swept),
+		cmocka_unit_test(flows_count_for_what_they_weigh_wherever_they_are),
 		cmocka_unit_test(one_entry_past_the_most_is_refused),
 	};
 
