@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* The inside of the model, for the files of this room, and for keep/carry*.c, which takes up what a restart found.
+/* The inside of the model, for the files of this room, and for the room carry, which takes up what a restart found.
  *
  * Why:     one owner of the state, several files of one screen each.
  * Shape:   the present image, and tables by index for what outlives images.
