@@ -147,6 +147,28 @@ static void a_heavy_flow_is_as_much_as_several(void **state)
 	world_fini(&world);
 }
 
+/* A node may have 7/8 of all: beside the four that it has one more fits, ten more do not. */
+static void a_heavy_flow_goes_where_it_fits(void **state)
+{
+	static const uint32_t weights[2] = {1, 1};
+	struct sl_pick_live live = {.cores = 1};
+	struct sl_pick_state picks;
+	const struct sl_pool_view *pool;
+	struct world world;
+
+	(void)state;
+	world_init(&world, 1, SLOTS, ENTRIES, 2);
+	bound(&world, weights, 2, SL_WEIGHT_UNIT * 7 / 4);
+	pool = &world.snapshot->pools[0];
+	live.per_core = (const uint32_t *const *)pool->memory->node_load;
+	pool->memory->node_load[0][1] = pool->memory->node_load[0][SL_NODE_NOBODY] = 4;
+	sl_pick_state_init(&picks, 1);
+	assert_int_equal(sl_bound_choose(world.snapshot, pool, &picks, &live, 0, 1), 1);
+	live.extra = 9;
+	assert_int_equal(sl_bound_choose(world.snapshot, pool, &picks, &live, 0, 1), 2);
+	world_fini(&world);
+}
+
 static void flows_stay_where_they_began(void **state)
 {
 	static const uint32_t weights[NODES] = {1, 1, 1, 1, 1, 1, 1, 1};
@@ -225,6 +247,7 @@ int main(void)
 		cmocka_unit_test(no_node_has_more_flows_than_its_bound),
 		cmocka_unit_test(with_some_nodes_the_bound_is_exact_however_near_to_one),
 		cmocka_unit_test(a_heavy_flow_is_as_much_as_several),
+		cmocka_unit_test(a_heavy_flow_goes_where_it_fits),
 		cmocka_unit_test(flows_stay_where_they_began),
 		cmocka_unit_test(looking_says_the_same_and_writes_nothing),
 		cmocka_unit_test(a_node_without_weight_is_left_out),
