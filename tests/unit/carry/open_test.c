@@ -290,10 +290,51 @@ static void slots_are_open_again_after_a_crash(void **state)
 	fixture_close(&watch.f);
 }
 
+/* With a second pool, and the service at the one that is named. */
+static const char *text_at(const char *pool)
+{
+	char wanted[64];
+	const char *text;
+
+	(void)snprintf(wanted, sizeof(wanted), "address: any, pool: %s}", pool);
+	do
+		text = text_of(0x3f, 256, true);
+	while (!strstr(text, wanted));
+	return text;
+}
+
+static void a_service_is_open_that_the_file_points_elsewhere_after_a_crash(void **state)
+{
+	const struct sl_image_pool *prior;
+	struct watch watch;
+	struct sl_past past;
+	struct fixture f;
+	uint64_t octets, until_ms;
+
+	(void)state;
+	prng.state = seed;
+	watch_open(&watch);
+	fixture_now_ms++;
+	assert_int_equal(fixture_apply(&watch.f, text_at("web")), 0);
+	fixture_now_ms++;
+	assert_int_equal(sl_history_read_back(watch.history, 0, &past, &octets), 0);
+	fixture_open(&f, text_at("dns"), past.image);
+	assert_true(sl_carry_reopen(f.model, watch.history) > 0);
+	prior = prior_pool_of(&f, &until_ms);
+	assert_non_null(prior);
+	assert_string_equal(prior->name, "web");
+	assert_int_equal(until_ms, fixture_now_ms + IDLE_MS + SL_SETTLE_MARGIN_MS);
+	fixture_close(&f);
+	sl_past_fini(&past);
+	sl_history_destroy(watch.history);
+	fixture_close(&watch.f);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(slots_are_open_again_after_a_crash),
+		cmocka_unit_test(a_service_is_open_that_the_file_points_elsewhere_after_a_crash),
 	};
 
 	if (argc > 1)
